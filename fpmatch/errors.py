@@ -1,0 +1,82 @@
+"""The error tree: one root, leaves that also are the builtin a caller would catch.
+
+::
+
+    FpmatchError
+    ├── InputError (ValueError)            what was handed in cannot be used
+    │   ├── ImageError                     not a readable image
+    │   ├── ResolutionError                resolution missing, absurd or contradictory
+    │   ├── TemplateError                  not a valid template
+    │   └── PolicyFileError                a policy document is malformed (file, line, fix)
+    ├── ExtractionError (ValueError)       a readable image without enough ridge pattern
+    ├── PolicyError (PermissionError)      an act outside its author's authority
+    │   └── RefusedError                   the one answer to absent, sealed and denied
+    ├── StorageError (RuntimeError)        files on disk
+    │   ├── CorruptError                   a checksum or format check failed
+    │   └── ReadOnlyError                  a write on something opened read-only
+    ├── AuditError (RuntimeError)          the log cannot be appended to, or does not verify
+    ├── SearchCancelled (RuntimeError)     the caller cancelled
+    └── MissingExtra (ImportError)         an optional dependency is not installed
+"""
+
+from __future__ import annotations
+
+
+class FpmatchError(Exception):
+    """Root of every error that fpmatch raises on purpose."""
+
+
+class InputError(FpmatchError, ValueError):
+    """An argument, file or document cannot be used; the message says why and what to do."""
+
+
+class ImageError(InputError):
+    """The bytes are no image that fpmatch reads, or are damaged."""
+
+
+class ResolutionError(InputError):
+    """The resolution is not given and not recorded in the file, or is out of range."""
+
+
+class TemplateError(InputError):
+    """The bytes or arrays are no valid template."""
+
+
+class PolicyFileError(InputError):
+    """A policy document is malformed; the message names file, line and fix."""
+
+
+class ExtractionError(FpmatchError, ValueError):
+    """The image was read but holds too little ridge pattern to make a template."""
+
+
+class PolicyError(FpmatchError, PermissionError):
+    """A rule or an administrative act lies outside its author's authority."""
+
+
+class RefusedError(PolicyError):
+    """The uniform refusal: says the same for absent, sealed and denied."""
+
+
+class StorageError(FpmatchError, RuntimeError):
+    """The files of a gallery cannot be used as asked."""
+
+
+class CorruptError(StorageError):
+    """A stored file fails its checksum or format check."""
+
+
+class ReadOnlyError(StorageError):
+    """A write was asked of an engine opened read-only."""
+
+
+class AuditError(FpmatchError, RuntimeError):
+    """The audit log cannot be appended to, or does not verify."""
+
+
+class SearchCancelled(FpmatchError, RuntimeError):
+    """The caller cancelled the search; nothing was released."""
+
+
+class MissingExtra(FpmatchError, ImportError):
+    """An optional dependency is missing; the message names the extra to install."""

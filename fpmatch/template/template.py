@@ -1,0 +1,136 @@
+"""The stored form of one impression: columnar, quantised, comparable bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.errors import TemplateError
+from fpmatch.parameters import TEMPLATE
+from fpmatch.types import FingerPosition, Impression
+
+QUALITY_UNKNOWN = 255
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Template:
+    """Minutiae of one impression of one finger; immutable.
+
+    Parameters
+    ----------
+    xy : (M, 2) uint16
+        Position, eighths of a pixel at 500 ppi; x to the right, y down.
+    angle : (M,) uint16
+        Direction, units of 2 pi / 65536; 0 along +x, clockwise on the screen. See `Minutiae`.
+    kind : (M,) uint8
+        `MinutiaType`.
+    quality : (M,) uint8
+        0 (worst) to 100.
+    width, height : int
+        Of the image, pixels at 500 ppi.
+    position : FingerPosition
+    impression : Impression
+    image_quality : int
+        0 to 100, or 255 if unknown.
+    extractor : str
+        Name and version of the extractor, up to 31 ASCII characters.
+    orientation : (h, w) uint8 or None
+        Ridge orientation in cells of 16 pixels: 0 outside the finger, else 1 + angle * 255 / pi
+        rounded down, of the angle in [0, pi). None where the source had none (interchange formats).
+
+    Raises
+    ------
+    TemplateError
+        If shapes, dtypes or ranges do not fit.
+    """
+
+    xy: NDArray[np.uint16]
+    angle: NDArray[np.uint16]
+    kind: NDArray[np.uint8]
+    quality: NDArray[np.uint8]
+    width: int
+    height: int
+    position: FingerPosition = FingerPosition.UNKNOWN
+    impression: Impression = Impression.UNKNOWN
+    image_quality: int = QUALITY_UNKNOWN
+    extractor: str = ""
+    orientation: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        m = len(self.angle)
+        for name, dtype, shape in (
+            ("xy", np.uint16, (m, 2)),
+            ("angle", np.uint16, (m,)),
+            ("kind", np.uint8, (m,)),
+            ("quality", np.uint8, (m,)),
+        ):
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
+                raise TemplateError(f"{name} must be {np.dtype(dtype)} of shape {shape}")
+            object.__setattr__(self, name, _frozen(array))
+        if m > TEMPLATE.max_minutiae:
+            raise TemplateError(f"{m} minutiae; a template holds at most {TEMPLATE.max_minutiae}")
+        if not (0 < self.width < 8192 and 0 < self.height < 8192):
+            raise TemplateError(f"image size {self.width}x{self.height} is out of range 1..8191")
+        limit = np.array([self.width, self.height]) * TEMPLATE.subpixel
+        if m and (self.xy >= limit).any():
+            raise TemplateError("a minutia lies outside the image")
+        if m and (int(self.kind.max()) > 2 or int(self.quality.max()) > 100):
+            raise TemplateError("minutia kind must be 0..2 and quality 0..100")
+        if not (0 <= self.image_quality <= 100 or self.image_quality == QUALITY_UNKNOWN):
+            raise TemplateError(f"image quality {self.image_quality} is not 0..100 or 255")
+        if len(self.extractor) > 31 or not self.extractor.isascii():
+            raise TemplateError("extractor must be up to 31 ASCII characters")
+        object.__setattr__(self, "position", FingerPosition(self.position))
+        object.__setattr__(self, "impression", Impression(self.impression))
+        if self.orientation is not None:
+            cell = TEMPLATE.orientation_cell
+            shape = (-(-self.height // cell), -(-self.width // cell))
+            field = self.orientation
+            if (
+                not isinstance(field, np.ndarray)
+                or field.dtype != np.uint8
+                or field.shape != shape
+            ):
+                raise TemplateError(f"orientation must be uint8 of shape {shape}")
+            object.__setattr__(self, "orientation", _frozen(field))
+
+    def __len__(self) -> int:
+        return int(self.angle.shape[0])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Template):
+            return NotImplemented
+        from fpmatch.template.codec import to_bytes
+
+        return to_bytes(self) == to_bytes(other)
+
+    def __hash__(self) -> int:
+        from fpmatch.template.codec import to_bytes
+
+        return hash(to_bytes(self))
+
+    def __repr__(self) -> str:
+        # No coordinate and no image size: representations end up in logs.
+        return f"<Template {self.position.name}, {len(self)} minutiae, {self.extractor or 'import'}>"
+
+    def to_bytes(self) -> bytes:
+        """The stored form; see `fpmatch.template.codec`."""
+        from fpmatch.template.codec import to_bytes
+
+        return to_bytes(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Template:
+        """Read the stored form; raises `TemplateError` on anything damaged."""
+        from fpmatch.template.codec import from_bytes
+
+        return from_bytes(data)
+
+
+def _frozen(array: NDArray) -> NDArray:
+    out = np.array(array, order="C", copy=True)
+    out.flags.writeable = False
+    return out

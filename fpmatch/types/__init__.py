@@ -1,0 +1,45 @@
+"""Values that cross rooms: fingers, agencies, requests, decisions, outcomes."""
+
+from fpmatch.types.access import (
+    Decision,
+    Facts,
+    Mask,
+    Outcome,
+    PartitionDecision,
+    PartitionInfo,
+    Permission,
+    Reason,
+)
+from fpmatch.types.agency import Ori
+from fpmatch.types.finger import FingerPosition, Impression, MinutiaType
+from fpmatch.types.search import (
+    Candidate,
+    FingerScore,
+    PartitionResult,
+    Record,
+    SearchCost,
+    SearchRequest,
+    SearchResponse,
+)
+
+__all__ = [
+    "Candidate",
+    "Decision",
+    "Facts",
+    "FingerPosition",
+    "FingerScore",
+    "Impression",
+    "Mask",
+    "MinutiaType",
+    "Ori",
+    "Outcome",
+    "PartitionDecision",
+    "PartitionInfo",
+    "PartitionResult",
+    "Permission",
+    "Reason",
+    "Record",
+    "SearchCost",
+    "SearchRequest",
+    "SearchResponse",
+]

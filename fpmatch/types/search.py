@@ -1,0 +1,201 @@
+"""What goes into a search and what comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from fpmatch.types.access import Outcome, Reason
+from fpmatch.types.finger import FingerPosition
+
+if TYPE_CHECKING:
+    from fpmatch.template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One enrolment: the fingers of one person taken at one event, held by one partition.
+
+    Parameters
+    ----------
+    record : str
+        Record id, unique in its partition. Enrolling the same id again adds another event.
+    fingers : sequence of Template
+        Any number of fingers and impressions; a template's own position says which finger.
+    identity : str
+        The person the record belongs to, where the owner knows it; a record's own id if empty.
+    event : str
+        The arrest, booking or encounter that gave the prints; "" is the record's first event.
+    contributor : str
+        ORI of the agency that gave the record; may ban uses of it.
+    protected : bool
+        Protected person: excluded before ranking for all but the roles the policy names.
+    banned_uses : frozenset of str
+        Uses the contributor forbids: transaction names, ``purpose:X`` or ``role:X``.
+    """
+
+    record: str
+    fingers: Sequence[Template]
+    identity: str = ""
+    event: str = ""
+    contributor: str = ""
+    protected: bool = False
+    banned_uses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class FingerScore:
+    """The best comparison of one probe finger with one finger of a record."""
+
+    position: FingerPosition
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A record worth a person's look; never an identification.
+
+    ``score`` is -10*log10 of the calibrated false match rate, rounded to 0.01.
+    """
+
+    record: str
+    score: float
+    fmr: float
+    fingers: tuple[FingerScore, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchCost:
+    """What a search did in one partition: the comparison counters that the audit stores."""
+
+    live_fingers: int = 0
+    codes_scanned: int = 0
+    fingers_scanned: int = 0
+    fingers_verified: int = 0
+    milliseconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One submission.
+
+    Parameters
+    ----------
+    fingers : sequence of Template
+        The probe, one or more fingers of one person.
+    booking_ori : str
+        The controlling agency (EBTS 2.073): the primary key of the mask.
+    chain : sequence of str
+        The further agencies that the submission passed, in order.
+    transaction : str
+        Type of transaction (EBTS 1.004), e.g. ``CAR``.
+    partitions : sequence of str, int or None
+        Partitions asked for, by name or repository number (EBTS 2.098). None means all that
+        is granted, never everything.
+    charge, disposition : str or None
+        Coded by the caller, e.g. ``felony``, ``misdemeanor``; None or a generic code is unknown.
+    protected : bool or None
+        Whether the person falls under a protection flag; None (malformed) denies.
+    copies_to : sequence of str
+        Further ORIs to receive a copy (EBTS 2.007), each under its own mask.
+    threshold : float
+        Lowest score listed, -10*log10(FMR).
+    effort : str
+        ``fast``, ``balanced``, ``scan`` or ``exhaustive``.
+    deadline_ms : float or None
+        Give up after this long; the response then says ``complete=False``.
+    """
+
+    fingers: Sequence[Template]
+    booking_ori: str
+    chain: Sequence[str] = ()
+    transaction: str = "CAR"
+    partitions: Sequence[str | int] | None = None
+    purpose: str = "C"
+    role: str = ""
+    charge: str | None = None
+    disposition: str | None = None
+    protected: bool | None = False
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    retain: bool = False
+    copies_to: Sequence[str] = ()
+    tcn: str = ""
+    tcr: str = ""
+    max_candidates: int = 20
+    threshold: float = 0.0
+    effort: str = "balanced"
+    deadline_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionResult:
+    """The submitter's section for one partition. ``candidates`` is None unless disclosed.
+
+    For a withheld partition every field is a constant: the bytes are the same with no hit
+    and with ten.
+    """
+
+    partition: str
+    outcome: Outcome
+    reason: Reason
+    candidates: tuple[Candidate, ...] | None = None
+    complete: bool = True
+    token: str = ""
+    cost: SearchCost | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResponse:
+    """A section per known partition, also for those that were not searched."""
+
+    tcn: str
+    policy_version: int
+    sections: tuple[PartitionResult, ...]
+    audit_seq: int = field(default=0, compare=False)
+
+    def __getitem__(self, partition: str) -> PartitionResult:
+        for section in self.sections:
+            if section.partition == partition:
+                return section
+        raise KeyError(partition)
+
+    def __iter__(self) -> Iterator[PartitionResult]:
+        return iter(self.sections)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types only; costs and the audit position are left out, for they are no result."""
+        return {
+            "tcn": self.tcn,
+            "policy_version": self.policy_version,
+            "partitions": [_section(s) for s in self.sections],
+        }
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON: equal responses give equal bytes."""
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _section(section: PartitionResult) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "partition": section.partition,
+        "outcome": section.outcome.value,
+        "reason": section.reason.value,
+        "complete": section.complete,
+    }
+    if section.token:
+        out["token"] = section.token
+    if section.candidates is not None:
+        out["candidates"] = [
+            {
+                "record": c.record,
+                "score": c.score,
+                "fmr": c.fmr,
+                "fingers": [{"position": int(f.position), "score": f.score} for f in c.fingers],
+            }
+            for c in section.candidates
+        ]
+    return out
