@@ -21,6 +21,8 @@ class ImageParameters:
     """Working resolution, pixels per inch (ISO/IEC 19794-4, level 31)."""
     min_ppi: float = 96.0
     """Lowest resolution accepted; below it a ridge period is under two pixels."""
+    min_recorded_ppi: float = 250.0
+    """Lowest resolution believed from a file: 72 and 96 are what software writes by default."""
     max_ppi: float = 4800.0
     """Highest resolution accepted."""
     max_pixels: int = 64_000_000
@@ -45,8 +47,79 @@ class TemplateParameters:
     """Most minutiae kept, best quality first (the limit of ISO/IEC 19794-2)."""
 
 
+@dataclass(frozen=True, slots=True)
+class MinutiaeParameters:
+    """The classical extractor. Lengths are pixels at 500 ppi (0.0508 mm).
+
+    Values without another source were chosen on FVC2000 and FVC2002 DB1-4 B; see
+    docs/extraction.md for what each is worth.
+    """
+
+    segment_sigma: float = 13 / 3
+    """Blur of the gradient magnitude (GMFS; Cappelli 2023)."""
+    segment_percentile: float = 95.0
+    """Gradient magnitude that counts as full ridge contrast, percentile of the image."""
+    segment_threshold: float = 0.2
+    """Share of that contrast below which a pixel is background."""
+    segment_close: int = 6
+    """Radius of the closing that joins ridges into one area."""
+    segment_open: int = 12
+    """Radius of the opening that cuts off protrusions."""
+    normalise_sigma: float = 8.0
+    """Window of local mean and contrast, about one ridge period."""
+    normalise_floor: float = 4.0
+    """Gray levels added to the local contrast so that flat areas stay flat."""
+    denoise_sigma: float = 0.6
+    """Blur before gradients."""
+    orientation_sigmas: tuple[float, float] = (7.0, 16.0)
+    """Fine and coarse window of the structure tensor."""
+    orientation_coarse_weight: float = 0.35
+    """Weight of the coarse window."""
+    orientation_smooth: float = 2.5
+    """Blur of the combined doubled-angle field."""
+    frequency_step: int = 8
+    """Grid of the ridge period."""
+    frequency_half: int = 24
+    """Half the signature across the ridges, about 2.5 periods each way."""
+    frequency_along: int = 10
+    """Half the averaging along the ridges."""
+    period_min: float = 5.0
+    """Shortest ridge period believed."""
+    period_max: float = 16.0
+    """Longest ridge period believed."""
+    period_smooth: float = 3.0
+    """Blur of the period, grid steps."""
+    gabor_across: float = 0.45
+    """Gaussian across the ridges, in ridge periods."""
+    gabor_along: float = 4.0
+    """Gaussian along the ridges."""
+    island_area: int = 30
+    """Ridge pieces of fewer pixels are dropped."""
+    hole_area: int = 14
+    """Valley pieces of fewer pixels (pores) are filled."""
+    border: float = 12.0
+    """Minutiae nearer to the edge of the finger area are dropped."""
+    trace: int = 16
+    """Length of ridge followed from a minutia, pixels."""
+    spur: int = 10
+    """Shortest ridge that makes an ending."""
+    fork: int = 8
+    """Shortest branch that makes a bifurcation."""
+    gap: float = 14.0
+    """Two endings facing each other over less than this are a broken ridge."""
+    opposite: float = 8.0
+    """Two minutiae of opposite direction nearer than this are an artefact."""
+    duplicate: float = 6.0
+    """Of minutiae nearer than this only the best is kept."""
+    min_area: int = 4000
+    """Least area of ridge pattern, pixels (0.1 cm2); below it extraction fails."""
+    min_minutiae: int = 4
+    """Fewest minutiae of a template; below it extraction fails."""
+
+
 IMAGE = ImageParameters()
 TEMPLATE = TemplateParameters()
+MINUTIAE = MinutiaeParameters()
 
 
 def digest(*sections: Any) -> str:

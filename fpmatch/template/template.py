@@ -89,11 +89,7 @@ class Template:
             cell = TEMPLATE.orientation_cell
             shape = (-(-self.height // cell), -(-self.width // cell))
             field = self.orientation
-            if (
-                not isinstance(field, np.ndarray)
-                or field.dtype != np.uint8
-                or field.shape != shape
-            ):
+            if not isinstance(field, np.ndarray) or field.dtype != np.uint8 or field.shape != shape:
                 raise TemplateError(f"orientation must be uint8 of shape {shape}")
             object.__setattr__(self, "orientation", _frozen(field))
 
@@ -114,7 +110,9 @@ class Template:
 
     def __repr__(self) -> str:
         # No coordinate and no image size: representations end up in logs.
-        return f"<Template {self.position.name}, {len(self)} minutiae, {self.extractor or 'import'}>"
+        return (
+            f"<Template {self.position.name}, {len(self)} minutiae, {self.extractor or 'import'}>"
+        )
 
     def to_bytes(self) -> bytes:
         """The stored form; see `fpmatch.template.codec`."""

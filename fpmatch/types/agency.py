@@ -23,7 +23,7 @@ class Ori(str):
 
     __slots__ = ()
 
-    def __new__(cls, text: str) -> Ori:
+    def __new__(cls, text: str) -> Ori:  # noqa: D102
         if not isinstance(text, str) or _ORI.fullmatch(text) is None:
             raise InputError(
                 f"{str(text)[:24]!r} is no ORI: expected two capital letters and seven capital "
