@@ -117,9 +117,183 @@ class MinutiaeParameters:
     """Fewest minutiae of a template; below it extraction fails."""
 
 
+@dataclass(frozen=True, slots=True)
+class SyntheticParameters:
+    """The print generator's fingers; sensors are in `fpmatch.synthetic.sensors`."""
+
+    class_share: tuple[float, ...] = (0.037, 0.029, 0.338, 0.317, 0.200, 0.079)
+    """Arch, tented arch, left loop, right loop, whorl, double loop: Wilson et al. (NIST, 1993);
+    the split of whorls into plain whorls and double loops is set by eye."""
+    master_shape: tuple[int, int] = (480, 400)
+    """Rows and columns of a master, pixels at 500 ppi: a rolled finger."""
+    core_height: float = 0.40
+    """Height of the core below the tip, share of the master's height."""
+    wander_scale: float = 55.0
+    """Wavelength of the random wandering of the flow, pixels."""
+    wander_deg: float = 4.5
+    """Standard deviation of that wandering, degrees."""
+    period_mean: float = 9.0
+    """Mean ridge period of a finger, pixels at 500 ppi (Stoney 1988; FVC sets: see docs)."""
+    period_sd: float = 0.7
+    """Standard deviation of the mean period over fingers, pixels."""
+    period_base: float = 0.06
+    """How much wider ridges are below the deltas, relative (and narrower above)."""
+    period_core: float = 0.03
+    """How much narrower ridges are round the core, relative."""
+    period_uneven: float = 0.035
+    """Standard deviation of the local unevenness of the period, relative."""
+    period_scale: float = 60.0
+    """Wavelength of that unevenness, pixels."""
+    bank_angles: int = 128
+    """Orientations of the growth filters over half a turn: steps of 1.4 degrees."""
+    bank_periods: tuple[float, float] = (6.0, 13.5)
+    """Shortest and longest period of the growth filters, pixels."""
+    bank_pitch: float = 0.25
+    """Step of the period between growth filters, pixels."""
+    bank_half: int = 11
+    """Half width of a growth filter, pixels."""
+    bank_across: float = 0.40
+    """Standard deviation of a growth filter across the ridges, periods (three peaks)."""
+    bank_along: float = 0.42
+    """Standard deviation of a growth filter along the ridges, periods: longer gives fewer
+    minutiae."""
+    growth_passes: int = 18
+    """Filter passes from noise to a full pattern; more heal more minutiae."""
+    growth_start: int = 100
+    """Amplitude of the noise that growth starts from, of 1024."""
+    growth_top: float = 800.0
+    """Height of a well-formed ridge after the last pass, of 1024."""
+    smallest_spot: int = 24
+    """Islands and lakes below this are removed from a master, pixels."""
+    longest_spur: int = 6
+    """Spurs of the thinned pattern up to this are no ridges, pixels."""
+    branch_reach: int = 12
+    """How far a branch is followed for its direction, pixels."""
+    pore_spacing: float = 9.0
+    """Least distance of pores on the ridges, pixels (9 to 18 a centimetre of ridge)."""
+    scar_share: float = 0.12
+    """Share of fingers with a broad scar."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditParameters:
+    """The audit log."""
+
+    max_text: int = 1024
+    """Longest text field, characters: room for digests and reasons, none for a template."""
+    max_fields: int = 4096
+    """Most fields a record: 64 partitions of some 30 fields, doubled."""
+    busy_seconds: float = 30.0
+    """How long an append waits for another process before it fails, seconds."""
+    retention_days: int = 365
+    """Shortest time that records are kept, days (CJIS Security Policy, audit record retention: one year)."""
+    k_anonymity: int = 5
+    """Smallest count that an aggregate report shows, searches."""
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptorParameters:
+    """The search form: fixed-weight minutia cylinder codes and orientation texture.
+
+    Cylinders after Cappelli, Ferrara, Maltoni (2010): their radius, deviations and cell counts.
+    """
+
+    radius: float = 70.0
+    """Radius of a cylinder, pixels at 500 ppi."""
+    side: int = 8
+    """Cells across a cylinder; 52 of the 8 x 8 lie inside the disc."""
+    sections: int = 6
+    """Direction sections of a cell."""
+    spatial_deviation: float = 28 / 3
+    """Gaussian of a neighbour's position, pixels at 500 ppi."""
+    spatial_reach: float = 28.0
+    """A neighbour counts in cells up to this far off in x and in y, pixels at 500 ppi."""
+    direction_deviation: float = 0.6981317007977318
+    """Gaussian of a neighbour's direction, radians (2 pi / 9)."""
+    weight: int = 32
+    """Bits set of the 312: the largest cells. A fixed weight needs no mask and no norm."""
+    max_minutiae: int = 64
+    """Minutiae in the search form, best quality first."""
+    texture_share: float = 0.5
+    """Least share of the bilinear weight inside the finger for a texture cell to be valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatcherParameters:
+    """Comparison of two search forms. The fixed-point scale of every weight is 1024."""
+
+    window: int = 64
+    """Largest difference of direction of a pair, units of 1/256 turn (90 degrees)."""
+    cylinder_weight: float = 0.6
+    """Weight of the cylinders in the similarity of a pair."""
+    texture_weight: float = 0.4
+    """Weight of the orientation texture in the similarity of a pair."""
+    texture_cells: int = 16
+    """Fewest texture cells valid in both; with fewer the texture is taken as average."""
+    texture_average: float = 0.75
+    """Share of texture bits that agree in an unknown pair."""
+    least_similarity: float = 0.45
+    """Pairs of less similarity are not considered."""
+    distance_middle: float = 5.0
+    """Difference of distances at which compatibility is one half, pixels (MCC, 2010)."""
+    distance_slope: float = -1.6
+    """Slope of that sigmoid, 1/pixel (MCC, 2010)."""
+    turn_middle: float = 0.2617993877991494
+    """Difference of angles at which compatibility is one half, radians (MCC, 2010)."""
+    turn_slope: float = -30.0
+    """Slope of that sigmoid, 1/radian (MCC, 2010)."""
+    sweeps: int = 5
+    """Relaxation sweeps (MCC, 2010)."""
+    stay: float = 0.5
+    """Share of a pair's own value kept in a sweep (MCC, 2010)."""
+    pairs_least: int = 4
+    """Pairs in the score of the smallest templates (MCC, 2010)."""
+    pairs_most: int = 12
+    """Pairs in the score of the largest templates (MCC, 2010)."""
+    pairs_middle: float = 20.0
+    """Minutiae of the smaller template at which the number of pairs is half way (MCC, 2010)."""
+    pairs_slope: float = 0.4
+    """Slope of that sigmoid, 1/minutia (MCC, 2010)."""
+    fewest: int = 4
+    """Fewest minutiae of either side, and fewest pairs; with fewer the score is the lowest."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationParameters:
+    """Raw score -> -10 log10 of the false match rate, by straight lines between knots.
+
+    Fitted by ``python -m benchmarks.fit_calibration`` on the non-mated pairs, within and across
+    sets, of FVC2000 and FVC2002 DB1-4 B with the classical extractor: the counts below the knots'
+    upper end, an exponential tail above it.
+    """
+
+    raw: tuple[int, ...] = (0, 200, 400, 600, 1000, 16384)
+    """Knots, raw score."""
+    value: tuple[float, ...] = (0.0, 2.0, 10.0, 20.0, 40.0, 800.0)
+    """Value at the knots, -10 log10(FMR)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateParameters:
+    """Intervals of the evaluation. They shape no template and no score."""
+
+    replicates: int = 1000
+    """Bootstrap replicates (Bolle, Ratha, Pankanti 2004 use 1 000)."""
+    level: float = 95.0
+    """Coverage of the intervals, percent."""
+    seed: int = 20040615
+    """Seed of the bootstrap."""
+
+
 IMAGE = ImageParameters()
 TEMPLATE = TemplateParameters()
+SYNTHETIC = SyntheticParameters()
 MINUTIAE = MinutiaeParameters()
+AUDIT = AuditParameters()
+DESCRIPTOR = DescriptorParameters()
+MATCHER = MatcherParameters()
+CALIBRATION = CalibrationParameters()
+EVALUATE = EvaluateParameters()
 
 
 def digest(*sections: Any) -> str:

@@ -1,0 +1,75 @@
+"""What a figure was measured on: the machine, the versions, the parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("numpy", "numba", "opencv-python-headless", "faiss-cpu", "scipy")
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores that may be used, memory, system and Python; no names of hosts or users."""
+    from fpmatch.evaluate.extraction import default_processes
+
+    return {
+        "processor": _processor(),
+        "cores": default_processes(),
+        "memory_gib": _memory(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Version of fpmatch and of the packages that decide speed or results."""
+    import fpmatch
+
+    out = {"fpmatch": fpmatch.__version__}
+    for name in _PACKAGES:
+        try:
+            out[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            out[name] = "absent"
+    return out
+
+
+def parameter_hash() -> str:
+    """One hash over every section of `fpmatch.parameters`, in order of their names."""
+    from fpmatch import parameters
+
+    sections = [
+        value
+        for name, value in sorted(vars(parameters).items())
+        if name.isupper() and dataclasses.is_dataclass(value)
+    ]
+    return parameters.digest(*sections)
+
+
+def one_line() -> str:
+    """The machine in a line, to print beside figures."""
+    m = machine()
+    memory = f", {m['memory_gib']:g} GiB" if m["memory_gib"] else ""
+    return f"{m['processor']}, {m['cores']} cores{memory}, Python {m['python']}"
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return " ".join(line.split(":", 1)[1].split())
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _memory() -> float | None:
+    try:
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+    return round(size / 2**30, 1)
