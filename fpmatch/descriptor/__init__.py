@@ -1,1 +1,6 @@
-"""TODO"""
+"""Template -> fixed-size binary codes: the search form."""
+
+from fpmatch.descriptor.encode import encode
+from fpmatch.descriptor.search_template import COLUMNS, PackedTemplates, SearchTemplate, pack
+
+__all__ = ["COLUMNS", "PackedTemplates", "SearchTemplate", "encode", "pack"]

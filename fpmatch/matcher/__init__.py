@@ -1,1 +1,6 @@
-"""TODO"""
+"""Template x Template -> Score; calibration; fusion over fingers."""
+
+from fpmatch.matcher.calibration import calibrate, fuse
+from fpmatch.matcher.compare import Score, compare, compare_many
+
+__all__ = ["Score", "calibrate", "compare", "compare_many", "fuse"]

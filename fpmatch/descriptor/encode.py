@@ -1,0 +1,51 @@
+"""Template -> search form."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fpmatch.descriptor._kernels import cylinder_codes, texture_bits
+from fpmatch.descriptor.search_template import SearchTemplate
+from fpmatch.descriptor.tables import code_tables, texture_tables
+from fpmatch.parameters import DESCRIPTOR
+from fpmatch.template import Template
+
+
+def encode(template: Template) -> SearchTemplate:
+    """Compute the search form of a template.
+
+    Every minutia gets a fixed-weight code of its neighbourhood (minutia cylinder code; Cappelli,
+    Ferrara, Maltoni 2010, here with the 32 largest of 312 cells set instead of a threshold) and
+    the signs of the ridge orientation around it (after Baig, Huqqani, Khurshid 2018). A minutia
+    without neighbours enough to fill a code is left out. If the template has more minutiae than
+    `DESCRIPTOR.max_minutiae`, those of best quality are used.
+
+    Integer arithmetic only: the result is the same on every machine. About 0.1 ms for 40
+    minutiae; safe to call from several threads.
+    """
+    keep = np.argsort(-template.quality.astype(np.int16), kind="stable")
+    keep = np.sort(keep[: DESCRIPTOR.max_minutiae])
+    x = template.xy[keep, 0].astype(np.int32)
+    y = template.xy[keep, 1].astype(np.int32)
+    angle = template.angle[keep].astype(np.int32)
+    tables = code_tables()
+    cells = len(tables.number[tables.number >= 0]) * tables.section.shape[1]
+    codes = np.zeros((len(x), -(-cells // 64)), np.uint64)
+    usable = np.zeros(len(x), np.bool_)
+    across = np.zeros(len(tables.axis), np.int32)
+    cylinder_codes(x, y, angle, tables, across, np.zeros(cells, np.int32), codes, usable)
+    texture = np.zeros((len(x), 3), np.uint64)
+    if template.orientation is not None:
+        texture_bits(x, y, angle, template.orientation, texture_tables(), texture)
+    turn = (((angle + 128) >> 8) & 255).astype(np.uint8)
+    order = np.argsort(turn, kind="stable")
+    order = order[usable[order]]
+    return SearchTemplate(
+        codes=codes[order],
+        texture=texture[order],
+        x=template.xy[keep[order], 0],
+        y=template.xy[keep[order], 1],
+        angle=turn[order],
+        quality=template.quality[keep[order]],
+        source=keep[order].astype(np.uint8),
+    )

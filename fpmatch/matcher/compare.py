@@ -1,0 +1,134 @@
+"""Two search forms -> a score; one search form and many -> raw scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.descriptor import PackedTemplates, SearchTemplate, encode
+from fpmatch.errors import InputError
+from fpmatch.matcher._kernels import geometry, score, score_rows
+from fpmatch.matcher.calibration import calibrate
+from fpmatch.matcher.tables import scratch, tables
+from fpmatch.parameters import DESCRIPTOR
+from fpmatch.template import Template
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """The comparison of two impressions.
+
+    Parameters
+    ----------
+    value : float
+        -10 log10 of the false match rate, rounded to 0.01; see `calibrate` for its data.
+    raw : int
+        Before calibration.
+    pairs : (P, 2) int64
+        The minutiae that the score rests on: index in the probe, index in the candidate, each in
+        its own `Template` order.
+    """
+
+    value: float
+    raw: int
+    pairs: NDArray[np.int64]
+
+    @property
+    def fmr(self) -> float:
+        """Share of non-mated comparisons with this score or a higher one."""
+        return float(10 ** (-self.value / 10))
+
+    def __float__(self) -> float:
+        return self.value
+
+
+def _search_form(side: Template | SearchTemplate) -> SearchTemplate:
+    form = encode(side) if isinstance(side, Template) else side
+    if not isinstance(form, SearchTemplate):
+        raise InputError(f"expected a Template or SearchTemplate, not {type(side).__name__}")
+    _check_size(len(form))
+    return form
+
+
+def _check_size(minutiae: int) -> None:
+    if minutiae > DESCRIPTOR.max_minutiae:
+        raise InputError(
+            f"{minutiae} minutiae; a search form holds at most {DESCRIPTOR.max_minutiae}"
+        )
+
+
+def _geometry(form: SearchTemplate) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    m = len(form)
+    distances = np.empty((m, m), np.int32)
+    directions = np.empty((m, m), np.int32)
+    geometry(form.x, form.y, tables().arctangent, distances, directions)
+    return distances, directions
+
+
+def _columns(form: SearchTemplate | PackedTemplates) -> tuple[NDArray, ...]:
+    return form.codes, form.texture, form.x, form.y, form.angle
+
+
+def compare(probe: Template | SearchTemplate, candidate: Template | SearchTemplate) -> Score:
+    """Compare two impressions.
+
+    Pairs of minutiae with similar cylinder codes and orientation texture are assigned one to one
+    and support each other as far as they fit the same motion (Cappelli, Ferrara, Maltoni 2010).
+    Symmetric: exchanging the sides changes nothing but the order within `Score.pairs`. A side of
+    fewer than `MATCHER.fewest` usable minutiae gives the lowest score.
+
+    Integer arithmetic, so the same score on every machine and thread; safe to call from several
+    threads.
+    """
+    a = _search_form(probe)
+    b = _search_form(candidate)
+    distances, directions = _geometry(a)
+    work = scratch(max(len(a), 1), max(len(b), 1))
+    raw = int(score(_columns(a), distances, directions, _columns(b), tables(), work))
+    chosen = np.nonzero(work.next == -1)[0]
+    pairs = np.stack([a.source[work.pair_a[chosen]], b.source[work.pair_b[chosen]]], axis=1)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return Score(float(calibrate(raw)), raw, pairs[order].astype(np.int64))
+
+
+def compare_many(
+    probe: SearchTemplate, gallery: PackedTemplates, rows: NDArray[np.int64] | None = None
+) -> NDArray[np.int32]:
+    """Raw scores of one search form against rows of a packed gallery.
+
+    Parameters
+    ----------
+    probe : SearchTemplate
+    gallery : PackedTemplates
+    rows : (K,) int64, optional
+        Rows to compare, in any order; all of them if None.
+
+    Returns
+    -------
+    (K,) int32
+        As `Score.raw`, in the order of `rows`. Releases the GIL; cost linear in K.
+    """
+    probe = _search_form(probe)
+    _check_size(int(np.diff(gallery.offsets).max(initial=0)))
+    if rows is None:
+        rows = np.arange(len(gallery), dtype=np.int64)
+    rows = np.ascontiguousarray(rows, np.int64)
+    if len(rows) and not (int(rows.min()) >= 0 and int(rows.max()) < len(gallery)):
+        raise IndexError(f"rows must lie in 0..{len(gallery) - 1}")
+    distances, directions = _geometry(probe)
+    work = scratch(DESCRIPTOR.max_minutiae, DESCRIPTOR.max_minutiae)
+    out = np.zeros(len(rows), np.int32)
+    score_rows(
+        _columns(probe),
+        distances,
+        directions,
+        _columns(gallery),
+        gallery.offsets,
+        rows,
+        tables(),
+        work,
+        out,
+    )
+    return out

@@ -1,0 +1,97 @@
+"""The look-up tables of the matcher, computed once from the parameters."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+
+from fpmatch.matcher._kernels import Scratch, Tables
+from fpmatch.parameters import DESCRIPTOR, MATCHER, TEMPLATE, MatcherParameters
+
+ONE = 1024
+
+
+def _sigmoid(value: float, middle: float, slope: float) -> float:
+    return 1 / (1 + math.exp(-slope * (value - middle)))
+
+
+@cache
+def tables(p: MatcherParameters = MATCHER) -> Tables:
+    """Tables of a comparison."""
+    unit = TEMPLATE.subpixel
+    cells = len(_texture_row(p, 0)) // 2
+    near = [
+        round(ONE * _sigmoid(k / unit, p.distance_middle, p.distance_slope))
+        for k in range(64 * unit)
+    ]
+    turn = [
+        round(ONE * _sigmoid(k * math.pi / 128, p.turn_middle, p.turn_slope)) for k in range(129)
+    ]
+    most = DESCRIPTOR.max_minutiae
+    span = p.pairs_most - p.pairs_least
+    return Tables(
+        cylinder=np.array(
+            [
+                round(ONE * p.cylinder_weight * (1 - math.sqrt((1 - c / DESCRIPTOR.weight) / 2)))
+                for c in range(DESCRIPTOR.weight + 1)
+            ],
+            np.int32,
+        ),
+        texture=np.array([_texture_row(p, n) for n in range(cells + 1)], np.int32),
+        distance=np.array([v for v in near if v > 0], np.int32),
+        turn=np.array(turn, np.int32),
+        arctangent=np.array(
+            [round(math.atan(k / 256) * 128 / math.pi) for k in range(257)], np.int32
+        ),
+        pairs=np.array(
+            [
+                p.pairs_least + round(span * _sigmoid(n, p.pairs_middle, p.pairs_slope))
+                for n in range(most + 1)
+            ],
+            np.int32,
+        ),
+        share=np.array(
+            [round((1 - p.stay) * 65536 / max(1, n - 1)) for n in range(most + 1)], np.int64
+        ),
+        window=p.window,
+        least=round(ONE * p.least_similarity),
+        stay=round(ONE * p.stay),
+        sweeps=p.sweeps,
+        fewest=p.fewest,
+    )
+
+
+def _texture_row(p: MatcherParameters, cells: int) -> list[int]:
+    """Weighted texture similarity by the number of differing bits, of `cells` valid cells."""
+    most = 64
+    row = []
+    for differ in range(2 * most + 1):
+        agree = 1 - min(differ, 2 * cells) / (2 * cells) if cells else 0.0
+        if cells < p.texture_cells:
+            agree = p.texture_average
+        row.append(round(ONE * p.texture_weight * agree))
+    return row
+
+
+def scratch(side_a: int, side_b: int) -> Scratch:
+    """Working memory for sides of at most so many minutiae."""
+    most = min(side_a, side_b) + 1
+
+    def line(n: int) -> np.ndarray:
+        return np.zeros(n, np.int32)
+
+    return Scratch(
+        similarity=np.zeros((side_a, side_b), np.int32),
+        head=line(ONE + 2),
+        after=line(side_a * side_b),
+        used_a=line(side_a),
+        used_b=line(side_b),
+        pair_a=line(most),
+        pair_b=line(most),
+        start=line(most),
+        support=line(most),
+        next=line(most),
+        compatible=np.zeros((most, most), np.int32),
+    )
