@@ -113,6 +113,10 @@ class MinutiaeParameters:
     """Of minutiae nearer than this only the best is kept."""
     min_area: int = 4000
     """Least area of ridge pattern, pixels (0.1 cm2); below it extraction fails."""
+    min_coherence: float = 0.3
+    """Orientation coherence that counts as ridge pattern; white noise has under 0.2."""
+    min_share: float = 0.2
+    """Least share of ridge pattern in the area of contrast; below it extraction fails."""
     min_minutiae: int = 4
     """Fewest minutiae of a template; below it extraction fails."""
 

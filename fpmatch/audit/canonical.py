@@ -1,0 +1,176 @@
+"""Canonical form of a record's fields: one line of text a field, in one possible spelling.
+
+A record's fields are nested mappings with text, whole numbers, truth values, None and lists of
+these at the leaves. Each leaf becomes one *item*, ``"/path/to/leaf":value``, where the path is
+a JSON pointer (RFC 6901) and the value is JSON without spaces and with everything outside ASCII
+escaped. The items, sorted by path by code point, joined by commas in braces, are the record's
+body. There are no floats: two programs need not print the same float the same way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quote
+from typing import Any
+
+from fpmatch.errors import InputError
+from fpmatch.parameters import AUDIT
+
+Item = tuple[str, str, str]
+"""Path, path as JSON, value as JSON."""
+
+_MAX_INT = 2**53 - 1
+
+
+def items(fields: Mapping[str, Any]) -> list[Item]:
+    """Canonical items of a nested mapping.
+
+    Parameters
+    ----------
+    fields : mapping
+        Keys are text; leaves are text, whole numbers within +-(2**53 - 1), truth values, None,
+        or lists and tuples of these. Enumerations of text or numbers count as their value.
+
+    Returns
+    -------
+    list of Item
+        Sorted by path.
+
+    Raises
+    ------
+    InputError
+        On floats, bytes, keys that are no text, text that is too long or holds half a
+        surrogate pair, whole numbers out of range, or too many fields.
+    """
+    out = list(_walk("", fields))
+    if len(out) > AUDIT.max_fields:
+        raise InputError(f"a record of {len(out)} fields; at most {AUDIT.max_fields} fit")
+    out.sort()
+    return out
+
+
+def body(record_items: Sequence[Item]) -> str:
+    """The record body: canonical JSON of one flat object, from path to value."""
+    return "{" + ",".join([f"{name}:{value}" for _, name, value in record_items]) + "}"
+
+
+def parse_body(text: str) -> list[Item]:
+    """Items of a stored body.
+
+    Raises
+    ------
+    InputError
+        If the text is not canonical: another spelling, order, or kind of value.
+    """
+    found = flat_items(flat_fields(text))
+    if body(found) != text:
+        raise InputError("the body is not in canonical form")
+    return found
+
+
+def flat_fields(text: str) -> dict[str, Any]:
+    """The flat mapping from path to value that a body spells, without checking its form."""
+    try:
+        flat = json.loads(text, parse_float=_no_float, parse_constant=_no_float)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the body is no JSON of whole numbers and text: {error}") from None
+    if not isinstance(flat, dict):
+        raise InputError("the body is no JSON object")
+    return flat
+
+
+def flat_items(flat: Mapping[str, Any]) -> list[Item]:
+    """Items of an already flat mapping from path to value."""
+    return sorted((path, _quoted(path), value_text(value, path)) for path, value in flat.items())
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a flat mapping from path to value into nested mappings."""
+    out: dict[str, Any] = {}
+    for path, value in flat.items():
+        if not path.startswith("/"):
+            raise InputError(f"{path[:40]!r} is no field path: it must start with '/'")
+        keys = [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
+        place = out
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+            if not isinstance(place, dict):
+                raise InputError(f"the path {path[:40]!r} goes through a value")
+        if keys[-1] in place:
+            raise InputError(f"the path {path[:40]!r} is given twice")
+        place[keys[-1]] = value
+    return out
+
+
+def value_text(value: Any, path: str = "") -> str:
+    """Canonical JSON of one leaf value; `InputError` if it has no place in the log."""
+    if value is None:
+        return "null"
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if isinstance(value, str):
+        return _text(value, path)
+    if isinstance(value, int):
+        if -_MAX_INT <= value <= _MAX_INT:
+            return int.__repr__(value)
+        raise InputError(f"{path or 'a field'}: {value} is outside +-(2**53 - 1)")
+    if isinstance(value, list | tuple):
+        if any(isinstance(v, list | tuple | Mapping) for v in value):
+            raise InputError(f"{path or 'a field'}: a list in the log holds plain values only")
+        return "[" + ",".join([value_text(v, path) for v in value]) + "]"
+    if isinstance(value, Mapping) and not value:
+        return "{}"
+    raise InputError(
+        f"{path or 'a field'}: {type(value).__name__} has no place in the log; give text, whole "
+        "numbers (hundredths for scores), truth values, None, or lists of these"
+    )
+
+
+def pointer(*keys: str) -> str:
+    """JSON pointer of nested keys."""
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+def _walk(prefix: str, fields: Mapping[str, Any]) -> Iterator[Item]:
+    for key, value in fields.items():
+        path = _join(prefix, key)
+        if isinstance(value, Mapping) and value:
+            yield from _walk(path, value)
+        else:
+            yield path, _quoted(path), value_text(value, path)
+
+
+@lru_cache(maxsize=4096)
+def _join(prefix: str, key: str) -> str:
+    if not isinstance(key, str):
+        raise InputError(f"a field name must be text, not {type(key).__name__}")
+    if not key:
+        raise InputError("a field name must not be empty")
+    return prefix + pointer(key)
+
+
+@lru_cache(maxsize=4096)
+def _quoted(path: str) -> str:
+    return _text(path, "a field name")
+
+
+def _text(value: str, path: str) -> str:
+    if len(value) > AUDIT.max_text:
+        raise InputError(
+            f"{path or 'a field'}: {len(value)} characters; the log takes {AUDIT.max_text}. "
+            "It holds digests, never templates or documents"
+        )
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{path or 'a field'}: the text holds half a surrogate pair") from None
+    return _quote(value)
+
+
+def _no_float(text: str) -> Any:
+    raise InputError(f"the number {text[:24]} is no whole number")

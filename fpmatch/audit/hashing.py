@@ -1,0 +1,53 @@
+"""Hashes of the log: salted commitments to fields, and the record hash over them.
+
+::
+
+    salts      = SHAKE-256(nonce), 16 bytes a field in order of path
+    commitment = SHA-256(0x02 || salt || item)
+    record     = SHA-256(0x00 || canonical JSON {fields: {path: commitment}, kind, prev, seq, time})
+
+The record hash is both the link of the chain and the leaf of the Merkle tree (RFC 6962, where
+0x00 marks leaves and 0x01 inner nodes; 0x02 keeps commitments apart from both). A field can be
+struck out by giving its commitment in place of its salt and value: the record hash stays the
+same, and without the 128-bit salt nobody can find the value by trying.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from json.encoder import encode_basestring_ascii as _quote
+
+SALT_BYTES = 16
+NONCE_BYTES = 32
+ZERO = "0" * 64
+"""Previous hash of the first record."""
+
+_sha256 = hashlib.sha256
+
+
+def salts(nonce: bytes, count: int) -> list[bytes]:
+    """One 16-byte salt a field. Knowing some tells nothing of the others, nor of the nonce."""
+    stream = hashlib.shake_256(nonce).digest(SALT_BYTES * count)
+    return [stream[i : i + SALT_BYTES] for i in range(0, len(stream), SALT_BYTES)]
+
+
+def commitment(salt: bytes, name: str, value: str) -> str:
+    """Salted commitment to one item (path and value as JSON), 64 hexadecimal digits."""
+    return _sha256(b"\x02" + salt + f"{name}:{value}".encode("ascii")).hexdigest()
+
+
+def commitments(nonce: bytes, items: Sequence[tuple[str, str, str]]) -> str:
+    """Canonical JSON of the mapping from path to commitment, for items sorted by path."""
+    pairs = zip(salts(nonce, len(items)), items, strict=True)
+    parts = [f'{name}:"{commitment(salt, name, value)}"' for salt, (_, name, value) in pairs]
+    return "{" + ",".join(parts) + "}"
+
+
+def record_hash(committed: str, kind: str, prev: str, seq: int, time: str) -> str:
+    """Hash of a record, from `commitments` and its four open fields; 64 hexadecimal digits."""
+    header = (
+        f'{{"fields":{committed},"kind":{_quote(kind)},"prev":"{prev}",'
+        f'"seq":{seq},"time":{_quote(time)}}}'
+    )
+    return _sha256(b"\x00" + header.encode("ascii")).hexdigest()

@@ -1,0 +1,92 @@
+"""The log's secret key, kept beside the log and never in it, and the digests made with it.
+
+A plain hash of a probe would let anyone who holds the log and a print ask "was this print
+searched?". A keyed one answers that only to who also holds the key; destroying the key ends it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from fpmatch.errors import AuditError
+from fpmatch.types import Candidate
+
+KEY_BYTES = 32
+
+
+def key_path(log_path: Path) -> Path:
+    """Where the key of a log lies: the log's path with ``.key`` added."""
+    return log_path.with_name(log_path.name + ".key")
+
+
+def create_key(log_path: Path) -> bytes:
+    """Make the key file, readable by its owner alone; `AuditError` if there is one already."""
+    path = key_path(log_path)
+    key = os.urandom(KEY_BYTES)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(key.hex().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise AuditError(f"the key file {path} cannot be made: {error}") from error
+    return key
+
+
+def read_key(log_path: Path) -> bytes:
+    """Read the key; `AuditError` if it is missing or damaged."""
+    path = key_path(log_path)
+    try:
+        key = bytes.fromhex(path.read_text("ascii").strip())
+    except (OSError, ValueError) as error:
+        raise AuditError(f"the key file {path} cannot be read: {error}") from error
+    if len(key) != KEY_BYTES:
+        raise AuditError(f"the key file {path} holds {len(key)} bytes instead of {KEY_BYTES}")
+    return key
+
+
+def probe_digest(key: bytes, fingers: Iterable[bytes]) -> str:
+    """HMAC-SHA-256 of a probe's templates, 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    key : bytes
+        The log's key.
+    fingers : iterable of bytes
+        Each finger's stored template, in the order of the request.
+    """
+    mac = hmac.new(key, b"probe", hashlib.sha256)
+    for finger in fingers:
+        mac.update(len(finger).to_bytes(8, "big"))
+        mac.update(finger)
+    return mac.hexdigest()
+
+
+def candidate_digest(key: bytes, candidates: Iterable[Candidate]) -> str:
+    """HMAC-SHA-256 of a ranked candidate list (record ids and scores in hundredths).
+
+    Keyed because record ids are few enough to try them all.
+    """
+    mac = hmac.new(key, b"candidates", hashlib.sha256)
+    for candidate in candidates:
+        record = candidate.record.encode("utf-8", "surrogatepass")
+        mac.update(len(record).to_bytes(8, "big"))
+        mac.update(record)
+        mac.update(round(candidate.score * 100).to_bytes(8, "big", signed=True))
+    return mac.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # not every file system can sync a folder
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

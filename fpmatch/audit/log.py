@@ -1,0 +1,334 @@
+"""The audit log as the engine and the auditor hold it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from fpmatch.audit import canonical, hashing, keys, merkle, store
+from fpmatch.audit.checkpoint import Checkpoint
+from fpmatch.audit.records import (
+    AuditRecord,
+    IntentRecord,
+    Kind,
+    OutcomeRecord,
+    time_text,
+)
+from fpmatch.audit.verify import AuditReport, verify_log
+from fpmatch.audit.writer import Entry, Writer, entry
+from fpmatch.errors import AuditError, InputError, ReadOnlyError
+from fpmatch.types import Candidate
+
+_KIND = re.compile(r"[A-Z][A-Z0-9_]{1,31}")
+_OWN = frozenset({Kind.GENESIS, Kind.INTENT, Kind.OUTCOME, Kind.PRUNE})
+
+
+def now() -> datetime:
+    """The clock used where none is given."""
+    return datetime.now(UTC)
+
+
+class AuditLog:
+    """Append-only, hash-chained record of everything the engine was asked and did.
+
+    Make one with `create`, open one with `open`; use it as a context manager. Appends are safe
+    from any number of threads and processes. Everything that can be appended is committed to
+    disk when the call returns (``durability="full"``).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        writer: Writer | None,
+        key: bytes | None,
+        actor: str,
+    ) -> None:
+        self.path = path
+        self.actor = actor
+        self._writer = writer
+        self._key = key
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        clock: Callable[[], datetime] = now,
+        durability: store.Durability = "full",
+        gather_seconds: float = 0.0,
+        actor: str = "",
+    ) -> AuditLog:
+        """Make a new log and its key file (``PATH.key``); parameters as for `open`.
+
+        Raises
+        ------
+        AuditError
+            If something lies at the path already, or cannot be written there.
+        """
+        path = Path(path)
+        store.create(path)
+        keys.create_key(path)
+        log_id = secrets.token_hex(16)
+        database = store.connect(path, write=True, durability=durability)
+        store.set_meta(
+            database,
+            {"log_id": log_id, "base_seq": "0", "base_hash": hashing.ZERO, "base_peaks": ""},
+        )
+        database.close()
+        log = cls.open(
+            path,
+            "rw",
+            clock=clock,
+            durability=durability,
+            gather_seconds=gather_seconds,
+            actor=actor,
+        )
+        log._append([entry(Kind.GENESIS, {"log_id": log_id, "format": store.FORMAT})])
+        return log
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        mode: Literal["r", "rw"] = "r",
+        *,
+        clock: Callable[[], datetime] = now,
+        durability: store.Durability = "full",
+        gather_seconds: float = 0.0,
+        actor: str = "",
+    ) -> AuditLog:
+        """Open a log.
+
+        Parameters
+        ----------
+        path : path
+            The SQLite file.
+        mode : {"r", "rw"}
+            With "rw" records can be appended, and reading the log is itself recorded.
+        clock : callable
+            Gives the time of a record; time zone required.
+        durability : {"full", "normal", "off"}
+            "full" syncs to disk before an append returns; "normal" may lose the last appends in
+            a power cut; "off" leaves it to the system. Only "full" keeps the promise that no
+            search is answered without a trace.
+        gather_seconds : float
+            How long an append waits for others to share one sync with. Appends that arrive
+            while another is being synced share the next one in any case.
+        actor : str
+            Who reads; goes into the AUDIT_READ records.
+
+        Raises
+        ------
+        AuditError
+            If the file or, for "rw", its key is missing or damaged.
+        """
+        path = Path(path)
+        if mode not in ("r", "rw"):
+            raise InputError(f"mode must be 'r' or 'rw', not {mode!r}")
+        if durability not in ("full", "normal", "off"):
+            raise InputError(f"durability must be 'full', 'normal' or 'off', not {durability!r}")
+        if mode == "r":
+            store.connect(path, write=False).close()
+            return cls(path, None, None, actor)
+        key = keys.read_key(path)
+        database = store.connect(path, write=True, durability=durability)
+        return cls(path, Writer(database, clock, gather_seconds), key, actor)
+
+    def intent(self, record: IntentRecord | Mapping[str, Any]) -> int:
+        """Write the first half of a search, before anything is compared.
+
+        Returns
+        -------
+        int
+            Number of the record, on disk by then; `outcome` takes it.
+
+        Raises
+        ------
+        AuditError
+            If it could not be written: then the search must be refused.
+        InputError
+            If a field has no place in the log (floats, bytes, long text).
+        """
+        return self._append([entry(Kind.INTENT, _fields(record))])[0]
+
+    def intents(self, records: Iterable[IntentRecord | Mapping[str, Any]]) -> list[int]:
+        """Write many first halves with one sync: all or none. Errors as for `intent`."""
+        return self._append([entry(Kind.INTENT, _fields(r)) for r in records])
+
+    def outcome(self, intent_seq: int, record: OutcomeRecord | Mapping[str, Any]) -> int:
+        """Write the second half of a search, before its result is released.
+
+        Raises
+        ------
+        AuditError
+            If it could not be written, or the intent is missing, has another TCN or has an
+            outcome already.
+        InputError
+            If a field has no place in the log.
+        """
+        return self.outcomes([(intent_seq, record)])[0]
+
+    def outcomes(
+        self, records: Iterable[tuple[int, OutcomeRecord | Mapping[str, Any]]]
+    ) -> list[int]:
+        """Write many second halves with one sync: all or none. Errors as for `outcome`."""
+        return self._append(
+            [
+                entry(Kind.OUTCOME, {**_fields(record), "intent_seq": int(seq)}, int(seq))
+                for seq, record in records
+            ]
+        )
+
+    def event(self, kind: str, fields: Mapping[str, Any]) -> int:
+        """Write any other record: a policy change, an enrolment, a refusal.
+
+        Parameters
+        ----------
+        kind : str
+            A `Kind`, or another name in capitals; not one that the log writes itself.
+        fields : mapping
+            Nested mappings with text, whole numbers, truth values, None and lists of these.
+        """
+        if kind in _OWN or _KIND.fullmatch(kind) is None:
+            raise InputError(f"{kind[:40]!r} is no kind of event")
+        return self._append([entry(str(kind), fields)])[0]
+
+    def probe_digest(self, fingers: Iterable[bytes]) -> str:
+        """Keyed digest of a probe's stored templates; see `fpmatch.audit.probe_digest`."""
+        return keys.probe_digest(self._secret(), fingers)
+
+    def candidate_digest(self, candidates: Iterable[Candidate]) -> str:
+        """Keyed digest of a ranked candidate list."""
+        return keys.candidate_digest(self._secret(), candidates)
+
+    def records(
+        self,
+        *,
+        kind: str | None = None,
+        tcn: str | None = None,
+        first: int | None = None,
+        last: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[AuditRecord]:
+        """Records in order, one state of the log, optionally only some.
+
+        Opened "rw", the log records that it was read, before the first record is given.
+
+        Parameters
+        ----------
+        kind, tcn : str, optional
+            Only records of this kind, of this transaction.
+        first, last : int, optional
+            Only records with numbers in this range, ends included.
+        since, until : datetime, optional
+            Only records from this time on, and before that time.
+        """
+        asked = {
+            "kind": kind,
+            "tcn": tcn,
+            "first": first,
+            "last": last,
+            "since": None if since is None else time_text(since),
+            "until": None if until is None else time_text(until),
+        }
+        self._note_read("records", {k: v for k, v in asked.items() if v is not None})
+        return self._select(asked)
+
+    def verify(self, checkpoint: Checkpoint | None = None) -> AuditReport:
+        """Check the whole log; see `fpmatch.audit.verify.verify_log`."""
+        return verify_log(self.path, checkpoint)
+
+    def checkpoint(self) -> Checkpoint:
+        """Fix the log as it is now, for someone outside to keep; O(n).
+
+        Raises
+        ------
+        AuditError
+            If the log does not verify: no checkpoint should cover that.
+        """
+        report = self.verify()
+        if not report.ok:
+            raise AuditError(f"the log does not verify at {report.bad_seq}: {report.why}")
+        with store.reading(self.path) as database:
+            log_id = store.meta(database, "log_id")
+            last = next(store.rows(database, "seq = ?", (report.last_seq,)))
+        return Checkpoint(log_id, report.last_seq, report.root, report.head, last.time)
+
+    def close(self) -> None:
+        """Close the file. Later appends raise `AuditError`."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"AuditLog({str(self.path)!r}, mode={'r' if self._writer is None else 'rw'!r})"
+
+    def _append(self, entries: Sequence[Entry]) -> list[int]:
+        if self._writer is None:
+            raise ReadOnlyError(f"the audit log {self.path} is open for reading only")
+        return self._writer.append(entries)
+
+    def _secret(self) -> bytes:
+        if self._key is None:
+            raise ReadOnlyError("keyed digests need the log opened 'rw', with its key")
+        return self._key
+
+    def _note_read(self, what: str, asked: Mapping[str, Any]) -> None:
+        if self._writer is not None:
+            self.event(Kind.AUDIT_READ, {"actor": self.actor, "what": what, "asked": asked})
+
+    def _select(self, asked: Mapping[str, Any]) -> Iterator[AuditRecord]:
+        conditions = {
+            "kind": "kind = ?",
+            "tcn": "tcn = ?",
+            "first": "seq >= ?",
+            "last": "seq <= ?",
+            "since": "time >= ?",
+            "until": "time < ?",
+        }
+        used = [(conditions[k], v) for k, v in asked.items() if v is not None]
+        where = " AND ".join(c for c, _ in used)
+        with store.reading(self.path) as database:
+            for row in store.rows(database, where, tuple(v for _, v in used)):
+                yield read_record(row)
+
+
+def read_record(row: store.Row) -> AuditRecord:
+    """Turn a stored row into a record; `AuditError` if it is damaged."""
+    try:
+        fields = canonical.nest(canonical.flat_fields(row.body))
+    except (InputError, TypeError) as error:
+        raise AuditError(f"record {row.seq} is damaged: {error}") from None
+    return AuditRecord(row.seq, row.prev, row.time, row.kind, fields, row.hash, row.intent_seq)
+
+
+def leaf_hashes(path: Path) -> tuple[int, list[bytes], list[merkle.Peak]]:
+    """First kept leaf's index, the hashes of all kept records, and the peaks before them."""
+    with store.reading(path) as database:
+        base = int(store.meta(database, "base_seq"))
+        peaks = merkle.Peaks.from_text(base, store.meta(database, "base_peaks").split()).peaks
+        found = database.execute("SELECT hash FROM records ORDER BY seq").fetchall()
+    try:
+        return base, [bytes.fromhex(h) for (h,) in found], peaks
+    except (TypeError, ValueError):
+        raise AuditError("a record's hash is damaged; verify the log") from None
+
+
+def _fields(record: IntentRecord | OutcomeRecord | Mapping[str, Any]) -> Mapping[str, Any]:
+    return record if isinstance(record, Mapping) else record.to_fields()

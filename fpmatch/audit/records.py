@@ -1,0 +1,307 @@
+"""What a record of the log says: kinds, the two records of a search, and a record as read."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from fpmatch.types import (
+    Decision,
+    Outcome,
+    PartitionDecision,
+    PartitionResult,
+    Permission,
+    Reason,
+    SearchRequest,
+)
+
+_BUCKETS_MS = (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
+
+
+class Kind(enum.StrEnum):
+    """Kinds of record. INTENT and OUTCOME are the two halves of a search."""
+
+    GENESIS = "GENESIS"
+    INTENT = "INTENT"
+    OUTCOME = "OUTCOME"
+    ENGINE = "ENGINE"
+    PARTITION = "PARTITION"
+    POLICY = "POLICY"
+    OPT_OUT = "OPT_OUT"
+    ENROL = "ENROL"
+    EXPUNGE = "EXPUNGE"
+    SEAL = "SEAL"
+    UNSEAL = "UNSEAL"
+    DEFER = "DEFER"
+    DEFER_CANCELLED = "DEFER_CANCELLED"
+    RELEASE = "RELEASE"
+    NOTIFY = "NOTIFY"
+    EXPORT = "EXPORT"
+    AUTH_FAILED = "AUTH_FAILED"
+    AUDIT_READ = "AUDIT_READ"
+    PRUNE = "PRUNE"
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionIntent:
+    """What the policy decided for one partition, before anything was compared."""
+
+    partition: str
+    permissions: str = ""
+    reason: str = Reason.NO_GRANT
+    rules: tuple[str, ...] = ()
+    authority: str = ""
+    agreement: str = ""
+    legal_basis: str = ""
+    consent_overridden: bool = False
+    acknowledged: bool = False
+    defer_until: str = ""
+
+    @classmethod
+    def of(cls, decision: PartitionDecision) -> PartitionIntent:
+        """Take over a policy decision."""
+        names = [p.name for p in Permission if p in decision.permissions]
+        return cls(
+            decision.partition,
+            "+".join(str(name) for name in names),
+            decision.reason.value,
+            decision.rules,
+            decision.authority,
+            decision.agreement,
+            decision.legal_basis,
+            decision.consent_overridden,
+            decision.acknowledged,
+            decision.defer_until,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRecord:
+    """First half of a search: who asks what, under which policy, and what was decided.
+
+    Parameters
+    ----------
+    ori, cri : str
+        The agency that sent the submission last in the chain (EBTS 1.008) and the controlling
+        agency (2.073). The chain starts with the latter.
+    probe_digest : str
+        From `probe_digest`: keyed, so that the log answers no "was this print searched?".
+    requested : tuple of str, or None
+        Partition names asked for; None means all that is granted.
+    threshold : int
+        Lowest score listed, hundredths.
+    declared_citizen : bool or None
+        What the caller declared; never inferred.
+    matcher_version, parameters_digest : str
+        What would have to be run again to repeat the search.
+    """
+
+    tcn: str
+    cri: str
+    policy_version: int
+    policy_digest: str
+    partitions: tuple[PartitionIntent, ...] = ()
+    ori: str = ""
+    chain: tuple[str, ...] = ()
+    tcr: str = ""
+    transaction: str = ""
+    purpose: str = ""
+    role: str = ""
+    user: str = ""
+    charge: str | None = None
+    disposition: str | None = None
+    declared_citizen: bool | None = None
+    requested: tuple[str, ...] | None = None
+    copies_to: tuple[str, ...] = ()
+    probe_digest: str = ""
+    fingers: int = 0
+    max_candidates: int = 0
+    threshold: int = 0
+    effort: str = ""
+    matcher_version: str = ""
+    parameters_digest: str = ""
+
+    @classmethod
+    def of(
+        cls, request: SearchRequest, decision: Decision, *, tcn: str = "", **more: Any
+    ) -> IntentRecord:
+        """Build from a request and the decision on it.
+
+        Parameters
+        ----------
+        request, decision
+            What was asked and what the policy answered.
+        tcn : str
+            Transaction control number, where the engine gave one; else the request's own.
+        **more
+            Any other field: ``user``, ``probe_digest``, ``matcher_version``,
+            ``parameters_digest``, ``requested`` (as names), ``declared_citizen``.
+        """
+        chain = (request.booking_ori, *request.chain)
+        asked = request.partitions
+        record = cls(
+            tcn=tcn or request.tcn,
+            cri=request.booking_ori,
+            policy_version=decision.policy_version,
+            policy_digest=decision.policy_digest,
+            partitions=tuple(PartitionIntent.of(d) for d in decision.partitions),
+            ori=chain[-1],
+            chain=tuple(chain),
+            tcr=request.tcr,
+            transaction=request.transaction,
+            purpose=request.purpose,
+            role=request.role,
+            charge=request.charge,
+            disposition=request.disposition,
+            declared_citizen=_declared_citizen(request.attributes),
+            requested=None if asked is None else tuple(str(p) for p in asked),
+            copies_to=tuple(request.copies_to),
+            fingers=len(request.fingers),
+            max_candidates=request.max_candidates,
+            threshold=round(request.threshold * 100),
+            effort=request.effort,
+        )
+        return replace(record, **more)
+
+    def to_fields(self) -> dict[str, Any]:
+        """Nested mappings for the log."""
+        return _fields_of(self)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionOutcome:
+    """What happened in one partition.
+
+    ``live``, ``codes``, ``stage1`` and ``stage2`` count live fingers, codes scanned, fingers
+    scanned and fingers verified by the matcher, as the search code itself counted them: all
+    zero where nothing was searched. ``gallery_root`` and ``candidate_digest`` let an auditor
+    repeat the search and compare.
+    """
+
+    partition: str
+    outcome: str
+    reason: str
+    live: int = 0
+    codes: int = 0
+    stage1: int = 0
+    stage2: int = 0
+    complete: bool = True
+    gallery_root: str = ""
+    candidate_digest: str = ""
+    n_candidates: int = 0
+    recipients: tuple[str, ...] = ()
+    notifications: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, result: PartitionResult, **more: Any) -> PartitionOutcome:
+        """Build from a section of a response; counters come from its cost, if it has one.
+
+        ``more`` gives what a response does not hold: ``gallery_root``, ``candidate_digest``,
+        ``n_candidates`` (withheld ones too), ``recipients``, ``notifications``.
+        """
+        cost = result.cost
+        record = cls(
+            result.partition,
+            result.outcome.value,
+            result.reason.value,
+            live=cost.live_fingers if cost else 0,
+            codes=cost.codes_scanned if cost else 0,
+            stage1=cost.fingers_scanned if cost else 0,
+            stage2=cost.fingers_verified if cost else 0,
+            complete=result.complete,
+            n_candidates=len(result.candidates or ()),
+        )
+        return replace(record, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRecord:
+    """Second half of a search: what was compared, found and released.
+
+    ``result`` is ``ok`` or ``error``; ``error`` names the kind of error, never its message.
+    ``release_policy_*`` is the policy in force at release, which may narrow the decision.
+    """
+
+    tcn: str
+    partitions: tuple[PartitionOutcome, ...] = ()
+    result: str = "ok"
+    error: str = ""
+    release_policy_version: int = 0
+    release_policy_digest: str = ""
+    duration: str = ""
+
+    def to_fields(self) -> dict[str, Any]:
+        """Nested mappings for the log."""
+        return _fields_of(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """A record as read from the log; ``fields`` are nested mappings."""
+
+    seq: int
+    prev_hash: str
+    time_utc: str
+    kind: str
+    fields: Mapping[str, Any]
+    hash: str
+    intent_seq: int | None = None
+
+    @property
+    def tcn(self) -> str:
+        """Transaction control number; empty where the record has none."""
+        return str(self.fields.get("tcn", ""))
+
+    @property
+    def partitions(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the record says of each partition, by name."""
+        return self.fields.get("partitions") or {}
+
+
+NOT_SEARCHED_OUTCOMES = frozenset(
+    {Outcome.NOT_SEARCHED, Outcome.DEFERRED, Outcome.DEFERRED_CANCELLED, Outcome.REFUSED}
+)
+"""Outcomes that claim that nothing was compared."""
+
+COUNTERS = ("live", "codes", "stage1", "stage2")
+
+
+def duration_bucket(milliseconds: float) -> str:
+    """Coarse duration, e.g. ``<30ms``: fine times would tell how large a gallery is."""
+    for limit in _BUCKETS_MS:
+        if milliseconds < limit:
+            return f"<{limit}ms"
+    return f">={_BUCKETS_MS[-1]}ms"
+
+
+def time_text(moment: datetime) -> str:
+    """UTC, microseconds, fixed width: ``2026-01-31T12:00:00.000000Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _fields_of(record: IntentRecord | OutcomeRecord) -> dict[str, Any]:
+    out = {f.name: getattr(record, f.name) for f in fields(record)}
+    out["partitions"] = {
+        p.partition: {name: getattr(p, name) for name in _names_of(type(p))}
+        for p in record.partitions
+    }
+    return out
+
+
+def _names_of(kind: type[PartitionIntent] | type[PartitionOutcome]) -> Sequence[str]:
+    names = _NAMES.get(kind)
+    if names is None:
+        names = _NAMES[kind] = tuple(f.name for f in fields(kind) if f.name != "partition")
+    return names
+
+
+_NAMES: dict[type, tuple[str, ...]] = {}
+
+
+def _declared_citizen(attributes: Mapping[str, str]) -> bool | None:
+    return {"true": True, "yes": True, "false": False, "no": False}.get(
+        attributes.get("declared_citizen", "").lower()
+    )

@@ -1,0 +1,165 @@
+"""Appending: one transaction a batch, and callers that arrive meanwhile share the next one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fpmatch.audit import canonical, hashing, store
+from fpmatch.audit.records import Kind, time_text
+from fpmatch.errors import AuditError, InputError
+
+
+@dataclass(slots=True)
+class Entry:
+    """A record on its way into the log: all that does not depend on its place there."""
+
+    kind: str
+    tcn: str
+    body: str
+    nonce: bytes
+    committed: str
+    intent_seq: int | None = None
+    seq: int = 0
+    error: AuditError | None = None
+    done: bool = False
+
+
+def entry(kind: str, fields: Mapping[str, Any], intent_seq: int | None = None) -> Entry:
+    """Bring fields into canonical form and commit to them; `InputError` if they do not fit."""
+    items = canonical.items(fields)
+    nonce = os.urandom(hashing.NONCE_BYTES)
+    tcn = fields.get("tcn", "")
+    if not isinstance(tcn, str):
+        raise InputError("tcn must be text")
+    committed = hashing.commitments(nonce, items)
+    return Entry(kind, tcn, canonical.body(items), nonce, committed, intent_seq)
+
+
+class Writer:
+    """The one writing connection of a process; threads may share it.
+
+    Whoever holds the lock commits everything that is waiting, in one transaction with one
+    fsync; `gather_seconds` makes it wait a little for more. Other processes take turns by
+    SQLite's own lock, and the head of the chain is read inside the transaction.
+    """
+
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        clock: Callable[[], datetime],
+        gather_seconds: float = 0.0,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._gather = gather_seconds
+        self._write_lock = threading.Lock()
+        self._queue_lock = threading.Lock()
+        self._queue: list[Sequence[Entry]] = []
+
+    def append(self, entries: Sequence[Entry]) -> list[int]:
+        """Write records together or not at all, and return their numbers once they are durable.
+
+        Raises
+        ------
+        AuditError
+            If they could not be written; then none of them is in the log.
+        """
+        if not entries:
+            return []
+        with self._queue_lock:
+            self._queue.append(entries)
+        with self._write_lock:
+            if not entries[0].done:
+                if self._gather:
+                    time.sleep(self._gather)
+                with self._queue_lock:
+                    groups, self._queue = self._queue, []
+                self._commit(groups)
+        if entries[0].error is not None:
+            raise entries[0].error
+        return [e.seq for e in entries]
+
+    def transaction(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Run other work on the file in one transaction, between appends."""
+        with self._write_lock:
+            self._run(work)
+
+    def place(self, database: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+        """Chain and insert records inside an open transaction."""
+        seq, prev = store.head(database)
+        for e in entries:
+            seq += 1
+            moment = time_text(self._clock())
+            digest = hashing.record_hash(e.committed, e.kind, prev, seq, moment)
+            store.insert(
+                database,
+                store.Row(seq, prev, moment, e.kind, e.tcn, e.intent_seq, e.body, e.nonce, digest),
+            )
+            e.seq, prev = seq, digest
+
+    def close(self) -> None:
+        """Close the connection; later appends raise `AuditError`."""
+        with self._write_lock:
+            self._database.close()
+
+    def _commit(self, groups: list[Sequence[Entry]]) -> None:
+        try:
+            self._run(lambda database: self._place_all(database, groups))
+        except AuditError as error:
+            for e in (e for group in groups for e in group):
+                e.error = e.error or error
+        finally:
+            for e in (e for group in groups for e in group):
+                e.done = True
+
+    def _place_all(self, database: sqlite3.Connection, groups: list[Sequence[Entry]]) -> None:
+        for group in groups:
+            reason = _misfit(database, group)
+            if reason is not None:
+                for e in group:
+                    e.error = AuditError(reason)
+            else:
+                self.place(database, group)
+
+    def _run(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                work(self._database)
+                self._database.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise AuditError(
+                f"the audit log cannot be written ({error}); nothing may be searched without it"
+            ) from error
+
+
+def _misfit(database: sqlite3.Connection, group: Sequence[Entry]) -> str | None:
+    """Why an outcome has no place: its intent is missing, answered, or another search's."""
+    answered: set[int] = set()
+    for e in group:
+        if e.intent_seq is None:
+            continue
+        query = "SELECT kind, tcn FROM records WHERE seq = ?"
+        found = database.execute(query, (e.intent_seq,)).fetchone()
+        if found is None or found[0] != Kind.INTENT:
+            return f"record {e.intent_seq} is no intent; an outcome needs the intent it answers"
+        if found[1] != e.tcn:
+            return f"the intent {e.intent_seq} has TCN {found[1]!r}, the outcome {e.tcn!r}"
+        query = "SELECT seq FROM records WHERE intent_seq = ?"
+        other = database.execute(query, (e.intent_seq,)).fetchone()
+        if other is not None or e.intent_seq in answered:
+            return f"the intent {e.intent_seq} has an outcome already"
+        answered.add(e.intent_seq)
+    return None
