@@ -1,0 +1,52 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from fpmatch.cli import evaluate
+from fpmatch.cli.output import fail
+from fpmatch.errors import FpmatchError
+
+app = typer.Typer(
+    name="fpmatch",
+    help="Fingerprint identification with access control inside the search.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import fpmatch
+
+        print(f"fpmatch {fpmatch.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("evaluate")(evaluate.evaluate_command)
+
+
+def run() -> None:
+    """Run the command line; errors of `fpmatch.errors` become one line and status 2."""
+    try:
+        app()
+    except FpmatchError as error:
+        fail(error)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

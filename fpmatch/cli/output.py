@@ -1,0 +1,121 @@
+"""What every command shares: JSON, tables, progress, and one-line errors."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fpmatch.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+JsonFile = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for standard output."),
+]
+
+FILE_WIDTH = 120
+"""Columns of what is printed into a file or a pipe."""
+
+Progress = Callable[[str, int, int], None]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that colours on a terminal only."""
+    from rich.console import Console
+
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, width=None if terminal else FILE_WIDTH)
+
+
+def emit(result: Any, json_file: str | None, *tables: Table | str) -> None:
+    """Write JSON where asked, and print the tables unless JSON goes to standard output."""
+    if json_file is not None:
+        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        if json_file == "-":
+            sys.stdout.write(text)
+            return
+        write_text(json_file, text)
+    out = console()
+    for table in tables:
+        out.print(table)
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a file; a path that cannot be written is an `InputError`."""
+    try:
+        Path(path).write_text(text, "utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", left: int = 1
+) -> Table:
+    """A plain table: the first ``left`` columns to the left, figures to the right."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    out = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(columns):
+        out.add_column(name, justify="left" if i < left else "right", no_wrap=i >= left)
+    for row in rows:
+        out.add_row(*(escape(figure(value)) for value in row))
+    return out
+
+
+def figure(value: Any) -> str:
+    """A value as people read it: two decimals, thousands apart, a dash for nothing."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", " ")
+    if isinstance(value, float) and math.isnan(value):
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.2f}".replace(",", " ")
+    return str(value)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress | None]:
+    """A callback ``(what, done, total)`` that draws a bar; None where no terminal looks on."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        tasks: dict[str, bars.TaskID] = {}
+
+        def step(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield step
+
+
+def fail(error: Exception) -> None:
+    """Print one line to standard error and leave with status 2."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    print(f"fpmatch: error: {message}", file=sys.stderr)
+    sys.exit(2)
