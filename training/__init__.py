@@ -1,0 +1,1 @@
+"""Training of the learned minutiae extractor. Not part of the installed package."""

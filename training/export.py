@@ -1,0 +1,70 @@
+"""Checkpoint -> model file that the package ships.
+
+    python -m training.export --net out/net --name fpnet --version 1 --statement "..." \\
+        --out fpmatch/minutiae/models/fpnet-1.fpnet
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+
+from fpmatch.minutiae.model_file import ModelHeader, write_model
+from training.network import STRIDE, MinutiaNet
+from training.targets import NORMALISE_FLOOR, NORMALISE_SIGMA
+
+
+def onnx_bytes(net: torch.nn.Module) -> bytes:
+    """Export with batch normalisation folded into the convolutions and free image size."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "net.onnx"
+        torch.onnx.export(
+            net.eval(),
+            (torch.zeros(1, 1, 64, 64),),
+            str(path),
+            dynamo=False,
+            opset_version=17,
+            input_names=["image"],
+            output_names=["maps"],
+            dynamic_axes={"image": {2: "h", 3: "w"}, "maps": {2: "h", 3: "w"}},
+        )
+        return path.read_bytes()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--net", type=Path, required=True, help="folder of training.train")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--version", type=int, required=True)
+    parser.add_argument("--statement", required=True, help="what it was trained on")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    arguments = json.loads((args.net / "arguments.json").read_text())
+    net = MinutiaNet(tuple(arguments["widths"]))
+    state = torch.load(args.net / "checkpoint.pt", weights_only=True)
+    # The averaged weights, whose batch statistics are averaged with them.
+    net.load_state_dict(
+        {k[len("module.") :]: v for k, v in state["average"].items() if k.startswith("module.")}
+    )
+    header = ModelHeader(
+        name=args.name,
+        version=args.version,
+        trained_on=args.statement,
+        steps=int(state["step"]),
+        stride=STRIDE,
+        normalise_sigma=NORMALISE_SIGMA,
+        normalise_floor=NORMALISE_FLOOR,
+    )
+    write_model(args.out, header, onnx_bytes(net))
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, {header}")
+
+
+if __name__ == "__main__":
+    main()

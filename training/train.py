@@ -1,0 +1,154 @@
+"""Train the network; resumes from its checkpoint.
+
+    python -m training.train --real out/teacher/*.npz --hold fvc2002_DB1_B \\
+        --steps 20000 --out out/net
+
+Fixed seeds: a crop depends on (seed, step) alone, so an interrupted run goes on as if it had
+never stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training.network import MinutiaNet
+from training.samples import Print, batch, load
+from training.targets import loss
+
+LAYOUT = torch.channels_last
+
+
+def rate(step: int, steps: int, top: float) -> float:
+    """Linear warm-up over 300 steps, then half a cosine down to nothing."""
+    if step < 300:
+        return top * (step + 1) / 300
+    return top * 0.5 * (1 + float(np.cos(np.pi * step / steps)))
+
+
+def save(path: Path, **state: object) -> None:
+    """Write to a temporary name, then rename: an interruption leaves the old checkpoint whole."""
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--real", type=Path, nargs="*", default=[])
+    parser.add_argument("--synthetic", type=Path, nargs="*", default=[])
+    parser.add_argument("--hold", nargs="*", default=[], help="stems of --real kept for validation")
+    parser.add_argument("--synthetic-share", type=float, default=0.3)
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--widths", type=int, nargs=4, default=[16, 32, 48, 64])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    groups: list[list[Print]] = []
+    for file in args.real:
+        if file.stem not in args.hold:
+            groups.append(load([file]))
+    shares = [1.0 / max(1, len(groups))] * len(groups)
+    if args.synthetic:
+        share = args.synthetic_share if groups else 1.0
+        shares = [s * (1 - share) for s in shares]
+        groups.append(load(args.synthetic))
+        shares.append(share)
+    held = [load([f]) for f in args.real if f.stem in args.hold]
+
+    # bfloat16 with channels last: 2.5 times the speed of float32 on a CPU with AVX-512.
+    net = MinutiaNet(tuple(args.widths)).to(memory_format=LAYOUT)  # type: ignore[arg-type]
+    optimiser = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=0.01)
+    average = torch.optim.swa_utils.AveragedModel(
+        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
+    )
+    checkpoint = args.out / "checkpoint.pt"
+    start = 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        net.load_state_dict(state["net"])
+        average.load_state_dict(state["average"])
+        optimiser.load_state_dict(state["optimiser"])
+        start = state["step"]
+        print(f"resumed at step {start}", flush=True)
+    (args.out / "arguments.json").write_text(json.dumps(vars(args), default=str, indent=1))
+
+    def draw(step: int) -> tuple[np.ndarray, np.ndarray]:
+        return batch(groups, shares, args.batch, np.random.default_rng([args.seed, step]))
+
+    log = (args.out / "log.csv").open("a")
+    totals: dict[str, float] = {}
+    clock = time.monotonic()
+    net.train()
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(draw, start)
+        for step in range(start, args.steps):
+            images, targets = ahead.result()
+            ahead = pool.submit(draw, step + 1)
+            for group in optimiser.param_groups:
+                group["lr"] = rate(step, args.steps, args.rate)
+            with torch.autocast("cpu", torch.bfloat16):
+                output = net(torch.from_numpy(images).contiguous(memory_format=LAYOUT))
+            parts = loss(output.float(), torch.from_numpy(targets))
+            optimiser.zero_grad()
+            sum(parts.values()).backward()  # type: ignore[union-attr]
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+            optimiser.step()
+            average.update_parameters(net)
+            for name, value in parts.items():
+                totals[name] = totals.get(name, 0.0) + value.item()
+            if (step + 1) % 100 == 0:
+                seconds = (time.monotonic() - clock) / 100
+                row = {n: round(v / 100, 4) for n, v in totals.items()}
+                if (step + 1) % 500 == 0 and held:
+                    row["held"] = round(validate(average, held, args), 4)
+                    save(
+                        checkpoint,
+                        net=net.state_dict(),
+                        average=average.state_dict(),
+                        optimiser=optimiser.state_dict(),
+                        step=step + 1,
+                    )
+                print(step + 1, row, f"{seconds:.2f} s/step", flush=True)
+                log.write(json.dumps({"step": step + 1, **row}) + "\n")
+                log.flush()
+                totals, clock = {}, time.monotonic()
+    save(
+        checkpoint,
+        net=net.state_dict(),
+        average=average.state_dict(),
+        optimiser=optimiser.state_dict(),
+        step=args.steps,
+    )
+
+
+@torch.no_grad()
+def validate(net: torch.nn.Module, held: list[list[Print]], args: argparse.Namespace) -> float:
+    """Loss on fixed crops of the databases that were kept out."""
+    net.eval()
+    total = 0.0
+    for i in range(8):
+        rng = np.random.default_rng([args.seed, 10**6 + i])
+        images, targets = batch(held, [1.0] * len(held), 16, rng)
+        parts = loss(net(torch.from_numpy(images)), torch.from_numpy(targets))
+        total += float(sum(parts.values()))  # type: ignore[arg-type]
+    net.train()
+    return total / 8
+
+
+if __name__ == "__main__":
+    main()
