@@ -10,7 +10,7 @@ body. There are no floats: two programs need not print the same float the same w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
@@ -19,9 +19,10 @@ from fpmatch.errors import InputError
 from fpmatch.parameters import AUDIT
 
 Item = tuple[str, str, str]
-"""Path, path as JSON, value as JSON."""
+"""Path, path as JSON, and the item's text: path and value as JSON, joined by a colon."""
 
 _MAX_INT = 2**53 - 1
+_PLAIN = frozenset({str, int, bool, type(None), tuple, list})
 
 
 def items(fields: Mapping[str, Any]) -> list[Item]:
@@ -44,16 +45,29 @@ def items(fields: Mapping[str, Any]) -> list[Item]:
         On floats, bytes, keys that are no text, text that is too long or holds half a
         surrogate pair, whole numbers out of range, or too many fields.
     """
-    out = list(_walk("", fields))
-    if len(out) > AUDIT.max_fields:
-        raise InputError(f"a record of {len(out)} fields; at most {AUDIT.max_fields} fit")
-    out.sort()
+    out: list[Item] = []
+    _walk("", fields, out)
+    return sort_items(out)
+
+
+def sort_items(found: list[Item]) -> list[Item]:
+    """Bring items of one record into order, in place; `InputError` if there are too many."""
+    if len(found) > AUDIT.max_fields:
+        raise InputError(f"a record of {len(found)} fields; at most {AUDIT.max_fields} fit")
+    found.sort()
+    return found
+
+
+def items_below(prefix: str, fields: Mapping[str, Any]) -> list[Item]:
+    """Items of a nested mapping that hangs below a path, in the mapping's own order."""
+    out: list[Item] = []
+    _walk(prefix, fields, out)
     return out
 
 
 def body(record_items: Sequence[Item]) -> str:
     """The record body: canonical JSON of one flat object, from path to value."""
-    return "{" + ",".join([f"{name}:{value}" for _, name, value in record_items]) + "}"
+    return "{" + ",".join([text for _, _, text in record_items]) + "}"
 
 
 def parse_body(text: str) -> list[Item]:
@@ -83,7 +97,11 @@ def flat_fields(text: str) -> dict[str, Any]:
 
 def flat_items(flat: Mapping[str, Any]) -> list[Item]:
     """Items of an already flat mapping from path to value."""
-    return sorted((path, _quoted(path), value_text(value, path)) for path, value in flat.items())
+    found = []
+    for path, value in flat.items():
+        name = _text(path, "a field name")
+        found.append((path, name, name + ":" + value_text(value, path)))
+    return sort_items(found)
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,14 +124,12 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 def value_text(value: Any, path: str = "") -> str:
     """Canonical JSON of one leaf value; `InputError` if it has no place in the log."""
-    if value is None:
-        return "null"
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
     if isinstance(value, str):
         return _text(value, path)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int):
         if -_MAX_INT <= value <= _MAX_INT:
             return int.__repr__(value)
@@ -135,27 +151,25 @@ def pointer(*keys: str) -> str:
     return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
 
 
-def _walk(prefix: str, fields: Mapping[str, Any]) -> Iterator[Item]:
+def _walk(prefix: str, fields: Mapping[str, Any], out: list[Item]) -> None:
     for key, value in fields.items():
-        path = _join(prefix, key)
-        if isinstance(value, Mapping) and value:
-            yield from _walk(path, value)
+        path, name = _join(prefix, key)
+        if type(value) in _PLAIN:
+            out.append((path, name, name + ":" + value_text(value, path)))
+        elif isinstance(value, Mapping) and value:
+            _walk(path, value, out)
         else:
-            yield path, _quoted(path), value_text(value, path)
+            out.append((path, name, name + ":" + value_text(value, path)))
 
 
 @lru_cache(maxsize=4096)
-def _join(prefix: str, key: str) -> str:
+def _join(prefix: str, key: str) -> tuple[str, str]:
     if not isinstance(key, str):
         raise InputError(f"a field name must be text, not {type(key).__name__}")
     if not key:
         raise InputError("a field name must not be empty")
-    return prefix + pointer(key)
-
-
-@lru_cache(maxsize=4096)
-def _quoted(path: str) -> str:
-    return _text(path, "a field name")
+    path = prefix + pointer(key)
+    return path, _text(path, "a field name")
 
 
 def _text(value: str, path: str) -> str:

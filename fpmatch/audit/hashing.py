@@ -32,16 +32,26 @@ def salts(nonce: bytes, count: int) -> list[bytes]:
     return [stream[i : i + SALT_BYTES] for i in range(0, len(stream), SALT_BYTES)]
 
 
-def commitment(salt: bytes, name: str, value: str) -> str:
-    """Salted commitment to one item (path and value as JSON), 64 hexadecimal digits."""
-    return _sha256(b"\x02" + salt + f"{name}:{value}".encode("ascii")).hexdigest()
+def commitment(salt: bytes, item: str) -> str:
+    """Salted commitment to one item's text, 64 hexadecimal digits."""
+    return _sha256(b"\x02" + salt + item.encode("ascii")).hexdigest()
 
 
 def commitments(nonce: bytes, items: Sequence[tuple[str, str, str]]) -> str:
     """Canonical JSON of the mapping from path to commitment, for items sorted by path."""
-    pairs = zip(salts(nonce, len(items)), items, strict=True)
-    parts = [f'{name}:"{commitment(salt, name, value)}"' for salt, (_, name, value) in pairs]
-    return "{" + ",".join(parts) + "}"
+    stream = hashlib.shake_256(nonce).digest(SALT_BYTES * len(items))
+    committed = []
+    start = 0
+    for _, name, text in items:
+        salt = stream[start : start + SALT_BYTES]
+        committed.append((name, _sha256(b"\x02" + salt + text.encode()).hexdigest()))
+        start += SALT_BYTES
+    return join_commitments(committed)
+
+
+def join_commitments(committed: Sequence[tuple[str, str]]) -> str:
+    """Canonical JSON of (path as JSON, commitment) pairs, sorted by path."""
+    return "{" + ",".join([f'{name}:"{digest}"' for name, digest in committed]) + "}"
 
 
 def record_hash(committed: str, kind: str, prev: str, seq: int, time: str) -> str:

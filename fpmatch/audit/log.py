@@ -20,7 +20,7 @@ from fpmatch.audit.records import (
     time_text,
 )
 from fpmatch.audit.verify import AuditReport, verify_log
-from fpmatch.audit.writer import Entry, Writer, entry
+from fpmatch.audit.writer import Entry, Writer, entry, search_entry
 from fpmatch.errors import AuditError, InputError, ReadOnlyError
 from fpmatch.types import Candidate
 
@@ -139,7 +139,7 @@ class AuditLog:
         database = store.connect(path, write=True, durability=durability)
         return cls(path, Writer(database, clock, gather_seconds), key, actor)
 
-    def intent(self, record: IntentRecord | Mapping[str, Any]) -> int:
+    def intent(self, record: IntentRecord) -> int:
         """Write the first half of a search, before anything is compared.
 
         Returns
@@ -154,13 +154,13 @@ class AuditLog:
         InputError
             If a field has no place in the log (floats, bytes, long text).
         """
-        return self._append([entry(Kind.INTENT, _fields(record))])[0]
+        return self._append([search_entry(Kind.INTENT, record)])[0]
 
-    def intents(self, records: Iterable[IntentRecord | Mapping[str, Any]]) -> list[int]:
+    def intents(self, records: Iterable[IntentRecord]) -> list[int]:
         """Write many first halves with one sync: all or none. Errors as for `intent`."""
-        return self._append([entry(Kind.INTENT, _fields(r)) for r in records])
+        return self._append([search_entry(Kind.INTENT, r) for r in records])
 
-    def outcome(self, intent_seq: int, record: OutcomeRecord | Mapping[str, Any]) -> int:
+    def outcome(self, intent_seq: int, record: OutcomeRecord) -> int:
         """Write the second half of a search, before its result is released.
 
         Raises
@@ -173,16 +173,9 @@ class AuditLog:
         """
         return self.outcomes([(intent_seq, record)])[0]
 
-    def outcomes(
-        self, records: Iterable[tuple[int, OutcomeRecord | Mapping[str, Any]]]
-    ) -> list[int]:
+    def outcomes(self, records: Iterable[tuple[int, OutcomeRecord]]) -> list[int]:
         """Write many second halves with one sync: all or none. Errors as for `outcome`."""
-        return self._append(
-            [
-                entry(Kind.OUTCOME, {**_fields(record), "intent_seq": int(seq)}, int(seq))
-                for seq, record in records
-            ]
-        )
+        return self._append([search_entry(Kind.OUTCOME, r, int(seq)) for seq, r in records])
 
     def event(self, kind: str, fields: Mapping[str, Any]) -> int:
         """Write any other record: a policy change, an enrolment, a refusal.
@@ -328,7 +321,3 @@ def leaf_hashes(path: Path) -> tuple[int, list[bytes], list[merkle.Peak]]:
         return base, [bytes.fromhex(h) for (h,) in found], peaks
     except (TypeError, ValueError):
         raise AuditError("a record's hash is damaged; verify the log") from None
-
-
-def _fields(record: IntentRecord | OutcomeRecord | Mapping[str, Any]) -> Mapping[str, Any]:
-    return record if isinstance(record, Mapping) else record.to_fields()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
+from fpmatch.audit import canonical
 from fpmatch.types import (
     Decision,
     Outcome,
@@ -166,10 +169,6 @@ class IntentRecord:
         )
         return replace(record, **more)
 
-    def to_fields(self) -> dict[str, Any]:
-        """Nested mappings for the log."""
-        return _fields_of(self)
-
 
 @dataclass(frozen=True, slots=True)
 class PartitionOutcome:
@@ -233,10 +232,6 @@ class OutcomeRecord:
     release_policy_digest: str = ""
     duration: str = ""
 
-    def to_fields(self) -> dict[str, Any]:
-        """Nested mappings for the log."""
-        return _fields_of(self)
-
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
@@ -282,23 +277,32 @@ def time_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _fields_of(record: IntentRecord | OutcomeRecord) -> dict[str, Any]:
-    out = {f.name: getattr(record, f.name) for f in fields(record)}
-    out["partitions"] = {
-        p.partition: {name: getattr(p, name) for name in _names_of(type(p))}
-        for p in record.partitions
-    }
-    return out
+def search_items(
+    record: IntentRecord | OutcomeRecord, more: Mapping[str, Any] | None = None
+) -> list[canonical.Item]:
+    """Canonical items of one half of a search, with further top-level fields."""
+    names, values = _TOP[type(record)]
+    top: dict[str, Any] = dict(zip(names, values(record), strict=True))
+    if more:
+        top.update(more)
+    out = canonical.items_below("", top)
+    for partition in record.partitions:
+        out += _partition_items(partition)
+    return canonical.sort_items(out)
 
 
-def _names_of(kind: type[PartitionIntent] | type[PartitionOutcome]) -> Sequence[str]:
-    names = _NAMES.get(kind)
-    if names is None:
-        names = _NAMES[kind] = tuple(f.name for f in fields(kind) if f.name != "partition")
-    return names
+@lru_cache(maxsize=1024)
+def _partition_items(record: PartitionIntent | PartitionOutcome) -> list[canonical.Item]:
+    said = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "partition"}
+    return canonical.items_below(canonical.pointer("partitions", record.partition), said)
 
 
-_NAMES: dict[type, tuple[str, ...]] = {}
+def _top(kind: type[IntentRecord] | type[OutcomeRecord]) -> tuple[tuple[str, ...], attrgetter]:
+    names = tuple(f.name for f in fields(kind) if f.name != "partitions")
+    return names, attrgetter(*names)
+
+
+_TOP = {kind: _top(kind) for kind in (IntentRecord, OutcomeRecord)}
 
 
 def _declared_citizen(attributes: Mapping[str, str]) -> bool | None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from fpmatch.audit import canonical, hashing, store
-from fpmatch.audit.records import Kind, time_text
+from fpmatch.audit.records import IntentRecord, Kind, OutcomeRecord, search_items, time_text
 from fpmatch.errors import AuditError, InputError
 
 
@@ -34,11 +34,22 @@ class Entry:
 
 def entry(kind: str, fields: Mapping[str, Any], intent_seq: int | None = None) -> Entry:
     """Bring fields into canonical form and commit to them; `InputError` if they do not fit."""
-    items = canonical.items(fields)
-    nonce = os.urandom(hashing.NONCE_BYTES)
     tcn = fields.get("tcn", "")
     if not isinstance(tcn, str):
         raise InputError("tcn must be text")
+    return _committed(kind, tcn, canonical.items(fields), intent_seq)
+
+
+def search_entry(
+    kind: str, record: IntentRecord | OutcomeRecord, intent_seq: int | None = None
+) -> Entry:
+    """The same for one half of a search."""
+    more = None if intent_seq is None else {"intent_seq": intent_seq}
+    return _committed(kind, record.tcn, search_items(record, more), intent_seq)
+
+
+def _committed(kind: str, tcn: str, items: list[canonical.Item], intent_seq: int | None) -> Entry:
+    nonce = os.urandom(hashing.NONCE_BYTES)
     committed = hashing.commitments(nonce, items)
     return Entry(kind, tcn, canonical.body(items), nonce, committed, intent_seq)
 
