@@ -1,0 +1,167 @@
+"""The comparison once more, in plain NumPy with whole matrices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.parameters import CALIBRATION, DESCRIPTOR, MATCHER, TEMPLATE
+from fpmatch.reference.encode import ReferenceForm, encode
+from fpmatch.template import Template
+
+ONE = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceScore:
+    """As `fpmatch.Score`: value, raw score and the minutiae it rests on."""
+
+    value: float
+    raw: int
+    pairs: NDArray[np.int64]
+
+    @property
+    def fmr(self) -> float:
+        """Share of non-mated comparisons with this score or a higher one."""
+        return float(10 ** (-self.value / 10))
+
+
+def compare(probe: Template | ReferenceForm, candidate: Template | ReferenceForm) -> ReferenceScore:
+    """Compare two impressions; equal to `fpmatch.compare` in value, raw score and pairs."""
+    a = encode(probe) if isinstance(probe, Template) else probe
+    b = encode(candidate) if isinstance(candidate, Template) else candidate
+    nothing = ReferenceScore(_value(0), 0, np.zeros((0, 2), np.int64))
+    if min(len(a), len(b)) < MATCHER.fewest:
+        return nothing
+    similarity = _similarity(a, b)
+    pairs = _assign(similarity)
+    if len(pairs) < MATCHER.fewest:
+        return nothing
+    start = similarity[pairs[:, 0], pairs[:, 1]] * 16
+    support = _relax(start, _compatibility(a, b, pairs))
+    wanted = _wanted(min(len(a), len(b)))
+    kept = support * 16384 // start
+    best = np.lexsort((np.arange(len(pairs)), -support, -kept))[:wanted]
+    raw = int(support[best].sum()) // wanted
+    sources = np.stack([a.source[pairs[best, 0]], b.source[pairs[best, 1]]], axis=1)
+    order = np.lexsort((sources[:, 1], sources[:, 0]))
+    return ReferenceScore(_value(raw), raw, sources[order])
+
+
+def _value(raw: int) -> float:
+    return round(float(np.interp(raw, CALIBRATION.raw, CALIBRATION.value)), 2)
+
+
+def _sigmoid(value: float, middle: float, slope: float) -> float:
+    return 1 / (1 + math.exp(-slope * (value - middle)))
+
+
+def _table(function: Callable[[int], float], length: int) -> NDArray[np.int64]:
+    return np.array([round(ONE * function(k)) for k in range(length)], np.int64)
+
+
+def _away(angle: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Size of an angle of 256 units a turn, 0 to 128."""
+    return np.minimum(angle % 256, -angle % 256)
+
+
+def _similarity(a: ReferenceForm, b: ReferenceForm) -> NDArray[np.int64]:
+    p = MATCHER
+    common = a.bits @ b.bits.T
+    cylinder = _table(
+        lambda c: p.cylinder_weight * (1 - math.sqrt((1 - c / DESCRIPTOR.weight) / 2)),
+        DESCRIPTOR.weight + 1,
+    )
+    cells = a.valid @ b.valid.T
+    # Bits differ where one of two valid ones is set; invalid bits are 0.
+    differ = np.zeros_like(cells)
+    for k in (0, 1):
+        ta, tb = a.texture[:, :, k], b.texture[:, :, k]
+        differ += ta @ b.valid.T + a.valid @ tb.T - 2 * (ta @ tb.T)
+    share = 1 - differ / np.maximum(2 * cells, 1)
+    share = np.where(cells < p.texture_cells, p.texture_average, share)
+    agree = np.rint(ONE * p.texture_weight * share).astype(np.int64)
+    near = _away(a.angle[:, None] - b.angle[None, :]) <= p.window
+    return np.where(near, cylinder[common] + agree, 0)
+
+
+def _assign(similarity: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(P, 2) pairs, greedily by similarity; among equal ones i + j decides, then |i - j|."""
+    least = round(ONE * MATCHER.least_similarity)
+    i, j = np.nonzero(similarity > least)
+    order = np.lexsort((np.abs(i - j), i + j, -similarity[i, j]))
+    pairs: list[tuple[int, int]] = []
+    used_a: set[int] = set()
+    used_b: set[int] = set()
+    for k in order:
+        if int(i[k]) not in used_a and int(j[k]) not in used_b:
+            used_a.add(int(i[k]))
+            used_b.add(int(j[k]))
+            pairs.append((int(i[k]), int(j[k])))
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def _compatibility(
+    a: ReferenceForm, b: ReferenceForm, pairs: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """(P, P): how well two pairs fit one another as a motion with a little distortion."""
+    far_a, to_a = _polar(a.xy[pairs[:, 0]])
+    far_b, to_b = _polar(b.xy[pairs[:, 1]])
+    angle_a, angle_b = a.angle[pairs[:, 0]], b.angle[pairs[:, 1]]
+    distance, turn = _tolerances()
+    off = np.minimum(np.abs(far_a - far_b), len(distance) - 1)
+    turned = _away(
+        angle_a[:, None] - angle_a[None, :] - angle_b[:, None] + angle_b[None, :],
+    )
+    # From pair t to pair s as seen from t, and as seen from s; the lower triangle's direction
+    # is the one that counts.
+    seen = _away(to_a - angle_a[:, None] - to_b + angle_b[:, None])
+    back = _away(to_a - angle_a[None, :] - to_b + angle_b[None, :])
+    fit = distance[off] * turn[turned] // ONE * turn[np.maximum(seen, back)] // ONE
+    lower = np.tril(fit, -1)
+    return lower + lower.T
+
+
+@cache
+def _tolerances() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Compatibility by difference of distances (1/8 px, the last entry 0) and of angles."""
+    p = MATCHER
+    unit = TEMPLATE.subpixel
+    near = _table(lambda k: _sigmoid(k / unit, p.distance_middle, p.distance_slope), 64 * unit)
+    turn = _table(lambda k: _sigmoid(k * math.pi / 128, p.turn_middle, p.turn_slope), 129)
+    return np.append(near[near > 0], 0), turn
+
+
+def _polar(xy: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Distances in eighths of a pixel, rounded down, and directions of 256 units a turn."""
+    dx = xy[None, :, 0] - xy[:, None, 0]
+    dy = xy[None, :, 1] - xy[:, None, 1]
+    far = np.floor(np.sqrt((dx * dx + dy * dy).astype(np.float64))).astype(np.int64)
+    ax, ay = np.abs(dx), np.abs(dy)
+    table = np.array([round(math.atan(k / 256) * 128 / math.pi) for k in range(257)])
+    flat = table[np.where(ay <= ax, ay * 256 // np.maximum(ax, 1), 0)]
+    steep = 64 - table[np.where(ay > ax, ax * 256 // np.maximum(ay, 1), 0)]
+    turn = np.where(ay <= ax, flat, steep)
+    turn = np.where(dx < 0, 128 - turn, turn)
+    turn = np.where(dy < 0, 256 - turn, turn)
+    return far, np.where((ax == 0) & (ay == 0), 0, turn) % 256
+
+
+def _relax(start: NDArray[np.int64], fit: NDArray[np.int64]) -> NDArray[np.int64]:
+    share = round((1 - MATCHER.stay) * 65536 / max(1, len(start) - 1))
+    stay = round(ONE * MATCHER.stay)
+    support = start
+    for _ in range(MATCHER.sweeps):
+        support = support * stay // ONE + (fit @ support // ONE) * share // 65536
+    return support
+
+
+def _wanted(minutiae: int) -> int:
+    p = MATCHER
+    span = p.pairs_most - p.pairs_least
+    return p.pairs_least + round(span * _sigmoid(minutiae, p.pairs_middle, p.pairs_slope))
