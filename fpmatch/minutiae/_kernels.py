@@ -10,7 +10,7 @@ from fpmatch.jit import kernel
 
 
 @kernel(fastmath=True)
-def structure_tensor(image, difference, cross, energy):  # type: ignore[no-untyped-def]
+def structure_tensor(image, difference, cross, energy):
     """Sum gx^2 - gy^2, 2 gx gy and gx^2 + gy^2 of Scharr gradients over 2x2 blocks.
 
     image : (H, W) float32; outputs : (H // 2, W // 2) float32. The outermost row and column
@@ -38,7 +38,7 @@ def structure_tensor(image, difference, cross, energy):  # type: ignore[no-untyp
 
 
 @kernel(fastmath=True)
-def ridge_spectrum(  # type: ignore[no-untyped-def]
+def ridge_spectrum(
     padded, pad, theta, inside, step, half, along, window, cosines, sines, periods, period, peak
 ):
     """Strongest period of the signature across the ridges, on a grid.
@@ -98,7 +98,7 @@ def ridge_spectrum(  # type: ignore[no-untyped-def]
 
 
 @kernel(fastmath=True)
-def directional_filter(  # type: ignore[no-untyped-def]
+def directional_filter(
     padded, pad, mask, direction, choice, steep, slope, level, taps, radius, out
 ):
     """One-dimensional filter along a direction that varies from pixel to pixel.
@@ -143,7 +143,7 @@ def directional_filter(  # type: ignore[no-untyped-def]
 
 
 @kernel(inline=True)
-def _code(image, y, x):  # type: ignore[no-untyped-def]
+def _code(image, y, x):
     """Eight neighbours as bits 0 to 7: N, NE, E, SE, S, SW, W, NW."""
     return (
         image[y - 1, x]
@@ -158,7 +158,7 @@ def _code(image, y, x):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def thin(image, removable, redundant, ys, xs):  # type: ignore[no-untyped-def]
+def thin(image, removable, redundant, ys, xs):
     """Thin a binary image in place to 8-connected lines one pixel wide.
 
     image : (H, W) uint8 of 0 and 1, with an empty border of one pixel; removable : (2, 256)
@@ -215,7 +215,7 @@ def thin(image, removable, redundant, ys, xs):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def follow(skeleton, crossings, dy, dx, y, x, y1, x1, limit):  # type: ignore[no-untyped-def]
+def follow(skeleton, crossings, dy, dx, y, x, y1, x1, limit):
     """Walk a skeleton line from (y, x) over (y1, x1) for up to `limit` steps.
 
     Returns
@@ -258,9 +258,7 @@ def follow(skeleton, crossings, dy, dx, y, x, y1, x1, limit):  # type: ignore[no
 
 
 @kernel
-def detect(  # type: ignore[no-untyped-def]
-    skeleton, crossings, dy, dx, distance, border, trace, spur, fork, out
-):
+def detect(skeleton, crossings, dy, dx, distance, border, trace, spur, fork, out):
     """Endings and bifurcations of a skeleton, with the direction of their traced branches.
 
     skeleton : (H, W) uint8, empty border of two pixels; crossings : (256,) uint8; dy, dx : (8,)
@@ -320,9 +318,7 @@ def detect(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def reject(  # type: ignore[no-untyped-def]
-    x, y, angle, kind, order, gap, facing, opposite, opposed, duplicate, keep
-):
+def reject(x, y, angle, kind, order, gap, facing, opposite, opposed, duplicate, keep):
     """Clear `keep` (n,) uint8 for broken ridges, artefacts of opposite direction, duplicates.
 
     order : (n,) int64, best first, decides which of two duplicates stays. Angles in radians.
