@@ -53,6 +53,7 @@ class Reason(enum.StrEnum):
     NO_FEDERAL_SUBMISSION = "NO_FEDERAL_SUBMISSION"
     NOT_REQUESTED = "NOT_REQUESTED"
     AWAITING_EVENT = "AWAITING_EVENT"
+    MISSING_LINK = "MISSING_LINK"
     UNKNOWN_AGENCY = "UNKNOWN_AGENCY"
     UNKNOWN_TRANSACTION = "UNKNOWN_TRANSACTION"
     UNKNOWN_PARTITION = "UNKNOWN_PARTITION"
@@ -103,6 +104,7 @@ class PartitionDecision:
     consent_overridden: bool = False
     acknowledged: bool = False
     defer_until: str = ""
+    defer_expires: datetime | None = None
     sees_protected: bool = False
     opaque: bool = False
 

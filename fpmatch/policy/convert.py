@@ -1,0 +1,393 @@
+"""From validated tables to the model: resolves what refers to what, and complains with a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from fpmatch.errors import PolicyFileError
+from fpmatch.policy import document as doc
+from fpmatch.policy import model
+from fpmatch.policy.authority import Scope
+from fpmatch.policy.condition import vocabulary
+from fpmatch.policy.lines import Location
+from fpmatch.policy.model import ACCEPT, ALL, GENERIC_CHARGES, MAX_PARTITIONS, ROOT, SEARCHING
+
+Fail = Callable[[Location, str], PolicyFileError]
+
+
+def declared_from(
+    parsed: doc.PolicyDocument, agencies: list[model.Agency], fail: Fail
+) -> model.Declared:
+    """Convert a document. Raises what ``fail`` makes of the first inconsistency."""
+    base = _base(parsed, agencies, fail)
+    return _Converter(base, fail).complete(parsed)
+
+
+def _base(parsed: doc.PolicyDocument, agencies: list[model.Agency], fail: Fail) -> model.Declared:
+    generic = GENERIC_CHARGES & set(parsed.charges)
+    if generic:
+        raise fail(("charges",), f"{min(generic)!r} is the generic code for 'unknown'; remove it")
+    opaque = parsed.status_visibility == "opaque"
+    return model.Declared(
+        version=parsed.version,
+        transactions=parsed.transactions,
+        purposes=parsed.purposes,
+        roles=parsed.roles,
+        charges=parsed.charges,
+        dispositions=parsed.dispositions,
+        attributes=tuple(sorted(parsed.attributes.items())),
+        mandates_enabled=parsed.mandates_enabled,
+        partitions=tuple(_partition(p, opaque) for p in parsed.partition),
+        jurisdictions=tuple(
+            model.Jurisdiction(j.id, j.name, j.kind, j.parent, j.via, j.require_consent)
+            for j in parsed.jurisdiction
+        ),
+        agencies=tuple(agencies),
+    )
+
+
+def _partition(table: doc.PartitionTable, opaque: bool) -> model.Partition:
+    own = table.status_visibility
+    return model.Partition(
+        name=table.name,
+        ndr=table.ndr,
+        owner=table.owner,
+        kind=table.kind,
+        requires_activation=table.requires_activation,
+        searches_protected=table.searches_protected,
+        protected_roles=table.protected_roles,
+        opaque=own == "opaque" if own else opaque,
+    )
+
+
+class _Converter:
+    """Converts the tables that refer to partitions, nodes and agreements."""
+
+    def __init__(self, base: model.Declared, fail: Fail) -> None:
+        self.base = base
+        self.fail = fail
+        self.partitions = {p.name for p in base.partitions}
+        self.nodes = {j.id for j in base.jurisdictions} | {a.ori for a in base.agencies}
+        self.words = vocabulary(base)
+
+    def complete(self, parsed: doc.PolicyDocument) -> model.Declared:
+        self._check_partitions()
+        self._check_tree()
+        agreements = tuple(self._agreement(i, t) for i, t in enumerate(parsed.agreement))
+        self.agreements = {a.id for a in agreements}
+        self._unique("agreement", (a.id for a in agreements))
+        self.scope = _scope(self.base)
+        activations = tuple(
+            a for i, t in enumerate(parsed.activation) for a in self._activations(i, t)
+        )
+        modes = tuple(m for i, t in enumerate(parsed.mode) for m in self._modes(i, t))
+        self._unique("mode", (m.label for m in modes))
+        rules = tuple(self._rule(i, t) for i, t in enumerate(parsed.rule))
+        self._unique("rule", (r.id for r in rules))
+        optouts = tuple(self._optout(i, t) for i, t in enumerate(parsed.optout))
+        self._unique("optout", (o.id for o in optouts))
+        return model.Declared(
+            **{name: getattr(self.base, name) for name in _BASE_FIELDS},
+            agreements=agreements,
+            activations=activations,
+            consents=tuple(self._consent(i, t) for i, t in enumerate(parsed.consent)),
+            rules=rules,
+            modes=modes,
+            optouts=optouts,
+        )
+
+    def _check_partitions(self) -> None:
+        partitions = self.base.partitions
+        self._unique("partition", (p.name for p in partitions))
+        if not 1 <= len(partitions) <= MAX_PARTITIONS:
+            raise self.fail(
+                ("partition",), f"{len(partitions)} partitions; a policy has 1 to {MAX_PARTITIONS}"
+            )
+        seen: dict[int, str] = {}
+        for i, p in enumerate(partitions):
+            other = seen.setdefault(p.ndr, p.name)
+            if other != p.name:
+                raise self.fail(
+                    ("partition", i, "ndr"), f"ndr {p.ndr} is taken by {other!r}; give another"
+                )
+            if p.name == ROOT:
+                raise self.fail(("partition", i, "name"), "'*' means all partitions; rename it")
+            for role in p.protected_roles:
+                if role not in self.base.roles:
+                    raise self.fail(
+                        ("partition", i, "protected_roles"), f"add {role!r} to the list 'roles'"
+                    )
+
+    def _check_tree(self) -> None:
+        parents = {j.id: j.parent for j in self.base.jurisdictions}
+        self._unique("jurisdiction", (j.id for j in self.base.jurisdictions))
+        for i, j in enumerate(self.base.jurisdictions):
+            at = ("jurisdiction", i)
+            if j.id == ROOT:
+                raise self.fail((*at, "id"), "'*' stands for everyone; choose another id")
+            if j.parent and j.parent not in parents:
+                raise self.fail((*at, "parent"), f"no [[jurisdiction]] has the id {j.parent!r}")
+            for partition in j.require_consent:
+                self._known_partition((*at, "require_consent"), partition)
+            above, steps = j.parent, 0
+            while above:
+                above, steps = parents.get(above, ""), steps + 1
+                if steps > len(parents):
+                    raise self.fail((*at, "parent"), f"{j.id!r} lies above itself; cut the circle")
+        self._check_agencies(parents)
+
+    def _check_agencies(self, parents: dict[str, str]) -> None:
+        oris: set[str] = set()
+        for i, a in enumerate(self.base.agencies):
+            at = ("agency", i)
+            if a.ori in oris or a.ori in parents:
+                raise self.fail((*at, "ori"), f"{a.ori} is registered twice; remove one")
+            oris.add(a.ori)
+            if a.parent and a.parent not in parents:
+                raise self.fail((*at, "parent"), f"no [[jurisdiction]] has the id {a.parent!r}")
+            self._order((*at, "to"), a.start, a.end)
+            for partition in a.acknowledges:
+                self._known_partition((*at, "acknowledges"), partition)
+        for i, j in enumerate(self.base.jurisdictions):
+            if j.via and j.via not in oris:
+                raise self.fail(("jurisdiction", i, "via"), f"no [[agency]] has the ORI {j.via!r}")
+
+    def _agreement(self, i: int, t: doc.AgreementTable) -> model.Agreement:
+        at = ("agreement", i)
+        for partition in t.partitions:
+            self._known_partition((*at, "partitions"), partition, star=True)
+        owners = {p.owner for p in self.base.partitions}
+        for party in t.parties:
+            if party not in owners and party not in self.nodes:
+                raise self.fail(
+                    (*at, "parties"), f"{party!r} is no partition owner, agency or jurisdiction"
+                )
+        if t.terminated is not None and t.terminated.by not in t.parties:
+            raise self.fail((*at, "terminated", "by"), f"{t.terminated.by!r} is no party to it")
+        self._order((*at, "to"), t.start, t.end)
+        return model.Agreement(
+            id=t.id,
+            parties=t.parties,
+            partitions=t.partitions,
+            bits=model.permission_bits(t.permissions),
+            kind=t.kind,
+            start=t.start,
+            end=t.end,
+            notice_days=t.notice_days,
+            terminated_by=t.terminated.by if t.terminated else "",
+            terminated_on=t.terminated.on if t.terminated else None,
+        )
+
+    def _activations(self, i: int, t: doc.ActivationTable) -> Iterable[model.Activation]:
+        at = ("activation", i)
+        self._known_partition((*at, "partition"), t.partition)
+        self._order((*at, "to"), t.start, t.end)
+        authority = self._authority(at, t.authority, t.author, (t.partition,))
+        for who in t.who:
+            self._known_node((*at, "who"), who)
+            yield model.Activation(
+                who=who,
+                partition=t.partition,
+                state=model.ActivationState(t.state),
+                author=t.author,
+                authority=authority,
+                start=t.start,
+                end=t.end,
+                reason=t.reason,
+            )
+
+    def _consent(self, i: int, t: doc.ConsentTable) -> model.Consent:
+        at = ("consent", i)
+        self._known_partition((*at, "partition"), t.partition)
+        self._known_node((*at, "who"), t.who)
+        self._order((*at, "to"), t.start, t.end)
+        return model.Consent(t.who, t.partition, t.state, t.author, t.start, t.end)
+
+    def _rule(self, i: int, t: doc.RuleTable) -> model.Rule:
+        at = ("rule", i)
+        for partition in t.partitions:
+            self._known_partition((*at, "partitions"), partition, star=True)
+        for who in t.who:
+            self._known_node((*at, "who"), who)
+        self._order((*at, "to"), t.start, t.end)
+        if t.id.startswith("mode:"):
+            raise self.fail((*at, "id"), "ids that begin with 'mode:' are made by [[mode]]; rename")
+        if t.agreement and t.agreement not in self.agreements:
+            raise self.fail((*at, "agreement"), f"no [[agreement]] has the id {t.agreement!r}")
+        if t.effect is model.Effect.MANDATE:
+            self._check_mandate(at, t)
+        return model.Rule(
+            id=t.id,
+            effect=t.effect,
+            who=t.who,
+            partitions=t.partitions,
+            bits=_bits(t),
+            author=t.author,
+            authority=self._authority(at, t.authority, t.author, t.partitions),
+            when=self._conditions((*at, "when"), t.when),
+            unless=self._conditions((*at, "unless"), t.unless),
+            start=t.start,
+            end=t.end,
+            agreement=t.agreement,
+            legal_basis=t.legal_basis,
+            signer=t.signer,
+            defer=model.Defer(t.defer.event, t.defer.days) if t.defer else None,
+        )
+
+    def _check_mandate(self, at: Location, t: doc.RuleTable) -> None:
+        missing = [
+            name
+            for name, value in (("signer", t.signer), ("legal_basis", t.legal_basis))
+            if not value
+        ] + (["from"] if t.start is None else [])
+        if missing:
+            raise self.fail(at, f"a mandate must carry {', '.join(missing)}; add it")
+        if t.authority is not model.Authority.MANDATE:
+            raise self.fail(at, 'a mandate must say authority = "mandate"; add it')
+
+    def _modes(self, i: int, t: doc.ModeTable) -> Iterable[model.Mode]:
+        at = ("mode", i)
+        if t.mode == "no_federal_submission":
+            if t.partition:
+                raise self.fail((*at, "partition"), "this mode covers all federal partitions; drop")
+        else:
+            self._known_partition((*at, "partition"), t.partition)
+        self._order((*at, "to"), t.start, t.end)
+        self._order((*at, "until"), t.start, t.until)
+        if t.agreement and t.agreement not in self.agreements:
+            raise self.fail((*at, "agreement"), f"no [[agreement]] has the id {t.agreement!r}")
+        for field, values in (("charge", t.charges), ("role", t.except_roles)):
+            for value in values:
+                self._known_word(at, field, value)
+        names = (t.partition,) if t.partition else (ROOT,)
+        authority = self._authority(at, t.authority, t.author, names)
+        if authority is model.Authority.MANDATE:
+            raise self.fail((*at, "authority"), "a mode is no mandate; write a [[rule]] instead")
+        for who in t.who:
+            self._known_node((*at, "who"), who)
+            yield model.Mode(
+                mode=t.mode,
+                who=who,
+                author=t.author,
+                authority=authority,
+                partition=t.partition,
+                retain=t.retain,
+                agreement=t.agreement,
+                charges=t.charges,
+                event=t.event,
+                expires_days=t.expires_days,
+                except_roles=t.except_roles,
+                until=t.until,
+                start=t.start,
+                end=t.end,
+                legal_basis=t.legal_basis,
+                reason=t.reason,
+            )
+
+    def _optout(self, i: int, t: doc.OptOutTable) -> model.OptOutRequest:
+        at = ("optout", i)
+        self._known_partition((*at, "partition"), t.partition)
+        self._known_node((*at, "who"), t.who)
+        if (t.decided is None) != (t.status is model.OptOutStatus.OPEN):
+            raise self.fail((*at, "decided"), "give 'decided' for a closed request, and only then")
+        return model.OptOutRequest(
+            t.id, t.who, t.partition, t.requested, t.status, t.decided, t.answer
+        )
+
+    def _conditions(
+        self, at: Location, t: doc.ConditionTable | None
+    ) -> tuple[model.Condition, ...]:
+        if t is None:
+            return ()
+        out = []
+        for field in ("transaction", "purpose", "role", "charge", "disposition"):
+            values = getattr(t, field)
+            if values is not None:
+                for value in values:
+                    self._known_word((*at, field), field, value)
+                out.append(model.Condition(field, frozenset(values)))
+        if t.protected is not None:
+            out.append(model.Condition("protected", frozenset(("yes" if t.protected else "no",))))
+        for name, values in sorted(t.attributes.items()):
+            field = f"attributes.{name}"
+            if field not in self.words:
+                raise self.fail(at, f"attribute {name!r} is not declared; add it to [attributes]")
+            for value in values:
+                self._known_word(at, field, value)
+            out.append(model.Condition(field, frozenset(values)))
+        if not out:
+            raise self.fail(at, f"{at[-1]!r} is empty; name a fact or remove it")
+        return tuple(out)
+
+    def _authority(
+        self,
+        at: Location,
+        written: model.Authority | None,
+        author: str,
+        partitions: tuple[str, ...],
+    ) -> model.Authority:
+        if written is not None:
+            return written
+        inferred = self.scope.infer(author, partitions)
+        if inferred is None:
+            raise self.fail(
+                (*at, "author"),
+                f"{author!r} is no agency, no jurisdiction and not the partition's owner; "
+                "correct it, or say which authority it claims",
+            )
+        return inferred
+
+    def _known_partition(self, at: Location, name: str, *, star: bool = False) -> None:
+        if name not in self.partitions and not (star and name == ROOT):
+            known = ", ".join(sorted(self.partitions))
+            raise self.fail(at, f"no [[partition]] is named {name!r}; known: {known}")
+
+    def _known_node(self, at: Location, who: str) -> None:
+        if who not in self.nodes and who != ROOT:
+            raise self.fail(at, f"{who!r} is no registered agency or jurisdiction; register it")
+
+    def _known_word(self, at: Location, field: str, value: str) -> None:
+        if value not in self.words[field]:
+            known = ", ".join(repr(w) for w in sorted(self.words[field]))
+            raise self.fail(at, f"{value!r} is no known {field}; known: {known}")
+
+    def _unique(self, table: str, ids: Iterable[str]) -> None:
+        seen: set[str] = set()
+        for i, one in enumerate(ids):
+            if one in seen:
+                raise self.fail((table, i), f"{table} {one!r} is there twice; rename or remove one")
+            seen.add(one)
+
+    def _order(self, at: Location, start: datetime | None, end: datetime | None) -> None:
+        if start is not None and end is not None and end <= start:
+            raise self.fail(at, f"ends at {end} before it begins at {start}; swap the dates")
+
+
+_BASE_FIELDS = (
+    "version",
+    "transactions",
+    "purposes",
+    "roles",
+    "charges",
+    "dispositions",
+    "attributes",
+    "mandates_enabled",
+    "partitions",
+    "jurisdictions",
+    "agencies",
+)
+
+
+def _bits(t: doc.RuleTable) -> int:
+    """Permission bits of a rule. To be searched a probe must be accepted, so a grant implies it."""
+    if t.permissions is None:
+        return SEARCHING if t.effect is model.Effect.FORBID else ALL & ~model.RETAIN
+    bits = model.permission_bits(t.permissions)
+    return bits if t.effect is model.Effect.FORBID else bits | ACCEPT
+
+
+def _scope(base: model.Declared) -> Scope:
+    from fpmatch.policy.registry import Registry
+
+    return Registry(base).scope

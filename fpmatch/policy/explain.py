@@ -1,0 +1,237 @@
+"""Why a decision came out as it did, in words for someone who never saw the policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from fpmatch.errors import InputError
+from fpmatch.policy.decide import STRENGTH, Block, Judgement, judge, refusal
+from fpmatch.policy.model import Authority, Effect, Rule, permission_names
+from fpmatch.policy.registry import Registry
+from fpmatch.types import Facts, PartitionDecision, Permission, Reason
+
+if TYPE_CHECKING:
+    from fpmatch.policy.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer to "why, and who can change it".
+
+    Parameters
+    ----------
+    decision : PartitionDecision
+        What was decided.
+    rule : str
+        Id of the deciding rule or setting; "" where the absence of one decided.
+    authority, author, legal_basis : str
+        The standing in which it was decided, by whom, and on what ground.
+    changeable_by : tuple of str
+        Principals whose act could bring another result.
+    obstacles : tuple of Reason
+        Everything that stands in the way, hardest first; more than one may have to go.
+    text : str
+        All of it in sentences.
+    """
+
+    ori: str
+    partition: str
+    at: datetime
+    decision: PartitionDecision
+    rule: str
+    authority: str
+    author: str
+    legal_basis: str
+    changeable_by: tuple[str, ...]
+    obstacles: tuple[Reason, ...]
+    text: str
+
+    @property
+    def reason(self) -> Reason:
+        """The reason of the decision."""
+        return self.decision.reason
+
+    @property
+    def permissions(self) -> Permission:
+        """The permissions that the decision leaves."""
+        return self.decision.permissions
+
+    def __str__(self) -> str:
+        return self.text
+
+
+WORDS = {
+    Reason.GRANTED: "It is searched and the submitter sees the result",
+    Reason.RESULTS_WITHHELD: "It is searched, but the submitter does not see the result",
+    Reason.ORI_DEACTIVATED: "It is not searched: the agency is deactivated for this partition",
+    Reason.NOT_ACTIVATED: "It is not searched: the agency is not activated in the deployment plan",
+    Reason.NO_GRANT: "It is not searched: no rule permits it, and without a permit nothing is",
+    Reason.NO_AGREEMENT: "It is not searched: the agreement that the permit rests on does not hold",
+    Reason.NO_CONSENT: "It is not searched: the agency has not consented",
+    Reason.FORBIDDEN: "It is not searched: a rule forbids it",
+    Reason.OWNER_FORBIDS: "It is not searched: an owner of the data forbids it",
+    Reason.CONFLICT: "It is not searched: two federal positions contradict each other",
+    Reason.CONDITION_NOT_MET: "It is not searched: a condition is not met",
+    Reason.CONDITION_UNKNOWN: "It is not searched: a condition depends on what is not known",
+    Reason.PROTECTED: "It is not searched: the person is, or may be, under protection",
+    Reason.NO_FEDERAL_SUBMISSION: "It is not searched: the agency submits nothing federal",
+    Reason.NOT_REQUESTED: "It is not searched: the submitter did not ask for it",
+    Reason.AWAITING_EVENT: "It is not searched now: the search waits for an event",
+    Reason.MISSING_LINK: "It is not searched: the submission did not pass the bureau it must pass",
+    Reason.UNKNOWN_AGENCY: "The submission is refused: an agency in the chain is not registered",
+    Reason.UNKNOWN_TRANSACTION: "The submission is refused: its type of transaction is not listed",
+    Reason.UNKNOWN_PARTITION: "There is no such partition",
+}
+
+
+def explain(policy: Policy, facts: Facts, partition: str, at: datetime) -> Explanation:
+    """Explain one partition's decision. Raises InputError for a partition nobody registered."""
+    registry = policy.registry
+    known = registry.partitions.get(partition)
+    if known is None:
+        raise InputError(f"no partition {partition!r}; known: {', '.join(registry.partitions)}")
+    reason = refusal(registry, facts, at)
+    if reason is Reason.GRANTED:
+        judgement = judge(registry, facts, known, at)
+    else:
+        refused = PartitionDecision(partition, Permission.NONE, reason, opaque=known.opaque)
+        judgement = Judgement(refused, (), (Block(reason, ()),))
+    return _explanation(registry, facts, judgement, at)
+
+
+def _explanation(
+    registry: Registry, facts: Facts, judgement: Judgement, at: datetime
+) -> Explanation:
+    decision = judgement.decision
+    name, author, authority = deciding(registry, judgement, at)
+    changers = changeable_by(registry, facts, judgement, author)
+    obstacles = tuple(
+        sorted({b.reason for b in judgement.blocks}, key=lambda r: -STRENGTH.get(r, 99))
+    )
+    return Explanation(
+        ori=facts.chain[0] if facts.chain else "",
+        partition=decision.partition,
+        at=at,
+        decision=decision,
+        rule=name,
+        authority=authority,
+        author=author,
+        legal_basis=decision.legal_basis,
+        changeable_by=changers,
+        obstacles=() if decision.probe else obstacles,
+        text=_text(registry, facts, judgement, at, (name, author, authority), changers, obstacles),
+    )
+
+
+def deciding(registry: Registry, judgement: Judgement, at: datetime) -> tuple[str, str, str]:
+    """(id, author, authority class) of what decided; empty texts where an absence did."""
+    decision = judgement.decision
+    names = decision.rules
+    if decision.reason is Reason.RESULTS_WITHHELD:
+        names = tuple(n for n in names if _forbids(registry.rule_by_id.get(n))) or names
+    name = names[0] if names else ""
+    rule = registry.rule_by_id.get(name)
+    if rule is not None:
+        return name, rule.author, rule.authority.value
+    partition = decision.partition
+    for link in judgement.links:
+        setting = registry.setting(registry.path(link.ori), partition, at)
+        if setting is not None and setting.label == name:
+            return name, setting.author, setting.authority.value
+        consent = registry.consent(link.ori, partition, at)
+        if consent is not None and consent.label == name:
+            return name, consent.author, Authority.LOCAL.value
+    if name.startswith("partition:"):
+        return name, registry.partitions[partition].owner, Authority.OWNER.value
+    return name, "", ""
+
+
+def _forbids(rule: Rule | None) -> bool:
+    return rule is not None and rule.effect is Effect.FORBID
+
+
+def changeable_by(
+    registry: Registry, facts: Facts, judgement: Judgement, author: str
+) -> tuple[str, ...]:
+    """Who could bring another result by an act within its own authority."""
+    decision = judgement.decision
+    reason = decision.reason
+    owner = registry.partitions[decision.partition].owner
+    if reason in (Reason.UNKNOWN_AGENCY, Reason.UNKNOWN_TRANSACTION):
+        return ("the keeper of the registry",)
+    if reason in (Reason.NOT_REQUESTED, Reason.MISSING_LINK, Reason.CONDITION_UNKNOWN):
+        return ("the submitter", *((author,) if author else ()))
+    side = _side(registry, facts.chain[0])
+    if reason is Reason.GRANTED:
+        return tuple(dict.fromkeys((*side, owner)))
+    if reason is Reason.NO_CONSENT:
+        return (facts.chain[0],)
+    if reason is Reason.NO_AGREEMENT:
+        rule = registry.rule_by_id[decision.rules[0]]
+        return registry.agreements[rule.agreement].parties
+    if reason is Reason.NO_GRANT:
+        return (owner,)
+    if reason is Reason.CONFLICT:
+        return tuple(dict.fromkeys(registry.rule_by_id[r].author for r in decision.rules))
+    if reason is Reason.NOT_ACTIVATED and not author:
+        return tuple(dict.fromkeys((*side, owner)))
+    return (author,) if author else (owner,)
+
+
+def _side(registry: Registry, ori: str) -> tuple[str, ...]:
+    """The agency, its jurisdictions and its bureau: those who may decide for it."""
+    path = registry.path(ori)[:-1]
+    via = registry.via(path)
+    return (*path, via) if via and via not in path else path
+
+
+def _text(
+    registry: Registry,
+    facts: Facts,
+    judgement: Judgement,
+    at: datetime,
+    source: tuple[str, str, str],
+    changers: tuple[str, ...],
+    obstacles: tuple[Reason, ...],
+) -> str:
+    decision = judgement.decision
+    name, author, authority = source
+    ori = facts.chain[0] if facts.chain else "(nobody)"
+    agency = registry.agencies.get(ori)
+    title = f"{agency.name} ({ori})" if agency and agency.name else ori
+    lines = [
+        f"{title}, partition {decision.partition!r}, {at:%Y-%m-%d %H:%M} UTC: {decision.reason}.",
+        f"{WORDS[decision.reason]}.",
+    ]
+    if name:
+        by = f", set by {author} as {authority}" if author else ""
+        lines.append(f"Decided by {name}{by}.")
+    if len(decision.rules) > 1:
+        lines.append(f"All that led to it: {', '.join(decision.rules)}.")
+    if decision.legal_basis:
+        lines.append(f"Legal basis stated: {decision.legal_basis}.")
+    elif registry.rule_by_id.get(name):
+        lines.append("No legal basis is stated.")
+    if decision.agreement:
+        lines.append(f"Under agreement {decision.agreement}.")
+    if decision.deferred and decision.defer_expires:
+        until = f"{decision.defer_expires:%Y-%m-%d}"
+        lines.append(f"It is decided anew on {decision.defer_until}, until {until} at the latest.")
+    if decision.consent_overridden:
+        lines.append("A mandate overrides the missing local consent; every record says so.")
+    if decision.probe:
+        lines.append(f"Permissions: {', '.join(permission_names(decision.permissions.value))}.")
+        lines.append(_acknowledgement(decision, ori))
+    others = [r.value for r in obstacles if r is not decision.reason]
+    if others and not decision.probe:
+        lines.append(f"Also in the way: {', '.join(others)}.")
+    lines.append(f"Who could change this: {', '.join(changers)}.")
+    return "\n".join(lines)
+
+
+def _acknowledgement(decision: PartitionDecision, ori: str) -> str:
+    if decision.acknowledged:
+        return f"{ori} is on record as knowing that its prints are searched here."
+    return f"Nothing shows that {ori} knows its prints are searched here."

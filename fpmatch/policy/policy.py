@@ -1,0 +1,229 @@
+"""`Policy`: the one class that callers hold."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime, time
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fpmatch.errors import InputError, PolicyError, PolicyFileError
+from fpmatch.policy import write
+from fpmatch.policy.decide import decide
+from fpmatch.policy.model import Declared, OptOutRequest, OptOutStatus
+from fpmatch.policy.registry import Registry
+from fpmatch.types import Decision, Facts, Ori, PartitionInfo
+
+if TYPE_CHECKING:
+    from fpmatch.policy.explain import Explanation
+    from fpmatch.policy.read import Progress
+
+Instant = datetime | date | str
+
+
+class Policy:
+    """Who may search what, who sees it, who is told: an immutable, versioned document.
+
+    Made by `load` or `parse`; changed by methods that return a new policy of the next version.
+    Reading it is thread-safe.
+    """
+
+    def __init__(self, declared: Declared) -> None:
+        self._declared = declared
+        self._registry = Registry(declared)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        lenient: bool = False,
+        progress: Progress | None = None,
+    ) -> Policy:
+        """Read a TOML file; see ``docs/policy.md`` for its keys.
+
+        Parameters
+        ----------
+        lenient : bool
+            Accept rules outside their author's authority, without effect, so that `lint` can
+            list them all; by default the first one is an error.
+        progress : callable, optional
+            Called as ``progress(stage, done, total)`` while agencies are read.
+
+        Raises
+        ------
+        PolicyFileError
+            If the file cannot be read or is malformed; names file, line and fix.
+        PolicyError
+            If a rule lies outside its author's authority.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PolicyFileError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+        return cls._read(text, path.name, path.parent, lenient, progress)
+
+    @classmethod
+    def parse(cls, text: str, name: str = "policy.toml", *, lenient: bool = False) -> Policy:
+        """Read a policy from TOML text; as `load`. ``name`` is what messages call it."""
+        return cls._read(text, name, None, lenient, None)
+
+    @classmethod
+    def _read(
+        cls, text: str, name: str, folder: Path | None, lenient: bool, progress: Progress | None
+    ) -> Policy:
+        from fpmatch.policy import read
+
+        declared, source = read.read(text, name, folder=folder, progress=progress or read._silent)
+        policy = cls(declared)
+        problems = [] if lenient else policy.authority_problems()
+        if problems:
+            place, problem = problems[0]
+            raise PolicyError(str(source.error(place, problem)))
+        return policy
+
+    def authority_problems(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """Everything that lies outside its author's authority: (place in the document, why)."""
+        scope, declared = self._registry.scope, self._declared
+        found: list[tuple[tuple[str | int, ...], str]] = []
+        for i, rule in enumerate(declared.rules):
+            found.append((("rule", i), _named(f"rule {rule.id!r}", scope.rule_problem(rule))))
+        for i, setting in enumerate(declared.activations):
+            problem = scope.activation_problem(setting)
+            found.append((("activation", i), _named(f"activation of {setting.who!r}", problem)))
+        for i, consent in enumerate(declared.consents):
+            problem = scope.consent_problem(consent)
+            found.append((("consent", i), _named(f"consent of {consent.who!r}", problem)))
+        for i, (mode, expansion) in enumerate(
+            zip(declared.modes, self._registry.expanded, strict=True)
+        ):
+            problems = [scope.rule_problem(r) for r in expansion.rules]
+            problems += [scope.activation_problem(a) for a in expansion.activations]
+            problem = next(filter(None, problems), "")
+            found.append((("mode", i), _named(f"mode of {mode.who!r}", problem)))
+        return [(place, problem) for place, problem in found if problem]
+
+    @property
+    def declared(self) -> Declared:
+        """The policy as written, as frozen values."""
+        return self._declared
+
+    @property
+    def registry(self) -> Registry:
+        """Indexes over the declared policy."""
+        return self._registry
+
+    @property
+    def version(self) -> int:
+        """Version number; each change makes the next one."""
+        return self._declared.version
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what the policy says, in hexadecimal.
+
+        Equal for documents that say the same in another order or layout; the version number
+        is not part of it.
+        """
+        return write.digest(self._declared)
+
+    @property
+    def partitions(self) -> tuple[PartitionInfo, ...]:
+        """The partitions the policy knows, in its own order: bit ``i`` of a mask is the i-th."""
+        return tuple(PartitionInfo(p.name, p.ndr, p.owner) for p in self._declared.partitions)
+
+    def decide(self, facts: Facts, at: datetime) -> Decision:
+        """Decide once, for every partition, before anything is compared.
+
+        Parameters
+        ----------
+        at : datetime
+            With an offset; rules hold in half-open intervals ``[from, to)``.
+        """
+        return decide(self._registry, facts, instant(at), self.digest)
+
+    def explain(
+        self,
+        *,
+        ori: str,
+        partition: str,
+        at: Instant | None = None,
+        chain: tuple[str, ...] | None = None,
+        **facts: Any,
+    ) -> Explanation:
+        """Which rule decides, by what authority, and who could change it.
+
+        Parameters
+        ----------
+        ori : str
+            The booking agency.
+        at : datetime, date or ISO text, optional
+            Past, present or future; now by default.
+        chain : tuple of str, optional
+            The further agencies; by default the bureau that the registry names.
+        **facts
+            Any other field of `Facts`; ``transaction`` is the policy's first one by default.
+        """
+        from fpmatch.policy.explain import explain
+
+        return explain(self, self.facts(ori, chain, **facts), partition, instant(at))
+
+    def facts(self, ori: str, chain: tuple[str, ...] | None = None, **facts: Any) -> Facts:
+        """Facts of an ordinary search by an agency, for explanations and reports."""
+        if chain is None:
+            known = ori in self._registry.agencies
+            via = self._registry.via(self._registry.path(ori)) if known else ""
+            chain = (via,) if via and via != ori else ()
+        facts.setdefault("transaction", self._declared.transactions[0])
+        return Facts(chain=tuple(Ori(o) for o in (ori, *chain)), **facts)
+
+    def to_toml(self) -> str:
+        """The policy as TOML text that `parse` reads back as an equal policy."""
+        return write.to_toml(self._declared)
+
+    def with_version(self, version: int) -> Policy:
+        """The same policy under another version number."""
+        import dataclasses
+
+        return Policy(dataclasses.replace(self._declared, version=version))
+
+    def requests(self, status: OptOutStatus | None = None) -> tuple[OptOutRequest, ...]:
+        """Requests to opt out, all or of one status."""
+        return tuple(o for o in self._declared.optouts if status is None or o.status is status)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Policy):
+            return NotImplemented
+        return self.version == other.version and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash((self.version, self.digest))
+
+    def __repr__(self) -> str:
+        d = self._declared
+        return (
+            f"<Policy version {self.version} {self.digest[:12]}: {len(d.agencies)} agencies, "
+            f"{len(d.partitions)} partitions, {len(self._registry.rules)} rules>"
+        )
+
+
+def _named(what: str, problem: str) -> str:
+    return f"{what} lies outside its author's authority: {problem}" if problem else ""
+
+
+def instant(at: Instant | None) -> datetime:
+    """A point in time from a datetime with an offset, a date (midnight UTC), or ISO text."""
+    if at is None:
+        return datetime.now(UTC)
+    if isinstance(at, str):
+        try:
+            at = datetime.fromisoformat(at) if len(at) > 10 else date.fromisoformat(at)
+        except ValueError:
+            raise InputError(f"{at!r} is no ISO date; write it as 2011-08-05") from None
+    if not isinstance(at, datetime):
+        return datetime.combine(at, time(), UTC)
+    if at.tzinfo is None:
+        raise InputError(f"{at} has no UTC offset; give a datetime with a time zone")
+    return at.astimezone(UTC)
