@@ -71,6 +71,8 @@ class MinutiaeParameters:
     """Gray levels added to the local contrast so that flat areas stay flat."""
     denoise_sigma: float = 0.6
     """Blur before gradients."""
+    gradient_sigma: float = 1.5
+    """Scale of the gradients that give the orientation: wide enough to pass over pores."""
     orientation_sigmas: tuple[float, float] = (7.0, 16.0)
     """Fine and coarse window of the structure tensor."""
     orientation_coarse_weight: float = 0.35
@@ -130,7 +132,7 @@ class SyntheticParameters:
     the split of whorls into plain whorls and double loops is set by eye."""
     master_shape: tuple[int, int] = (480, 400)
     """Rows and columns of a master, pixels at 500 ppi: a rolled finger."""
-    core_height: float = 0.40
+    core_height: float = 0.45
     """Height of the core below the tip, share of the master's height."""
     wander_scale: float = 55.0
     """Wavelength of the random wandering of the flow, pixels."""
@@ -177,6 +179,12 @@ class SyntheticParameters:
     """Least distance of pores on the ridges, pixels (9 to 18 a centimetre of ridge)."""
     scar_share: float = 0.12
     """Share of fingers with a broad scar."""
+    contact_spread: float = 0.07
+    """Standard deviation of the contact region's sides over impressions, log units."""
+    soft_edge: float = 0.09
+    """Width of the rim where contact fades, share of the contact region's half sides."""
+    hairlines: float = 3.0
+    """Mean number of passing scratches and fibres on an impression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +297,36 @@ class EvaluateParameters:
     """Seed of the bootstrap."""
 
 
+@dataclass(frozen=True, slots=True)
+class IndexParameters:
+    """Shortlists over many rows, and the files of an index."""
+
+    window: int = 48
+    """Largest difference of direction of two cylinders, units of 1/256 turn (67.5 degrees)."""
+    distance_most: int = 64
+    """Hamming distances are cut here: twice `DescriptorParameters.weight`."""
+    deviation_least: float = 0.1
+    """Added to a probe cylinder's deviation over the cohort, bits."""
+    surprise_least: float = 1.0
+    """A distance votes if it lies this many deviations below the cohort's mean."""
+    vote_unit: int = 64
+    """Integer units of a vote of one."""
+    exhaustive_below: int = 4096
+    """Up to this many allowed rows every effort compares all of them with the full matcher."""
+    scan_below: int = 24576
+    """Up to this many allowed rows the first stage visits each of them instead of the lists."""
+    shortlist_fast: int = 200
+    """Least rows on the shortlist, effort fast."""
+    shortlist_least: int = 500
+    """Least rows on the shortlist, other efforts."""
+    shortlist_share: int = 1000
+    """One row in so many is on the shortlist of large galleries."""
+    block_bytes: int = 65536
+    """Bytes under one checksum in a segment file."""
+    tail_rows: int = 16384
+    """Rows kept in memory before they are written as a segment."""
+
+
 IMAGE = ImageParameters()
 TEMPLATE = TemplateParameters()
 SYNTHETIC = SyntheticParameters()
@@ -296,6 +334,7 @@ MINUTIAE = MinutiaeParameters()
 AUDIT = AuditParameters()
 DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()
+INDEX = IndexParameters()
 CALIBRATION = CalibrationParameters()
 EVALUATE = EvaluateParameters()
 

@@ -1,0 +1,127 @@
+"""The one file that says which segments are live, and the tombstones beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.errors import CorruptError, StorageError
+from fpmatch.index.segment_format import sync_folder
+
+NAME = "index.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an index consists of. Replaced as a whole, never changed in place.
+
+    Parameters
+    ----------
+    generation : int
+        Grows with every change.
+    lists : int
+        Lists of the coarse quantizer, fixed when the index was created.
+    parameters : str
+        Hash of everything that shapes codes, lists and votes.
+    segments : tuple of (name, sha256, rows)
+    tombstones : str
+        Name of the tombstone file, "" if there is none; `tombstones_sha256` checks it.
+    """
+
+    generation: int
+    lists: int
+    parameters: str
+    segments: tuple[tuple[str, str, int], ...] = ()
+    tombstones: str = ""
+    tombstones_sha256: str = ""
+
+
+def read(folder: Path) -> Manifest:
+    """Read the manifest.
+
+    Raises
+    ------
+    StorageError
+        If the folder holds no index.
+    CorruptError
+        If the manifest is damaged.
+    """
+    try:
+        text = (folder / NAME).read_bytes()
+    except FileNotFoundError as error:
+        raise StorageError(f"no index in this folder: {NAME} is missing") from error
+    try:
+        stored = json.loads(text)
+        body = stored["manifest"]
+        if stored["sha256"] != _digest(body):
+            raise CorruptError(f"{NAME}: checksum does not match: the file is damaged")
+        if stored["format"] != FORMAT:
+            raise CorruptError(f"{NAME}: format {stored['format']}; this release reads {FORMAT}")
+        segments = tuple((str(n), str(d), int(r)) for n, d, r in body["segments"])
+        return Manifest(**{**body, "segments": segments})
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptError(f"{NAME}: damaged ({error})") from error
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest: temporary name, fsync, rename, fsync of the folder."""
+    body = dataclasses.asdict(manifest)
+    text = json.dumps({"format": FORMAT, "manifest": body, "sha256": _digest(body)}, indent=1)
+    write_file(folder / NAME, text.encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a whole file so that a crash leaves the old one or the new one."""
+    temporary = path.with_name(path.name + ".part")
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def read_tombstones(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
+    """Ids of rows that are stored but no longer exist, ascending."""
+    if not manifest.tombstones:
+        return np.zeros(0, np.int64)
+    try:
+        content = (folder / manifest.tombstones).read_bytes()
+    except OSError as error:
+        raise CorruptError(f"{manifest.tombstones}: cannot be read ({error.strerror})") from error
+    if hashlib.sha256(content).hexdigest() != manifest.tombstones_sha256:
+        raise CorruptError(f"{manifest.tombstones}: checksum does not match")
+    return np.frombuffer(content, "<i8").astype(np.int64)
+
+
+def write_tombstones(folder: Path, generation: int, ids: NDArray[np.int64]) -> tuple[str, str]:
+    """Write a tombstone file; returns its name and SHA-256 for the manifest."""
+    if not len(ids):
+        return "", ""
+    content = np.sort(ids).astype("<i8").tobytes()
+    name = f"tombstones-{generation:08d}.ids"
+    write_file(folder / name, content)
+    return name, hashlib.sha256(content).hexdigest()
+
+
+def remove_strays(folder: Path, manifest: Manifest) -> None:
+    """Remove files that no manifest names: of an interrupted write, or of before a merge."""
+    keep = {NAME, manifest.tombstones, *(name for name, _, _ in manifest.segments)}
+    for path in folder.iterdir():
+        ours = path.suffix in (".seg", ".ids", ".part")
+        if ours and path.name not in keep:
+            path.unlink(missing_ok=True)
+
+
+def _digest(body: Any) -> str:
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,154 @@
+"""Parts of an index: segments mapped from files, and the tail in memory, behind one face."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.descriptor import COLUMNS, PackedTemplates
+from fpmatch.errors import CorruptError
+from fpmatch.index._kernels import checksum_blocks
+from fpmatch.index.segment_format import read_layout, view
+
+POSITIONS = 256
+"""Values of a finger position in the index (one byte)."""
+
+
+class Part:
+    """Rows sorted by (position, row id), with their columns and lists.
+
+    Attributes
+    ----------
+    row_ids : (N,) int64
+    positions : (N,) uint8
+    bounds : (257,) int64
+        Rows of position p are ``bounds[p]`` to ``bounds[p + 1]``.
+    packed : PackedTemplates
+    live : (N,) uint8
+        0 where the row is tombstoned. Changes in place: a tombstone counts at once.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray]) -> None:
+        self.arrays = arrays
+        self.row_ids: NDArray[np.int64] = arrays["row_ids"]
+        self.positions: NDArray[np.uint8] = arrays["positions"]
+        self.offsets: NDArray[np.int64] = arrays["offsets"]
+        self.packed = PackedTemplates(
+            offsets=self.offsets, **{name: arrays[name] for name in COLUMNS}
+        )
+        self.bounds = np.searchsorted(self.positions, np.arange(POSITIONS + 1))
+        self.live = np.ones(len(self.row_ids), np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+    def ensure(self, name: str, first: int, last: int) -> None:
+        """Check the stored bytes of entries first..last of an array before they are used."""
+
+    def ensure_rows(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> None:
+        """Check the stored bytes of some rows' cylinders in the named columns."""
+
+    def find(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Row of each row id, -1 where this part does not hold it."""
+        out = np.full(len(row_ids), -1, np.int64)
+        for position in np.flatnonzero(np.diff(self.bounds)):
+            first, last = self.bounds[position], self.bounds[position + 1]
+            ids = self.row_ids[first:last]
+            at = np.searchsorted(ids, row_ids)
+            inside = at < len(ids)
+            hit = np.zeros(len(row_ids), np.bool_)
+            hit[inside] = ids[at[inside]] == row_ids[inside]
+            out[hit] = first + at[hit]
+        return out
+
+    def close(self) -> None:
+        """Give the memory back."""
+
+
+class Segment(Part):
+    """A part mapped read-only from its file; pages are shared between processes.
+
+    Opening reads the header, the table of checksums and the few arrays that every search uses
+    (row ids, positions, offsets: 17 bytes a finger).
+
+    Raises
+    ------
+    CorruptError
+        At open if the file is truncated or its header damaged, and from any later call that
+        would use a block whose checksum does not match.
+    """
+
+    def __init__(self, path: Path, digest: str | None = None) -> None:
+        self.path = path
+        self.layout, self._table, found = read_layout(path)
+        if digest is not None and digest != found:
+            raise CorruptError(f"{path.name}: not the segment that the manifest names")
+        self.digest = found
+        with open(path, "rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        data = np.frombuffer(self._map, np.uint8)[self.layout.data_offset :]
+        self._words = data.view(np.uint64)
+        self._checked = np.zeros(self.layout.blocks, np.bool_)
+        self._sound: set[str] = set()
+        arrays = {name: view(data, s) for name, s in self.layout.sections.items()}
+        for name in ("row_ids", "positions", "offsets"):
+            if name not in arrays:
+                raise CorruptError(f"{path.name}: has no section {name}")
+            self.ensure(name, 0, len(arrays[name]))
+        try:
+            super().__init__(arrays)
+        except (KeyError, ValueError) as error:
+            raise CorruptError(f"{path.name}: sections do not fit: {error}") from error
+
+    def ensure(self, name: str, first: int, last: int) -> None:
+        """Check the blocks under entries first..last of an array, each once."""
+        if last <= first or name in self._sound:
+            return
+        section = self.layout.sections[name]
+        each = section.nbytes // max(1, section.shape[0])
+        size = self.layout.block_bytes
+        start = (section.offset + first * each) // size
+        stop = -(-(section.offset + last * each) // size)
+        if not self._checked[start:stop].all():
+            self._check(np.flatnonzero(~self._checked[start:stop]) + start)
+
+    def ensure_rows(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> None:
+        """Check the blocks under some rows' cylinders in the named columns."""
+        if not len(rows):
+            return
+        size = self.layout.block_bytes
+        for name in names:
+            if name in self._sound:
+                continue
+            section = self.layout.sections[name]
+            each = section.nbytes // max(1, section.shape[0])
+            first = (section.offset + self.offsets[rows] * each) // size
+            last = (section.offset + self.offsets[rows + 1] * each) // size
+            need = np.zeros(self.layout.blocks + 1, np.int32)
+            np.add.at(need, first, 1)
+            np.add.at(need, np.minimum(last, self.layout.blocks - 1) + 1, -1)
+            missing = np.flatnonzero((np.cumsum(need[:-1]) > 0) & ~self._checked)
+            if len(missing):
+                self._check(missing)
+            start, stop = section.offset // size, -(-(section.offset + section.nbytes) // size)
+            if self._checked[start:stop].all():
+                self._sound.add(name)
+
+    def _check(self, blocks: NDArray[np.int64]) -> None:
+        out = np.zeros(1, np.uint64)
+        for block in blocks:
+            checksum_blocks(self._words, self.layout.block_bytes // 8, block, block + 1, out)
+            if out[0] != self._table[block]:
+                raise CorruptError(
+                    f"{self.path.name}: block {block} fails its checksum; "
+                    "rebuild the index from the gallery"
+                )
+            self._checked[block] = True
+
+    def close(self) -> None:
+        """Drop the views; the mapping goes with the last of them."""
+        self.arrays = {}

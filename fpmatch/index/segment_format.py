@@ -1,0 +1,190 @@
+"""The file of one segment: immutable, self-describing, checked block by block.
+
+Layout, little-endian::
+
+    0    magic "FPMSEG\\r\\n", version u32, length of the header u32, blocks u64,
+         SHA-256 of the header and the table of block checksums
+    56   header (JSON): parameters, rows, sections with dtype, shape and offset
+    ..   table: a 64-bit checksum for every block of the data
+    ..   data, a whole number of blocks: the sections, each on a 64-byte border
+
+The SHA-256 is checked when the file is opened, and so is its length; a block's checksum before
+anything is read from the block.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.errors import CorruptError
+from fpmatch.index._kernels import checksum_blocks
+from fpmatch.parameters import INDEX
+
+MAGIC = b"FPMSEG\r\n"
+VERSION = 1
+_PREFIX = struct.Struct("<8sIIQ32s")
+_ALIGN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Where one array lies, in bytes from the start of the data."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A segment's header, read or about to be written."""
+
+    attributes: Mapping[str, Any]
+    sections: Mapping[str, Section]
+    data_offset: int
+    blocks: int
+    block_bytes: int
+
+    @property
+    def file_bytes(self) -> int:
+        """Length of the whole file."""
+        return self.data_offset + self.blocks * self.block_bytes
+
+
+def plan(arrays: Mapping[str, tuple[np.dtype, tuple[int, ...]]]) -> tuple[dict[str, Section], int]:
+    """Place arrays one after the other; returns the sections and the bytes they take."""
+    sections = {}
+    at = 0
+    for name, (dtype, shape) in arrays.items():
+        section = Section(np.dtype(dtype), tuple(shape), at)
+        sections[name] = section
+        at += -(-section.nbytes // _ALIGN) * _ALIGN
+    return sections, at
+
+
+class SegmentWriter:
+    """Writes one segment under a temporary name; `commit` gives it its own.
+
+    Parameters
+    ----------
+    path : Path
+        Final name.
+    attributes : mapping
+        Plain values for the header.
+    arrays : mapping of name to (dtype, shape)
+        Everything that will be written, in order.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        attributes: Mapping[str, Any],
+        arrays: Mapping[str, tuple[np.dtype, tuple[int, ...]]],
+    ) -> None:
+        self.path = path
+        self.temporary = path.with_name(path.name + ".part")
+        sections, total = plan(arrays)
+        blocks = max(1, -(-total // INDEX.block_bytes))
+        header = {
+            "attributes": dict(attributes),
+            "block_bytes": INDEX.block_bytes,
+            "sections": {n: [s.dtype.str, list(s.shape), s.offset] for n, s in sections.items()},
+        }
+        self._header = json.dumps(header, sort_keys=False, separators=(",", ":")).encode()
+        start = _PREFIX.size + len(self._header) + 8 * blocks
+        start = -(-start // 4096) * 4096
+        self.layout = Layout(dict(attributes), sections, start, blocks, INDEX.block_bytes)
+        with open(self.temporary, "wb") as file:
+            file.truncate(self.layout.file_bytes)
+        self._bytes = np.memmap(self.temporary, np.uint8, "r+")
+
+    def array(self, name: str) -> NDArray:
+        """The section to be filled, mapped."""
+        return view(self._bytes[self.layout.data_offset :], self.layout.sections[name])
+
+    def commit(self) -> str:
+        """Checksum, flush, rename; returns the SHA-256 of header and table, hexadecimal."""
+        table = np.zeros(self.layout.blocks, "<u8")
+        words = self._bytes[self.layout.data_offset :].view(np.uint64)
+        checksum_blocks(words, self.layout.block_bytes // 8, 0, len(table), table)
+        digest = hashlib.sha256(self._header + table.tobytes())
+        prefix = _PREFIX.pack(MAGIC, VERSION, len(self._header), len(table), digest.digest())
+        head = np.frombuffer(prefix + self._header + table.tobytes(), np.uint8)
+        self._bytes[: len(head)] = head
+        self._bytes.flush()
+        del self._bytes
+        with open(self.temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(self.temporary, self.path)
+        sync_folder(self.path.parent)
+        return digest.hexdigest()
+
+
+def view(data: NDArray[np.uint8], section: Section) -> NDArray:
+    """The array of a section, without a copy."""
+    part = data[section.offset : section.offset + section.nbytes]
+    return np.asarray(part).view(section.dtype).reshape(section.shape)
+
+
+def read_layout(path: Path) -> tuple[Layout, NDArray[np.uint64], str]:
+    """Read and check the header of a segment; cost follows the header and table, not the data.
+
+    Raises
+    ------
+    CorruptError
+        If the magic, the length or the SHA-256 does not fit.
+    """
+    try:
+        with open(path, "rb") as file:
+            prefix = file.read(_PREFIX.size)
+            if len(prefix) < _PREFIX.size:
+                raise CorruptError(f"{path.name}: {len(prefix)} bytes are too short for a segment")
+            magic, version, length, blocks, digest = _PREFIX.unpack(prefix)
+            if magic != MAGIC:
+                raise CorruptError(f"{path.name}: not an index segment (wrong magic)")
+            if version != VERSION:
+                raise CorruptError(
+                    f"{path.name}: segment version {version}; this release reads {VERSION}"
+                )
+            size = os.fstat(file.fileno()).st_size
+            if _PREFIX.size + length + 8 * blocks > size:
+                raise CorruptError(f"{path.name}: truncated inside its header")
+            body = file.read(length + 8 * blocks)
+    except OSError as error:
+        raise CorruptError(f"{path.name}: cannot be read ({error.strerror})") from error
+    if hashlib.sha256(body).digest() != digest:
+        raise CorruptError(f"{path.name}: header checksum does not match: the file is damaged")
+    header = json.loads(body[:length])
+    sections = {
+        name: Section(np.dtype(dtype), tuple(shape), offset)
+        for name, (dtype, shape, offset) in header["sections"].items()
+    }
+    start = -(-(_PREFIX.size + length + 8 * blocks) // 4096) * 4096
+    layout = Layout(header["attributes"], sections, start, blocks, header["block_bytes"])
+    if size != layout.file_bytes:
+        raise CorruptError(f"{path.name}: {size} bytes, its header says {layout.file_bytes}")
+    return layout, np.frombuffer(body, "<u8", offset=length).astype(np.uint64), digest.hex()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
