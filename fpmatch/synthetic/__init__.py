@@ -1,1 +1,20 @@
-"""TODO"""
+"""Synthetic prints with exact ground truth, and galleries of templates by the million."""
+
+from fpmatch.synthetic.impression import Print, impression
+from fpmatch.synthetic.master import Master, master
+from fpmatch.synthetic.orientation import PatternClass
+from fpmatch.synthetic.placement import Placement
+from fpmatch.synthetic.sensors import SENSORS, Sensor
+from fpmatch.synthetic.write import write_prints
+
+__all__ = [
+    "SENSORS",
+    "Master",
+    "PatternClass",
+    "Placement",
+    "Print",
+    "Sensor",
+    "impression",
+    "master",
+    "write_prints",
+]
