@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch import read_image
-from fpmatch.minutiae.segmentation import segment
 
 MULTIPLE = 32
 KEEP = 0.05
@@ -55,11 +54,8 @@ def main() -> None:
         arrays: dict[str, NDArray] = {}
         for file in sorted((args.data / name).glob("*.tif")):
             pixels = read_image(file, ppi=ppi).pixels
-            found = label(session, pixels)
-            # The teacher does not segment: what it sees outside the print is dropped.
-            inside = segment(pixels)[found[:, 1].astype(int), found[:, 0].astype(int)] > 0
             arrays[f"{file.stem}_img"] = pixels
-            arrays[f"{file.stem}_min"] = found[inside]
+            arrays[f"{file.stem}_min"] = label(session, pixels)
         np.savez_compressed(target, **arrays)
         print(f"{name}: {len(arrays) // 2} images", flush=True)
 
