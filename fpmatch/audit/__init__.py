@@ -8,8 +8,10 @@ itself leave events. `docs/audit.md` gives the format and says what the log prov
 from __future__ import annotations
 
 from fpmatch.audit.checkpoint import Checkpoint
+from fpmatch.audit.export import PUBLIC_FIELDS, ExportReport, verify_export
 from fpmatch.audit.keys import candidate_digest, probe_digest
 from fpmatch.audit.log import AuditLog
+from fpmatch.audit.proof import Proof, ProofReport, verify_proof
 from fpmatch.audit.records import (
     AuditRecord,
     IntentRecord,
@@ -19,21 +21,29 @@ from fpmatch.audit.records import (
     PartitionOutcome,
     duration_bucket,
 )
+from fpmatch.audit.replay import Replay
 from fpmatch.audit.verify import AuditReport, Contradiction, Dangling
 
 __all__ = [
+    "PUBLIC_FIELDS",
     "AuditLog",
     "AuditRecord",
     "AuditReport",
     "Checkpoint",
     "Contradiction",
     "Dangling",
+    "ExportReport",
     "IntentRecord",
     "Kind",
     "OutcomeRecord",
     "PartitionIntent",
     "PartitionOutcome",
+    "Proof",
+    "ProofReport",
+    "Replay",
     "candidate_digest",
     "duration_bucket",
     "probe_digest",
+    "verify_export",
+    "verify_proof",
 ]

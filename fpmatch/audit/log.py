@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from fpmatch.audit import canonical, hashing, keys, merkle, store
-from fpmatch.audit.checkpoint import Checkpoint
-from fpmatch.audit.records import (
-    AuditRecord,
-    IntentRecord,
-    Kind,
-    OutcomeRecord,
-    time_text,
-)
-from fpmatch.audit.verify import AuditReport, verify_log
+from fpmatch.audit import hashing, keys, retention, store
+from fpmatch.audit.reader import AuditReader
+from fpmatch.audit.records import IntentRecord, Kind, OutcomeRecord
 from fpmatch.audit.writer import Entry, Writer, entry, search_entry
-from fpmatch.errors import AuditError, InputError, ReadOnlyError
+from fpmatch.errors import InputError, ReadOnlyError
 from fpmatch.types import Candidate
 
 _KIND = re.compile(r"[A-Z][A-Z0-9_]{1,31}")
@@ -33,7 +26,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class AuditLog:
+class AuditLog(AuditReader):
     """Append-only, hash-chained record of everything the engine was asked and did.
 
     Make one with `create`, open one with `open`; use it as a context manager. Appends are safe
@@ -71,15 +64,10 @@ class AuditLog:
             If something lies at the path already, or cannot be written there.
         """
         path = Path(path)
-        store.create(path)
-        keys.create_key(path)
         log_id = secrets.token_hex(16)
-        database = store.connect(path, write=True, durability=durability)
-        store.set_meta(
-            database,
-            {"log_id": log_id, "base_seq": "0", "base_hash": hashing.ZERO, "base_peaks": ""},
-        )
-        database.close()
+        base = {"base_seq": "0", "base_hash": hashing.ZERO, "base_peaks": ""}
+        store.create(path, {"log_id": log_id, **base})
+        keys.create_key(path)
         log = cls.open(
             path,
             "rw",
@@ -199,59 +187,33 @@ class AuditLog:
         """Keyed digest of a ranked candidate list."""
         return keys.candidate_digest(self._secret(), candidates)
 
-    def records(
-        self,
-        *,
-        kind: str | None = None,
-        tcn: str | None = None,
-        first: int | None = None,
-        last: int | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Iterator[AuditRecord]:
-        """Records in order, one state of the log, optionally only some.
+    def prune(self, before: datetime, authority: str) -> int:
+        """Remove records from before a time, leaving what is needed to verify the rest.
 
-        Opened "rw", the log records that it was read, before the first record is given.
+        Checkpoints of at least that size, and proofs and exports of what is kept, still verify.
 
         Parameters
         ----------
-        kind, tcn : str, optional
-            Only records of this kind, of this transaction.
-        first, last : int, optional
-            Only records with numbers in this range, ends included.
-        since, until : datetime, optional
-            Only records from this time on, and before that time.
-        """
-        asked = {
-            "kind": kind,
-            "tcn": tcn,
-            "first": first,
-            "last": last,
-            "since": None if since is None else time_text(since),
-            "until": None if until is None else time_text(until),
-        }
-        self._note_read("records", {k: v for k, v in asked.items() if v is not None})
-        return self._select(asked)
+        before : datetime
+            At least `parameters.AUDIT.retention_days` ago.
+        authority : str
+            Who ordered it; goes into the PRUNE record.
 
-    def verify(self, checkpoint: Checkpoint | None = None) -> AuditReport:
-        """Check the whole log; see `fpmatch.audit.verify.verify_log`."""
-        return verify_log(self.path, checkpoint)
-
-    def checkpoint(self) -> Checkpoint:
-        """Fix the log as it is now, for someone outside to keep; O(n).
+        Returns
+        -------
+        int
+            How many records were removed.
 
         Raises
         ------
+        InputError
+            If records of that time must still be kept.
         AuditError
-            If the log does not verify: no checkpoint should cover that.
+            If the log does not verify: pruning would hide it.
         """
-        report = self.verify()
-        if not report.ok:
-            raise AuditError(f"the log does not verify at {report.bad_seq}: {report.why}")
-        with store.reading(self.path) as database:
-            log_id = store.meta(database, "log_id")
-            last = next(store.rows(database, "seq = ?", (report.last_seq,)))
-        return Checkpoint(log_id, report.last_seq, report.root, report.head, last.time)
+        writer = self._writing()
+        retention.check_age(before, writer.clock())
+        return retention.prune(writer, before, authority, self.verify())
 
     def close(self) -> None:
         """Close the file. Later appends raise `AuditError`."""
@@ -273,51 +235,18 @@ class AuditLog:
         return f"AuditLog({str(self.path)!r}, mode={'r' if self._writer is None else 'rw'!r})"
 
     def _append(self, entries: Sequence[Entry]) -> list[int]:
+        return self._writing().append(entries)
+
+    def _writing(self) -> Writer:
         if self._writer is None:
             raise ReadOnlyError(f"the audit log {self.path} is open for reading only")
-        return self._writer.append(entries)
+        return self._writer
 
     def _secret(self) -> bytes:
         if self._key is None:
             raise ReadOnlyError("keyed digests need the log opened 'rw', with its key")
         return self._key
 
-    def _note_read(self, what: str, asked: Mapping[str, Any]) -> None:
+    def _note(self, kind: str, said: Mapping[str, Any]) -> None:
         if self._writer is not None:
-            self.event(Kind.AUDIT_READ, {"actor": self.actor, "what": what, "asked": asked})
-
-    def _select(self, asked: Mapping[str, Any]) -> Iterator[AuditRecord]:
-        conditions = {
-            "kind": "kind = ?",
-            "tcn": "tcn = ?",
-            "first": "seq >= ?",
-            "last": "seq <= ?",
-            "since": "time >= ?",
-            "until": "time < ?",
-        }
-        used = [(conditions[k], v) for k, v in asked.items() if v is not None]
-        where = " AND ".join(c for c, _ in used)
-        with store.reading(self.path) as database:
-            for row in store.rows(database, where, tuple(v for _, v in used)):
-                yield read_record(row)
-
-
-def read_record(row: store.Row) -> AuditRecord:
-    """Turn a stored row into a record; `AuditError` if it is damaged."""
-    try:
-        fields = canonical.nest(canonical.flat_fields(row.body))
-    except (InputError, TypeError) as error:
-        raise AuditError(f"record {row.seq} is damaged: {error}") from None
-    return AuditRecord(row.seq, row.prev, row.time, row.kind, fields, row.hash, row.intent_seq)
-
-
-def leaf_hashes(path: Path) -> tuple[int, list[bytes], list[merkle.Peak]]:
-    """First kept leaf's index, the hashes of all kept records, and the peaks before them."""
-    with store.reading(path) as database:
-        base = int(store.meta(database, "base_seq"))
-        peaks = merkle.Peaks.from_text(base, store.meta(database, "base_peaks").split()).peaks
-        found = database.execute("SELECT hash FROM records ORDER BY seq").fetchall()
-    try:
-        return base, [bytes.fromhex(h) for (h,) in found], peaks
-    except (TypeError, ValueError):
-        raise AuditError("a record's hash is damaged; verify the log") from None
+            self.event(kind, {"actor": self.actor, **said})

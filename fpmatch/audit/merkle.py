@@ -100,9 +100,10 @@ def subtree(
     first: int, last: int, leaves: Sequence[bytes], base: int, peaks: Sequence[Peak]
 ) -> bytes:
     """Hash over leaves [first, last), where those below `base` are known by `peaks` only."""
-    for start, end, top in peaks:
-        if (start, end) == (first, last):
-            return top
+    if first < base:
+        for start, end, top in peaks:
+            if (start, end) == (first, last):
+                return top
     if last - first == 1:
         return leaves[first - base]
     middle = first + _split(last - first)

@@ -274,7 +274,7 @@ def duration_bucket(milliseconds: float) -> str:
 
 def time_text(moment: datetime) -> str:
     """UTC, microseconds, fixed width: ``2026-01-31T12:00:00.000000Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def search_items(

@@ -57,8 +57,8 @@ class Row:
     hash: str
 
 
-def create(path: Path) -> None:
-    """Make an empty log file; `AuditError` if something is there already."""
+def create(path: Path, values: dict[str, str]) -> None:
+    """Make an empty log file with its meta table; `AuditError` if something is there already."""
     if path.exists():
         raise AuditError(f"{path} exists already; open it instead")
     try:
@@ -66,7 +66,9 @@ def create(path: Path) -> None:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute(f"PRAGMA application_id={APPLICATION_ID}")
             database.execute(f"PRAGMA user_version={FORMAT}")
-            database.executescript(_SCHEMA + _NO_DELETE)
+            database.executescript("BEGIN;" + _SCHEMA + _NO_DELETE)
+            set_meta(database, values)
+            database.execute("COMMIT")
     except (sqlite3.Error, OSError) as error:
         raise AuditError(f"the audit log {path} cannot be made: {error}") from error
 
@@ -91,6 +93,7 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if write:
             database.execute(f"PRAGMA synchronous={durability.upper()}")
+            database.execute("PRAGMA secure_delete=ON")
     except sqlite3.Error as error:
         database.close()
         raise AuditError(f"{path} is no readable audit log: {error}") from error

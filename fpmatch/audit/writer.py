@@ -69,7 +69,7 @@ class Writer:
         gather_seconds: float = 0.0,
     ) -> None:
         self._database = database
-        self._clock = clock
+        self.clock = clock
         self._gather = gather_seconds
         self._write_lock = threading.Lock()
         self._queue_lock = threading.Lock()
@@ -103,12 +103,17 @@ class Writer:
         with self._write_lock:
             self._run(work)
 
+    def truncate_journal(self) -> None:
+        """Empty the write-ahead file, so that pruned records do not linger in it."""
+        with self._write_lock, contextlib.suppress(sqlite3.Error):  # another reader may hold it
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def place(self, database: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         """Chain and insert records inside an open transaction."""
         seq, prev = store.head(database)
         for e in entries:
             seq += 1
-            moment = time_text(self._clock())
+            moment = time_text(self.clock())
             digest = hashing.record_hash(e.committed, e.kind, prev, seq, moment)
             store.insert(
                 database,
