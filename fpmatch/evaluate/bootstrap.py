@@ -21,6 +21,7 @@ from fpmatch.evaluate.identification import Searches, fnir_at_fpir, rank_rate
 from fpmatch.evaluate.metrics import (
     RATES,
     Comparisons,
+    ErrorCounts,
     VerificationMetrics,
     mean_metrics,
     summarise,
@@ -116,8 +117,10 @@ class _Set:
         self._candidate = identity[pairs.candidate[nonmated]]
 
     def metrics(self, w: NDArray[np.int64]) -> VerificationMetrics:
-        counts = self._comparisons.counts(w[self._mated], w[self._probe] * w[self._candidate])
-        return summarise(counts)
+        return summarise(self.counts(w))
+
+    def counts(self, w: NDArray[np.int64]) -> ErrorCounts:
+        return self._comparisons.counts(w[self._mated], w[self._probe] * w[self._candidate])
 
 
 def percentile_interval(values: Sequence[float], level: float) -> Interval:
@@ -132,3 +135,55 @@ def percentile_interval(values: Sequence[float], level: float) -> Interval:
 def _by_rate(rows: Sequence[Sequence[float]], level: float) -> dict[str, Interval]:
     columns = list(zip(*rows, strict=True)) or [()] * len(RATES)
     return {r: percentile_interval(c, level) for r, c in zip(RATES, columns, strict=True)}
+
+
+def fnmr_band(
+    samples: Sequence[Sample],
+    pairs: Pairs,
+    fmr: NDArray[np.float64],
+    *,
+    replicates: int,
+    level: float,
+    seed: int,
+) -> NDArray[np.float64]:
+    """(2, F) interval of the pooled FNMR, 0 to 1, at each FMR of the grid (F,), 0 to 1."""
+    weights = identity_weights(samples, replicates, seed)
+    identity = np.array([s.identity for s in samples], np.int64)
+    pool = _Set(pairs, identity, np.ones(len(pairs), np.bool_))
+    curves = np.full((len(weights), len(fmr)), np.nan)
+    for row, w in zip(curves, weights, strict=True):
+        counts = pool.counts(w)
+        if counts.mated and counts.nonmated:
+            row[:] = fnmr_on(counts, fmr)
+    defined = curves[~np.isnan(curves).any(axis=1)]
+    if not len(defined):
+        return np.full((2, len(fmr)), np.nan)
+    return np.percentile(defined, [50 - level / 2, 50 + level / 2], axis=0)
+
+
+def fnmr_on(counts: ErrorCounts, fmr: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(F,) lowest FNMR, 0 to 1, with FMR at most each value of the grid."""
+    # FMR falls with the threshold: search its reverse for the first threshold that is allowed.
+    falling = counts.fmr[::-1]
+    last = np.searchsorted(falling, fmr, side="right")
+    return counts.fnmr[len(falling) - last]
+
+
+def cmc_band(
+    samples: Sequence[Sample],
+    searches: Searches,
+    probes: NDArray[np.int64],
+    depth: int,
+    *,
+    replicates: int,
+    level: float,
+    seed: int,
+) -> NDArray[np.float64]:
+    """(2, depth) interval of the CMC, percent, at ranks 1 to ``depth``."""
+    weights = identity_weights(samples, replicates, seed)
+    identity = np.array([s.identity for s in samples], np.int64)
+    spans = [
+        percentile_interval([rank_rate(searches, r, w[identity[probes]]) for w in weights], level)
+        for r in range(1, depth + 1)
+    ]
+    return np.array(spans).T
