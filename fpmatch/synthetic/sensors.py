@@ -48,6 +48,8 @@ class Sensor:
         Gray levels of slow background change (standard deviation).
     specks : float
         Mean number of dust specks.
+    levels : int
+        Distinct gray levels the sensor tells apart.
     placement : float
         Scale of translation and rotation between impressions, 1 as in the FVC sets.
     """
@@ -69,6 +71,7 @@ class Sensor:
     stripes: float
     shade: float
     specks: float
+    levels: int
     placement: float = 1.0
 
 
@@ -76,13 +79,13 @@ SENSORS: dict[str, Sensor] = {
     s.name: s
     for s in (
         Sensor("optical", (374, 388), (112, 152), 257, 38, (0.0, 0.24), 0.22, (0.30, 0.30, 0.16),
-               0.16, 0.75, 1.9, 0.62, 0.10, 1.0, 0.0, 1.5, 5.0),
+               0.16, 0.75, 1.9, 0.62, 0.10, 1.0, 0.0, 1.5, 5.0, 128),
         Sensor("capacitive", (300, 300), (118, 138), 118, 30, (0.12, 0.25), 0.25,
-               (0.42, 0.34, 0.16), 0.14, 0.65, 1.8, 0.50, 0.04, 1.6, 2.6, 5.0, 2.0),
+               (0.42, 0.34, 0.16), 0.14, 0.65, 1.8, 0.50, 0.04, 1.6, 2.6, 5.0, 2.0, 86),
         Sensor("ink", (480, 420), (125, 165), 226, 48, (0.15, 0.28), 0.26, (0.38, 0.40, 0.26),
-               0.22, 0.6, 1.7, 0.70, 0.16, 4.0, 0.0, 4.0, 9.0, 0.6),
+               0.22, 0.6, 1.7, 0.70, 0.16, 4.0, 0.0, 4.0, 9.0, 256, 0.6),
         Sensor("clean", (420, 400), (130, 170), 255, 0, (0.0, 0.0), 0.0, (0.0, 0.0, 0.0),
-               0.12, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+               0.12, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 256),
     )
 }  # fmt: skip
 """Sensor kinds by name. ``clean`` draws the ridge pattern alone, for tests of ground truth."""
@@ -140,7 +143,8 @@ def expose(
         image -= _specks(shape, sensor, rng)
     if sensor.noise > 0:
         image += sensor.noise * rng.standard_normal(shape)
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    step = 256.0 / sensor.levels
+    return np.clip(np.rint(np.rint(image / step) * step), 0, 255).astype(np.uint8)
 
 
 def _specks(
