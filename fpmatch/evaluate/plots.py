@@ -170,7 +170,8 @@ def open_set(evaluation: Evaluation) -> Figure:
     if searches.mated.any():
         counts = open_set_counts(searches)
         least = 1 / counts.nonmated
-        axes.step(_off_zero(counts.fmr, least), 100 * counts.fnmr, where="post", color=BLUE, lw=1.8)
+        grid = np.geomspace(least, 1, 200)
+        axes.plot(grid, 100 * fnmr_on(counts, grid), color=BLUE, lw=1.8)
         value = evaluation.fnir_at_fpir_1pct
         axes.plot(0.01, value, marker="D", color=VERMILION, ls="", ms=6)
         axes.annotate(
@@ -206,12 +207,12 @@ def score_histograms(evaluation: Evaluation) -> Figure:
 def _histogram(axes: Axes, evaluation: Evaluation, low: float, high: float) -> None:
     pairs = evaluation.pairs
     bins = np.linspace(low, high, 61).tolist()
-    kinds = ((~pairs.mated, ORANGE, "non-mated", "//"), (pairs.mated, BLUE, "mated", ""))
-    for which, color, name, hatch in kinds:
+    kinds = ((~pairs.mated, ORANGE, "non-mated"), (pairs.mated, BLUE, "mated"))
+    for which, color, name in kinds:
         count = f"{int(which.sum()):,}".replace(",", " ")
         axes.hist(
             pairs.score[which], bins=bins, histtype="stepfilled", facecolor=(color, 0.35),
-            edgecolor=color, linewidth=1.2, hatch=hatch, label=f"{name} ({count})",
+            edgecolor=color, linewidth=1.2, label=f"{name} ({count})",
         )  # fmt: skip
     axes.set(yscale="log", xlabel="score, -10 log10(FMR)", ylabel="comparisons (log scale)")
     axes.grid(alpha=0.25)
