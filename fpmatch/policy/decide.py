@@ -17,11 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fpmatch.policy.condition import all_hold
+from fpmatch.policy.condition import PENDING, all_hold, holds
 from fpmatch.policy.model import (
     ACCEPT,
     PROBE,
     VIEW,
+    Activation,
     Agency,
     Authority,
     Effect,
@@ -70,6 +71,8 @@ class Block:
     link: str = ""
     rule: Rule | None = None
     bits: int = NEEDED
+    author: str = ""
+    authority: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ def judge(registry: Registry, facts: Facts, partition: Partition, at: datetime) 
     decision = (
         _granted(registry, facts, partition, links, bits, at)
         if bits & PROBE
-        else _denied(partition, blocks, links, bits, at)
+        else _denied(partition, blocks, bits, at)
     )
     return Judgement(decision, links, tuple(blocks))
 
@@ -159,7 +162,14 @@ def _whole_chain(registry: Registry, facts: Facts, partition: Partition) -> list
     blocks = []
     flag = facts.protected
     if flag is not False and not (flag is True and partition.searches_protected):
-        blocks.append(Block(Reason.PROTECTED, (f"partition:{partition.name}",)))
+        blocks.append(
+            Block(
+                Reason.PROTECTED,
+                (f"partition:{partition.name}",),
+                author=partition.owner,
+                authority=Authority.OWNER.value,
+            )
+        )
     if partition.kind == "federal":
         via = registry.via(registry.path(facts.chain[0]))
         if via and via not in facts.chain:
@@ -189,16 +199,17 @@ def stand(
                 mandated |= rule.bits
                 grants.append((rule, rule.bits))
         else:
-            bits, miss = _permit(registry, rule, truth, partition, path, at)
+            bits, miss = _permit(registry, rule, truth, partition, path, facts, at)
             granted |= bits
             if miss is None:
                 grants.append((rule, bits))
             else:
-                missed.append(Block(miss, (rule.id,), ori, rule))
+                missed.append(_by(rule, miss, ori, NEEDED))
     gates = _gates(registry, registry.agencies[ori], partition, path, at, booking)
     own = granted & ACCEPT if gates else granted
     blocks = [
-        _forbidding(rule, unknown, grants, ori, facts, partition) for rule, unknown in forbids
+        _forbidding(registry, rule, unknown, grants, ori, facts, partition)
+        for rule, unknown in forbids
     ]
     if not (own | mandated) & PROBE:
         blocks += gates
@@ -229,6 +240,7 @@ def _permit(
     truth: bool | None,
     partition: Partition,
     path: tuple[str, ...],
+    facts: Facts,
     at: datetime,
 ) -> tuple[int, Reason | None]:
     """Bits that a permit gives now, or the reason why it gives none."""
@@ -240,7 +252,7 @@ def _permit(
         if not covered or not agreement.in_force(at):
             return 0, Reason.NO_AGREEMENT
     if truth is None:
-        return 0, Reason.AWAITING_EVENT if rule.defer else Reason.CONDITION_UNKNOWN
+        return 0, _unknown(registry, rule, facts)
     if truth is False:
         return 0, Reason.CONDITION_NOT_MET
     return bits, None
@@ -264,20 +276,31 @@ def _gates(
     blocks = []
     setting = registry.setting(path if takes_prints else path[:1], name, at)
     if setting is not None and setting.state.value == "deactivated":
-        blocks.append(Block(Reason.ORI_DEACTIVATED, (setting.label,), ori))
+        blocks.append(_set(setting, Reason.ORI_DEACTIVATED, ori))
     elif setting is not None and setting.state.value == "inactive":
-        blocks.append(Block(Reason.NOT_ACTIVATED, (setting.label,), ori))
+        blocks.append(_set(setting, Reason.NOT_ACTIVATED, ori))
     elif setting is None and partition.requires_activation and takes_prints:
         blocks.append(Block(Reason.NOT_ACTIVATED, (), ori))
     consent = registry.consent(ori, name, at)
     answer = consent.state.value if consent is not None else "NOT_ASKED"
     required = takes_prints and registry.consent_required(path, name)
     if answer == "ASKED_NO" or (required and answer != "ASKED_YES"):
-        blocks.append(Block(Reason.NO_CONSENT, (consent.label,) if consent else (), ori))
+        sources = (consent.label,) if consent else ()
+        author = consent.author if consent else ""
+        blocks.append(
+            Block(Reason.NO_CONSENT, sources, ori, author=author, authority="local" * bool(author))
+        )
     return blocks
 
 
+def _set(setting: Activation, reason: Reason, ori: str) -> Block:
+    """A block that the deployment plan puts up."""
+    author, authority = setting.author, setting.authority.value
+    return Block(reason, (setting.label,), ori, author=author, authority=authority)
+
+
 def _forbidding(
+    registry: Registry,
     rule: Rule,
     unknown: bool,
     grants: list[tuple[Rule, int]],
@@ -286,19 +309,33 @@ def _forbidding(
     partition: Partition,
 ) -> Block:
     """A forbid as a block: names its kind, and the rule it contradicts if there is one."""
-    if rule.unless or unknown:
-        reason = Reason.CONDITION_UNKNOWN if unknown else Reason.CONDITION_NOT_MET
-        if unknown and rule.defer:
-            reason = Reason.AWAITING_EVENT
-        return Block(reason, (rule.id,), ori, rule, rule.bits)
+    if unknown:
+        return _by(rule, _unknown(registry, rule, facts), ori, rule.bits)
+    if rule.unless:
+        return _by(rule, Reason.CONDITION_NOT_MET, ori, rule.bits)
     if rule.mode == "no_federal_submission":
-        return Block(Reason.NO_FEDERAL_SUBMISSION, (rule.id,), ori, rule, rule.bits)
+        return _by(rule, Reason.NO_FEDERAL_SUBMISSION, ori, rule.bits)
     against = tuple(g.id for g, _ in grants if contradicts(rule, g))
     if rule.author in (partition.owner, facts.chain[0]):
-        return Block(Reason.OWNER_FORBIDS, (rule.id, *against), ori, rule, rule.bits)
+        return _by(rule, Reason.OWNER_FORBIDS, ori, rule.bits, against)
     if rule.authority is Authority.MANDATE and against:
-        return Block(Reason.CONFLICT, (rule.id, *against), ori, rule, rule.bits)
-    return Block(Reason.FORBIDDEN, (rule.id,), ori, rule, rule.bits)
+        return _by(rule, Reason.CONFLICT, ori, rule.bits, against)
+    return _by(rule, Reason.FORBIDDEN, ori, rule.bits)
+
+
+def _by(rule: Rule, reason: Reason, ori: str, bits: int, against: tuple[str, ...] = ()) -> Block:
+    """A block that a rule put up."""
+    sources = (rule.id, *against)
+    return Block(reason, sources, ori, rule, bits, rule.author, rule.authority.value)
+
+
+def _unknown(registry: Registry, rule: Rule, facts: Facts) -> Reason:
+    """Whether what is unknown is the outcome of an open case, which a rule may wait for."""
+    unknown = {
+        c.field for c in (*rule.when, *rule.unless) if holds(c, facts, registry.words) is None
+    }
+    open_case = unknown == {"disposition"} and facts.disposition in (None, PENDING)
+    return Reason.AWAITING_EVENT if rule.defer and open_case else Reason.CONDITION_UNKNOWN
 
 
 def contradicts(forbid: Rule, grant: Rule) -> bool:
@@ -315,7 +352,7 @@ def _ungranted(missed: list[Block], ori: str) -> Block:
 
 
 def _denied(
-    partition: Partition, blocks: list[Block], links: tuple[Link, ...], bits: int, at: datetime
+    partition: Partition, blocks: list[Block], bits: int, at: datetime
 ) -> PartitionDecision:
     top = max(blocks, key=lambda b: STRENGTH[b.reason]).reason
     deciding = [b for b in blocks if b.reason is top]
@@ -329,7 +366,7 @@ def _denied(
         permissions=Permission(bits),
         reason=top,
         rules=rules,
-        authority=first.authority.value if first else "",
+        authority=next((b.authority for b in deciding if b.authority), ""),
         agreement=first.agreement if first else "",
         legal_basis=first.legal_basis if first else "",
         defer_until="+".join(sorted({w.event for w in waits})) if waiting else "",

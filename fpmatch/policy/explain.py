@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fpmatch.errors import InputError
 from fpmatch.policy.decide import STRENGTH, Block, Judgement, judge, refusal
-from fpmatch.policy.model import Authority, Effect, Rule, permission_names
+from fpmatch.policy.model import Effect, Rule, permission_names
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Facts, PartitionDecision, Permission, Reason
 
@@ -105,7 +105,7 @@ def _explanation(
     registry: Registry, facts: Facts, judgement: Judgement, at: datetime
 ) -> Explanation:
     decision = judgement.decision
-    name, author, authority = deciding(registry, judgement, at)
+    name, author, authority = deciding(registry, judgement)
     changers = changeable_by(registry, facts, judgement, author)
     obstacles = tuple(
         sorted({b.reason for b in judgement.blocks}, key=lambda r: -STRENGTH.get(r, 99))
@@ -125,7 +125,7 @@ def _explanation(
     )
 
 
-def deciding(registry: Registry, judgement: Judgement, at: datetime) -> tuple[str, str, str]:
+def deciding(registry: Registry, judgement: Judgement) -> tuple[str, str, str]:
     """(id, author, authority class) of what decided; empty texts where an absence did."""
     decision = judgement.decision
     names = decision.rules
@@ -135,17 +135,8 @@ def deciding(registry: Registry, judgement: Judgement, at: datetime) -> tuple[st
     rule = registry.rule_by_id.get(name)
     if rule is not None:
         return name, rule.author, rule.authority.value
-    partition = decision.partition
-    for link in judgement.links:
-        setting = registry.setting(registry.path(link.ori), partition, at)
-        if setting is not None and setting.label == name:
-            return name, setting.author, setting.authority.value
-        consent = registry.consent(link.ori, partition, at)
-        if consent is not None and consent.label == name:
-            return name, consent.author, Authority.LOCAL.value
-    if name.startswith("partition:"):
-        return name, registry.partitions[partition].owner, Authority.OWNER.value
-    return name, "", ""
+    block = next((b for b in judgement.blocks if name and name in b.sources), None)
+    return (name, block.author, block.authority) if block else (name, "", "")
 
 
 def _forbids(rule: Rule | None) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpmatch.errors import InputError, PolicyError, PolicyFileError
-from fpmatch.policy import write
+from fpmatch.policy import change, write
 from fpmatch.policy.decide import decide
 from fpmatch.policy.model import Declared, OptOutRequest, OptOutStatus
 from fpmatch.policy.registry import Registry
@@ -17,7 +17,10 @@ from fpmatch.types import Decision, Facts, Ori, PartitionInfo
 
 if TYPE_CHECKING:
     from fpmatch.policy.explain import Explanation
+    from fpmatch.policy.lint import Finding
     from fpmatch.policy.read import Progress
+    from fpmatch.policy.report import Coverage, Difference
+    from fpmatch.policy.table import MaskTable
 
 Instant = datetime | date | str
 
@@ -178,6 +181,99 @@ class Policy:
             chain = (via,) if via and via != ori else ()
         facts.setdefault("transaction", self._declared.transactions[0])
         return Facts(chain=tuple(Ori(o) for o in (ori, *chain)), **facts)
+
+    def deactivate(
+        self, ori: str, partition: str, *, authority: str, reason: str, at: Instant | None = None
+    ) -> Policy:
+        """Opt out: switch an agency or jurisdiction off, from ``at`` on, as a new policy.
+
+        Parameters
+        ----------
+        authority : str
+            The principal that decides: the agency, a jurisdiction above it, its state bureau
+            or the partition's owner.
+
+        Raises
+        ------
+        PolicyError
+            If the principal has no authority over the node or the partition.
+        """
+        when = instant(at)
+        return Policy(change.deactivate(self._registry, ori, partition, authority, reason, when))
+
+    def activate(
+        self, ori: str, partition: str, *, authority: str, reason: str, at: Instant | None = None
+    ) -> Policy:
+        """Switch on. Raises PolicyError also where another principal's "off" stands."""
+        when = instant(at)
+        return Policy(change.activate(self._registry, ori, partition, authority, reason, when))
+
+    def reschedule(
+        self,
+        ori: str,
+        partition: str,
+        *,
+        date: Instant,
+        authority: str,
+        reason: str,
+        at: Instant | None = None,
+    ) -> Policy:
+        """Adjust the activation date in the deployment plan. Raises as `activate`."""
+        day, when = instant(date), instant(at)
+        return Policy(
+            change.reschedule(self._registry, ori, partition, authority, reason, day, when)
+        )
+
+    def remove(
+        self, ori: str, partition: str, *, authority: str, reason: str, at: Instant | None = None
+    ) -> Policy:
+        """Remove from the deployment plan. Raises as `deactivate`."""
+        when = instant(at)
+        return Policy(change.remove(self._registry, ori, partition, authority, reason, when))
+
+    def request_optout(
+        self, id: str, ori: str, partition: str, *, at: Instant | None = None
+    ) -> Policy:
+        """Record a request to opt out; without effect until somebody acts on it."""
+        request = OptOutRequest(id, ori, partition, instant(at))
+        return Policy(change.request_optout(self._registry, request))
+
+    def answer_optout(
+        self, id: str, status: OptOutStatus | str, *, answer: str = "", at: Instant | None = None
+    ) -> Policy:
+        """Close a request as accepted or refused; to give it effect, `deactivate`."""
+        status = OptOutStatus(status)
+        return Policy(change.answer_optout(self._registry, id, status, answer, instant(at)))
+
+    def compile(self, at: Instant | None = None) -> MaskTable:
+        """The fast form, good until the next date on which anything changes; see `MaskTable`."""
+        from fpmatch.policy.table import MaskTable
+
+        return MaskTable(self, instant(at))
+
+    def lint(self) -> list[Finding]:
+        """What is contradictory, void, out of authority or without a stated ground."""
+        from fpmatch.policy.lint import lint
+
+        return lint(self)
+
+    def diff(self, effective: Policy, at: Instant | None = None) -> list[Difference]:
+        """Where this policy, as declared, is not what another one does; see `Difference`."""
+        from fpmatch.policy.report import diff
+
+        return diff(self, effective, instant(at))
+
+    def coverage(self, at: Instant | None = None) -> dict[str, Coverage]:
+        """Per partition: how many sites, counties and states are searched at that time."""
+        from fpmatch.policy.report import coverage
+
+        return coverage(self, instant(at))
+
+    def unmet_requests(self, at: Instant | None = None) -> list[OptOutRequest]:
+        """Requests to opt out whose agency is searched all the same."""
+        from fpmatch.policy.report import unmet_requests
+
+        return unmet_requests(self, instant(at))
 
     def to_toml(self) -> str:
         """The policy as TOML text that `parse` reads back as an equal policy."""

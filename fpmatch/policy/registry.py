@@ -36,6 +36,7 @@ class Registry:
         self.agreements: dict[str, Agreement] = {a.id: a for a in declared.agreements}
         self.parent = {j.id: j.parent or ROOT for j in declared.jurisdictions}
         self.parent.update((a.ori, a.parent or ROOT) for a in declared.agencies)
+        self._paths: dict[str, tuple[str, ...]] = {}
         self.scope = Scope(self)
         self.expanded = [presets.expand(m, declared.partitions) for m in declared.modes]
         self.rules = (*declared.rules, *(r for e in self.expanded for r in e.rules))
@@ -71,11 +72,11 @@ class Registry:
 
     def path(self, node: str) -> tuple[str, ...]:
         """The node and everything above it, nearest first, ending with the root."""
-        out = [node]
-        while node != ROOT:
-            node = self.parent[node]
-            out.append(node)
-        return tuple(out)
+        found = self._paths.get(node)
+        if found is None:
+            above = self.path(self.parent[node]) if node != ROOT else ()
+            found = self._paths[node] = (node, *above)
+        return found
 
     def rules_on(self, path: Iterable[str], partition: str) -> Iterator[Rule]:
         """Rules that cover the path's first node on that partition, each once."""

@@ -1,0 +1,131 @@
+"""Reports over a whole policy: declared against effective, coverage, unmet requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from fpmatch.policy.model import OptOutRequest
+from fpmatch.policy.registry import Registry
+from fpmatch.types import Permission, Reason
+
+if TYPE_CHECKING:
+    from fpmatch.policy.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One agency and partition where two policies do not do the same.
+
+    Permissions are those of an ordinary search whose charge and other facts are unknown.
+    """
+
+    ori: str
+    partition: str
+    declared: Permission
+    effective: Permission
+    declared_reason: Reason
+    effective_reason: Reason
+
+    @property
+    def wider(self) -> bool:
+        """Whether what is done goes beyond what is declared."""
+        return bool(self.effective & ~self.declared)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.ori} on {self.partition!r}: declared {self.declared_reason}, "
+            f"effective {self.effective_reason}{' (goes further)' if self.wider else ''}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far a partition reaches: what is searched in it at a time."""
+
+    sites: int
+    counties: int
+    states: int
+    conditional_sites: int
+
+
+def diff(declared: Policy, effective: Policy, at: datetime) -> list[Difference]:
+    """Compare agency by agency, for those and the partitions that the declared policy names."""
+    out = []
+    names = [p.name for p in declared.partitions]
+    for agency in declared.declared.agencies:
+        if agency.relay:
+            continue
+        said = declared.decide(declared.facts(agency.ori), at)
+        done = effective.decide(effective.facts(agency.ori), at)
+        known = {p.partition: p for p in done.partitions}
+        for name in names:
+            now = known.get(name)
+            permissions = now.permissions if now else Permission.NONE
+            reason = now.reason if now else Reason.UNKNOWN_PARTITION
+            if permissions != said[name].permissions or reason != said[name].reason:
+                out.append(
+                    Difference(
+                        agency.ori,
+                        name,
+                        said[name].permissions,
+                        permissions,
+                        said[name].reason,
+                        reason,
+                    )
+                )
+    return out
+
+
+_CONDITIONAL = (Reason.CONDITION_NOT_MET, Reason.CONDITION_UNKNOWN, Reason.AWAITING_EVENT)
+
+
+def coverage(policy: Policy, at: datetime) -> dict[str, Coverage]:
+    """Per partition the sites that are searched there, and the counties and states they lie in."""
+    registry = policy.registry
+    active: dict[str, list[str]] = {name: [] for name in registry.partitions}
+    conditional = dict.fromkeys(registry.partitions, 0)
+    for agency in registry.declared.agencies:
+        if agency.relay:
+            continue
+        for entry in policy.decide(policy.facts(agency.ori), at).partitions:
+            if entry.probe:
+                active[entry.partition].append(agency.ori)
+            elif entry.reason in _CONDITIONAL:
+                conditional[entry.partition] += 1
+    return {
+        name: Coverage(
+            len(oris),
+            len(_above(registry, oris, "county")),
+            len(_above(registry, oris, "state")),
+            conditional[name],
+        )
+        for name, oris in active.items()
+    }
+
+
+def _above(registry: Registry, oris: list[str], kind: str) -> set[str]:
+    return {
+        node
+        for ori in oris
+        for node in registry.path(ori)
+        if node in registry.jurisdictions and registry.jurisdictions[node].kind == kind
+    }
+
+
+def unmet_requests(policy: Policy, at: datetime) -> list[OptOutRequest]:
+    """Requests, made by then, of agencies that are searched all the same."""
+    registry = policy.registry
+    out = []
+    for request in registry.declared.optouts:
+        if request.requested > at:
+            continue
+        below = [
+            a.ori
+            for a in registry.declared.agencies
+            if not a.relay and request.who in registry.path(a.ori)
+        ]
+        if any(policy.decide(policy.facts(o), at)[request.partition].probe for o in below):
+            out.append(request)
+    return out
