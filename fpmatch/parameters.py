@@ -71,8 +71,8 @@ class MinutiaeParameters:
     """Gray levels added to the local contrast so that flat areas stay flat."""
     denoise_sigma: float = 0.6
     """Blur before gradients."""
-    gradient_sigma: float = 1.5
-    """Scale of the gradients that give the orientation: wide enough to pass over pores."""
+    gradient_scale: float = 0.14
+    """Blur before the gradients that give the orientation, in ridge periods: passes over pores."""
     orientation_sigmas: tuple[float, float] = (7.0, 16.0)
     """Fine and coarse window of the structure tensor."""
     orientation_coarse_weight: float = 0.35
@@ -244,7 +244,7 @@ class MatcherParameters:
     """Fewest texture cells valid in both; with fewer the texture is taken as average."""
     texture_average: float = 0.75
     """Share of texture bits that agree in an unknown pair."""
-    least_similarity: float = 0.45
+    least_similarity: float = 0.575
     """Pairs of less similarity are not considered."""
     distance_middle: float = 5.0
     """Difference of distances at which compatibility is one half, pixels (MCC, 2010)."""
@@ -268,6 +268,25 @@ class MatcherParameters:
     """Slope of that sigmoid, 1/minutia (MCC, 2010)."""
     fewest: int = 4
     """Fewest minutiae of either side, and fewest pairs; with fewer the score is the lowest."""
+    gate: int = 100
+    """Relaxation score (1/16384) from which on re-alignment is tried; below it the pair is
+    non-mated beyond doubt and this is its raw score."""
+    anchor_agreement: float = 0.3
+    """Agreement with the chosen pairs that makes a pair an anchor of the re-alignment."""
+    near_distance: float = 10.0
+    """Farthest a re-aligned minutia may lie from its match, pixels at 500 ppi."""
+    near_turn: float = 0.49
+    """Largest difference of direction of a re-aligned minutia and its match, radians."""
+    relaxed_weight: float = 1.0
+    """Weight of log(relaxation score + 50), natural logarithm of the odds."""
+    agreement_weight: float = 2.0
+    """Weight of the square root of the summed agreement, 1/sqrt(pair)."""
+    matched_weight: float = 2.0
+    """Weight of the square root of the matched minutiae, 1/sqrt(minutia)."""
+    unmatched_weight: float = 1.0
+    """Weight against the square root of the unmatched minutiae in the common area."""
+    base: float = 0.0
+    """Evidence taken off, so that the weakest is near 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,9 +346,46 @@ class IndexParameters:
     """Rows kept in memory before they are written as a segment."""
 
 
+@dataclass(frozen=True, slots=True)
+class SyntheticGalleryParameters:
+    """Templates without images; calibrated against real prints' scores, see docs/synthetic.md."""
+
+    image_shape: tuple[int, int] = (374, 388)
+    """Rows and columns of the imagined image, pixels at 500 ppi."""
+    density: float = 4.5e-4
+    """Background density of minutiae that the flow does not ask for, per square pixel."""
+    density_spread: float = 0.25
+    """Its standard deviation over fingers, log units."""
+    density_top: float = 2.5e-3
+    """Highest density, per square pixel."""
+    forced: float = 1.0
+    """Share of the spreading of ridges that new ridges make up for."""
+    apart: float = 8.0
+    """Least distance of two minutiae, pixels."""
+    off_flow: float = 0.10
+    """Standard deviation of directions about the flow, radians."""
+    contact: tuple[float, float] = (112.0, 150.0)
+    """Mean half width and half height of the contact region, pixels."""
+    contact_spread: float = 0.12
+    """Their standard deviation over impressions, log units."""
+    glancing_share: float = 0.04
+    """Share of impressions that touch a small part only."""
+    glancing_scale: float = 0.6
+    """Scale of the contact region's sides in those."""
+    placement: float = 1.0
+    """Scale of translation and rotation, as `Sensor.placement`."""
+    distortion: float = 1.0
+    """Scale of the skin's movement."""
+    cell_noise: float = 0.04
+    """Standard deviation of the orientation cells, radians."""
+    touch: tuple[float, ...] = (0.12, 1.2, 0.12, 0.9, 0.07, 0.01, 0.15, 0.6, 0.7, 0.5)
+    """What an extractor does to the minutiae: see `touch_points` in the kernels for each."""
+
+
 IMAGE = ImageParameters()
 TEMPLATE = TemplateParameters()
 SYNTHETIC = SyntheticParameters()
+SYNTHETIC_GALLERY = SyntheticGalleryParameters()
 MINUTIAE = MinutiaeParameters()
 AUDIT = AuditParameters()
 DESCRIPTOR = DescriptorParameters()

@@ -1,5 +1,6 @@
 """Synthetic prints with exact ground truth, and galleries of templates by the million."""
 
+from fpmatch.synthetic.gallery import TemplateBatch, batches, mates, templates
 from fpmatch.synthetic.impression import Print, impression
 from fpmatch.synthetic.master import Master, master
 from fpmatch.synthetic.orientation import PatternClass
@@ -14,7 +15,11 @@ __all__ = [
     "Placement",
     "Print",
     "Sensor",
+    "TemplateBatch",
+    "batches",
     "impression",
     "master",
+    "mates",
+    "templates",
     "write_prints",
 ]

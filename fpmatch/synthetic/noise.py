@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,11 +38,16 @@ def smooth_noise(
     -------
     (H, W) float64
     """
-    cells = [int(np.ceil(n / scale)) + 4 for n in shape]
-    knots = rng.standard_normal((cells[0], cells[1]))
-    tall = np.empty((shape[0], cells[1]))
+    knots = knots_of(rng, shape, scale)
+    tall = np.empty((shape[0], knots.shape[1]))
     _kernels.spline_columns(knots, float(scale), tall)
     wide = np.empty((shape[1], shape[0]))
     _kernels.spline_columns(np.ascontiguousarray(tall.T), float(scale), wide)
+    return np.ascontiguousarray(wide.T)
+
+
+def knots_of(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> NDArray[np.float64]:
+    """Knots whose cubic B-spline, ``scale`` pixels a knot, has unit variance over ``shape``."""
+    rows, columns = (math.ceil(n / scale) + 4 for n in shape)
     # A cubic B-spline of independent knots has variance 0.4794 a dimension on average.
-    return np.ascontiguousarray(wide.T) / 0.4794
+    return rng.standard_normal((rows, columns)) / 0.4794

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.parameters import SYNTHETIC
-from fpmatch.synthetic.noise import smooth_noise
+from fpmatch.synthetic import _kernels
+from fpmatch.synthetic.noise import knots_of
 
 
 class PatternClass(enum.IntEnum):
@@ -47,6 +48,10 @@ class Singularity:
     twist: float
     reach: float
 
+    def numbers(self) -> tuple[float, ...]:
+        """The seven numbers that the kernels take."""
+        return (self.x, self.y, self.core, self.sharp, self.side, self.twist, self.reach)
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
@@ -60,6 +65,12 @@ class Pattern:
     singularities: tuple[Singularity, ...]
     arch_height: float
     arch_decay: float
+
+    def vector(self, shape: tuple[int, int]) -> NDArray[np.float64]:
+        """The 6 + 7 S numbers that the kernels take, for a master of this shape."""
+        head = [shape[1], shape[0], self.kind is PatternClass.ARCH, self.arch_height]
+        rest = [v for p in self.singularities for v in p.numbers()]
+        return np.array([*head, self.arch_decay, len(self.singularities), *rest], np.float64)
 
 
 def draw_class(rng: np.random.Generator) -> PatternClass:
@@ -138,31 +149,13 @@ def orientation_field(
     (H, W) float64
         Radians in [0, pi), 0 along +x, clockwise on the screen (y down).
     """
-    height, width = shape
-    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    if pattern.kind is PatternClass.ARCH:
-        fall = np.maximum(0.0, 1.0 - pattern.arch_decay * np.abs(y / height - 0.42) * 1.6)
-        slope = pattern.arch_height * fall
-        field = -np.arctan(slope * np.cos(np.pi * np.clip(x / width, 0, 1)))
-    else:
-        # The tip's ridges run round it: an arch on top of what the singularities do.
-        rise = np.exp(-(((y / height - 0.28) / 0.26) ** 2))
-        field = -pattern.arch_height * rise * np.cos(np.pi * np.clip(x / width, 0, 1))
-    for point in pattern.singularities:
-        field += _turn(point, x, y)
-    wander = smooth_noise(rng, shape, SYNTHETIC.wander_scale)
-    field += math.radians(SYNTHETIC.wander_deg) * wander
-    return np.mod(field, np.pi)
+    out = np.empty(shape)
+    knots = wander_knots(rng, shape)
+    vector = pattern.vector(shape)
+    _kernels.flow_rows(vector, knots, SYNTHETIC.wander_scale, 0, shape[0], out)
+    return out
 
 
-def _turn(
-    point: Singularity, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Contribution of one singularity: nought far above it, a quarter turn far below."""
-    dx, dy = x - point.x, y - point.y
-    angle = np.arctan2(dy, dx)
-    corrected = angle - point.side * point.sharp * np.cos(angle)
-    bump = point.twist * np.exp(-(dx * dx + dy * dy) / (2 * point.reach**2))
-    if point.core:
-        return 0.5 * corrected + np.pi / 4 + bump
-    return -0.5 * corrected - np.pi / 4 + bump
+def wander_knots(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Spline knots of the flow's random wandering, radians."""
+    return knots_of(rng, shape, SYNTHETIC.wander_scale) * math.radians(SYNTHETIC.wander_deg)

@@ -59,25 +59,30 @@ def jacobian(x, y, p):
 
 
 @kernel
+def from_master_point(u, v, p):
+    """Inverse of `to_master` by Newton's method, to 1e-9 pixels."""
+    qx = u - p[4]
+    qy = v - p[5]
+    x = p[0] + p[2] * qx - p[3] * qy
+    y = p[1] + p[3] * qx + p[2] * qy
+    for _ in range(30):
+        fx, fy = to_master(x, y, p)
+        ex = u - fx
+        ey = v - fy
+        if abs(ex) + abs(ey) < 1e-9:
+            break
+        j = jacobian(x, y, p)
+        det = j[0] * j[3] - j[1] * j[2]
+        x += (j[3] * ex - j[1] * ey) / det
+        y += (j[0] * ey - j[2] * ex) / det
+    return x, y
+
+
+@kernel
 def from_master_many(xy, p, out):
-    """Inverse of `to_master` by Newton's method, to 1e-9 pixels. xy, out : (N, 2) float64."""
+    """`from_master_point` of every row. xy, out : (N, 2) float64."""
     for k in range(xy.shape[0]):
-        qx = xy[k, 0] - p[4]
-        qy = xy[k, 1] - p[5]
-        x = p[0] + p[2] * qx - p[3] * qy
-        y = p[1] + p[3] * qx + p[2] * qy
-        for _ in range(30):
-            fx, fy = to_master(x, y, p)
-            ex = xy[k, 0] - fx
-            ey = xy[k, 1] - fy
-            if abs(ex) + abs(ey) < 1e-9:
-                break
-            j = jacobian(x, y, p)
-            det = j[0] * j[3] - j[1] * j[2]
-            x += (j[3] * ex - j[1] * ey) / det
-            y += (j[0] * ey - j[2] * ex) / det
-        out[k, 0] = x
-        out[k, 1] = y
+        out[k, 0], out[k, 1] = from_master_point(xy[k, 0], xy[k, 1], p)
 
 
 @kernel
