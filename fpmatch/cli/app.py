@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fpmatch.cli import evaluate
+from fpmatch.cli import bench, evaluate, fingers, policy, synth
 from fpmatch.cli.output import fail
 from fpmatch.errors import FpmatchError
 
@@ -38,7 +38,12 @@ def _root(
     pass
 
 
+app.command("extract")(fingers.extract_command)
+app.command("compare")(fingers.compare_command)
+app.add_typer(policy.app, name="policy")
 app.command("evaluate")(evaluate.evaluate_command)
+app.add_typer(bench.app, name="bench")
+app.add_typer(synth.app, name="synth")
 
 
 def run() -> None:

@@ -59,16 +59,24 @@ def write_text(path: str, text: str) -> None:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "", left: int = 1
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    title: str = "",
+    left: int = 1,
+    text: Sequence[str] = (),
 ) -> Table:
-    """A plain table: the first ``left`` columns to the left, figures to the right."""
+    """A plain table: the first ``left`` columns and those of ``text`` left, figures right."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     out = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(columns):
-        out.add_column(name, justify="left" if i < left else "right", no_wrap=i >= left)
+        words = i < left or name in text
+        out.add_column(
+            name, justify="left" if words else "right", no_wrap=not words, overflow="fold"
+        )
     for row in rows:
         out.add_row(*(escape(figure(value)) for value in row))
     return out
@@ -84,6 +92,8 @@ def figure(value: Any) -> str:
         return f"{value:,}".replace(",", " ")
     if isinstance(value, float) and math.isnan(value):
         return "-"
+    if isinstance(value, float) and 0 < abs(value) < 0.1:
+        return f"{value:.3g}"
     if isinstance(value, float):
         return f"{value:,.2f}".replace(",", " ")
     return str(value)

@@ -13,7 +13,7 @@ from pathlib import Path
 from fpmatch.errors import InputError, ResolutionError
 
 _FILE = re.compile(
-    r"(?P<finger>.+)_(?P<impression>\d+)\.(png|tiff?|bmp|jpe?g|jp2|j2k|wsq)", re.IGNORECASE
+    r"(?P<finger>.+)_(?P<impression>\d+)\.(png|tiff?|bmp|jpe?g|jp2|j2k|wsq|pgm)", re.IGNORECASE
 )
 
 

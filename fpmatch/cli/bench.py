@@ -1,0 +1,101 @@
+"""``fpmatch bench``: speed, with the conditions it was measured under."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fpmatch.cli.inputs import Extractor
+from fpmatch.cli.output import JsonFile, emit, progress_bar, table
+
+if TYPE_CHECKING:
+    from fpmatch.evaluate.bench import Bench
+
+app = typer.Typer(no_args_is_help=True, help="Measure speed; conditions are printed beside it.")
+
+Probes = Annotated[
+    list[Path] | None,
+    typer.Option("--probes", metavar="DIR", help="Folders of impressions; synthetic without."),
+]
+PpiMap = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="JSON: folder (path suffix) to ppi.")
+]
+IdentitiesFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="CSV of fingers of different folders that are one."),
+]
+
+
+@app.command("extract")
+def extract(
+    probes: Probes = None,
+    ppi_map: PpiMap = None,
+    extractor: Extractor = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Reading and extraction per image, on one thread."""
+    from fpmatch.evaluate.bench import bench_extract
+
+    with progress_bar() as progress:
+        show(
+            bench_extract(probes or (), ppi_map=ppi_map, extractor=extractor, progress=progress),
+            json_file,
+        )
+
+
+@app.command("compare")
+def compare(
+    probes: Probes = None,
+    ppi_map: PpiMap = None,
+    identities: IdentitiesFile = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Comparisons of packed and of single templates, on one thread."""
+    from fpmatch.evaluate.bench import bench_compare
+
+    with progress_bar() as progress:
+        result = bench_compare(
+            probes or (), ppi_map=ppi_map, identities=identities, progress=progress
+        )
+    show(result, json_file)
+
+
+@app.command("audit")
+def audit(
+    searches: Annotated[int, typer.Option(help="Searches to record.")] = 2000,
+    agencies: Annotated[int, typer.Option(help="Agencies of the policy.")] = 200,
+    json_file: JsonFile = None,
+) -> None:
+    """Decision and both audit records of a search, with and without waiting for the disk."""
+    from fpmatch.evaluate.bench_audit import bench_audit
+
+    with progress_bar() as progress:
+        result = bench_audit(searches=searches, agencies=agencies, progress=progress)
+    show(result, json_file)
+
+
+def show(result: Bench, json_file: str | None) -> None:
+    """Print figures and conditions."""
+    figures = [(k.replace("_", " "), v) for k, v in flat(result.figures)]
+    stated = [(k.replace("_", " "), v) for k, v in flat(result.conditions)]
+    emit(
+        result.to_dict(),
+        json_file,
+        table([f"bench {result.name}", "value"], figures),
+        table(["condition", "value"], stated, left=2),
+    )
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested dictionaries as one list of names and values; lists joined."""
+    out: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            out += flat(value, f"{prefix}{key} ")
+        elif isinstance(value, list | tuple):
+            out.append((prefix + key, ", ".join(str(v) for v in value)))
+        else:
+            out.append((prefix + key, value))
+    return out

@@ -1,0 +1,113 @@
+"""``fpmatch extract`` and ``fpmatch compare``: single fingers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fpmatch.cli.inputs import Extractor, Position, Ppi, load_template, parse_position
+from fpmatch.cli.output import JsonFile, emit, figure, progress_bar, table
+from fpmatch.errors import FpmatchError, InputError
+
+
+def extract_command(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    ppi: Ppi = None,
+    position: Position = "unknown",
+    extractor: Extractor = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a template NAME.fpt for each image.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Extract minutiae templates; an image that fails is reported and the rest goes on."""
+    finger = parse_position(position)
+    if out is not None:
+        _make_folder(out)
+    rows: list[dict[str, Any]] = []
+    with progress_bar() as progress:
+        for number, path in enumerate(images, 1):
+            try:
+                template = load_template(path, ppi=ppi, position=finger, extractor=extractor)
+            except FpmatchError as error:
+                rows.append({"image": str(path), "error": str(error)})
+            else:
+                data = template.to_bytes()
+                if out is not None:
+                    _write(out / f"{path.stem}.fpt", data)
+                rows.append({"image": str(path), **_describe(template), "bytes": len(data)})
+            if progress is not None:
+                progress("extracting", number, len(images))
+    if len(rows) == 1 and "error" in rows[0]:
+        raise InputError(f"{rows[0]['image']}: {rows[0]['error']}")
+    cells = [
+        (r["image"], *(r.get(k) for k in ("minutiae", "quality", "bytes")), r.get("error", ""))
+        for r in rows
+    ]
+    columns = ["image", "minutiae", "quality", "bytes", "error"]
+    emit(rows, json_file, table(columns, cells, text=["error"]))
+    if any("error" in row for row in rows):
+        raise typer.Exit(2)
+
+
+def compare_command(
+    probe: Annotated[Path, typer.Argument(help="Image or template file.")],
+    candidate: Annotated[Path, typer.Argument(help="Image or template file.")],
+    ppi: Ppi = None,
+    extractor: Extractor = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Compare two impressions: score, false match rate, paired minutiae."""
+    from fpmatch.matcher import compare
+
+    sides = [load_template(path, ppi=ppi, extractor=extractor) for path in (probe, candidate)]
+    score = compare(*sides)
+    result = {
+        "score": score.value,
+        "fmr": score.fmr,
+        "raw": score.raw,
+        "minutiae": [len(side) for side in sides],
+        "pairs": score.pairs.tolist(),
+    }
+    rows = [
+        ("score, -10 log10(FMR)", score.value),
+        ("false match rate", f"{score.fmr:.2e}"),
+        ("minutiae of the probe", len(sides[0])),
+        ("minutiae of the candidate", len(sides[1])),
+        ("paired minutiae the score rests on", len(score.pairs)),
+    ]
+    note = (
+        f"About one in {figure(round(1 / score.fmr))} comparisons of different fingers scores "
+        "as high. A candidate is no identification: that takes a person's look."
+        if score.fmr > 1e-9
+        else "A candidate is no identification: that takes a person's look."
+    )
+    emit(result, json_file, table(["comparison", "value"], rows), note)
+
+
+def _describe(template: Any) -> dict[str, Any]:
+    quality = template.image_quality
+    return {
+        "minutiae": len(template),
+        "quality": None if quality > 100 else int(quality),
+        "position": template.position.name,
+        "extractor": template.extractor,
+        "width": template.width,
+        "height": template.height,
+    }
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {path}: {error.strerror}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,82 @@
+"""What commands read: fingers from image or template files, positions, key=value options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fpmatch.errors import InputError
+from fpmatch.types import FingerPosition, Impression
+
+if TYPE_CHECKING:
+    from fpmatch.template import Template
+
+_MAGIC = b"FPT"
+
+Ppi = Annotated[
+    float | None,
+    typer.Option(help="Resolution of the images, pixels per inch, where the file does not say."),
+]
+Position = Annotated[
+    str,
+    typer.Option(metavar="FINGER", help="Finger position: 0 to 10 or a name like right-index."),
+]
+Extractor = Annotated[
+    str | None, typer.Option(help="classical or neural; the default is classical.")
+]
+
+
+def parse_position(text: str) -> FingerPosition:
+    """Read a finger position: its number or its name."""
+    name = text.strip().upper().replace("-", "_").replace(" ", "_")
+    try:
+        return FingerPosition(int(name)) if name.isdecimal() else FingerPosition[name]
+    except (ValueError, KeyError):
+        names = ", ".join(p.name.lower().replace("_", "-") for p in FingerPosition)
+        raise InputError(f"{text!r} is no finger position: 0 to 10 or one of {names}") from None
+
+
+def load_template(
+    path: str | Path,
+    *,
+    ppi: float | None = None,
+    position: FingerPosition = FingerPosition.UNKNOWN,
+    impression: Impression = Impression.UNKNOWN,
+    extractor: str | None = None,
+) -> Template:
+    """Read a stored template, or extract one from an image.
+
+    A stored template keeps the position that it holds.
+    """
+    from fpmatch.image import read_image
+    from fpmatch.template import Template, extract
+
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+        if head == _MAGIC:
+            return Template.from_bytes(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    image = read_image(str(path), ppi=ppi)
+    return extract(image, position=position, impression=impression, extractor=extractor)
+
+
+def parse_pairs(options: Sequence[str], name: str) -> dict[str, str]:
+    """Read repeated ``key=value`` options."""
+    out = {}
+    for option in options:
+        key, sign, value = option.partition("=")
+        if not sign or not key:
+            raise InputError(f"{name} {option!r} must read key=value")
+        out[key] = value
+    return out
+
+
+def split_list(options: Sequence[str]) -> tuple[str, ...]:
+    """Values of a repeatable option that may also hold commas."""
+    return tuple(v.strip() for option in options for v in option.split(",") if v.strip())
