@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,14 @@ def test_a_checkpoint_covers_a_log_that_grew_and_no_other_log(path, tmp_path):
         report = other.verify(checkpoint)
     assert not report.ok
     assert "of log" in report.why
+
+
+@pytest.mark.parametrize("name", ["root", "head", "time_utc"])
+def test_every_part_of_a_checkpoint_counts(path, name):
+    with AuditLog.open(path) as log:
+        checkpoint = log.checkpoint()
+    report = verify_log(path, replace(checkpoint, **{name: "0" * 64}))
+    assert (report.ok, report.bad_seq) == (False, 14)
 
 
 def test_no_checkpoint_is_given_of_a_damaged_log(path):

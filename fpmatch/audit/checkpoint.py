@@ -24,6 +24,11 @@ class Checkpoint:
     head: str
     time_utc: str
 
+    def fits(self, root: str, head: str, time_utc: str | None) -> bool:
+        """Whether a log of this size is the one meant; a time of None is not compared."""
+        same_time = time_utc is None or time_utc == self.time_utc
+        return same_time and (root, head) == (self.root, self.head)
+
     def to_json(self) -> str:
         """One line of canonical JSON."""
         return json.dumps({"checkpoint": 1, **asdict(self)}, sort_keys=True, separators=(",", ":"))

@@ -152,7 +152,7 @@ def verify_export(path: str | Path, checkpoint: Checkpoint | None = None) -> Exp
         return ExportReport(False, 0, 0, 0, log_id, 1, "the checkpoint is of another log")
     seq, prev = header["base_seq"], header["base_hash"]
     shown = struck = 0
-    why = _against(wanted, seq, prev, peaks)
+    why = _against(wanted, seq, prev, None, peaks)
     if why:
         return ExportReport(False, 0, 0, 0, log_id, 1, why)
     number = 1
@@ -165,7 +165,7 @@ def verify_export(path: str | Path, checkpoint: Checkpoint | None = None) -> Exp
         seq, prev = record.seq, record.hash
         peaks.append(bytes.fromhex(record.hash))
         shown, struck = shown + len(record.fields), struck + len(record.struck)
-        why = _against(wanted, seq, prev, peaks)
+        why = _against(wanted, seq, prev, record.time, peaks)
         if why:
             return ExportReport(False, count, shown, struck, log_id, number, why)
     count = seq - header["base_seq"]
@@ -191,9 +191,11 @@ def _header(said: Any) -> tuple[dict[str, Any], Checkpoint, merkle.Peaks]:
     return said, Checkpoint.from_dict(said["checkpoint"]), peaks
 
 
-def _against(wanted: Sequence[Checkpoint], seq: int, head: str, peaks: merkle.Peaks) -> str:
+def _against(
+    wanted: Sequence[Checkpoint], seq: int, head: str, time: str | None, peaks: merkle.Peaks
+) -> str:
     for point in wanted:
-        if point.size == seq and (point.root != peaks.root() or point.head != head):
+        if point.size == seq and not point.fits(peaks.root(), head, time):
             return f"the records up to {seq} are not those of the checkpoint"
     return ""
 

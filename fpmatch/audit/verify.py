@@ -132,7 +132,7 @@ def _walk_all(
         return _report(walk, f"the checkpoint is of log {checkpoint.log_id}, this is {walk.log_id}")
     checked = False
     if checkpoint is not None and checkpoint.size == walk.base:
-        if checkpoint.root != walk.peaks.root() or checkpoint.head != walk.prev:
+        if not checkpoint.fits(walk.peaks.root(), walk.prev, None):
             return _report(walk, "what stands for the pruned records is not what the witness saw")
         checked = True
     for row in store.rows(database):
@@ -140,7 +140,7 @@ def _walk_all(
         if why:
             return _report(walk, why, row.seq if isinstance(row.seq, int) else walk.seq + 1)
         if checkpoint is not None and checkpoint.size == walk.seq:
-            if checkpoint.root != walk.peaks.root() or checkpoint.head != walk.prev:
+            if not checkpoint.fits(walk.peaks.root(), walk.prev, row.time):
                 return _report(
                     walk, "the records up to here are not those the witness saw", row.seq
                 )
