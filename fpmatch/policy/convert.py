@@ -318,7 +318,7 @@ class _Converter:
             out.append(model.Condition(field, frozenset(values)))
         if not out:
             raise self.fail(at, f"{at[-1]!r} is empty; name a fact or remove it")
-        return tuple(out)
+        return tuple(sorted(out, key=lambda c: c.field))
 
     def _authority(
         self,

@@ -75,11 +75,19 @@ class Policy:
 
     @classmethod
     def _read(
-        cls, text: str, name: str, folder: Path | None, lenient: bool, progress: Progress | None
+        cls,
+        text: str,
+        name: str,
+        folder: Path | None,
+        lenient: bool,
+        progress: Progress | None,
+        besides: tuple[str, ...] = (),
     ) -> Policy:
         from fpmatch.policy import read
 
-        declared, source = read.read(text, name, folder=folder, progress=progress or read._silent)
+        declared, source = read.read(
+            text, name, folder=folder, progress=progress or read._silent, besides=besides
+        )
         policy = cls(declared)
         problems = [] if lenient else policy.authority_problems()
         if problems:

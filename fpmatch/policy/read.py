@@ -45,9 +45,17 @@ class Source:
 
 
 def read(
-    text: str, name: str, *, folder: Path | None = None, progress: Progress = _silent
+    text: str,
+    name: str,
+    *,
+    folder: Path | None = None,
+    progress: Progress = _silent,
+    besides: tuple[str, ...] = (),
 ) -> tuple[Declared, Source]:
-    """Read a policy text. ``folder`` is where a ``registry`` file is looked for.
+    """Read a policy text.
+
+    ``folder`` is where a ``registry`` file is looked for; ``besides`` names top-level tables
+    that belong to somebody else and are passed over.
 
     Raises
     ------
@@ -56,10 +64,9 @@ def read(
     """
     source = Source(text, name)
     progress("parse", 0, 1)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _syntax(name, text, error) from None
+    raw = loads(text, name)
+    for key in besides:
+        raw.pop(key, None)
     progress("parse", 1, 1)
     tables = raw.pop("agency", [])
     if not isinstance(tables, list):
@@ -67,11 +74,19 @@ def read(
     try:
         parsed = doc.PolicyDocument.model_validate(raw)
     except ValidationError as error:
-        raise _invalid(source, error) from None
+        raise invalid(source, error) from None
     agencies = _agencies(source, tables, progress)
     if parsed.registry:
         agencies += _registry_file(source, parsed.registry, folder, progress)
     return declared_from(parsed, agencies, source.error), source
+
+
+def loads(text: str, name: str) -> dict[str, Any]:
+    """TOML text as plain values. Raises PolicyFileError with the line of a syntax error."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax(name, text, error) from None
 
 
 def _syntax(name: str, text: str, error: tomllib.TOMLDecodeError) -> PolicyFileError:
@@ -84,7 +99,7 @@ def _syntax(name: str, text: str, error: tomllib.TOMLDecodeError) -> PolicyFileE
     return PolicyFileError(f"{name}:{line}: not valid TOML: {message}")
 
 
-def _invalid(source: Source, error: ValidationError) -> PolicyFileError:
+def invalid(source: Source, error: ValidationError) -> PolicyFileError:
     """The first complaint of pydantic, in the words of this file format."""
     first, *others = error.errors(include_url=False)
     location = tuple(first["loc"])

@@ -23,9 +23,7 @@ def digest(declared: Declared) -> str:
         for f in dataclasses.fields(declared)
         if f.name != "version"
     }
-    for name, value in content.items():
-        if name != "partitions":
-            content[name] = sorted(value, key=_json) if isinstance(value, list) else value
+    content["partitions"] = [_plain(p) for p in declared.partitions]
     return hashlib.sha256(_json(content).encode()).hexdigest()
 
 
@@ -34,7 +32,7 @@ def _json(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Values as JSON knows them; sets sorted, dataclasses as lists of their fields."""
+    """Values as JSON knows them: collections sorted, dataclasses as lists of their fields."""
     if isinstance(value, enum.Enum):
         return value.value
     if value is None or isinstance(value, str | int | bool):
@@ -44,7 +42,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+        return sorted((_plain(v) for v in value), key=_json)
     return [_plain(getattr(value, name)) for name in _field_names(type(value))]
 
 
@@ -119,7 +117,7 @@ def _rule(r: model.Rule) -> Pairs:
 
 def _conditions(conditions: tuple[Condition, ...]) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for c in conditions:
+    for c in sorted(conditions, key=lambda c: c.field):
         if c.field == "protected":
             out["protected"] = c.values == {"yes"}
         elif c.field.startswith("attributes."):
