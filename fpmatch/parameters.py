@@ -268,24 +268,24 @@ class MatcherParameters:
     """Slope of that sigmoid, 1/minutia (MCC, 2010)."""
     fewest: int = 4
     """Fewest minutiae of either side, and fewest pairs; with fewer the score is the lowest."""
-    gate: int = 100
+    gate: int = 330
     """Relaxation score (1/16384) from which on re-alignment is tried; below it the pair is
     non-mated beyond doubt and this is its raw score."""
-    anchor_agreement: float = 0.3
+    anchor_agreement: float = 0.25
     """Agreement with the chosen pairs that makes a pair an anchor of the re-alignment."""
     near_distance: float = 10.0
     """Farthest a re-aligned minutia may lie from its match, pixels at 500 ppi."""
     near_turn: float = 0.49
     """Largest difference of direction of a re-aligned minutia and its match, radians."""
-    relaxed_weight: float = 1.0
+    relaxed_weight: float = 2.2
     """Weight of log(relaxation score + 50), natural logarithm of the odds."""
-    agreement_weight: float = 2.0
+    agreement_weight: float = 3.4
     """Weight of the square root of the summed agreement, 1/sqrt(pair)."""
-    matched_weight: float = 2.0
+    matched_weight: float = 2.4
     """Weight of the square root of the matched minutiae, 1/sqrt(minutia)."""
-    unmatched_weight: float = 1.0
+    unmatched_weight: float = 1.25
     """Weight against the square root of the unmatched minutiae in the common area."""
-    base: float = 0.0
+    base: float = -2.0
     """Evidence taken off, so that the weakest is near 0."""
 
 
@@ -382,6 +382,19 @@ class SyntheticGalleryParameters:
     """What an extractor does to the minutiae: see `touch_points` in the kernels for each."""
 
 
+@dataclass(frozen=True, slots=True)
+class SearchParameters:
+    """The engine."""
+
+    hit_score: float = 50.0
+    """Score from which a candidate is a hit that the partition's owner is told of: one false hit
+    in 100 000 non-mated comparisons. Does not depend on what the submitter asks for."""
+    envelope_candidates: int = 20
+    """Most candidates in an owner's envelope."""
+    enrol_batch: int = 256
+    """Records committed together by `Engine.enrol`."""
+
+
 IMAGE = ImageParameters()
 TEMPLATE = TemplateParameters()
 SYNTHETIC = SyntheticParameters()
@@ -391,6 +404,7 @@ AUDIT = AuditParameters()
 DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()
 INDEX = IndexParameters()
+SEARCH = SearchParameters()
 CALIBRATION = CalibrationParameters()
 EVALUATE = EvaluateParameters()
 

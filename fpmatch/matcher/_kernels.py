@@ -43,11 +43,23 @@ class Tables(NamedTuple):
     arctangent: np.ndarray
     pairs: np.ndarray
     share: np.ndarray
+    relaxed: np.ndarray
+    agreement: np.ndarray
+    matched: np.ndarray
+    unmatched: np.ndarray
+    cosine: np.ndarray
+    sine: np.ndarray
+    cell_number: np.ndarray
+    cell: int
     window: int
     least: int
     stay: int
     sweeps: int
     fewest: int
+    gate: int
+    anchor: int
+    near: int
+    near_turn: int
 
 
 class Scratch(NamedTuple):
@@ -63,6 +75,11 @@ class Scratch(NamedTuple):
     start: np.ndarray
     support: np.ndarray
     next: np.ndarray
+    chosen: np.ndarray
+    anchor_a: np.ndarray
+    anchor_b: np.ndarray
+    match_a: np.ndarray
+    match_b: np.ndarray
     compatible: np.ndarray
 
 
@@ -218,15 +235,16 @@ def relax(count, tables, scratch):
 
 @kernel
 def select(count, wanted, scratch):
-    """Sum of the support of the `wanted` pairs that kept most of theirs; marks them with -1."""
+    """Sum of the support of the `wanted` pairs that kept most of theirs; marks them as chosen."""
     for t in range(count):
-        # 14 bits: the kept share fits in 32 bits with its pair's number below it.
+        # 14 bits: the kept share fits in 32 bits.
         scratch.next[t] = (np.int64(scratch.support[t]) << 14) // scratch.start[t]
+        scratch.chosen[t] = 0
     total = 0
     for _ in range(min(wanted, count)):
         best = -1
         for t in range(count):
-            if scratch.next[t] >= 0 and (
+            if scratch.chosen[t] == 0 and (
                 best < 0
                 or scratch.next[t] > scratch.next[best]
                 or (
@@ -236,39 +254,217 @@ def select(count, wanted, scratch):
             ):
                 best = t
         total += scratch.support[best]
-        scratch.next[best] = -1
+        scratch.chosen[best] = 1
     return total
 
 
 @kernel
-def score(a, distances, directions, b, tables, scratch):
-    """Raw score of two search forms, each (codes, texture, x, y, angle)."""
+def consensus(count, total, tables, scratch):
+    """How far the pairs agree with the chosen ones: the sum, and the pairs that do as anchors."""
+    agreement = 0
+    anchors = 0
+    for t in range(count):
+        support = np.int64(0)
+        for s in range(count):
+            if scratch.chosen[s] != 0:
+                support += np.int64(scratch.compatible[t, s]) * scratch.support[s]
+        others = total - (scratch.support[t] if scratch.chosen[t] != 0 else 0)
+        agree = support // others if others > 0 else 0
+        agreement += agree
+        if agree >= tables.anchor:
+            scratch.anchor_a[anchors] = scratch.pair_a[t]
+            scratch.anchor_b[anchors] = scratch.pair_b[t]
+            anchors += 1
+    return agreement, anchors
+
+
+@kernel
+def motion(anchors, xa, ya, xb, yb, scratch):
+    """Rotation that best moves the anchors of one side on those of the other.
+
+    Least squares (Umeyama 1991, in the plane); cosine and sine scaled by 2**14, both 0 if the
+    anchors coincide.
+    """
+    sums = (np.int64(0), np.int64(0), np.int64(0), np.int64(0))
+    for t in range(anchors):
+        i = scratch.anchor_a[t]
+        j = scratch.anchor_b[t]
+        sums = (sums[0] + xa[i], sums[1] + ya[i], sums[2] + xb[j], sums[3] + yb[j])
+    along = np.int64(0)
+    aside = np.int64(0)
+    for t in range(anchors):
+        i = scratch.anchor_a[t]
+        j = scratch.anchor_b[t]
+        dx = anchors * np.int64(xa[i]) - sums[0]
+        dy = anchors * np.int64(ya[i]) - sums[1]
+        ex = anchors * np.int64(xb[j]) - sums[2]
+        ey = anchors * np.int64(yb[j]) - sums[3]
+        along += dx * ex + dy * ey
+        aside += dx * ey - dy * ex
+    c = np.float64(along)
+    s = np.float64(aside)
+    size = math.sqrt(c * c + s * s)
+    if size == 0:
+        return 0, 0
+    # Rounded by size and sign, so that the inverse motion has exactly the opposite sine.
+    cosine = int(abs(c) / size * 16384 + 0.5)
+    sine = int(abs(s) / size * 16384 + 0.5)
+    return (cosine if c > 0 else -cosine), (sine if s > 0 else -sine)
+
+
+@kernel
+def _inside(ex, ey, j, angle, texture, tables):
+    """Whether the place (ex, ey) from minutia j lies in its disc and inside the finger."""
+    turn = np.int32(angle[j])
+    c = tables.cosine[turn]
+    s = tables.sine[turn]
+    side = 8
+    column = (((c * ex + s * ey + 8192) >> 14) + side * tables.cell // 2) // tables.cell
+    row = (((c * ey - s * ex + 8192) >> 14) + side * tables.cell // 2) // tables.cell
+    if not (0 <= column < side and 0 <= row < side):
+        return False
+    number = tables.cell_number[row * side + column]
+    if number < 0:
+        return False
+    # Without an orientation field nothing says where the finger ends: take the disc as inside.
+    valid = texture[j, 2]
+    return valid == 0 or (valid >> np.uint64(number)) & np.uint64(1) != 0
+
+
+@kernel
+def transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, match):
+    """Move every minutia of `a` with its nearest anchor and find it in `b`.
+
+    match : the minutia of `b` it falls on, -1 if there is none but the place is inside the
+    finger, -2 if the place is outside.
+    """
+    turned = direction(np.int64(cosine), np.int64(sine), tables.arctangent)
+    for k in range(a[4].shape[0]):
+        nearest = np.int64(1) << 60
+        i = 0
+        j = 0
+        for t in range(anchors):
+            dx = np.int64(a[2][k]) - np.int64(a[2][anchor_a[t]])
+            dy = np.int64(a[3][k]) - np.int64(a[3][anchor_a[t]])
+            if dx * dx + dy * dy < nearest:
+                nearest = dx * dx + dy * dy
+                i = anchor_a[t]
+                j = anchor_b[t]
+        dx = np.int64(a[2][k]) - np.int64(a[2][i])
+        dy = np.int64(a[3][k]) - np.int64(a[3][i])
+        ex = (cosine * dx - sine * dy + 8192) >> 14
+        ey = (sine * dx + cosine * dy + 8192) >> 14
+        least = np.int64(tables.near) * tables.near + 1
+        match[k] = -2
+        for m in range(b[4].shape[0]):
+            qx = np.int64(b[2][j]) + ex - np.int64(b[2][m])
+            qy = np.int64(b[3][j]) + ey - np.int64(b[3][m])
+            if qx * qx + qy * qy < least:
+                off = angle_between(np.int32(a[4][k]) + turned, np.int32(b[4][m]))
+                if off <= tables.near_turn:
+                    least = qx * qx + qy * qy
+                    match[k] = m
+        if match[k] < 0 and _inside(ex, ey, j, b[4], b[1], tables):
+            match[k] = -1
+
+
+@kernel
+def _tally(na, nb, scratch):
+    """Minutiae matched both ways; unmatched ones of both sides in the common area."""
+    matched = 0
+    unmatched = 0
+    for k in range(na):
+        m = scratch.match_a[k]
+        if m >= 0 and scratch.match_b[m] == k:
+            matched += 1
+        elif m >= -1:
+            unmatched += 1
+    for k in range(nb):
+        m = scratch.match_b[k]
+        if m >= -1 and (m < 0 or scratch.match_a[m] != k):
+            unmatched += 1
+    return matched, unmatched
+
+
+@kernel
+def features(a, distances, directions, b, tables, scratch):
+    """Relaxation score, agreement (-1: below the gate), matched and unmatched minutiae.
+
+    Each side is (codes, texture, x, y, angle).
+    """
     na = a[4].shape[0]
     nb = b[4].shape[0]
-    scratch.next[:] = 0
+    scratch.chosen[:] = 0
+    scratch.match_a[:] = -2
     if min(na, nb) < tables.fewest:
-        return 0
+        return 0, -1, 0, 0
     similarities(a[0], a[1], a[4], b[0], b[1], b[4], tables, scratch.similarity)
     count = assign(na, nb, tables, scratch)
     if count < tables.fewest:
-        return 0
+        return 0, -1, 0, 0
     compatibilities(count, distances, directions, a[4], b[2], b[3], b[4], tables, scratch)
     relax(count, tables, scratch)
     wanted = tables.pairs[min(na, nb)]
-    return select(count, wanted, scratch) // wanted
+    total = select(count, wanted, scratch)
+    relaxed = total // wanted
+    if relaxed < tables.gate:
+        return relaxed, -1, 0, 0
+    agreement, anchors = consensus(count, total, tables, scratch)
+    if anchors < 2:
+        return relaxed, agreement, 0, 0
+    cosine, sine = motion(anchors, a[2], a[3], b[2], b[3], scratch)
+    anchor_a = scratch.anchor_a
+    anchor_b = scratch.anchor_b
+    transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, scratch.match_a)
+    transfer(b, a, anchors, anchor_b, anchor_a, cosine, -sine, tables, scratch.match_b)
+    matched, unmatched = _tally(na, nb, scratch)
+    return relaxed, agreement, matched, unmatched
+
+
+@kernel
+def score(a, distances, directions, b, tables, scratch):
+    """Raw score of two search forms.
+
+    Up to `tables.gate` it is the relaxation's; above that, the gate plus the weighted evidence of
+    relaxation, consensus, and matched and unmatched minutiae after local re-alignment.
+    """
+    relaxed, agreement, matched, unmatched = features(a, distances, directions, b, tables, scratch)
+    if agreement < 0:
+        return relaxed
+    evidence = tables.relaxed[min(relaxed >> 3, tables.relaxed.shape[0] - 1)]
+    evidence += tables.agreement[min(agreement >> 5, tables.agreement.shape[0] - 1)]
+    evidence += tables.matched[matched] + tables.unmatched[unmatched]
+    return tables.gate + max(evidence, 0)
+
+
+@kernel
+def _row(gallery, low, high):
+    return (
+        gallery[0][low:high],
+        gallery[1][low:high],
+        gallery[2][low:high],
+        gallery[3][low:high],
+        gallery[4][low:high],
+    )
 
 
 @kernel
 def score_rows(a, distances, directions, gallery, offsets, rows, tables, scratch, out):
     """Raw scores of one side `a` against rows of a packed gallery; out : (K,) int32."""
     for k in range(rows.shape[0]):
-        low = offsets[rows[k]]
-        high = offsets[rows[k] + 1]
-        b = (
-            gallery[0][low:high],
-            gallery[1][low:high],
-            gallery[2][low:high],
-            gallery[3][low:high],
-            gallery[4][low:high],
-        )
+        b = _row(gallery, offsets[rows[k]], offsets[rows[k] + 1])
         out[k] = score(a, distances, directions, b, tables, scratch)
+
+
+@kernel
+def feature_rows(a, distances, directions, gallery, offsets, rows, tables, scratch, out):
+    """The `features` of one side against rows of a packed gallery; out : (K, 4) int32."""
+    for k in range(rows.shape[0]):
+        b = _row(gallery, offsets[rows[k]], offsets[rows[k] + 1])
+        relaxed, agreement, matched, unmatched = features(
+            a, distances, directions, b, tables, scratch
+        )
+        out[k, 0] = relaxed
+        out[k, 1] = agreement
+        out[k, 2] = matched
+        out[k, 3] = unmatched

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fpmatch.descriptor import PackedTemplates, SearchTemplate, encode
 from fpmatch.errors import InputError
-from fpmatch.matcher._kernels import geometry, score, score_rows
+from fpmatch.matcher._kernels import Scratch, geometry, score, score_rows
 from fpmatch.matcher.calibration import calibrate
 from fpmatch.matcher.tables import scratch, tables
 from fpmatch.parameters import DESCRIPTOR
@@ -87,10 +87,21 @@ def compare(probe: Template | SearchTemplate, candidate: Template | SearchTempla
     distances, directions = _geometry(a)
     work = scratch(max(len(a), 1), max(len(b), 1))
     raw = int(score(_columns(a), distances, directions, _columns(b), tables(), work))
-    chosen = np.nonzero(work.next == -1)[0]
-    pairs = np.stack([a.source[work.pair_a[chosen]], b.source[work.pair_b[chosen]]], axis=1)
-    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-    return Score(float(calibrate(raw)), raw, pairs[order].astype(np.int64))
+    pairs = _pairs(a, b, work)
+    return Score(float(calibrate(raw)), raw, pairs)
+
+
+def _pairs(a: SearchTemplate, b: SearchTemplate, work: Scratch) -> NDArray[np.int64]:
+    """The matched minutiae, or where there was no re-alignment the pairs chosen before it."""
+    ia = np.nonzero(work.match_a[: len(a)] >= 0)[0]
+    ib = work.match_a[ia]
+    mutual = work.match_b[ib] == ia
+    ia, ib = ia[mutual], ib[mutual]
+    if not len(ia):
+        chosen = np.nonzero(work.chosen)[0]
+        ia, ib = work.pair_a[chosen], work.pair_b[chosen]
+    pairs = np.stack([a.source[ia], b.source[ib]], axis=1).astype(np.int64)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
 def compare_many(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 
+from fpmatch.descriptor.tables import code_tables
 from fpmatch.matcher._kernels import Scratch, Tables
 from fpmatch.parameters import DESCRIPTOR, MATCHER, TEMPLATE, MatcherParameters
 
@@ -55,12 +57,29 @@ def tables(p: MatcherParameters = MATCHER) -> Tables:
         share=np.array(
             [round((1 - p.stay) * 65536 / max(1, n - 1)) for n in range(most + 1)], np.int64
         ),
+        relaxed=_evidence(lambda k: p.relaxed_weight * math.log((8 * k + 50) / 50) - p.base, 2049),
+        agreement=_evidence(lambda k: p.agreement_weight * math.sqrt(k / 32), 32 * most + 1),
+        matched=_evidence(lambda k: p.matched_weight * math.sqrt(k), most + 1),
+        unmatched=_evidence(lambda k: -p.unmatched_weight * math.sqrt(k), 2 * most + 1),
+        cosine=np.array([round(16384 * math.cos(k * math.pi / 128)) for k in range(256)], np.int64),
+        sine=np.array([round(16384 * math.sin(k * math.pi / 128)) for k in range(256)], np.int64),
+        cell_number=code_tables().number,
+        cell=round(2 * DESCRIPTOR.radius * unit / DESCRIPTOR.side),
         window=p.window,
         least=round(ONE * p.least_similarity),
         stay=round(ONE * p.stay),
         sweeps=p.sweeps,
         fewest=p.fewest,
+        gate=p.gate,
+        anchor=round(ONE * p.anchor_agreement),
+        near=round(p.near_distance * unit),
+        near_turn=round(p.near_turn * 128 / math.pi),
     )
+
+
+def _evidence(weigh: Callable[[int], float], length: int) -> np.ndarray:
+    """Evidence in thousandths of a natural logarithm."""
+    return np.array([round(1000 * weigh(k)) for k in range(length)], np.int32)
 
 
 def _texture_row(p: MatcherParameters, cells: int) -> list[int]:
@@ -93,5 +112,10 @@ def scratch(side_a: int, side_b: int) -> Scratch:
         start=line(most),
         support=line(most),
         next=line(most),
+        chosen=line(most),
+        anchor_a=line(most),
+        anchor_b=line(most),
+        match_a=line(side_a),
+        match_b=line(side_b),
         compatible=np.zeros((most, most), np.int32),
     )

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.parameters import CALIBRATION, DESCRIPTOR, MATCHER, TEMPLATE
+from fpmatch.reference.alignment import consensus, matches
 from fpmatch.reference.encode import ReferenceForm, encode
+from fpmatch.reference.geometry import away, heading
 from fpmatch.template import Template
 
 ONE = 1024
@@ -43,14 +45,40 @@ def compare(probe: Template | ReferenceForm, candidate: Template | ReferenceForm
     if len(pairs) < MATCHER.fewest:
         return nothing
     start = similarity[pairs[:, 0], pairs[:, 1]] * 16
-    support = _relax(start, _compatibility(a, b, pairs))
+    fit = _compatibility(a, b, pairs)
+    support = _relax(start, fit)
     wanted = _wanted(min(len(a), len(b)))
     kept = support * 16384 // start
-    best = np.lexsort((np.arange(len(pairs)), -support, -kept))[:wanted]
-    raw = int(support[best].sum()) // wanted
-    sources = np.stack([a.source[pairs[best, 0]], b.source[pairs[best, 1]]], axis=1)
-    order = np.lexsort((sources[:, 1], sources[:, 0]))
-    return ReferenceScore(_value(raw), raw, sources[order])
+    chosen = np.lexsort((np.arange(len(pairs)), -support, -kept))[:wanted]
+    relaxed = int(support[chosen].sum()) // wanted
+    if relaxed < MATCHER.gate:
+        return _score(a, b, relaxed, pairs[chosen])
+    agreement, anchors = consensus(support, fit, chosen)
+    matched, unmatched = np.zeros((0, 2), np.int64), 0
+    if len(anchors) > 1:
+        matched, unmatched = matches(a, b, pairs[anchors])
+    evidence = _evidence(relaxed, agreement, len(matched), unmatched)
+    raw = MATCHER.gate + max(evidence, 0)
+    return _score(a, b, raw, matched if len(matched) else pairs[chosen])
+
+
+def _score(
+    a: ReferenceForm, b: ReferenceForm, raw: int, pairs: NDArray[np.int64]
+) -> ReferenceScore:
+    sources = np.stack([a.source[pairs[:, 0]], b.source[pairs[:, 1]]], axis=1)
+    return ReferenceScore(_value(raw), raw, sources[np.lexsort((sources[:, 1], sources[:, 0]))])
+
+
+def _evidence(relaxed: int, agreement: int, matched: int, unmatched: int) -> int:
+    """Thousandths of a natural logarithm of the odds; each part rounded on its own."""
+    p = MATCHER
+    parts = (
+        p.relaxed_weight * math.log((min(relaxed // 8, 2048) * 8 + 50) / 50) - p.base,
+        p.agreement_weight * math.sqrt(agreement // 32 / 32),
+        p.matched_weight * math.sqrt(matched),
+        -p.unmatched_weight * math.sqrt(unmatched),
+    )
+    return sum(round(1000 * part) for part in parts)
 
 
 def _value(raw: int) -> float:
@@ -63,11 +91,6 @@ def _sigmoid(value: float, middle: float, slope: float) -> float:
 
 def _table(function: Callable[[int], float], length: int) -> NDArray[np.int64]:
     return np.array([round(ONE * function(k)) for k in range(length)], np.int64)
-
-
-def _away(angle: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Size of an angle of 256 units a turn, 0 to 128."""
-    return np.minimum(angle % 256, -angle % 256)
 
 
 def _similarity(a: ReferenceForm, b: ReferenceForm) -> NDArray[np.int64]:
@@ -86,7 +109,7 @@ def _similarity(a: ReferenceForm, b: ReferenceForm) -> NDArray[np.int64]:
     share = 1 - differ / np.maximum(2 * cells, 1)
     share = np.where(cells < p.texture_cells, p.texture_average, share)
     agree = np.rint(ONE * p.texture_weight * share).astype(np.int64)
-    near = _away(a.angle[:, None] - b.angle[None, :]) <= p.window
+    near = away(a.angle[:, None] - b.angle[None, :]) <= p.window
     return np.where(near, cylinder[common] + agree, 0)
 
 
@@ -115,13 +138,13 @@ def _compatibility(
     angle_a, angle_b = a.angle[pairs[:, 0]], b.angle[pairs[:, 1]]
     distance, turn = _tolerances()
     off = np.minimum(np.abs(far_a - far_b), len(distance) - 1)
-    turned = _away(
+    turned = away(
         angle_a[:, None] - angle_a[None, :] - angle_b[:, None] + angle_b[None, :],
     )
     # From pair t to pair s as seen from t, and as seen from s; the lower triangle's direction
     # is the one that counts.
-    seen = _away(to_a - angle_a[:, None] - to_b + angle_b[:, None])
-    back = _away(to_a - angle_a[None, :] - to_b + angle_b[None, :])
+    seen = away(to_a - angle_a[:, None] - to_b + angle_b[:, None])
+    back = away(to_a - angle_a[None, :] - to_b + angle_b[None, :])
     fit = distance[off] * turn[turned] // ONE * turn[np.maximum(seen, back)] // ONE
     lower = np.tril(fit, -1)
     return lower + lower.T
@@ -142,14 +165,7 @@ def _polar(xy: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     dx = xy[None, :, 0] - xy[:, None, 0]
     dy = xy[None, :, 1] - xy[:, None, 1]
     far = np.floor(np.sqrt((dx * dx + dy * dy).astype(np.float64))).astype(np.int64)
-    ax, ay = np.abs(dx), np.abs(dy)
-    table = np.array([round(math.atan(k / 256) * 128 / math.pi) for k in range(257)])
-    flat = table[np.where(ay <= ax, ay * 256 // np.maximum(ax, 1), 0)]
-    steep = 64 - table[np.where(ay > ax, ax * 256 // np.maximum(ay, 1), 0)]
-    turn = np.where(ay <= ax, flat, steep)
-    turn = np.where(dx < 0, 128 - turn, turn)
-    turn = np.where(dy < 0, 256 - turn, turn)
-    return far, np.where((ax == 0) & (ay == 0), 0, turn) % 256
+    return far, heading(dx, dy)
 
 
 def _relax(start: NDArray[np.int64], fit: NDArray[np.int64]) -> NDArray[np.int64]:
