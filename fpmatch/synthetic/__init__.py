@@ -1,11 +1,11 @@
 """Synthetic prints with exact ground truth, and galleries of templates by the million."""
 
+from fpmatch.synthetic.finger import Master, master
 from fpmatch.synthetic.gallery import TemplateBatch, batches, mates, templates
-from fpmatch.synthetic.impression import Print, impression
-from fpmatch.synthetic.master import Master, master
 from fpmatch.synthetic.orientation import PatternClass
 from fpmatch.synthetic.placement import Placement
 from fpmatch.synthetic.sensors import SENSORS, Sensor
+from fpmatch.synthetic.touch import Print, impression
 from fpmatch.synthetic.write import write_prints
 
 __all__ = [

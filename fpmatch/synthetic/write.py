@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from fpmatch.errors import InputError
 from fpmatch.parameters import SYNTHETIC, TEMPLATE, digest
-from fpmatch.synthetic.impression import Print, impression
-from fpmatch.synthetic.master import master
+from fpmatch.synthetic.finger import master
 from fpmatch.synthetic.sensors import Sensor, find_sensor
+from fpmatch.synthetic.touch import Print, impression
 
 MANIFEST = "manifest.json"
 

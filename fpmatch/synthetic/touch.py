@@ -15,7 +15,7 @@ from fpmatch.image.finger_image import FingerImage
 from fpmatch.minutiae.minutiae import Minutiae
 from fpmatch.parameters import SYNTHETIC, TEMPLATE
 from fpmatch.synthetic import _kernels
-from fpmatch.synthetic.master import Master, crease_points
+from fpmatch.synthetic.finger import Master, crease_points
 from fpmatch.synthetic.noise import smooth_noise, stream
 from fpmatch.synthetic.placement import Placement, draw_placement
 from fpmatch.synthetic.sensors import Sensor, expose, find_sensor
