@@ -229,6 +229,45 @@ def test_one_callers_misfit_does_not_fail_the_others_in_the_same_commit(tmp_path
         assert log.verify().dangling == ()
 
 
+def test_a_clock_that_fails_fails_every_waiting_caller(tmp_path):
+    broken = threading.Event()
+
+    def clock():
+        if broken.is_set():
+            raise OSError("no clock")
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    path = tmp_path / "a.db"
+    with AuditLog.create(path, clock=clock, durability="off", gather_seconds=0.05) as log:
+        broken.set()
+        failed = []
+
+        def work(i):
+            try:
+                log.intent(intent(f"T{i}"))
+            except (AuditError, OSError) as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert len(failed) == 6
+        broken.clear()
+        assert log.intent(intent("AFTER")) == 2
+
+
+def test_a_time_without_a_zone_is_refused(tmp_path):
+    with pytest.raises(InputError, match="time zone"):
+        AuditLog.create(tmp_path / "a.db", clock=lambda: datetime(2026, 1, 1))
+
+
+def test_an_opt_out_has_one_of_three_states(log):
+    with pytest.raises(InputError, match="open, accepted, refused"):
+        log.event("OPT_OUT", {"request": "R1", "status": "maybe"})
+
+
 def test_a_failed_commit_is_an_error_and_leaves_nothing(log, monkeypatch):
     search(log, "T1")
     log._writer._database.execute("PRAGMA max_page_count = 1")

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 from fpmatch.audit import hashing, keys, retention, store
 from fpmatch.audit.reader import AuditReader
-from fpmatch.audit.records import IntentRecord, Kind, OutcomeRecord
+from fpmatch.audit.records import OPT_OUT_STATUS, IntentRecord, Kind, OutcomeRecord
 from fpmatch.audit.writer import Entry, Writer, entry, search_entry
 from fpmatch.errors import InputError, ReadOnlyError
 from fpmatch.types import Candidate
@@ -177,6 +177,8 @@ class AuditLog(AuditReader):
         """
         if kind in _OWN or _KIND.fullmatch(kind) is None:
             raise InputError(f"{kind[:40]!r} is no kind of event")
+        if kind == Kind.OPT_OUT and fields.get("status") not in OPT_OUT_STATUS:
+            raise InputError(f"status of an opt-out must be one of {', '.join(OPT_OUT_STATUS)}")
         return self._append([entry(str(kind), fields)])[0]
 
     def probe_digest(self, fingers: Iterable[bytes]) -> str:

@@ -141,6 +141,6 @@ def _digest(text: str) -> bytes:
         value = bytes.fromhex(text)
     except (TypeError, ValueError):
         value = b""
-    if len(value) != 32:
+    if len(value) != 32 or value.hex() != text:
         raise InputError(f"{str(text)[:24]!r} is no SHA-256 in hexadecimal digits")
     return value

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from fpmatch.audit import canonical
+from fpmatch.errors import InputError
 from fpmatch.types import (
     Decision,
     Outcome,
@@ -261,6 +262,8 @@ NOT_SEARCHED_OUTCOMES = frozenset(
 )
 """Outcomes that claim that nothing was compared."""
 
+OPT_OUT_STATUS = ("open", "accepted", "refused")
+
 COUNTERS = ("live", "codes", "stage1", "stage2")
 
 
@@ -274,6 +277,8 @@ def duration_bucket(milliseconds: float) -> str:
 
 def time_text(moment: datetime) -> str:
     """UTC, microseconds, fixed width: ``2026-01-31T12:00:00.000000Z``."""
+    if moment.tzinfo is None:
+        raise InputError(f"the time {moment} has no time zone")
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
@@ -281,28 +286,55 @@ def search_items(
     record: IntentRecord | OutcomeRecord, more: Mapping[str, Any] | None = None
 ) -> list[canonical.Item]:
     """Canonical items of one half of a search, with further top-level fields."""
-    names, values = _TOP[type(record)]
-    top: dict[str, Any] = dict(zip(names, values(record), strict=True))
+    top = _said(record)
     if more:
         top.update(more)
     out = canonical.items_below("", top)
     for partition in record.partitions:
-        out += _partition_items(partition)
+        unique = isinstance(partition, PartitionOutcome) and partition.candidate_digest
+        out += (_items_of if unique else _known_items)(partition)
     return canonical.sort_items(out)
 
 
+def _items_of(record: PartitionIntent | PartitionOutcome) -> list[canonical.Item]:
+    return canonical.items_below(_prefix(record.partition), _said(record))
+
+
+# Decisions and untouched partitions come again with every search of an agency.
+_known_items = lru_cache(maxsize=4096)(_items_of)
+
+
 @lru_cache(maxsize=1024)
-def _partition_items(record: PartitionIntent | PartitionOutcome) -> list[canonical.Item]:
-    said = {f.name: getattr(record, f.name) for f in fields(record) if f.name != "partition"}
-    return canonical.items_below(canonical.pointer("partitions", record.partition), said)
+def _prefix(partition: str) -> str:
+    return canonical.pointer("partitions", partition)
 
 
-def _top(kind: type[IntentRecord] | type[OutcomeRecord]) -> tuple[tuple[str, ...], attrgetter]:
-    names = tuple(f.name for f in fields(kind) if f.name != "partitions")
-    return names, attrgetter(*names)
+def _said(record: Any) -> dict[str, Any]:
+    names, values, optional = _SHAPES[type(record)]
+    said = dict(zip(names, values(record), strict=True))
+    for name in optional:
+        if not said[name]:
+            del said[name]
+    return said
 
 
-_TOP = {kind: _top(kind) for kind in (IntentRecord, OutcomeRecord)}
+def _shape(kind: Any, *optional: str) -> tuple[tuple[str, ...], attrgetter, tuple[str, ...]]:
+    names = tuple(f.name for f in fields(kind) if f.name not in ("partition", "partitions"))
+    return names, attrgetter(*names), optional
+
+
+# Fields that are left out when empty. None of them is in a partition's outcome, where the mere
+# presence of a struck-out field would tell of a hit.
+_SHAPES = {
+    PartitionIntent: _shape(
+        PartitionIntent, "agreement", "legal_basis", "consent_overridden", "defer_until"
+    ),
+    PartitionOutcome: _shape(PartitionOutcome),
+    IntentRecord: _shape(IntentRecord, "tcr", "role", "user", "disposition", "copies_to"),
+    OutcomeRecord: _shape(
+        OutcomeRecord, "error", "release_policy_version", "release_policy_digest"
+    ),
+}
 
 
 def _declared_citizen(attributes: Mapping[str, str]) -> bool | None:

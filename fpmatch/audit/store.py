@@ -93,7 +93,6 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if write:
             database.execute(f"PRAGMA synchronous={durability.upper()}")
-            database.execute("PRAGMA secure_delete=ON")
     except sqlite3.Error as error:
         database.close()
         raise AuditError(f"{path} is no readable audit log: {error}") from error
@@ -124,22 +123,9 @@ def head(database: sqlite3.Connection) -> tuple[int, str]:
     return int(meta(database, "base_seq")), meta(database, "base_hash")
 
 
-def insert(database: sqlite3.Connection, row: Row) -> None:
-    """Write one row."""
-    database.execute(
-        "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            row.seq,
-            row.prev,
-            row.time,
-            row.kind,
-            row.tcn,
-            row.intent_seq,
-            row.body,
-            row.nonce,
-            row.hash,
-        ),
-    )
+def insert(database: sqlite3.Connection, values: tuple) -> None:
+    """Write one row, given in the order of `Row`."""
+    database.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def rows(database: sqlite3.Connection, where: str = "", values: tuple = ()) -> Iterator[Row]:
@@ -164,7 +150,8 @@ def set_meta(database: sqlite3.Connection, values: dict[str, str]) -> None:
 
 
 def delete_through(database: sqlite3.Connection, seq: int) -> None:
-    """Delete records 1 to `seq`, inside the caller's transaction."""
+    """Delete records 1 to `seq` and overwrite them, inside the caller's transaction."""
+    database.execute("PRAGMA secure_delete=ON")
     database.execute("DROP TRIGGER records_no_delete")
     database.execute("DELETE FROM records WHERE seq <= ?", (seq,))
     database.execute(_NO_DELETE)

@@ -115,10 +115,8 @@ class Writer:
             seq += 1
             moment = time_text(self.clock())
             digest = hashing.record_hash(e.committed, e.kind, prev, seq, moment)
-            store.insert(
-                database,
-                store.Row(seq, prev, moment, e.kind, e.tcn, e.intent_seq, e.body, e.nonce, digest),
-            )
+            row = (seq, prev, moment, e.kind, e.tcn, e.intent_seq, e.body, e.nonce, digest)
+            store.insert(database, row)
             e.seq, prev = seq, digest
 
     def close(self) -> None:
@@ -127,13 +125,17 @@ class Writer:
             self._database.close()
 
     def _commit(self, groups: list[Sequence[Entry]]) -> None:
+        entries = [e for group in groups for e in group]
         try:
             self._run(lambda database: self._place_all(database, groups))
         except AuditError as error:
-            for e in (e for group in groups for e in group):
-                e.error = e.error or error
+            _fail(entries, error)
+        except BaseException as error:
+            # The others wait in their own threads: each must learn that nothing was written.
+            _fail(entries, AuditError(f"the audit log was not written: {error!r}"))
+            raise
         finally:
-            for e in (e for group in groups for e in group):
+            for e in entries:
                 e.done = True
 
     def _place_all(self, database: sqlite3.Connection, groups: list[Sequence[Entry]]) -> None:
@@ -159,6 +161,11 @@ class Writer:
             raise AuditError(
                 f"the audit log cannot be written ({error}); nothing may be searched without it"
             ) from error
+
+
+def _fail(entries: Sequence[Entry], error: AuditError) -> None:
+    for e in entries:
+        e.error = e.error or error
 
 
 def _misfit(database: sqlite3.Connection, group: Sequence[Entry]) -> str | None:
