@@ -277,15 +277,15 @@ class MatcherParameters:
     """Farthest a re-aligned minutia may lie from its match, pixels at 500 ppi."""
     near_turn: float = 0.49
     """Largest difference of direction of a re-aligned minutia and its match, radians."""
-    relaxed_weight: float = 2.2
+    relaxed_weight: float = 2.0
     """Weight of log(relaxation score + 50), natural logarithm of the odds."""
-    agreement_weight: float = 3.4
+    agreement_weight: float = 4.2
     """Weight of the square root of the summed agreement, 1/sqrt(pair)."""
-    matched_weight: float = 2.4
+    matched_weight: float = 2.2
     """Weight of the square root of the matched minutiae, 1/sqrt(minutia)."""
-    unmatched_weight: float = 1.25
+    unmatched_weight: float = 1.2
     """Weight against the square root of the unmatched minutiae in the common area."""
-    base: float = -2.0
+    base: float = 5.0
     """Evidence taken off, so that the weakest is near 0."""
 
 
@@ -298,9 +298,39 @@ class CalibrationParameters:
     upper end, an exponential tail above it.
     """
 
-    raw: tuple[int, ...] = (0, 200, 400, 600, 1000, 16384)
+    raw: tuple[int, ...] = (
+        0,
+        176,
+        261,
+        317,
+        1518,
+        2254,
+        3213,
+        4087,
+        5266,
+        6202,
+        7081,
+        8059,
+        8757,
+        200000,
+    )
     """Knots, raw score."""
-    value: tuple[float, ...] = (0.0, 2.0, 10.0, 20.0, 40.0, 800.0)
+    value: tuple[float, ...] = (
+        0.0,
+        0.4576,
+        1.2494,
+        3.0103,
+        5.2288,
+        6.9897,
+        10.0,
+        13.0103,
+        16.9897,
+        20.0,
+        23.0103,
+        26.9897,
+        30.0,
+        854.4884,
+    )
     """Value at the knots, -10 log10(FMR)."""
 
 

@@ -50,6 +50,7 @@ class Tables(NamedTuple):
     cosine: np.ndarray
     sine: np.ndarray
     cell_number: np.ndarray
+    side: int
     cell: int
     window: int
     least: int
@@ -318,7 +319,7 @@ def _inside(ex, ey, j, angle, texture, tables):
     turn = np.int32(angle[j])
     c = tables.cosine[turn]
     s = tables.sine[turn]
-    side = 8
+    side = tables.side
     column = (((c * ex + s * ey + 8192) >> 14) + side * tables.cell // 2) // tables.cell
     row = (((c * ey - s * ex + 8192) >> 14) + side * tables.cell // 2) // tables.cell
     if not (0 <= column < side and 0 <= row < side):

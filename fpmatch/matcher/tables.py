@@ -64,6 +64,7 @@ def tables(p: MatcherParameters = MATCHER) -> Tables:
         cosine=np.array([round(16384 * math.cos(k * math.pi / 128)) for k in range(256)], np.int64),
         sine=np.array([round(16384 * math.sin(k * math.pi / 128)) for k in range(256)], np.int64),
         cell_number=code_tables().number,
+        side=DESCRIPTOR.side,
         cell=round(2 * DESCRIPTOR.radius * unit / DESCRIPTOR.side),
         window=p.window,
         least=round(ONE * p.least_similarity),

@@ -1,0 +1,147 @@
+"""Fitting the weights of the evidence and the calibration; run by `benchmarks.fit_calibration`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.descriptor import PackedTemplates
+from fpmatch.errors import InputError
+from fpmatch.matcher._kernels import feature_rows
+from fpmatch.matcher.compare import _columns, _geometry
+from fpmatch.matcher.tables import scratch, tables
+from fpmatch.parameters import DESCRIPTOR, MATCHER, MatcherParameters
+
+KNOT_RATES = (0.9, 0.75, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+"""False match rates at which the empirical part of the calibration has its knots."""
+HIGHEST_RAW = 200_000
+"""No raw score reaches this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weights of the evidence, as the fields of `MatcherParameters` of the same name."""
+
+    relaxed_weight: float
+    agreement_weight: float
+    matched_weight: float
+    unmatched_weight: float
+
+
+def pair_features(
+    gallery: PackedTemplates, p: MatcherParameters = MATCHER
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+    """Features of every unordered pair of a gallery.
+
+    Returns
+    -------
+    first, second : (K,) int64
+        Rows of the pair.
+    features : (K, 4) int32
+        Relaxation score, agreement (-1 below the gate), matched and unmatched minutiae.
+    """
+    n = len(gallery)
+    work = scratch(DESCRIPTOR.max_minutiae, DESCRIPTOR.max_minutiae)
+    parts = []
+    for row in range(n - 1):
+        probe = gallery[row]
+        out = np.zeros((n - row - 1, 4), np.int32)
+        rows = np.arange(row + 1, n)
+        feature_rows(
+            _columns(probe),
+            *_geometry(probe),
+            _columns(gallery),
+            gallery.offsets,
+            rows,
+            tables(p),
+            work,
+            out,
+        )
+        parts.append(out)
+    first, second = np.triu_indices(n, 1)
+    return first, second, np.concatenate(parts)
+
+
+def design(features: NDArray[np.int32]) -> NDArray[np.float64]:
+    """(K, 4) terms whose weighted sum is the evidence."""
+    f = features.astype(np.float64)
+    return np.stack(
+        [
+            np.log((f[:, 0] // 8 * 8 + 50) / 50),
+            np.sqrt(np.maximum(f[:, 1], 0) / 1024),
+            np.sqrt(f[:, 2]),
+            -np.sqrt(f[:, 3]),
+        ],
+        axis=1,
+    )
+
+
+def fit_weights(
+    features: NDArray[np.int32], mated: NDArray[np.bool_], ridge: float = 1e-3, steps: int = 50
+) -> Weights:
+    """Logistic regression of mated against non-mated pairs above the gate, by Newton's method.
+
+    `ridge` is the weight of the squared coefficients against the mean log-likelihood.
+    """
+    above = features[:, 1] >= 0
+    x = np.column_stack([design(features[above]), np.ones(int(above.sum()))])
+    y = mated[above].astype(np.float64)
+    if not 0 < y.sum() < len(y):
+        raise InputError("fitting needs mated and non-mated pairs above the gate")
+    penalty = ridge * len(y) * np.array([1, 1, 1, 1, 0]) * 1e-4
+    beta = np.zeros(5)
+    for _ in range(steps):
+        p = 1 / (1 + np.exp(-np.clip(x @ beta, -40, 40)))
+        gradient = x.T @ (y - p) - penalty * beta
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + np.diag(penalty + 1e-9)
+        step = np.linalg.solve(hessian, gradient)
+        beta = beta + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-9))
+        if float(np.abs(step).max()) < 1e-8:
+            break
+    return Weights(*(round(float(b), 3) for b in beta[:4]))
+
+
+def raw_scores(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDArray[np.int64]:
+    """Raw scores of pairs from their features, as the kernel makes them."""
+    t = tables(p)
+    evidence = (
+        t.relaxed[np.minimum(features[:, 0] >> 3, len(t.relaxed) - 1)].astype(np.int64)
+        + t.agreement[np.minimum(np.maximum(features[:, 1], 0) >> 5, len(t.agreement) - 1)]
+        + t.matched[features[:, 2]]
+        + t.unmatched[features[:, 3]]
+    )
+    return np.where(features[:, 1] < 0, features[:, 0], p.gate + np.maximum(evidence, 0))
+
+
+def fit_calibration(
+    nonmated: NDArray[np.int64], tail: float = 0.001
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Knots of the calibration from raw scores of non-mated pairs.
+
+    Empirical rates down to `tail`; beyond it the mean excess over that quantile makes an
+    exponential tail (the limit for light tails; Pickands 1975).
+
+    Returns
+    -------
+    raw, value : tuples
+        As in `CalibrationParameters`.
+    """
+    scores = np.sort(np.asarray(nonmated, np.float64))
+    if len(scores) < 20 / tail:
+        raise InputError(f"{len(scores)} non-mated scores; {20 / tail:.0f} are needed")
+    raw: list[int] = [0]
+    value: list[float] = [0.0]
+    for rate in (*(r for r in KNOT_RATES if r > tail), tail):
+        knot = int(np.quantile(scores, 1 - rate))
+        if knot > raw[-1]:
+            raw.append(knot)
+            value.append(round(-10 * math.log10(rate), 4))
+        else:
+            value[-1] = 0.0 if raw[-1] == 0 else round(-10 * math.log10(rate), 4)
+    excess = float((scores[scores > raw[-1]] - raw[-1]).mean())
+    raw.append(HIGHEST_RAW)
+    value.append(round(value[-1] + (HIGHEST_RAW - raw[-2]) / excess * 10 / math.log(10), 4))
+    return tuple(raw), tuple(value)
