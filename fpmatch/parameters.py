@@ -71,8 +71,10 @@ class MinutiaeParameters:
     """Gray levels added to the local contrast so that flat areas stay flat."""
     denoise_sigma: float = 0.6
     """Blur before gradients."""
-    gradient_scale: float = 0.14
-    """Blur before the gradients that give the orientation, in ridge periods: passes over pores."""
+    band_clip: float = 1.0
+    """Values beyond this many local contrasts are clipped before the orientation is taken."""
+    band_width: float = 0.4
+    """Width of the ridge band: standard deviation of the logarithm of frequency."""
     orientation_sigmas: tuple[float, float] = (7.0, 16.0)
     """Fine and coarse window of the structure tensor."""
     orientation_coarse_weight: float = 0.35
@@ -158,9 +160,9 @@ class SyntheticParameters:
     """Step of the period between growth filters, pixels."""
     bank_half: int = 11
     """Half width of a growth filter, pixels."""
-    bank_across: float = 0.40
+    bank_across: float = 0.44
     """Standard deviation of a growth filter across the ridges, periods (three peaks)."""
-    bank_along: float = 0.42
+    bank_along: float = 0.62
     """Standard deviation of a growth filter along the ridges, periods: longer gives fewer
     minutiae."""
     growth_passes: int = 18
@@ -185,6 +187,24 @@ class SyntheticParameters:
     """Width of the rim where contact fades, share of the contact region's half sides."""
     hairlines: float = 3.0
     """Mean number of passing scratches and fibres on an impression."""
+    roughness_spread: float = 0.30
+    """Standard deviation of the graininess over impressions, log units."""
+    glancing_share: float = 0.06
+    """Share of impressions that touch a part of the pad only."""
+    glancing_scale: float = 0.72
+    """Scale of the contact region's sides in those."""
+    turn_deg: float = 9.0
+    """Standard deviation of the rotation on the sensor, degrees (about that of the FVC sets)."""
+    shift: tuple[float, float] = (15.0, 20.0)
+    """Standard deviation of the finger's place on the sensor, pixels across and along."""
+    pad_shift: tuple[float, float] = (14.0, 21.0)
+    """Standard deviation of the part of the pad that touches, pixels across and along."""
+    slide: tuple[float, float, float] = (7.5, 8.5, 3.6)
+    """Standard deviation of the sliding skin's movement, pixels, and torque, degrees."""
+    slide_limit: tuple[float, float, float] = (17.0, 17.0, 8.0)
+    """Largest of these: beyond, skin would fold."""
+    bump: tuple[float, float] = (2.4, 5.5)
+    """Standard deviation and limit of a local displacement, pixels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,7 @@
-"""TODO"""
+"""The system of record: partitions, records, templates, policies, and what is owed to others."""
+
+from fpmatch.gallery.columns import Columns
+from fpmatch.gallery.gallery import Gallery
+from fpmatch.gallery.results import EnrolError, EnrolReport, NewRow, Receipt
+
+__all__ = ["Columns", "EnrolError", "EnrolReport", "Gallery", "NewRow", "Receipt"]

@@ -1,1 +1,7 @@
-"""TODO"""
+"""The only room that joins policy, audit, gallery and index: `Engine`."""
+
+from fpmatch.gallery.ledger import Notification
+from fpmatch.gallery.results import EnrolError, EnrolReport, Receipt
+from fpmatch.search.engine import Engine
+
+__all__ = ["Engine", "EnrolError", "EnrolReport", "Notification", "Receipt"]

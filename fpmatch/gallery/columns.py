@@ -1,0 +1,124 @@
+"""A partition's records as columns in memory: who owns a row, and what bars it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+NO_RECORD = -1
+
+
+class Columns:
+    """Columns over rows and over records, grown at the end and never renumbered.
+
+    Rows are the gallery's finger rows; a record's ordinal is its place in these columns. Readers
+    take a snapshot by reading an attribute once: arrays are replaced, never shrunk.
+    """
+
+    def __init__(self) -> None:
+        self.row_record: NDArray[np.int32] = np.full(0, NO_RECORD, np.int32)
+        self.row_position: NDArray[np.uint8] = np.zeros(0, np.uint8)
+        self.names: list[str] = []
+        self.sealed: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self.protected: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self.ban: NDArray[np.int32] = np.zeros(0, np.int32)
+        self.bans: list[frozenset[str]] = [frozenset()]
+        self.changes = 0
+        self._ordinal: dict[int, int] = {}
+        self._cache: dict[tuple[bool, tuple[int, ...]], NDArray[np.bool_] | None] = {}
+
+    def put_record(
+        self, key: int, name: str, *, protected: bool, sealed: bool, banned: frozenset[str]
+    ) -> int:
+        """Add a record or change its flags; its ordinal."""
+        ordinal = self._ordinal.get(key)
+        if ordinal is None:
+            ordinal = len(self.names)
+            self.sealed = _room(self.sealed, ordinal, False)
+            self.protected = _room(self.protected, ordinal, False)
+            self.ban = _room(self.ban, ordinal, 0)
+            self.names.append(name)
+            self._ordinal[key] = ordinal
+        if banned not in self.bans:
+            self.bans.append(banned)
+        self.protected[ordinal] = protected
+        self.sealed[ordinal] = sealed
+        self.ban[ordinal] = self.bans.index(banned)
+        self._changed()
+        return ordinal
+
+    def put_row(self, row: int, key: int, position: int) -> None:
+        """Add a finger row of a record that is there."""
+        self.row_record = _room(self.row_record, row, NO_RECORD)
+        self.row_position = _room(self.row_position, row, 0)
+        self.row_position[row] = position
+        self.row_record[row] = self._ordinal[key]
+        self._changed()
+
+    def set_sealed(self, key: int, sealed: bool) -> None:
+        """Set or lift a record's seal."""
+        self.sealed[self._ordinal[key]] = sealed
+        self._changed()
+
+    def drop_rows(self, rows: Iterable[int]) -> None:
+        """Forget rows; nothing refers to their record by them any more."""
+        for row in rows:
+            self.row_record[row] = NO_RECORD
+        self._changed()
+
+    def drop_record(self, key: int) -> None:
+        """Forget a record whose rows are gone."""
+        ordinal = self._ordinal.pop(key)
+        self.names[ordinal] = ""
+        self.sealed[ordinal] = True
+        self._changed()
+
+    def barred(self, *, sees_protected: bool, uses: frozenset[str]) -> NDArray[np.bool_]:
+        """(records,) bool: which records a search of these uses must not see."""
+        count = len(self.names)
+        out: NDArray[np.bool_] = self.sealed[:count].copy()
+        if not sees_protected:
+            out |= self.protected[:count]
+        for number in self._hit(uses):
+            out |= self.ban[:count] == number
+        return out
+
+    def allowed(self, *, sees_protected: bool, uses: frozenset[str]) -> NDArray[np.bool_] | None:
+        """(rows,) bool by row id, or None where no row is barred.
+
+        Depends on the columns and these two arguments alone, and is cached by exactly them.
+        """
+        key = (sees_protected, self._hit(uses))
+        cache = self._cache
+        if key not in cache:
+            barred = self.barred(sees_protected=sees_protected, uses=uses)
+            mask = None
+            if barred.any():
+                mask = ~np.append(barred, True)[self.row_record]
+            cache[key] = mask
+        return cache[key]
+
+    def rows_of(self, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of some records, ascending; cost linear in all rows, one byte each."""
+        wanted = np.zeros(len(self.names) + 1, np.bool_)
+        wanted[ordinals] = True
+        wanted[NO_RECORD] = False
+        return np.flatnonzero(wanted[self.row_record]).astype(np.int64)
+
+    def _hit(self, uses: frozenset[str]) -> tuple[int, ...]:
+        return tuple(n for n, ban in enumerate(self.bans) if ban & uses)
+
+    def _changed(self) -> None:
+        self.changes += 1
+        # A new dictionary each time: a reader that began before the change fills the old one.
+        self._cache = {}
+
+
+def _room(array: NDArray, index: int, fill: int | bool) -> NDArray:
+    if index < len(array):
+        return array
+    grown = np.full(max(64, 2 * len(array), index + 1), fill, array.dtype)
+    grown[: len(array)] = array
+    return grown

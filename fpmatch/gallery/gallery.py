@@ -1,0 +1,267 @@
+"""The system of record of one gallery folder."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from fpmatch.errors import InputError, ReadOnlyError
+from fpmatch.gallery import schema
+from fpmatch.gallery.columns import Columns
+from fpmatch.gallery.digest import EMPTY, Sum
+from fpmatch.gallery.schema import Durability
+from fpmatch.template import Template
+from fpmatch.types import PartitionInfo
+
+FILE = "gallery.sqlite"
+ROW_BITS = 40
+
+
+class Gallery:
+    """Partitions, records, templates and policies in one SQLite file.
+
+    Knows nothing of indexes and policies' meaning. A finger's row is numbered within its
+    partition, from 0, and never used twice. Writers are serialised by a lock; every method that
+    changes something has committed it to disk when it returns.
+    """
+
+    def __init__(self, database: sqlite3.Connection, mode: str) -> None:
+        self.database = database
+        self.mode = mode
+        self.lock = threading.RLock()
+        self._columns: dict[str, Columns] = {}
+        self._sums: dict[str, Sum] = {}
+        self._roots: dict[str, str] = {}
+        self._info: dict[str, tuple[int, PartitionInfo]] = {}
+        for key, name, ndr, owner in database.execute(
+            "SELECT id, name, ndr, owner FROM partition ORDER BY id"
+        ):
+            self._info[name] = (key, PartitionInfo(name, ndr, owner))
+
+    @classmethod
+    def create(cls, folder: Path, *, durability: Durability = "full") -> Self:
+        """Make an empty gallery in a folder that exists."""
+        schema.create(folder / FILE, schema.GALLERY)
+        return cls.open(folder, "rw", durability=durability)
+
+    @classmethod
+    def open(cls, folder: Path, mode: str = "r", *, durability: Durability = "full") -> Self:
+        """Open for reading (``r``) or writing (``rw``)."""
+        write = mode == "rw"
+        return cls(schema.connect(folder / FILE, write=write, durability=durability), mode)
+
+    def secret(self, name: str) -> bytes:
+        """A random key kept with the gallery, made when it is first asked for."""
+        query = "SELECT value FROM meta WHERE key = ?"
+        with self.lock:
+            found = self.database.execute(query, (name,)).fetchone()
+        if found is None:
+            with self.transaction() as database:
+                database.execute(
+                    "INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, secrets.token_bytes(32))
+                )
+                found = database.execute(query, (name,)).fetchone()
+        return bytes(found[0])
+
+    # -- partitions ----------------------------------------------------------------------------
+
+    @property
+    def partitions(self) -> tuple[PartitionInfo, ...]:
+        """All partitions, oldest first."""
+        return tuple(info for _, info in self._info.values())
+
+    def add_partition(self, info: PartitionInfo, expected: int) -> None:
+        """Add an empty partition.
+
+        Raises
+        ------
+        InputError
+            If the name or the repository number is taken.
+        """
+        if (
+            not info.name
+            or len(info.name) > 64
+            or not all(c.isalnum() or c in "-_" for c in info.name)
+        ):
+            raise InputError(
+                f"{info.name[:64]!r} is no partition name: 1 to 64 letters, digits, '-' and '_'"
+            )
+        for other in self.partitions:
+            if info.name == other.name or info.ndr == other.ndr:
+                raise InputError(f"partition {other.name!r} has that name or number {other.ndr}")
+        with self.transaction() as database:
+            database.execute(
+                "INSERT INTO partition (name, ndr, owner, expected, sum) VALUES (?, ?, ?, ?, ?)",
+                (info.name, info.ndr, info.owner, expected, EMPTY),
+            )
+            key = database.execute("SELECT last_insert_rowid()").fetchone()[0]
+            self.journal(
+                "PARTITION", {"partition": info.name, "ndr": info.ndr, "owner": info.owner}
+            )
+        self._info[info.name] = (int(key), info)
+
+    def key_of(self, partition: str) -> int:
+        """The partition's key; InputError if there is none of that name."""
+        if partition not in self._info:
+            known = ", ".join(self._info) or "none yet"
+            raise InputError(f"there is no partition {partition!r}; there is: {known}")
+        return self._info[partition][0]
+
+    def expected(self, partition: str) -> int:
+        """Fingers expected when the partition was made."""
+        key = self.key_of(partition)
+        with self.lock:
+            found = self.database.execute("SELECT expected FROM partition WHERE id = ?", (key,))
+            return int(found.fetchone()[0])
+
+    def root(self, partition: str) -> str:
+        """Digest of the partition's contents; see `fpmatch.gallery.digest`."""
+        with self.lock:
+            if partition not in self._roots:
+                self._roots[partition] = self.sum_of(partition).root()
+            return self._roots[partition]
+
+    def sum_of(self, partition: str) -> Sum:
+        """The partition's running sum, to be changed on a copy within a transaction."""
+        if partition not in self._sums:
+            key = self.key_of(partition)
+            found = self.database.execute("SELECT sum FROM partition WHERE id = ?", (key,))
+            self._sums[partition] = Sum(found.fetchone()[0])
+        return self._sums[partition]
+
+    def store_sum(self, partition: str, total: Sum) -> None:
+        """Write a sum; part of the running transaction."""
+        self.database.execute(
+            "UPDATE partition SET sum = ?, changes = changes + 1 WHERE id = ?",
+            (total.state(), self.key_of(partition)),
+        )
+
+    def committed_sum(self, partition: str, total: Sum) -> None:
+        """Take over a sum whose transaction has been committed."""
+        with self.lock:
+            self._sums[partition] = total
+            self._roots[partition] = total.root()
+
+    def columns(self, partition: str) -> Columns:
+        """The partition's columns, loaded once."""
+        with self.lock:
+            if partition not in self._columns:
+                self._columns[partition] = self._load(self.key_of(partition))
+            return self._columns[partition]
+
+    def _load(self, partition: int) -> Columns:
+        columns = Columns()
+        for key, name, protected, sealed, banned in self.database.execute(
+            "SELECT id, record, protected, sealed, banned FROM record WHERE partition = ?",
+            (partition,),
+        ):
+            columns.put_record(
+                key,
+                name,
+                protected=bool(protected),
+                sealed=bool(sealed),
+                banned=frozenset(json.loads(banned)),
+            )
+        first = partition << ROW_BITS
+        for finger, record, position in self.database.execute(
+            "SELECT key, record, position FROM finger WHERE key >= ? AND key < ? ORDER BY key DESC",
+            (first, first + (1 << ROW_BITS)),
+        ):
+            columns.put_row(finger - first, record, position)
+        return columns
+
+    def templates(self, partition: str, rows: list[int]) -> Iterator[tuple[int, Template]]:
+        """Stored templates of rows, in the order given."""
+        first = self.key_of(partition) << ROW_BITS
+        for row in rows:
+            with self.lock:
+                found = self.database.execute(
+                    "SELECT t.bytes FROM finger f JOIN template t ON t.id = f.template "
+                    "WHERE f.key = ?",
+                    (first + row,),
+                ).fetchone()
+            if found is not None:
+                yield row, Template.from_bytes(found[0])
+
+    # -- policies ------------------------------------------------------------------------------
+
+    def publish(self, digest: str, document: str, version: int, at: datetime) -> None:
+        """Store a policy document under the next version."""
+        with self.transaction() as database:
+            database.execute(
+                "INSERT INTO policy VALUES (?, ?, ?, ?)",
+                (version, digest, at.isoformat(), document),
+            )
+            self.journal("POLICY", {"policy_version": version, "policy_digest": digest})
+
+    def policy(self, version: int | None = None) -> tuple[int, str] | None:
+        """A policy's version and document, the newest by default; None if there is none."""
+        query, values = "SELECT version, document FROM policy", ()
+        if version is not None:
+            query, values = query + " WHERE version = ?", (version,)  # type: ignore[assignment]
+        with self.lock:
+            found = self.database.execute(
+                query + " ORDER BY version DESC LIMIT 1", values
+            ).fetchone()
+        return None if found is None else (int(found[0]), str(found[1]))
+
+    # -- transactions and the journal ----------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; committed to disk on leaving."""
+        if self.mode != "rw":
+            raise ReadOnlyError("the gallery is open for reading only; open it with mode='rw'")
+        with self.lock:
+            self.database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.database
+            except BaseException:
+                self.database.execute("ROLLBACK")
+                raise
+            self.database.execute("COMMIT")
+
+    def journal(self, kind: str, fields: Mapping[str, Any]) -> str:
+        """Note, in the running transaction, an event that the audit log has still to take."""
+        name = uuid.uuid4().hex
+        self.database.execute(
+            "INSERT INTO journal VALUES (?, ?, ?)", (name, kind, json.dumps(fields))
+        )
+        return name
+
+    def unlogged(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """Events committed here and not yet known to be in the audit log: id, kind, fields."""
+        with self.lock:
+            found = self.database.execute(
+                "SELECT id, kind, fields FROM journal ORDER BY rowid"
+            ).fetchall()
+        return [(name, kind, json.loads(fields)) for name, kind, fields in found]
+
+    def logged(self, name: str) -> None:
+        """Forget an event that the audit log has."""
+        with self.transaction() as database:
+            database.execute("DELETE FROM journal WHERE id = ?", (name,))
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log; see `fpmatch.gallery.schema.scrub`."""
+        with self.lock:
+            schema.scrub(self.database)
+
+    def vacuum(self) -> None:
+        """Give the space of expunged templates back; rewrites the file."""
+        with self.lock:
+            self.database.execute("VACUUM")
+            schema.scrub(self.database)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self.lock:
+            self.database.close()

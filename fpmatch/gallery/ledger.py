@@ -1,0 +1,253 @@
+"""What a gallery owes to others: notifications to owners, and probes kept for later.
+
+A file of its own, because searches write it also where the gallery is open for reading only.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from fpmatch.gallery import schema
+from fpmatch.gallery.schema import Durability
+
+FILE = "ledger.sqlite"
+PENDING, READY, DELIVERED = "pending", "ready", "delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message to a partition's owner about one search: exactly one for each hit.
+
+    It holds no record id and no score; those are in the owner's envelope.
+
+    Parameters
+    ----------
+    id : str
+        Names the message; receiving the same id twice is receiving it once.
+    office : str
+        Where the policy routes it, or ``UNROUTED``.
+    intent : int
+        The audit log's record of the search.
+    """
+
+    id: str
+    partition: str
+    owner: str
+    office: str
+    tcn: str
+    booking_ori: str
+    transaction: str
+    reason: str
+    consent_overridden: bool
+    intent: int
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptProbe:
+    """A probe that waits, with the facts that it came with.
+
+    Parameters
+    ----------
+    kind : str
+        ``deferred`` (waits for an event) or ``retained`` (searched against what comes later).
+    partition : str
+        The one partition that it is kept for.
+    event, expires : str
+        What it waits for, and until when (ISO time in UTC).
+    identity : str
+        Whom an expungement must name to destroy it too; may be empty.
+    request : mapping
+        The facts of the submission, as plain types.
+    """
+
+    token: str
+    kind: str
+    partition: str
+    event: str
+    expires: str
+    identity: str
+    request: dict[str, Any]
+
+
+class Ledger:
+    """Notifications and kept probes, in one SQLite file."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+        self.lock = threading.RLock()
+
+    @classmethod
+    def create(cls, folder: Path, *, durability: Durability = "full") -> Self:
+        """Make an empty one."""
+        schema.create(folder / FILE, schema.LEDGER)
+        return cls.open(folder, durability=durability)
+
+    @classmethod
+    def open(cls, folder: Path, *, durability: Durability = "full") -> Self:
+        """Open for writing; several processes may."""
+        return cls(schema.connect(folder / FILE, write=True, durability=durability))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self.lock:
+            self.database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.database
+            except BaseException:
+                self.database.execute("ROLLBACK")
+                raise
+            self.database.execute("COMMIT")
+
+    # -- notifications -------------------------------------------------------------------------
+
+    def prepare(self, messages: Sequence[tuple[Notification, bytes | None]]) -> None:
+        """Store messages that nobody can see before `release`."""
+        with self._transaction() as database:
+            for message, envelope in messages:
+                database.execute(
+                    "INSERT OR IGNORE INTO notification VALUES (?, ?, ?, ?, ?)",
+                    (message.id, message.intent, PENDING, json.dumps(asdict(message)), envelope),
+                )
+
+    def release(self, intent: int) -> None:
+        """Show a search's messages: its outcome is in the audit log."""
+        self._move("intent", intent, PENDING, READY)
+
+    def discard(self, intent: int) -> None:
+        """Drop the messages of a search that was never answered."""
+        with self._transaction() as database:
+            database.execute(
+                "DELETE FROM notification WHERE intent = ? AND state = ?", (intent, PENDING)
+            )
+
+    def pending(self) -> list[int]:
+        """Searches whose messages are not shown yet."""
+        with self.lock:
+            found = self.database.execute(
+                "SELECT DISTINCT intent FROM notification WHERE state = ?", (PENDING,)
+            ).fetchall()
+        return [int(intent) for (intent,) in found]
+
+    def notifications(self, *, delivered: bool = False) -> list[Notification]:
+        """Messages that wait, or those that were delivered, oldest first."""
+        with self.lock:
+            found = self.database.execute(
+                "SELECT body FROM notification WHERE state = ? ORDER BY intent, id",
+                (DELIVERED if delivered else READY,),
+            ).fetchall()
+        return [Notification(**json.loads(body)) for (body,) in found]
+
+    def envelope(self, name: str) -> bytes | None:
+        """The stored envelope of a message, as the vault sealed it."""
+        with self.lock:
+            found = self.database.execute(
+                "SELECT envelope FROM notification WHERE id = ? AND state <> ?", (name, PENDING)
+            ).fetchone()
+        return None if found is None else found[0]
+
+    def delivered(self, name: str) -> bool:
+        """Mark a message as delivered; False if it was already, or does not exist."""
+        return self._move("id", name, READY, DELIVERED)
+
+    def _move(self, column: str, value: object, old: str, new: str) -> bool:
+        with self._transaction() as database:
+            done = database.execute(
+                f"UPDATE notification SET state = ? WHERE {column} = ? AND state = ?",
+                (new, value, old),
+            )
+            return done.rowcount > 0
+
+    # -- kept probes ---------------------------------------------------------------------------
+
+    def keep(self, probe: KeptProbe, contents: Sequence[bytes]) -> None:
+        """Store a probe and its templates (as the vault sealed them)."""
+        with self._transaction() as database:
+            numbers = [
+                database.execute("INSERT INTO template (bytes) VALUES (?)", (one,)).lastrowid
+                for one in contents
+            ]
+            database.execute(
+                "INSERT INTO probe VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    probe.token,
+                    probe.kind,
+                    probe.partition,
+                    probe.event,
+                    probe.expires,
+                    probe.identity,
+                    json.dumps(probe.request),
+                    json.dumps(numbers),
+                ),
+            )
+
+    def kept(self, kind: str, partition: str | None = None) -> list[KeptProbe]:
+        """Probes of a kind, by token."""
+        with self.lock:
+            found = self.database.execute(
+                "SELECT token, kind, partition, event, expires, identity, request FROM probe "
+                "WHERE kind = ? AND (? IS NULL OR partition = ?) ORDER BY token",
+                (kind, partition, partition),
+            ).fetchall()
+        return [_kept(row) for row in found]
+
+    def find(self, token: str) -> KeptProbe | None:
+        """One probe, or None."""
+        with self.lock:
+            row = self.database.execute(
+                "SELECT token, kind, partition, event, expires, identity, request FROM probe "
+                "WHERE token = ?",
+                (token,),
+            ).fetchone()
+        return None if row is None else _kept(row)
+
+    def contents(self, token: str) -> list[bytes]:
+        """A probe's templates, as stored."""
+        with self.lock:
+            found = self.database.execute(
+                "SELECT templates FROM probe WHERE token = ?", (token,)
+            ).fetchone()
+            if found is None:
+                return []
+            return [
+                bytes(
+                    self.database.execute(
+                        "SELECT bytes FROM template WHERE id = ?", (number,)
+                    ).fetchone()[0]
+                )
+                for number in json.loads(found[0])
+            ]
+
+    def destroy(self, token: str) -> bool:
+        """Overwrite a probe and forget it; False if it is not there (any more)."""
+        with self._transaction() as database:
+            found = database.execute(
+                "SELECT templates FROM probe WHERE token = ?", (token,)
+            ).fetchone()
+            if found is None:
+                return False
+            for number in json.loads(found[0]):
+                database.execute(
+                    "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (number,)
+                )
+            database.execute("DELETE FROM probe WHERE token = ?", (token,))
+        with self.lock:
+            schema.scrub(self.database)
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        with self.lock:
+            self.database.close()
+
+
+def _kept(row: tuple[str, str, str, str, str, str, str]) -> KeptProbe:
+    token, kind, partition, event, expires, identity, request = row
+    return KeptProbe(token, kind, partition, event, expires, identity, json.loads(request))

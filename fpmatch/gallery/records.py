@@ -1,0 +1,222 @@
+"""Taking records in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fpmatch.errors import InputError
+from fpmatch.gallery.digest import Sum, record_item
+from fpmatch.gallery.gallery import ROW_BITS, Gallery
+from fpmatch.gallery.results import EnrolError, EnrolReport, NewRow
+from fpmatch.gallery.sources import Unreadable
+from fpmatch.template import Template
+from fpmatch.types import Ori, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A record's state after enrolment, for the columns."""
+
+    key: int
+    name: str
+    protected: bool
+    sealed: bool
+    banned: frozenset[str]
+
+
+def check(record: Record) -> None:
+    """InputError if a record cannot be enrolled as it is."""
+    if isinstance(record, Unreadable):
+        raise InputError(record.why)
+    if not isinstance(record, Record):
+        raise InputError(f"expected a Record, not {type(record).__name__}")
+    for what, text, empty in (
+        ("record id", record.record, False),
+        ("identity", record.identity, True),
+        ("event", record.event, True),
+    ):
+        if not isinstance(text, str) or (not text and not empty):
+            raise InputError(f"a record needs a {what}: text of 1 to 255 characters")
+        if len(text) > 255 or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in text):
+            raise InputError(f"{what} must be up to 255 printable characters")
+    if record.contributor:
+        Ori(record.contributor)
+    if not len(record.fingers):
+        raise InputError(f"record {record.record!r} has no finger")
+    for finger in record.fingers:
+        if not isinstance(finger, Template):
+            raise InputError(
+                f"record {record.record!r}: expected templates, found {type(finger).__name__}; "
+                "see fpmatch.extract"
+            )
+        if not len(finger):
+            raise InputError(f"record {record.record!r} has a template without minutiae")
+
+
+def enrol(
+    gallery: Gallery, partition: str, items: Sequence[tuple[int, Record]]
+) -> tuple[EnrolReport, list[NewRow], str]:
+    """Store a batch: each record whole or not at all, all of it on disk when this returns.
+
+    Parameters
+    ----------
+    items : sequence of (int, Record)
+        With the number that error entries shall name.
+
+    Returns
+    -------
+    report, new rows, name of the journal entry
+    """
+    key = gallery.key_of(partition)
+    errors: list[EnrolError] = []
+    rows: list[NewRow] = []
+    taken: list[Taken] = []
+    with gallery.lock:
+        total = gallery.sum_of(partition).copy()
+        with gallery.transaction() as database:
+            for number, record in items:
+                database.execute("SAVEPOINT item")
+                try:
+                    check(record)
+                    one, fresh, swap = _put(database, key, record)
+                except (InputError, TypeError) as error:
+                    database.execute("ROLLBACK TO item")
+                    name = getattr(record, "record", "")
+                    errors.append(EnrolError(number, str(name)[:255], str(error)))
+                else:
+                    taken.append(one)
+                    rows += fresh
+                    _exchange(total, *swap)
+                database.execute("RELEASE item")
+            gallery.store_sum(partition, total)
+            journal = gallery.journal(
+                "ENROL",
+                {
+                    "partition": partition,
+                    "records": len(taken),
+                    "fingers": len(rows),
+                    "errors": len(errors),
+                    "gallery_root": total.root(),
+                },
+            )
+        columns = gallery.columns(partition)
+        for one in taken:
+            columns.put_record(
+                one.key, one.name, protected=one.protected, sealed=one.sealed, banned=one.banned
+            )
+        for row in reversed(rows):
+            columns.put_row(row.row, row.record, int(row.position))
+        gallery.committed_sum(partition, total)
+    return EnrolReport(len(taken), len(rows), tuple(errors)), rows, journal
+
+
+def _exchange(total: Sum, old: bytes | None, new: bytes) -> None:
+    if old == new:
+        return
+    if old is not None:
+        total.remove(old)
+    total.add(new)
+
+
+def _put(
+    database: sqlite3.Connection, partition: int, record: Record
+) -> tuple[Taken, list[NewRow], tuple[bytes | None, bytes]]:
+    taken, old = _put_record(database, partition, record)
+    database.execute(
+        "INSERT OR IGNORE INTO event (record, event) VALUES (?, ?)", (taken.key, record.event)
+    )
+    event = database.execute(
+        "SELECT id FROM event WHERE record = ? AND event = ?", (taken.key, record.event)
+    ).fetchone()[0]
+    rows = []
+    for finger in record.fingers:
+        content = finger.to_bytes()
+        sha = hashlib.sha256(content).digest()
+        found = database.execute(
+            "SELECT key FROM finger WHERE record = ? AND sha256 = ?", (taken.key, sha)
+        ).fetchone()
+        if found is None:
+            row = _next_row(database, partition)
+            finger_key = (partition << ROW_BITS) + row
+            template = database.execute(
+                "INSERT INTO template (bytes) VALUES (?)", (content,)
+            ).lastrowid
+            database.execute(
+                "INSERT INTO finger VALUES (?, ?, ?, ?, ?)",
+                (finger_key, taken.key, int(finger.position), template, sha),
+            )
+            rows.append(NewRow(row, finger.position, taken.key))
+        else:
+            finger_key = found[0]
+        database.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (event, finger_key))
+    new = refresh_item(database, taken.key)
+    return taken, rows, (old, new)
+
+
+def _put_record(
+    database: sqlite3.Connection, partition: int, record: Record
+) -> tuple[Taken, bytes | None]:
+    found = database.execute(
+        "SELECT id, identity, contributor, protected, sealed, banned, item FROM record "
+        "WHERE partition = ? AND record = ?",
+        (partition, record.record),
+    ).fetchone()
+    identity = record.identity or record.record
+    banned = frozenset(str(use) for use in record.banned_uses)
+    if found is None:
+        key = database.execute(
+            "INSERT INTO record (partition, record, identity, contributor, protected, sealed, "
+            "banned, item) VALUES (?, ?, ?, ?, ?, 0, ?, X'')",
+            (
+                partition,
+                record.record,
+                identity,
+                record.contributor,
+                bool(record.protected),
+                json.dumps(sorted(banned)),
+            ),
+        ).lastrowid
+        assert key is not None
+        return Taken(key, record.record, bool(record.protected), False, banned), None
+    key, was, contributor, protected, sealed, old_banned, item = found
+    if record.identity and was != identity:
+        raise InputError(f"record {record.record!r} belongs to another identity already")
+    if record.contributor and contributor != record.contributor:
+        raise InputError(f"record {record.record!r} has another contributor already")
+    protected = bool(protected) or bool(record.protected)
+    banned |= frozenset(json.loads(old_banned))
+    database.execute(
+        "UPDATE record SET protected = ?, banned = ? WHERE id = ?",
+        (protected, json.dumps(sorted(banned)), key),
+    )
+    return Taken(key, record.record, protected, bool(sealed), banned), item
+
+
+def _next_row(database: sqlite3.Connection, partition: int) -> int:
+    row = database.execute(
+        "UPDATE partition SET next_row = next_row + 1 WHERE id = ? RETURNING next_row - 1",
+        (partition,),
+    ).fetchone()[0]
+    return int(row)
+
+
+def refresh_item(database: sqlite3.Connection, key: int) -> bytes:
+    """Recompute and store a record's digest after a change."""
+    name, identity, contributor, protected, sealed, banned = database.execute(
+        "SELECT record, identity, contributor, protected, sealed, banned FROM record WHERE id = ?",
+        (key,),
+    ).fetchone()
+    events = database.execute(
+        "SELECT e.event, f.position, hex(f.sha256) FROM held h JOIN event e ON e.id = h.event "
+        "JOIN finger f ON f.key = h.finger WHERE e.record = ?",
+        (key,),
+    ).fetchall()
+    item = record_item(
+        name, identity, contributor, (bool(protected), bool(sealed)), json.loads(banned), events
+    )
+    database.execute("UPDATE record SET item = ? WHERE id = ?", (item, key))
+    return item

@@ -1,0 +1,187 @@
+"""Sealing records, and taking events, records and identities out for good."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Any
+
+from fpmatch.errors import InputError, RefusedError
+from fpmatch.gallery.gallery import ROW_BITS, Gallery
+from fpmatch.gallery.records import refresh_item
+
+LEVELS = ("event", "record", "identity")
+UNIFORM = "no such record, or it is not open to you"
+
+
+@dataclass(slots=True)
+class Removal:
+    """What an expungement took out, for indexes, columns and the receipt."""
+
+    rows: dict[str, list[int]] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    records: int = 0
+    events: int = 0
+    kept: int = 0
+    roots: list[tuple[str, str, str]] = field(default_factory=list)
+    names: set[tuple[str, str]] = field(default_factory=set)
+    journal: str = ""
+
+
+def targets(
+    gallery: Gallery, name: str, level: str, partition: str | None
+) -> list[tuple[str, int]]:
+    """(partition, record key) of everything that an order names.
+
+    Raises
+    ------
+    InputError
+        If the level is none, or a record id exists in several partitions and none is named.
+    RefusedError
+        If there is nothing of that name.
+    """
+    if level not in LEVELS:
+        raise InputError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
+    found: list[tuple[str, int]] = []
+    column = "identity" if level == "identity" else "record"
+    with gallery.lock:
+        for info in gallery.partitions:
+            if partition is None or info.name == partition:
+                for (key,) in gallery.database.execute(
+                    f"SELECT id FROM record WHERE partition = ? AND {column} = ? ORDER BY id",
+                    (gallery.key_of(info.name), name),
+                ):
+                    found.append((info.name, key))
+    if not found:
+        raise RefusedError(UNIFORM)
+    if level != "identity" and len(found) > 1:
+        raise InputError("several partitions hold a record of that id; name the partition")
+    return found
+
+
+def expunge(
+    gallery: Gallery,
+    name: str,
+    *,
+    level: str,
+    event: str,
+    order: str,
+    authority: str,
+    partition: str | None,
+) -> Removal:
+    """Delete, overwrite and commit; the caller drops rows from indexes and other files.
+
+    A finger that another event of the record holds stays. A record without events is gone.
+    """
+    out = Removal()
+    with gallery.lock:
+        found = targets(gallery, name, level, partition)
+        sums = {p: gallery.sum_of(p).copy() for p, _ in found}
+        gone: list[tuple[str, int]] = []
+        with gallery.transaction() as database:
+            for place, key in found:
+                old = _one(database, "SELECT item FROM record WHERE id = ?", key)
+                name = str(_one(database, "SELECT record FROM record WHERE id = ?", key))
+                lost = _drop_events(database, key, event if level == "event" else None, out)
+                rows = _drop_fingers(database, key, out)
+                out.kept += lost - len(rows)
+                out.rows.setdefault(place, []).extend(rows)
+                sums[place].remove(bytes(old))
+                if _one(database, "SELECT COUNT(*) FROM event WHERE record = ?", key):
+                    sums[place].add(refresh_item(database, key))
+                else:
+                    database.execute("DELETE FROM record WHERE id = ?", (key,))
+                    out.names.add((place, name))
+                    out.records += 1
+                    gone.append((place, key))
+            for place, total in sums.items():
+                out.roots.append((place, gallery.root(place), total.root()))
+                gallery.store_sum(place, total)
+            out.journal = gallery.journal("EXPUNGE", _fields(out, level, order, authority))
+        for place, rows in out.rows.items():
+            gallery.columns(place).drop_rows(rows)
+        for place, key in gone:
+            gallery.columns(place).drop_record(key)
+        for place, total in sums.items():
+            gallery.committed_sum(place, total)
+    return out
+
+
+def _one(database: sqlite3.Connection, query: str, value: object) -> Any:
+    return database.execute(query, (value,)).fetchone()[0]
+
+
+def _drop_events(database: sqlite3.Connection, key: int, event: str | None, out: Removal) -> int:
+    """Drop one or all events of a record; how many fingers lost a holder."""
+    query = "SELECT id FROM event WHERE record = ?"
+    values: list[object] = [key]
+    if event is not None:
+        query += " AND event = ?"
+        values.append(event)
+    found = database.execute(query, values).fetchall()
+    if not found:
+        raise RefusedError(UNIFORM)
+    lost: set[int] = set()
+    for (number,) in found:
+        held = database.execute("SELECT finger FROM held WHERE event = ?", (number,))
+        lost.update(finger for (finger,) in held.fetchall())
+        database.execute("DELETE FROM held WHERE event = ?", (number,))
+        database.execute("DELETE FROM event WHERE id = ?", (number,))
+        out.events += 1
+    return len(lost)
+
+
+def _drop_fingers(database: sqlite3.Connection, key: int, out: Removal) -> list[int]:
+    rows = []
+    found = database.execute(
+        "SELECT key, template, hex(sha256) FROM finger f WHERE record = ? "
+        "AND NOT EXISTS (SELECT 1 FROM held h WHERE h.finger = f.key)",
+        (key,),
+    ).fetchall()
+    for finger, template, sha in found:
+        database.execute(
+            "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (template,)
+        )
+        database.execute("DELETE FROM finger WHERE key = ?", (finger,))
+        rows.append(finger & ((1 << ROW_BITS) - 1))
+        out.removed.append(sha.lower())
+    return rows
+
+
+def _fields(out: Removal, level: str, order: str, authority: str) -> dict[str, object]:
+    return {
+        "level": level,
+        "order": order,
+        "authority": authority,
+        "records": out.records,
+        "events": out.events,
+        "fingers": len(out.removed),
+        "kept": out.kept,
+        "roots": {place: {"before": a, "after": b} for place, a, b in out.roots},
+    }
+
+
+def seal(
+    gallery: Gallery, name: str, *, sealed: bool, order: str, authority: str, partition: str | None
+) -> str:
+    """Set or lift a seal; the name of the journal entry."""
+    with gallery.lock:
+        ((place, key),) = targets(gallery, name, "record", partition)
+        total = gallery.sum_of(place).copy()
+        with gallery.transaction() as database:
+            total.remove(bytes(_one(database, "SELECT item FROM record WHERE id = ?", key)))
+            database.execute("UPDATE record SET sealed = ? WHERE id = ?", (sealed, key))
+            total.add(refresh_item(database, key))
+            gallery.store_sum(place, total)
+            journal = gallery.journal(
+                "SEAL" if sealed else "UNSEAL",
+                {
+                    "partition": place,
+                    "order": order,
+                    "authority": authority,
+                    "gallery_root": total.root(),
+                },
+            )
+        gallery.columns(place).set_sealed(key, sealed)
+        gallery.committed_sum(place, total)
+    return journal

@@ -1,0 +1,153 @@
+"""The tables, and how their file is opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Literal
+
+from fpmatch.errors import CorruptError, StorageError
+
+FORMAT = 1
+Durability = Literal["full", "off"]
+
+GALLERY = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE partition (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    ndr INTEGER NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    expected INTEGER NOT NULL,
+    next_row INTEGER NOT NULL DEFAULT 0,
+    changes INTEGER NOT NULL DEFAULT 0,
+    sum BLOB NOT NULL
+);
+CREATE TABLE record (
+    id INTEGER PRIMARY KEY,
+    partition INTEGER NOT NULL REFERENCES partition (id),
+    record TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    contributor TEXT NOT NULL,
+    protected INTEGER NOT NULL,
+    sealed INTEGER NOT NULL,
+    banned TEXT NOT NULL,
+    item BLOB NOT NULL,
+    UNIQUE (partition, record)
+);
+CREATE INDEX record_identity ON record (partition, identity);
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY,
+    record INTEGER NOT NULL REFERENCES record (id) ON DELETE CASCADE,
+    event TEXT NOT NULL,
+    UNIQUE (record, event)
+);
+CREATE TABLE finger (
+    key INTEGER PRIMARY KEY,
+    record INTEGER NOT NULL REFERENCES record (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    template INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    UNIQUE (record, sha256)
+);
+CREATE TABLE held (
+    event INTEGER NOT NULL REFERENCES event (id) ON DELETE CASCADE,
+    finger INTEGER NOT NULL REFERENCES finger (key) ON DELETE CASCADE,
+    PRIMARY KEY (event, finger)
+) WITHOUT ROWID;
+CREATE INDEX held_finger ON held (finger);
+CREATE TABLE template (id INTEGER PRIMARY KEY AUTOINCREMENT, bytes BLOB NOT NULL);
+CREATE TABLE policy (
+    version INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL,
+    published TEXT NOT NULL,
+    document TEXT NOT NULL
+);
+CREATE TABLE journal (id TEXT PRIMARY KEY, kind TEXT NOT NULL, fields TEXT NOT NULL);
+"""
+# `template` is only ever appended to and overwritten in place: SQLite leaves stale copies behind
+# when it moves cells between pages, even with secure_delete, and rows that never move leave none.
+
+LEDGER = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE notification (
+    id TEXT PRIMARY KEY,
+    intent INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    body TEXT NOT NULL,
+    envelope BLOB
+);
+CREATE INDEX notification_intent ON notification (intent);
+CREATE TABLE probe (
+    token TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    partition TEXT NOT NULL,
+    event TEXT NOT NULL,
+    expires TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    request TEXT NOT NULL,
+    templates TEXT NOT NULL
+);
+CREATE TABLE template (id INTEGER PRIMARY KEY AUTOINCREMENT, bytes BLOB NOT NULL);
+"""
+
+
+def create(path: Path, script: str) -> None:
+    """Make a new file with the given tables."""
+    if path.exists():
+        raise StorageError(f"{path.name} already exists in this folder")
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript("BEGIN;" + script + "COMMIT;")
+        database.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
+    finally:
+        database.close()
+
+
+def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqlite3.Connection:
+    """Open a file made by `create`.
+
+    Raises
+    ------
+    StorageError
+        If it is missing or from a later release.
+    CorruptError
+        If it is no such file.
+    """
+    if not path.exists():
+        raise StorageError(f"{path.name} is missing: this folder is no gallery")
+    database = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={'rw' if write else 'ro'}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=30.0,
+    )
+    try:
+        if write:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute(f"PRAGMA synchronous = {'FULL' if durability == 'full' else 'OFF'}")
+            database.execute("PRAGMA secure_delete = ON")
+            database.execute("PRAGMA foreign_keys = ON")
+        found = database.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+    except sqlite3.DatabaseError as error:
+        database.close()
+        raise CorruptError(f"{path.name} is no gallery file: {error}") from error
+    if found is None or int(found[0]) > FORMAT:
+        database.close()
+        raise StorageError(f"{path.name} has format {found}; this release reads up to {FORMAT}")
+    return database
+
+
+def scrub(database: sqlite3.Connection) -> None:
+    """Empty the write-ahead log, so that overwritten bytes are in no file any more.
+
+    Raises
+    ------
+    StorageError
+        If another connection holds the log open.
+    """
+    busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise StorageError("the write-ahead log is in use by another process; repeat when it ends")

@@ -1,0 +1,67 @@
+"""Records in: gallery first, then the log, then the index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+
+from fpmatch.descriptor import encode, pack
+from fpmatch.gallery import EnrolError, EnrolReport, NewRow, records, sources
+from fpmatch.parameters import SEARCH
+from fpmatch.search.state import State
+from fpmatch.search.steps import reached
+from fpmatch.types import Record
+
+Progress = Callable[[int, int], None]
+
+
+def enrol(
+    state: State, partition: str, source: object, progress: Progress | None = None
+) -> EnrolReport:
+    """See `Engine.enrol`."""
+    state.writable()
+    state.gallery.key_of(partition)
+    accepted = fingers = 0
+    errors: list[EnrolError] = []
+    numbered = enumerate(sources.records(source))
+    while batch := list(islice(numbered, SEARCH.enrol_batch)):
+        report = _batch(state, partition, batch)
+        accepted += report.accepted
+        fingers += report.fingers
+        errors += report.errors
+        if progress is not None:
+            progress(batch[-1][0] + 1, accepted)
+    return EnrolReport(accepted, fingers, tuple(sorted(errors, key=lambda e: e.item)))
+
+
+def _batch(state: State, partition: str, batch: list[tuple[int, Record]]) -> EnrolReport:
+    reached("enrol.checked")
+    with state.gate(partition).alone():
+        report, rows, _ = records.enrol(state.gallery, partition, batch)
+        reached("enrol.committed")
+        state.log()
+        reached("enrol.logged")
+        index_rows(state, partition, rows)
+        reached("enrol.indexed")
+    return report
+
+
+def index_rows(state: State, partition: str, rows: list[NewRow]) -> None:
+    """Bring stored rows into the partition's index."""
+    for few in _batched(rows, SEARCH.enrol_batch):
+        stored = dict(state.gallery.templates(partition, [r.row for r in few]))
+        found = [r for r in few if r.row in stored]
+        if found:
+            state.indexes[partition].add(
+                np.array([r.row for r in found], np.int64),
+                pack([encode(stored[r.row]) for r in found]),
+                np.array([int(r.position) for r in found], np.uint8),
+            )
+
+
+def _batched(rows: Iterable[NewRow], size: int) -> Iterator[list[NewRow]]:
+    each = iter(rows)
+    while few := list(islice(each, size)):
+        yield few

@@ -1,0 +1,128 @@
+"""Notifications to partition owners: prepared before the outcome is logged, shown after.
+
+A message exists for a search exactly if the search was answered: one prepared by a search whose
+outcome never reached the log is dropped when the gallery is next opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fpmatch.audit.records import Kind, time_text
+from fpmatch.gallery.ledger import Notification
+from fpmatch.search.release import Released, ReleasedPartition
+from fpmatch.search.state import State
+from fpmatch.types import Candidate, PartitionInfo
+
+if TYPE_CHECKING:
+    from fpmatch.search.run import Running
+
+UNROUTED = "UNROUTED"
+
+
+def prepare(state: State, running: Running, released: Released) -> None:
+    """Write the messages of a search, not yet visible."""
+    owners = {info.name: info for info in state.gallery.partitions}
+    messages = []
+    for i, one in enumerate(released.partitions):
+        if not one.hits:
+            continue
+        message = _message(state, running, one, owners[one.section.partition])
+        released.partitions[i] = replace(one, notifications=(message,))
+        envelope = None
+        if state.vault is not None:
+            envelope = state.vault.seal(message.owner, envelope_of(one.hits))
+        messages.append((message, envelope))
+    if messages:
+        state.ledger.prepare(messages)
+
+
+def show(state: State, running: Running, released: Released) -> None:
+    """Make the messages visible: the outcome is on disk."""
+    shown = [(m, one) for one in released.partitions for m in one.notifications]
+    for message, one in shown:
+        if state.vault is None:
+            state.envelopes[message.id] = envelope_of(one.hits)
+    if shown:
+        state.ledger.release(running.intent)
+
+
+def drop(state: State, intent: int) -> None:
+    """Forget the messages of a search that failed."""
+    state.ledger.discard(intent)
+
+
+def recover(state: State) -> None:
+    """Settle what a crash left between preparing and showing."""
+    for intent in state.ledger.pending():
+        if any(r.intent_seq == intent for r in _outcomes(state, intent)):
+            state.ledger.release(intent)
+        else:
+            state.ledger.discard(intent)
+
+
+def _outcomes(state: State, intent: int) -> Iterable:
+    return state.audit.records(kind=Kind.OUTCOME, first=intent)
+
+
+def _message(
+    state: State, running: Running, one: ReleasedPartition, info: PartitionInfo
+) -> Notification:
+    booking = running.submission.facts.chain[0]
+    name = hashlib.sha256(f"{state.audit.path}|{running.intent}|{info.name}".encode()).hexdigest()
+    return Notification(
+        id=f"N{running.intent}-{name[:16]}",
+        partition=info.name,
+        owner=info.owner,
+        office=office(state, info.name, booking),
+        tcn=running.submission.tcn,
+        booking_ori=booking,
+        transaction=running.submission.facts.transaction,
+        reason=one.granted.reason.value,
+        consent_overridden=one.granted.consent_overridden,
+        intent=running.intent,
+        time=time_text(state.clock()),
+    )
+
+
+def forget(state: State, names: set[tuple[str, str]]) -> None:
+    """Take expunged records out of the envelopes in memory."""
+    partition = {m.id: m.partition for m in (*waiting(state), *waiting(state, delivered=True))}
+    for name, content in list(state.envelopes.items()):
+        kept = [c for c in json.loads(content) if (partition[name], c["record"]) not in names]
+        state.envelopes[name] = json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()
+
+
+def waiting(state: State, *, delivered: bool = False) -> list[Notification]:
+    """Messages that wait to be delivered, or were."""
+    return state.ledger.notifications(delivered=delivered)
+
+
+def office(state: State, partition: str, ori: str) -> str:
+    """The office for an agency: its own route, else its nearest ancestor's, else UNROUTED."""
+    routes = state.routes.get(partition, {})
+    path: tuple[str, ...] = (ori,)
+    if state.policy is not None and ori in state.policy.registry.agencies:
+        path = state.policy.registry.path(ori)
+    for node in path:
+        if node in routes:
+            return routes[node]
+    return routes.get("*", UNROUTED)
+
+
+def envelope_of(candidates: Iterable[Candidate]) -> bytes:
+    """The owner's list as canonical JSON."""
+    content = [
+        {
+            "record": c.record,
+            "score": c.score,
+            "fmr": c.fmr,
+            "fingers": [{"position": int(f.position), "score": f.score} for f in c.fingers],
+        }
+        for c in candidates
+    ]
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()

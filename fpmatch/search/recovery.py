@@ -1,0 +1,95 @@
+"""Opening: whatever a crash left half done is finished from the system of record."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+
+import numpy as np
+
+from fpmatch.audit import Kind
+from fpmatch.errors import CorruptError, ReadOnlyError, StorageError
+from fpmatch.gallery import NewRow
+from fpmatch.index import PartitionIndex
+from fpmatch.search import outbox
+from fpmatch.search.enrolment import index_rows
+from fpmatch.search.state import State
+from fpmatch.types import FingerPosition
+
+log = logging.getLogger(__name__)
+
+
+def recover(state: State) -> None:
+    """Settle journal, outbox and indexes after opening."""
+    if state.mode == "rw":
+        state.log()
+    outbox.recover(state)
+    for info in state.gallery.partitions:
+        attach(state, info.name)
+
+
+def attach(state: State, partition: str) -> None:
+    """Open a partition's index and bring it level with the gallery; rebuild it if damaged."""
+    folder = state.folder / "index" / partition
+    try:
+        if (folder / "index.json").exists() or state.mode != "rw":
+            state.indexes[partition] = PartitionIndex.open(
+                folder, state.mode, threads=state.threads
+            )
+        else:
+            _make(state, partition)
+        level(state, partition)
+    except (CorruptError, StorageError) as error:
+        if state.mode != "rw" or isinstance(error, ReadOnlyError):
+            raise
+        rebuild(state, partition, error)
+
+
+def rebuild(state: State, partition: str, why: Exception) -> None:
+    """Throw an index away and make it again from the stored templates."""
+    log.warning("the index of partition %s is rebuilt: %s", partition, type(why).__name__)
+    state.audit.event(
+        Kind.ENGINE,
+        {"what": "index rebuilt", "partition": partition, "why": type(why).__name__},
+    )
+    old = state.indexes.pop(partition, None)
+    if old is not None:
+        old.close()
+    shutil.rmtree(state.folder / "index" / partition, ignore_errors=True)
+    _make(state, partition)
+    level(state, partition)
+
+
+def level(state: State, partition: str) -> None:
+    """Add rows that the index lacks, and tombstone those that the gallery has no longer."""
+    columns = state.gallery.columns(partition)
+    index = state.indexes[partition]
+    rows = np.flatnonzero(columns.row_record >= 0).astype(np.int64)
+    missing = index.missing(rows)
+    extra = np.setdiff1d(index.row_ids(), rows)
+    if state.mode != "rw" and (len(missing) or len(extra)):
+        raise StorageError(
+            f"the index of partition {partition!r} is behind its gallery; open it once with "
+            "mode='rw'"
+        )
+    if len(extra):
+        index.tombstone(extra)
+        index.compact()
+    if len(missing):
+        positions = columns.row_position[missing]
+        index_rows(
+            state,
+            partition,
+            [
+                NewRow(int(row), FingerPosition(int(position)), 0)
+                for row, position in zip(missing, positions, strict=True)
+            ],
+        )
+
+
+def _make(state: State, partition: str) -> None:
+    state.indexes[partition] = PartitionIndex.create(
+        state.folder / "index" / partition,
+        expected_fingers=state.gallery.expected(partition),
+        threads=state.threads,
+    )

@@ -1,0 +1,165 @@
+"""What leaves the engine: the policy is asked again, and deny wins."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fpmatch.gallery.ledger import Notification
+from fpmatch.parameters import SEARCH
+from fpmatch.search import probe
+from fpmatch.search.compare import Hits
+from fpmatch.search.state import State
+from fpmatch.types import (
+    Candidate,
+    Decision,
+    Outcome,
+    PartitionDecision,
+    PartitionResult,
+    Permission,
+    Reason,
+)
+
+if TYPE_CHECKING:
+    from fpmatch.search.run import Running
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedPartition:
+    """One partition at release.
+
+    Parameters
+    ----------
+    section : PartitionResult
+        What the submitter gets.
+    truth : PartitionResult
+        What the audit log gets: the same, except where the policy is opaque to the submitter.
+    found : tuple of Candidate
+        The ranked list whether disclosed or not; goes into the audit as a digest, with the
+        records' own ids.
+    hits : tuple of Candidate
+        What the owner is told of.
+    granted : PartitionDecision
+        What both decisions, at the start and at release, allow.
+    """
+
+    section: PartitionResult
+    truth: PartitionResult
+    granted: PartitionDecision
+    found: tuple[Candidate, ...] = ()
+    hits: tuple[Candidate, ...] = ()
+    notifications: tuple[Notification, ...] = ()
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Released:
+    """All partitions, and the decision that was current at release."""
+
+    decision: Decision
+    partitions: list[ReleasedPartition]
+
+
+def judge(state: State, running: Running) -> Released:
+    """Ask the current policy again at the current time, and cut what may not leave."""
+    from fpmatch.search.run import decide
+
+    again = decide(state, running.submission, state.policy)
+    later = {d.partition: d for d in again.partitions}
+    out = []
+    for first in running.decision.partitions:
+        second = later.get(first.partition)
+        granted = narrowed(first, second, refused=again.refused)
+        hits = running.hits.get(first.partition)
+        if hits is None:
+            truth = _unsearched(running, first)
+            section = truth if running.decision.refused else shown(truth, granted)
+            out.append(ReleasedPartition(section, truth, granted))
+        else:
+            out.append(_searched(state, running, hits, granted))
+    return Released(again, out)
+
+
+def narrowed(
+    first: PartitionDecision, second: PartitionDecision | None, *, refused: bool
+) -> PartitionDecision:
+    """The intersection of two decisions: what either denies is denied."""
+    if second is None or refused or not second.probe:
+        return replace(first, permissions=Permission.NONE, reason=Reason.RELEASE_DENIED)
+    return replace(
+        first,
+        permissions=first.permissions & second.permissions,
+        reason=first.reason if second.view or not first.view else second.reason,
+        sees_protected=first.sees_protected and second.sees_protected,
+        opaque=first.opaque or second.opaque,
+    )
+
+
+def _searched(
+    state: State, running: Running, hits: Hits, granted: PartitionDecision
+) -> ReleasedPartition:
+    request = running.submission.request
+    barred = hits.columns.barred(
+        sees_protected=granted.sees_protected, uses=probe.uses(running.submission.facts)
+    )
+    found = hits.top(request.max_candidates, request.threshold, barred)
+    told: tuple[Candidate, ...] = ()
+    if Permission.NOTIFY in granted.permissions:
+        told = hits.top(SEARCH.envelope_candidates, state.hit_score, barred)
+    name = hits.partition
+    if not granted.view:
+        truth = withheld(granted)
+        return ReleasedPartition(shown(truth, granted), truth, granted, found, told)
+    recipient = running.submission.facts.chain[0]
+    section = PartitionResult(
+        name,
+        Outcome.SEARCHED_DISCLOSED,
+        granted.reason,
+        candidates=handles(state, recipient, name, found) if granted.opaque else found,
+        complete=hits.cost.complete,
+    )
+    return ReleasedPartition(section, section, granted, found, told, recipients=(recipient,))
+
+
+def shown(truth: PartitionResult, granted: PartitionDecision) -> PartitionResult:
+    """What a submitter is told of a partition that is not disclosed to it."""
+    if granted.opaque:
+        return PartitionResult(truth.partition, Outcome.REFUSED, Reason.NOT_DISCLOSED)
+    return truth
+
+
+def withheld(granted: PartitionDecision) -> PartitionResult:
+    """The section of a searched partition that is not disclosed: a constant."""
+    reason = Reason.RESULTS_WITHHELD
+    if granted.reason is Reason.RELEASE_DENIED:
+        reason = Reason.RELEASE_DENIED
+    return PartitionResult(granted.partition, Outcome.SEARCHED_WITHHELD, reason)
+
+
+def _unsearched(running: Running, decision: PartitionDecision) -> PartitionResult:
+    name = decision.partition
+    if running.decision.refused:
+        return PartitionResult(name, Outcome.REFUSED, decision.reason)
+    if decision.deferred:
+        return PartitionResult(name, Outcome.DEFERRED, decision.reason)
+    if decision.probe:
+        return PartitionResult(name, Outcome.NOT_SEARCHED, Reason.UNKNOWN_PARTITION)
+    return PartitionResult(name, Outcome.NOT_SEARCHED, decision.reason)
+
+
+def handles(
+    state: State, recipient: str, partition: str, candidates: Sequence[Candidate]
+) -> tuple[Candidate, ...]:
+    """Candidates under names that mean nothing to anyone but this recipient and the owner."""
+    return tuple(
+        replace(c, record=handle_of(state, recipient, partition, c.record)) for c in candidates
+    )
+
+
+def handle_of(state: State, recipient: str, partition: str, record: str) -> str:
+    """A record's opaque handle for one recipient: keyed, so it cannot be tried out."""
+    content = "\x00".join((recipient, partition, record)).encode()
+    return "H" + hmac.new(state.handle_key, content, hashlib.sha256).hexdigest()[:32]

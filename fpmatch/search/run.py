@@ -1,0 +1,203 @@
+"""The way of one search: decide, log, compare, re-check, release."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from fpmatch.audit import IntentRecord, OutcomeRecord, PartitionOutcome, duration_bucket
+from fpmatch.errors import SearchCancelled
+from fpmatch.parameters import CALIBRATION, DESCRIPTOR, INDEX, MATCHER, digest
+from fpmatch.policy import Policy
+from fpmatch.search import keep, outbox, probe, release
+from fpmatch.search.compare import Handle, Hits, Limits, compare
+from fpmatch.search.probe import Probe, Submission
+from fpmatch.search.state import State
+from fpmatch.search.steps import reached
+from fpmatch.types import (
+    Decision,
+    Outcome,
+    PartitionDecision,
+    PartitionResult,
+    Permission,
+    Reason,
+    SearchRequest,
+    SearchResponse,
+)
+
+MATCHER_VERSION = "mcc-1"
+
+
+@dataclass(slots=True)
+class Running:
+    """One search on its way."""
+
+    submission: Submission
+    decision: Decision
+    handles: tuple[Handle, ...]
+    intent: int = 0
+    started: float = 0.0
+    hits: dict[str, Hits] = field(default_factory=dict)
+
+
+def parameters_digest() -> str:
+    """Hash of all parameters that a ranking depends on."""
+    return digest(DESCRIPTOR, MATCHER, CALIBRATION, INDEX)
+
+
+def decide(state: State, submission: Submission, policy: Policy | None) -> Decision:
+    """The policy's decision, with an entry for every partition of the gallery too."""
+    at = state.clock()
+    names = [info.name for info in state.gallery.partitions]
+    if policy is None:
+        entries = [PartitionDecision(n, Permission.NONE, Reason.NO_POLICY) for n in names]
+        return Decision(0, "", at, True, Reason.NO_POLICY, tuple(entries))
+    decision = policy.decide(submission.facts, at)
+    known = {d.partition for d in decision.partitions}
+    reason = decision.reason if decision.refused else Reason.NO_GRANT
+    more = [PartitionDecision(n, Permission.NONE, reason) for n in names if n not in known]
+    return replace(decision, partitions=(*decision.partitions, *more))
+
+
+def prepare(state: State, request: SearchRequest) -> Running:
+    """Check and decide; nothing has been logged or compared yet."""
+    policy = state.policy
+    known = (*state.gallery.partitions, *(policy.partitions if policy else ()))
+    submission = probe.check(request, known)
+    decision = decide(state, submission, policy)
+    handles = tuple(
+        state.handle(d.partition)
+        for d in decision.partitions
+        if d.probe and not decision.refused and d.partition in state.indexes
+    )
+    running = Running(submission, decision, handles, started=time.monotonic())
+    reached("search.decided")
+    return running
+
+
+def intent_of(state: State, running: Running) -> IntentRecord:
+    """The first half of the audit record."""
+    request = running.submission.request
+    return IntentRecord.of(
+        request,
+        running.decision,
+        tcn=running.submission.tcn,
+        requested=running.submission.requested,
+        probe_digest=state.audit.probe_digest(f.to_bytes() for f in request.fingers),
+        matcher_version=MATCHER_VERSION,
+        parameters_digest=parameters_digest(),
+    )
+
+
+def search(state: State, request: SearchRequest, cancel: object | None = None) -> SearchResponse:
+    """One search from request to response; see `Engine.search`."""
+    running = prepare(state, request)
+    running.intent = state.audit.intent(intent_of(state, running))
+    reached("search.intent")
+    return finish(state, running, cancel)
+
+
+def search_many(state: State, requests: Sequence[SearchRequest]) -> list[SearchResponse]:
+    """Many searches, grouped by mask; each as if it were alone. All intents share one sync."""
+    batch = [prepare(state, request) for request in requests]
+    seqs = state.audit.intents([intent_of(state, r) for r in batch]) if batch else []
+    for running, seq in zip(batch, seqs, strict=True):
+        running.intent = seq
+    reached("search.intent")
+    order = sorted(range(len(batch)), key=lambda i: (batch[i].decision.mask.bits, i))
+    out: dict[int, SearchResponse] = {}
+    for i in order:
+        batch[i].started = time.monotonic()
+        out[i] = finish(state, batch[i], None)
+    return [out[i] for i in range(len(batch))]
+
+
+def finish(state: State, running: Running, cancel: object | None) -> SearchResponse:
+    """Everything after the intent. Whatever goes wrong here is logged as FAILED."""
+    try:
+        run_comparisons(running, cancel)
+        reached("search.compared")
+        released = release.judge(state, running)
+        reached("search.judged")
+        outbox.prepare(state, running, released)
+        keep.store(state, running, released)
+        reached("search.prepared")
+        state.audit.outcome(running.intent, _outcome(state, running, released))
+    except BaseException as error:
+        fail(state, running, error)
+        raise
+    reached("search.outcome")
+    outbox.show(state, running, released)
+    reached("search.released")
+    return SearchResponse(
+        running.submission.tcn,
+        running.decision.policy_version,
+        tuple(r.section for r in released.partitions),
+        running.intent,
+    )
+
+
+def run_comparisons(running: Running, cancel: object | None) -> None:
+    """Search what was granted. Holds no engine and no gallery: only the handles it was given."""
+    if not running.handles:
+        return
+    request = running.submission.request
+    deadline = None
+    if request.deadline_ms is not None:
+        deadline = running.started + request.deadline_ms / 1000
+    limits = Limits(request.effort, deadline, cancel)
+    encoded = Probe.of(request.fingers)
+    uses = probe.uses(running.submission.facts)
+    for handle in running.handles:
+        granted = running.decision[handle.partition]
+        running.hits[handle.partition] = compare(
+            handle, encoded, sees_protected=granted.sees_protected, uses=uses, limits=limits
+        )
+
+
+def _outcome(state: State, running: Running, released: release.Released) -> OutcomeRecord:
+    partitions = []
+    for one in released.partitions:
+        hits = running.hits.get(one.section.partition)
+        if hits is None:
+            partitions.append(PartitionOutcome.of(one.truth))
+            continue
+        partitions.append(
+            PartitionOutcome.of(
+                replace(one.truth, cost=hits.cost, complete=hits.cost.complete),
+                gallery_root=hits.root,
+                candidate_digest=state.audit.candidate_digest(one.found),
+                n_candidates=len(one.found),
+                recipients=one.recipients,
+                notifications=tuple(m.id for m in one.notifications),
+            )
+        )
+    return OutcomeRecord(
+        tcn=running.submission.tcn,
+        partitions=tuple(partitions),
+        release_policy_version=released.decision.policy_version,
+        release_policy_digest=released.decision.policy_digest,
+        duration=duration_bucket(1000 * (time.monotonic() - running.started)),
+    )
+
+
+def fail(state: State, running: Running, error: BaseException) -> None:
+    """Log a search that ended in an error; nothing of it is released."""
+    outbox.drop(state, running.intent)
+    searched = {h.partition for h in running.handles}
+    partitions = []
+    for d in running.decision.partitions:
+        outcome = Outcome.FAILED if d.partition in searched else Outcome.NOT_SEARCHED
+        reason = Reason.ERROR if d.partition in searched else d.reason
+        hits = running.hits.get(d.partition)
+        partitions.append(
+            PartitionOutcome.of(
+                PartitionResult(d.partition, outcome, reason, cost=hits.cost if hits else None)
+            )
+        )
+    kind = "cancelled" if isinstance(error, SearchCancelled) else type(error).__name__
+    state.audit.outcome(
+        running.intent,
+        OutcomeRecord(running.submission.tcn, tuple(partitions), result="error", error=kind),
+    )

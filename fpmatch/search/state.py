@@ -1,0 +1,80 @@
+"""What the parts of the engine share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from fpmatch.audit import AuditLog
+from fpmatch.errors import ReadOnlyError
+from fpmatch.gallery import Gallery
+from fpmatch.gallery.ledger import Ledger
+from fpmatch.index import PartitionIndex
+from fpmatch.policy import Policy
+from fpmatch.search.compare import Handle
+from fpmatch.search.gate import Gate
+
+
+class Vault(Protocol):
+    """Seals what is kept at rest for somebody else; supplied by the deployment."""
+
+    def seal(self, owner: str, content: bytes) -> bytes:
+        """Encrypt for an owner."""
+        ...
+
+    def open(self, owner: str, content: bytes) -> bytes:
+        """Decrypt what was sealed for an owner (needed for kept probes only)."""
+        ...
+
+
+@dataclass(slots=True)
+class State:
+    """One open engine."""
+
+    folder: Path
+    mode: str
+    gallery: Gallery
+    ledger: Ledger
+    audit: AuditLog
+    clock: Callable[[], datetime]
+    handle_key: bytes
+    threads: int = 1
+    hit_score: float = 0.0
+    routes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    vault: Vault | None = None
+    policy: Policy | None = None
+    indexes: dict[str, PartitionIndex] = field(default_factory=dict)
+    gates: dict[str, Gate] = field(default_factory=dict)
+    envelopes: dict[str, bytes] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def writable(self) -> None:
+        """ReadOnlyError unless the engine may change the gallery."""
+        if self.mode != "rw":
+            raise ReadOnlyError("this engine is open for reading only; open it with mode='rw'")
+
+    def handle(self, partition: str) -> Handle:
+        """The capability to search one partition."""
+        return Handle(
+            partition,
+            self.indexes[partition],
+            self.gallery.columns(partition),
+            lambda: self.gallery.root(partition),
+            self.gate(partition),
+        )
+
+    def gate(self, partition: str) -> Gate:
+        """The partition's readers-and-writer lock."""
+        return self.gates.setdefault(partition, Gate())
+
+    def log(self) -> int:
+        """Move journal entries to the audit log; the number of the last record."""
+        last = 0
+        for name, kind, fields in self.gallery.unlogged():
+            last = self.audit.event(kind, {**fields, "journal": name})
+            self.gallery.logged(name)
+        return last

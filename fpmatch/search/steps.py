@@ -1,0 +1,26 @@
+"""Names for the moments between durable steps, so that tests can stop the process at each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+ENROL = ("enrol.checked", "enrol.committed", "enrol.logged", "enrol.indexed")
+SEARCH = (
+    "search.decided",
+    "search.intent",
+    "search.compared",
+    "search.judged",
+    "search.prepared",
+    "search.outcome",
+    "search.released",
+)
+EXPUNGE = ("expunge.committed", "expunge.scrubbed", "expunge.indexed", "expunge.logged")
+
+hook: Callable[[str], None] | None = None
+"""Called with the name of every step that was just finished; None in ordinary use."""
+
+
+def reached(name: str) -> None:
+    """Say that a step is finished."""
+    if hook is not None:
+        hook(name)
