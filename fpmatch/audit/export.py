@@ -99,13 +99,13 @@ def write_export(
     count = 0
     try:
         with store.reading(log_path) as database, temporary.open("wb") as file:
-            base = int(store.meta(database, "base_seq"))
+            base, head, peaks = store.base(database)
             header = {
                 "fpmatch_audit_export": 1,
                 "log_id": store.meta(database, "log_id"),
                 "base_seq": base,
-                "base_hash": store.meta(database, "base_hash"),
-                "base_peaks": store.meta(database, "base_peaks").split(),
+                "base_hash": head,
+                "base_peaks": peaks.to_text(),
                 "checkpoint": {"checkpoint": 1, **asdict(checkpoint)},
             }
             file.write(_line(header))

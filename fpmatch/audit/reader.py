@@ -226,10 +226,9 @@ def read_record(row: store.Row) -> AuditRecord:
 def leaf_hashes(path: Path) -> tuple[int, list[bytes], list[merkle.Peak]]:
     """First kept leaf's index, the hashes of all kept records, and the peaks before them."""
     with store.reading(path) as database:
-        base = int(store.meta(database, "base_seq"))
-        peaks = merkle.Peaks.from_text(base, store.meta(database, "base_peaks").split()).peaks
+        base, _, peaks = store.base(database)
         found = database.execute("SELECT hash FROM records ORDER BY seq").fetchall()
     try:
-        return base, [bytes.fromhex(h) for (h,) in found], peaks
+        return base, [bytes.fromhex(h) for (h,) in found], peaks.peaks
     except (TypeError, ValueError):
         raise AuditError("a record's hash is damaged; verify the log") from None

@@ -6,7 +6,7 @@ import sqlite3
 from datetime import datetime, timedelta
 from typing import Any
 
-from fpmatch.audit import merkle, store
+from fpmatch.audit import store
 from fpmatch.audit.records import Kind, time_text
 from fpmatch.audit.verify import AuditReport
 from fpmatch.audit.writer import Writer, entry
@@ -43,13 +43,12 @@ def prune(writer: Writer, before: datetime, authority: str, report: AuditReport)
 
     def work(database: sqlite3.Connection) -> None:
         nonlocal removed
-        base = int(store.meta(database, "base_seq"))
+        base, _, peaks = store.base(database)
         query = "SELECT min(seq) FROM records WHERE time >= ?"
         kept = database.execute(query, (time_text(before),)).fetchone()[0]
         cut = (report.last_seq if kept is None else kept) - 1
         if cut <= base:
             return
-        peaks = merkle.Peaks.from_text(base, store.meta(database, "base_peaks").split())
         query = "SELECT hash FROM records WHERE seq <= ? ORDER BY seq"
         found = [h for (h,) in database.execute(query, (cut,))]
         for digest in found:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fpmatch.audit.merkle import Peaks
 from fpmatch.errors import AuditError
 from fpmatch.parameters import AUDIT
 
@@ -16,6 +17,9 @@ Durability = Literal["full", "normal", "off"]
 
 APPLICATION_ID = 0x66704175
 FORMAT = 1
+
+DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What sqlite3 raises on damaged files; messages and names in them may be no UTF-8."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -93,7 +97,7 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if write:
             database.execute(f"PRAGMA synchronous={durability.upper()}")
-    except sqlite3.Error as error:
+    except DATABASE_ERRORS as error:
         database.close()
         raise AuditError(f"{path} is no readable audit log: {error}") from error
     if found != APPLICATION_ID or version != FORMAT:
@@ -109,7 +113,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         database.execute("BEGIN")
         yield database
-    except sqlite3.Error as error:
+    except DATABASE_ERRORS as error:
         raise AuditError(f"the audit log {path} cannot be read: {error}") from error
     finally:
         database.close()
@@ -120,7 +124,7 @@ def head(database: sqlite3.Connection) -> tuple[int, str]:
     found = database.execute("SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1").fetchone()
     if found is not None:
         return int(found[0]), str(found[1])
-    return int(meta(database, "base_seq")), meta(database, "base_hash")
+    return base(database)[:2]
 
 
 def insert(database: sqlite3.Connection, values: tuple) -> None:
@@ -142,6 +146,19 @@ def meta(database: sqlite3.Connection, key: str) -> str:
     if found is None:
         raise AuditError(f"the audit log has no {key!r} in its meta table: it is damaged")
     return str(found[0])
+
+
+def base(database: sqlite3.Connection) -> tuple[int, str, Peaks]:
+    """Number and hash of the last pruned record and the tree over all pruned ones.
+
+    `AuditError` if what the meta table says of them is damaged.
+    """
+    try:
+        seq = int(meta(database, "base_seq"))
+        peaks = Peaks.from_text(seq, meta(database, "base_peaks").split())
+    except ValueError as error:
+        raise AuditError(f"what stands for the pruned records is damaged: {error}") from None
+    return seq, meta(database, "base_hash"), peaks
 
 
 def set_meta(database: sqlite3.Connection, values: dict[str, str]) -> None:

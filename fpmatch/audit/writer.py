@@ -157,7 +157,7 @@ class Writer:
                 with contextlib.suppress(sqlite3.Error):
                     self._database.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
+        except store.DATABASE_ERRORS as error:
             raise AuditError(
                 f"the audit log cannot be written ({error}); nothing may be searched without it"
             ) from error
