@@ -18,10 +18,13 @@ Fail = Callable[[Location, str], PolicyFileError]
 
 def declared_from(
     parsed: doc.PolicyDocument, agencies: list[model.Agency], fail: Fail
-) -> model.Declared:
-    """Convert a document. Raises what ``fail`` makes of the first inconsistency."""
-    base = _base(parsed, agencies, fail)
-    return _Converter(base, fail).complete(parsed)
+) -> tuple[model.Declared, dict[str, list[int]]]:
+    """Convert a document; also tells which table each activation and mode came from.
+
+    Raises what ``fail`` makes of the first inconsistency.
+    """
+    converter = _Converter(_base(parsed, agencies, fail), fail)
+    return converter.complete(parsed), converter.origins
 
 
 def _base(parsed: doc.PolicyDocument, agencies: list[model.Agency], fail: Fail) -> model.Declared:
@@ -70,6 +73,7 @@ class _Converter:
         self.partitions = {p.name for p in base.partitions}
         self.nodes = {j.id for j in base.jurisdictions} | {a.ori for a in base.agencies}
         self.words = vocabulary(base)
+        self.origins: dict[str, list[int]] = {}
 
     def complete(self, parsed: doc.PolicyDocument) -> model.Declared:
         self._check_partitions()
@@ -78,10 +82,11 @@ class _Converter:
         self.agreements = {a.id for a in agreements}
         self._unique("agreement", (a.id for a in agreements))
         self.scope = _scope(self.base)
-        activations = tuple(
-            a for i, t in enumerate(parsed.activation) for a in self._activations(i, t)
-        )
-        modes = tuple(m for i, t in enumerate(parsed.mode) for m in self._modes(i, t))
+        plan = [(i, a) for i, t in enumerate(parsed.activation) for a in self._activations(i, t)]
+        set_modes = [(i, m) for i, t in enumerate(parsed.mode) for m in self._modes(i, t)]
+        self.origins = {"activation": [i for i, _ in plan], "mode": [i for i, _ in set_modes]}
+        activations = tuple(a for _, a in plan)
+        modes = tuple(m for _, m in set_modes)
         self._unique("mode", (m.label for m in modes))
         rules = tuple(self._rule(i, t) for i, t in enumerate(parsed.rule))
         self._unique("rule", (r.id for r in rules))
@@ -356,7 +361,9 @@ class _Converter:
         seen: set[str] = set()
         for i, one in enumerate(ids):
             if one in seen:
-                raise self.fail((table, i), f"{table} {one!r} is there twice; rename or remove one")
+                origins = self.origins.get(table)
+                at = (table, origins[i] if origins else i)
+                raise self.fail(at, f"{table} {one!r} is there twice; rename or remove one")
             seen.add(one)
 
     def _order(self, at: Location, start: datetime | None, end: datetime | None) -> None:

@@ -50,7 +50,7 @@ def lint(policy: Policy) -> list[Finding]:
     registry = policy.registry
     found = [
         Finding(Level.ERROR, "outside-authority", (), problem)
-        for _, problem in policy.authority_problems()
+        for _, _, problem in policy.authority_problems()
     ]
     for check in (_conflicts, _unreachable, _unfounded, _mandates, _settings, _requests):
         found += check(registry)

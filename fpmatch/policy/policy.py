@@ -91,30 +91,30 @@ class Policy:
         policy = cls(declared)
         problems = [] if lenient else policy.authority_problems()
         if problems:
-            place, problem = problems[0]
-            raise PolicyError(str(source.error(place, problem)))
+            table, item, problem = problems[0]
+            raise PolicyError(str(source.error(source.place(table, item), problem)))
         return policy
 
-    def authority_problems(self) -> list[tuple[tuple[str | int, ...], str]]:
-        """Everything that lies outside its author's authority: (place in the document, why)."""
+    def authority_problems(self) -> list[tuple[str, int, str]]:
+        """Everything that lies outside its author's authority: (kind, index, why)."""
         scope, declared = self._registry.scope, self._declared
-        found: list[tuple[tuple[str | int, ...], str]] = []
+        found: list[tuple[str, int, str]] = []
         for i, rule in enumerate(declared.rules):
-            found.append((("rule", i), _named(f"rule {rule.id!r}", scope.rule_problem(rule))))
+            found.append(("rule", i, _named(f"rule {rule.id!r}", scope.rule_problem(rule))))
         for i, setting in enumerate(declared.activations):
             problem = scope.activation_problem(setting)
-            found.append((("activation", i), _named(f"activation of {setting.who!r}", problem)))
+            found.append(("activation", i, _named(f"activation of {setting.who!r}", problem)))
         for i, consent in enumerate(declared.consents):
             problem = scope.consent_problem(consent)
-            found.append((("consent", i), _named(f"consent of {consent.who!r}", problem)))
+            found.append(("consent", i, _named(f"consent of {consent.who!r}", problem)))
         for i, (mode, expansion) in enumerate(
             zip(declared.modes, self._registry.expanded, strict=True)
         ):
             problems = [scope.rule_problem(r) for r in expansion.rules]
             problems += [scope.activation_problem(a) for a in expansion.activations]
             problem = next(filter(None, problems), "")
-            found.append((("mode", i), _named(f"mode of {mode.who!r}", problem)))
-        return [(place, problem) for place, problem in found if problem]
+            found.append(("mode", i, _named(f"mode of {mode.who!r}", problem)))
+        return [entry for entry in found if entry[2]]
 
     @property
     def declared(self) -> Declared:

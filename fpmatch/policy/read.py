@@ -35,7 +35,13 @@ class Source:
     def __init__(self, text: str, name: str) -> None:
         self.text = text
         self.name = name
+        self.origins: dict[str, list[int]] = {}
         self._positions: dict[tuple[str | int, ...], int] | None = None
+
+    def place(self, table: str, item: int) -> Location:
+        """Where the ``item``-th value of a kind was written; one table may give several."""
+        origins = self.origins.get(table)
+        return (table, origins[item] if origins else item)
 
     def error(self, location: Location, problem: str) -> PolicyFileError:
         """An error that points at a location."""
@@ -78,7 +84,8 @@ def read(
     agencies = _agencies(source, tables, progress)
     if parsed.registry:
         agencies += _registry_file(source, parsed.registry, folder, progress)
-    return declared_from(parsed, agencies, source.error), source
+    declared, source.origins = declared_from(parsed, agencies, source.error)
+    return declared, source
 
 
 def loads(text: str, name: str) -> dict[str, Any]:
@@ -100,8 +107,9 @@ def _syntax(name: str, text: str, error: tomllib.TOMLDecodeError) -> PolicyFileE
 
 
 def invalid(source: Source, error: ValidationError) -> PolicyFileError:
-    """The first complaint of pydantic, in the words of this file format."""
-    first, *others = error.errors(include_url=False)
+    """One complaint of pydantic in the words of this file format; a misspelt key comes first."""
+    found = error.errors(include_url=False)
+    first, *others = sorted(found, key=lambda e: e["type"] != "extra_forbidden")
     location = tuple(first["loc"])
     problem = _wording(first, location)
     more = f" (and {len(others)} more)" if others else ""
