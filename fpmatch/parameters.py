@@ -73,6 +73,8 @@ class MinutiaeParameters:
     """Blur before gradients."""
     band_clip: float = 1.0
     """Values beyond this many local contrasts are clipped before the orientation is taken."""
+    band_centre: float = 0.85
+    """Wavelength at the centre of the band, in typical periods."""
     band_width: float = 0.4
     """Width of the ridge band: standard deviation of the logarithm of frequency."""
     orientation_sigmas: tuple[float, float] = (7.0, 16.0)
@@ -187,7 +189,9 @@ class SyntheticParameters:
     """Width of the rim where contact fades, share of the contact region's half sides."""
     hairlines: float = 3.0
     """Mean number of passing scratches and fibres on an impression."""
-    roughness_spread: float = 0.30
+    bridging: float = 0.45
+    """How much less unevenness bridges valleys than it breaks ridges."""
+    roughness_spread: float = 0.25
     """Standard deviation of the graininess over impressions, log units."""
     glancing_share: float = 0.06
     """Share of impressions that touch a part of the pad only."""
@@ -368,7 +372,10 @@ class EvaluateParameters:
 
 @dataclass(frozen=True, slots=True)
 class IndexParameters:
-    """Shortlists over many rows, and the files of an index."""
+    """Shortlists over many rows, and the files of an index.
+
+    Measured on synthetic galleries; docs/indexing.md has the tables.
+    """
 
     window: int = 48
     """Largest difference of direction of two cylinders, units of 1/256 turn (67.5 degrees)."""
@@ -378,18 +385,18 @@ class IndexParameters:
     """Added to a probe cylinder's deviation over the cohort, bits."""
     surprise_least: float = 1.0
     """A distance votes if it lies this many deviations below the cohort's mean."""
+    surprise_lists: float = 2.0
+    """The same for a vote that comes out of the lists, where chance hits cost time."""
     vote_unit: int = 64
     """Integer units of a vote of one."""
+    short_slack: int = 1
+    """Common bits that an entry of a list may lack in its short code and still be looked at."""
+    beam: int = 8
+    """Heads whose centroids are looked at when a cylinder is given its list."""
     exhaustive_below: int = 4096
     """Up to this many allowed rows every effort compares all of them with the full matcher."""
     scan_below: int = 24576
     """Up to this many allowed rows the first stage visits each of them instead of the lists."""
-    shortlist_fast: int = 200
-    """Least rows on the shortlist, effort fast."""
-    shortlist_least: int = 500
-    """Least rows on the shortlist, other efforts."""
-    shortlist_share: int = 1000
-    """One row in so many is on the shortlist of large galleries."""
     block_bytes: int = 65536
     """Bytes under one checksum in a segment file."""
     tail_rows: int = 16384
@@ -397,52 +404,21 @@ class IndexParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class SyntheticGalleryParameters:
-    """Templates without images; calibrated against real prints' scores, see docs/synthetic.md."""
+class EffortParameters:
+    """How far a shortlist looks; no part of what an index stores."""
 
-    image_shape: tuple[int, int] = (374, 388)
-    """Rows and columns of the imagined image, pixels at 500 ppi."""
-    density: float = 4.5e-4
-    """Background density of minutiae that the flow does not ask for, per square pixel."""
-    density_spread: float = 0.25
-    """Its standard deviation over fingers, log units."""
-    density_top: float = 2.5e-3
-    """Highest density, per square pixel."""
-    forced: float = 1.0
-    """Share of the spreading of ridges that new ridges make up for."""
-    apart: float = 8.0
-    """Least distance of two minutiae, pixels."""
-    off_flow: float = 0.10
-    """Standard deviation of directions about the flow, radians."""
-    contact: tuple[float, float] = (112.0, 150.0)
-    """Mean half width and half height of the contact region, pixels."""
-    contact_spread: float = 0.12
-    """Their standard deviation over impressions, log units."""
-    glancing_share: float = 0.04
-    """Share of impressions that touch a small part only."""
-    glancing_scale: float = 0.6
-    """Scale of the contact region's sides in those."""
-    placement: float = 1.0
-    """Scale of translation and rotation, as `Sensor.placement`."""
-    distortion: float = 1.0
-    """Scale of the skin's movement."""
-    cell_noise: float = 0.04
-    """Standard deviation of the orientation cells, radians."""
-    touch: tuple[float, ...] = (0.12, 1.2, 0.12, 0.9, 0.07, 0.01, 0.15, 0.6, 0.7, 0.5)
-    """What an extractor does to the minutiae: see `touch_points` in the kernels for each."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchParameters:
-    """The engine."""
-
-    hit_score: float = 50.0
-    """Score from which a candidate is a hit that the partition's owner is told of: one false hit
-    in 100 000 non-mated comparisons. Does not depend on what the submitter asks for."""
-    envelope_candidates: int = 20
-    """Most candidates in an owner's envelope."""
-    enrol_batch: int = 256
-    """Records committed together by `Engine.enrol`."""
+    lists_share: float
+    """Share of the lists that every probe cylinder looks into."""
+    lists_least: int
+    """Least lists that every probe cylinder looks into."""
+    rescored_least: int
+    """Least rows whose votes are counted again over all their cylinders."""
+    rescored_share: float
+    """The same as a share of the allowed rows."""
+    verified_least: int
+    """Least rows on the shortlist."""
+    verified_share: float
+    """The same as a share of the allowed rows."""
 
 
 IMAGE = ImageParameters()
@@ -454,6 +430,9 @@ AUDIT = AuditParameters()
 DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()
 INDEX = IndexParameters()
+EFFORT_FAST = EffortParameters(1 / 512, 4, 1000, 1 / 1000, 100, 1 / 5000)
+EFFORT_BALANCED = EffortParameters(1 / 192, 8, 2000, 1 / 250, 300, 1 / 2000)
+EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 2000)
 SEARCH = SearchParameters()
 CALIBRATION = CalibrationParameters()
 EVALUATE = EvaluateParameters()

@@ -10,34 +10,6 @@ from fpmatch.jit import kernel
 
 
 @kernel(fastmath=True)
-def structure_tensor(image, difference, cross, energy):
-    """Sum gx^2 - gy^2, 2 gx gy and gx^2 + gy^2 of Scharr gradients over 2x2 blocks.
-
-    image : (H, W) float32; outputs : (H // 2, W // 2) float32. The outermost row and column
-    of pixels have no gradient and count as zero.
-    """
-    H, W = image.shape
-    rows, columns = difference.shape
-    for i in range(rows):
-        for j in range(columns):
-            difference[i, j] = 0
-            cross[i, j] = 0
-            energy[i, j] = 0
-        for y in range(max(1, 2 * i), min(H - 1, 2 * i + 2)):
-            for x in range(1, min(W - 1, 2 * columns)):
-                east = 3 * (image[y - 1, x + 1] + image[y + 1, x + 1]) + 10 * image[y, x + 1]
-                west = 3 * (image[y - 1, x - 1] + image[y + 1, x - 1]) + 10 * image[y, x - 1]
-                south = 3 * (image[y + 1, x - 1] + image[y + 1, x + 1]) + 10 * image[y + 1, x]
-                north = 3 * (image[y - 1, x - 1] + image[y - 1, x + 1]) + 10 * image[y - 1, x]
-                gx = east - west
-                gy = south - north
-                j = x >> 1
-                difference[i, j] += gx * gx - gy * gy
-                cross[i, j] += 2 * gx * gy
-                energy[i, j] += gx * gx + gy * gy
-
-
-@kernel(fastmath=True)
 def ridge_spectrum(
     padded, pad, theta, inside, step, half, along, window, cosines, sines, periods, period, peak
 ):

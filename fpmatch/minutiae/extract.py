@@ -21,6 +21,7 @@ from fpmatch.minutiae.orientation import OrientationField, orientation_field
 from fpmatch.minutiae.quality import image_quality, quality_map
 from fpmatch.minutiae.segmentation import segment
 from fpmatch.minutiae.skeleton import binarise, skeletonise
+from fpmatch.minutiae.spectrum import ridge_band
 from fpmatch.parameters import MINUTIAE, TEMPLATE, MinutiaeParameters
 
 CLASSICAL = "classical-1"
@@ -41,7 +42,8 @@ def extract_classical(
     pixels = np.ascontiguousarray(image.pixels[top:bottom, left:right])
     inside = np.ascontiguousarray(mask[top:bottom, left:right])
     normal = normalise(pixels, p)
-    field = orientation_field(normal, p)
+    band = ridge_band(normal, p)
+    field = orientation_field(band, pixels.shape, p)
     _require_ridges(field, inside, p)
     padded = pad_image(normal)
     periods = period_field(padded, inside, field, p)
@@ -85,8 +87,7 @@ def _require_ridges(
 ) -> None:
     """Raise unless enough of the area, and enough in all, runs in a direction."""
     p = parameters
-    rows, columns = field.coherence.shape
-    inside = mask[: 2 * rows : 2, : 2 * columns : 2] > 0
+    inside = mask[::2, ::2] > 0
     ridges = 4 * int((inside & (field.coherence > p.min_coherence)).sum())
     if ridges < max(p.min_area, p.min_share * int(mask.sum())):
         _refuse(ridges, p, int(mask.sum()))

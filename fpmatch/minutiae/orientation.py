@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.minutiae._kernels import structure_tensor
+from fpmatch.minutiae.spectrum import RidgeBand
 from fpmatch.parameters import MINUTIAE, MinutiaeParameters
 
 
@@ -18,9 +18,9 @@ class OrientationField:
 
     Parameters
     ----------
-    cosine, sine : (H // 2, W // 2) float32
+    cosine, sine : (ceil(H / 2), ceil(W / 2)) float32
         Of twice the ridge orientation; cell (i, j) is centred on pixel (2 i + 0.5, 2 j + 0.5).
-    coherence : (H // 2, W // 2) float32
+    coherence : (ceil(H / 2), ceil(W / 2)) float32
         0 (no direction) to 1 (parallel ridges).
     shape : tuple of int
         H, W.
@@ -54,22 +54,19 @@ def enlarge(field: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.fl
     out: NDArray[np.float32] = cv2.resize(
         field, (2 * columns, 2 * rows), interpolation=cv2.INTER_LINEAR
     )
-    if out.shape != (height, width):
-        out = cv2.copyMakeBorder(
-            out, 0, height - 2 * rows, 0, width - 2 * columns, cv2.BORDER_REPLICATE
-        )
-    return out
+    return out[:height, :width]
 
 
 def orientation_field(
-    normalised: NDArray[np.float32], parameters: MinutiaeParameters = MINUTIAE
+    band: RidgeBand, shape: tuple[int, int], parameters: MinutiaeParameters = MINUTIAE
 ) -> OrientationField:
-    """Ridge orientation of a normalised image.
+    """Ridge orientation of a band-passed image.
 
     Parameters
     ----------
-    normalised : (H, W) float32
-        From `normalise`.
+    band : RidgeBand
+    shape : tuple of int
+        H, W of the full-resolution image.
 
     Notes
     -----
@@ -77,12 +74,11 @@ def orientation_field(
     divided by its energy so that it weighs by its coherence, added and lightly smoothed. The
     coarse window is computed at quarter resolution. O(H W).
     """
-    height, width = normalised.shape
-    rows, columns = height // 2, width // 2
-    difference = np.empty((rows, columns), np.float32)
-    cross = np.empty_like(difference)
-    energy = np.empty_like(difference)
-    structure_tensor(normalised, difference, cross, energy)
+    rows, columns = band.wave.shape
+    double = band.wave * band.wave
+    difference = np.ascontiguousarray(double.real)
+    cross = np.ascontiguousarray(double.imag)
+    energy = cv2.magnitude(difference, cross)
     fine, coarse = parameters.orientation_sigmas
     c, s = _vectors(difference, cross, energy, fine / 2)
     quarter = (-(-columns // 2), -(-rows // 2))
@@ -95,12 +91,12 @@ def orientation_field(
     s += w * cv2.resize(s4, (columns, rows), interpolation=cv2.INTER_LINEAR)
     coherence = cv2.magnitude(c, s) / (1 + w)
     sigma = parameters.orientation_smooth / 2
-    # The gradient is across the ridges: turn by 90 degrees, so the doubled angle by 180.
+    # The wave varies across the ridges: turn by 90 degrees, so the doubled angle by 180.
     return OrientationField(
         cosine=-cv2.GaussianBlur(c, (0, 0), sigma),
         sine=-cv2.GaussianBlur(s, (0, 0), sigma),
         coherence=coherence,
-        shape=(height, width),
+        shape=shape,
     )
 
 
@@ -110,7 +106,7 @@ def _vectors(
     energy: NDArray[np.float32],
     sigma: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    e = cv2.GaussianBlur(energy, (0, 0), sigma) + np.float32(1e-6)
+    e = cv2.GaussianBlur(energy, (0, 0), sigma) + np.float32(1e-4)
     c = cv2.GaussianBlur(difference, (0, 0), sigma) / e
     s = cv2.GaussianBlur(cross, (0, 0), sigma) / e
     return c, s

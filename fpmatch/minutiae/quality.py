@@ -18,10 +18,9 @@ def quality_map(
     """
     rows, columns = field.cosine.shape
     size = (columns, rows)
-    even = enhanced[: 2 * rows, : 2 * columns]
-    power = cv2.resize(even * even, size, interpolation=cv2.INTER_AREA)
+    power = cv2.resize(enhanced * enhanced, size, interpolation=cv2.INTER_AREA)
     amplitude = np.sqrt(cv2.GaussianBlur(power, (0, 0), 3.0))
-    inside = mask[: 2 * rows : 2, : 2 * columns : 2] > 0
+    inside = mask[::2, ::2] > 0
     if not inside.any():
         return np.zeros((rows, columns), np.float32)
     full = np.percentile(amplitude[inside], 90) + 1e-6
