@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fpmatch.cli import bench, evaluate, fingers, policy, synth
+from fpmatch.cli import audit, bench, evaluate, fingers, gallery, policy, search, synth
 from fpmatch.cli.output import fail
 from fpmatch.errors import FpmatchError
 
@@ -40,7 +40,14 @@ def _root(
 
 app.command("extract")(fingers.extract_command)
 app.command("compare")(fingers.compare_command)
+app.command("init")(gallery.init_command)
+app.command("enrol")(gallery.enrol_command)
+app.command("search")(search.search_command)
+app.command("explain")(search.explain_command)
+app.command("expunge")(gallery.expunge_command)
+app.command("info")(gallery.info_command)
 app.add_typer(policy.app, name="policy")
+app.add_typer(audit.app, name="audit")
 app.command("evaluate")(evaluate.evaluate_command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(synth.app, name="synth")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fpmatch.cli.output import JsonFile, emit, progress_bar, table
+from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
     from fpmatch.policy import Policy
@@ -106,4 +107,7 @@ def _policy_of(path: Path) -> Policy:
     from fpmatch.search import Engine
 
     with Engine.open(str(path)) as engine:
-        return engine.policy
+        policy = engine.policy
+    if policy is None:
+        raise InputError(f"{path} has no policy yet; publish one with fpmatch policy publish")
+    return policy

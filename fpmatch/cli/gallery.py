@@ -1,0 +1,241 @@
+"""``fpmatch init``, ``enrol``, ``expunge`` and ``info``: what a gallery holds."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fpmatch.cli.inputs import Extractor, Position, Ppi, load_template, parse_position
+from fpmatch.cli.output import JsonFile, emit, progress_bar, table
+from fpmatch.errors import FpmatchError, InputError
+from fpmatch.types import Record
+
+if TYPE_CHECKING:
+    from fpmatch.gallery import EnrolReport
+    from fpmatch.template import Template
+
+Gallery = Annotated[Path, typer.Argument(metavar="GALLERY", help="The gallery's folder.")]
+
+
+def init_command(
+    gallery: Gallery,
+    partition: Annotated[
+        list[str],
+        typer.Option(metavar="NAME:NUMBER:OWNER", help="A partition, e.g. criminal:1:DOJ-FBI."),
+    ],
+    expected: Annotated[int, typer.Option(help="Fingers a partition will hold, roughly.")] = (
+        100_000
+    ),
+    json_file: JsonFile = None,
+) -> None:
+    """Make an empty gallery with its partitions."""
+    from fpmatch.search import Engine
+
+    wanted = [_partition(text) for text in partition]
+    with Engine.create(str(gallery)) as engine:
+        for name, number, owner in wanted:
+            engine.add_partition(name, ndr=number, owner=owner, expected_fingers=expected)
+    result = {
+        "gallery": str(gallery),
+        "partitions": [{"name": n, "ndr": d, "owner": o} for n, d, o in wanted],
+    }
+    emit(result, json_file, table(["partition", "number", "owner"], wanted, text=["owner"]))
+
+
+def enrol_command(
+    gallery: Gallery,
+    partition: Annotated[str, typer.Argument(help="Name of the partition.")],
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Images or .fpt templates (one record each, named by the file), a .csv with "
+            "columns record, position, file, or one .parquet file.",
+        ),
+    ],
+    record: Annotated[
+        str, typer.Option(help="Take all images as the fingers of this one record.")
+    ] = "",
+    ppi: Ppi = None,
+    position: Position = "unknown",
+    extractor: Extractor = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Enrol records into a partition; what cannot be read is reported, the rest is enrolled."""
+    from fpmatch.search import Engine
+
+    finger = parse_position(position)
+    failed: list[dict[str, str]] = []
+    with Engine.open(str(gallery), mode="rw") as engine, progress_bar() as progress:
+        if len(sources) == 1 and sources[0].suffix == ".parquet":
+            report = engine.enrol(partition, str(sources[0]))
+        else:
+            items = list(_items(sources, record))
+
+            def read(path: Path, where: str) -> Template:
+                chosen = parse_position(where) if where else finger
+                return load_template(path, ppi=ppi, position=chosen, extractor=extractor)
+
+            report = engine.enrol(partition, _records(items, read, failed, progress))
+    _show(report, failed, json_file)
+
+
+def expunge_command(
+    gallery: Gallery,
+    record: Annotated[str, typer.Argument(help="Record id; with --level identity the identity.")],
+    order: Annotated[str, typer.Option(help="The order that demands it.")],
+    authority: Annotated[str, typer.Option(help="Who gave the order.")],
+    level: Annotated[str, typer.Option(help="event, record or identity.")] = "record",
+    event: Annotated[str, typer.Option(help="Which event, with --level event.")] = "",
+    partition: Annotated[str | None, typer.Option(help="Where several hold such a record.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Destroy an event, a record or an identity, and print the receipt."""
+    from fpmatch.search import Engine
+
+    if level not in ("event", "record", "identity"):
+        raise InputError(f"--level {level!r} must be event, record or identity")
+    with Engine.open(str(gallery), mode="rw") as engine:
+        receipt = engine.expunge(
+            record,
+            order=order,
+            authority=authority,
+            level=level,  # type: ignore[arg-type]
+            event=event,
+            partition=partition,
+        )
+    counts = ("records", "events", "fingers", "kept", "probes", "audit_seq")
+    rows = [(name.replace("_", " "), getattr(receipt, name)) for name in counts]
+    rows += [("template destroyed", digest) for digest in receipt.removed]
+    result = {
+        "level": receipt.level,
+        "order": receipt.order,
+        "authority": receipt.authority,
+        **{name: getattr(receipt, name) for name in counts},
+        "removed": list(receipt.removed),
+        "roots": [{"partition": p, "before": b, "after": a} for p, b, a in receipt.roots],
+    }
+    emit(result, json_file, table(["expunged", "value"], rows))
+
+
+def info_command(
+    gallery: Annotated[
+        Path | None, typer.Argument(metavar="[GALLERY]", help="A gallery's folder, if any.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Versions and machine; with a gallery also its partitions and policy."""
+    from fpmatch.evaluate.conditions import machine, parameter_hash, versions
+
+    result: dict[str, Any] = {
+        "versions": versions(),
+        "machine": machine(),
+        "parameters": parameter_hash(),
+    }
+    rows = [(k, v) for part in ("versions", "machine") for k, v in result[part].items()]
+    tables = [table(["fpmatch", "value"], [*rows, ("parameters", result["parameters"])])]
+    if gallery is not None:
+        result["gallery"] = _describe(gallery)
+        tables += _gallery_tables(result["gallery"])
+    emit(result, json_file, *tables)
+
+
+def _describe(gallery: Path) -> dict[str, Any]:
+    from fpmatch.search import Engine
+
+    with Engine.open(str(gallery)) as engine:
+        policy = engine.policy
+        return {
+            "path": str(gallery),
+            "partitions": [
+                {"name": p.name, "ndr": p.ndr, "owner": p.owner} for p in engine.partitions
+            ],
+            "policy": None
+            if policy is None
+            else {"version": policy.version, "digest": policy.digest},
+        }
+
+
+def _gallery_tables(described: dict[str, Any]) -> list[Any]:
+    rows = [(p["name"], p["ndr"], p["owner"]) for p in described["partitions"]]
+    policy = described["policy"]
+    said = f"version {policy['version']}, digest {policy['digest'][:16]}" if policy else "none"
+    return [
+        table(["partition", "number", "owner"], rows, text=["owner"]),
+        f"Policy in force: {said}",
+    ]
+
+
+def _partition(text: str) -> tuple[str, int, str]:
+    name, _, rest = text.partition(":")
+    number, _, owner = rest.partition(":")
+    if not name or not number.isdecimal() or not owner:
+        raise InputError(f"--partition {text!r} must read NAME:NUMBER:OWNER, as criminal:1:DOJ-FBI")
+    return name, int(number), owner
+
+
+_Item = tuple[str, list[tuple[Path, str]]]
+
+
+def _items(sources: list[Path], record: str) -> Iterator[_Item]:
+    """Record id, and its files with their positions ("" for the option's)."""
+    images: list[Path] = []
+    for source in sources:
+        if source.suffix == ".csv":
+            yield from _listed(source)
+        else:
+            images.append(source)
+    if record and images:
+        yield record, [(path, "") for path in images]
+    elif images:
+        for path in images:
+            yield path.stem, [(path, "")]
+
+
+def _listed(path: Path) -> Iterator[_Item]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    groups: dict[str, list[tuple[Path, str]]] = {}
+    for number, row in enumerate(rows, 2):
+        if not row.get("record") or not row.get("file"):
+            raise InputError(f"{path}, line {number}: the columns record and file need a value")
+        found = (path.parent / row["file"], row.get("position") or "")
+        groups.setdefault(row["record"], []).append(found)
+    yield from groups.items()
+
+
+def _records(
+    items: list[_Item], read: Any, failed: list[dict[str, str]], progress: Any
+) -> Iterator[Record]:
+    """Extract record by record; a finger that fails is noted and left out."""
+    for number, (name, files) in enumerate(items, 1):
+        fingers = []
+        for path, where in files:
+            try:
+                fingers.append(read(path, where))
+            except FpmatchError as error:
+                failed.append({"record": name, "file": str(path), "error": str(error)})
+        if fingers:
+            yield Record(name, fingers)
+        if progress is not None:
+            progress("enrolling", number, len(items))
+
+
+def _show(report: EnrolReport, failed: list[dict[str, str]], json_file: str | None) -> None:
+    failed += [
+        {"record": e.record, "file": f"item {e.item}", "error": e.message} for e in report.errors
+    ]
+    result = {"accepted": report.accepted, "fingers": report.fingers, "errors": failed}
+    said = f"Enrolled: {report.accepted} records, {report.fingers} new fingers."
+    rows = [(e["record"], e["file"], e["error"]) for e in failed]
+    tables = [table(["not enrolled", "file", "why"], rows, left=3)] if rows else []
+    emit(result, json_file, said, *tables)
+    if failed:
+        raise typer.Exit(2)
