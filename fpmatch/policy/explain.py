@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fpmatch.errors import InputError
-from fpmatch.policy.decide import STRENGTH, Block, Judgement, judge, refusal
+from fpmatch.policy.decide import Judgement, judge, refusal
+from fpmatch.policy.link import STRENGTH, Block
 from fpmatch.policy.model import Effect, Rule, permission_names
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Facts, PartitionDecision, Permission, Reason

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fpmatch.policy.decide import contradicts
+from fpmatch.policy.link import contradicts
 from fpmatch.policy.model import (
     ACCEPT,
     ActivationState,

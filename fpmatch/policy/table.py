@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from fpmatch.policy.decide import applies
+from fpmatch.policy.link import applies
 from fpmatch.policy.model import ACCEPT, ROOT, Effect, Partition, Rule, in_force
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Facts, Mask, Permission
