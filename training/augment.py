@@ -11,7 +11,10 @@ CROP = 192
 
 
 def crop(
-    pixels: NDArray[np.uint8], labels: NDArray[np.float32], rng: np.random.Generator
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.float32],
+    rng: np.random.Generator,
+    spread: float = 0.17,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Random rotation, scale, mirror, bending and gray-level treatment.
 
@@ -20,13 +23,16 @@ def crop(
     pixels : (H, W) uint8
     labels : (M, 5) float32
         x, y, direction (radians, y down), type (1 ending, 2 bifurcation), confidence.
+    spread : float
+        Standard deviation of the logarithm of the scale; 0.17 takes the usual ridge period of
+        9 pixels to 6.4-12.7 in 95 of 100 crops: children to large hands.
 
     Returns
     -------
     image : (CROP, CROP) float32, gray levels
     labels : (K, 5) float32 in the crop's own coordinates
     """
-    matrix = _affine(pixels.shape, labels, rng)
+    matrix = _affine(pixels.shape, labels, rng, spread)
     bend = _bend(rng)
     y, x = np.mgrid[:CROP, :CROP].astype(np.float32)
     bx, by = x + bend[..., 0], y + bend[..., 1]
@@ -45,11 +51,14 @@ def crop(
 
 
 def _affine(
-    shape: tuple[int, ...], labels: NDArray[np.float32], rng: np.random.Generator
+    shape: tuple[int, ...],
+    labels: NDArray[np.float32],
+    rng: np.random.Generator,
+    spread: float,
 ) -> NDArray[np.float64]:
     """Crop coordinates -> source coordinates, around a random minutia or a random point."""
     turn = rng.uniform(0, 2 * np.pi)
-    scale = np.exp(rng.normal(0, 0.06))
+    scale = np.exp(rng.normal(0, spread))
     if len(labels) and rng.random() < 0.8:
         centre = labels[rng.integers(len(labels)), :2] + rng.uniform(-70, 70, 2)
     else:

@@ -27,7 +27,11 @@ def load(files: Sequence[Path], min_confidence: float = 0.1) -> list[Print]:
 
 
 def batch(
-    groups: Sequence[list[Print]], shares: Sequence[float], size: int, rng: np.random.Generator
+    groups: Sequence[list[Print]],
+    shares: Sequence[float],
+    size: int,
+    rng: np.random.Generator,
+    spread: float = 0.17,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw `size` crops; `shares` says how often each group is drawn from."""
     images = np.zeros((size, 1, CROP, CROP), np.float32)
@@ -35,7 +39,7 @@ def batch(
     for i in range(size):
         group = groups[rng.choice(len(groups), p=np.asarray(shares) / np.sum(shares))]
         pixels, labels = group[rng.integers(len(group))]
-        image, moved = crop(pixels, labels, rng)
+        image, moved = crop(pixels, labels, rng, spread)
         images[i, 0] = normalise(image)
         targets[i] = maps(moved, CROP // STRIDE)
     return images, targets

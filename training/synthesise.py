@@ -1,6 +1,6 @@
 """Synthetic prints with exact labels, as one ``.npz``.
 
-    python -m training.synthesise --fingers 100 --impressions 3 --seed 50000 --out out/synthetic.npz
+python -m training.synthesise --fingers 100 --impressions 3 --seed 50000 --out out/synthetic.npz
 """
 
 from __future__ import annotations

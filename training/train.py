@@ -52,6 +52,12 @@ def main() -> None:
     parser.add_argument("--widths", type=int, nargs=4, default=[16, 32, 48, 64])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--wide-from",
+        type=int,
+        default=2000,
+        help="step from which crops vary in scale by 17 % instead of 6 %",
+    )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
@@ -88,7 +94,9 @@ def main() -> None:
     (args.out / "arguments.json").write_text(json.dumps(vars(args), default=str, indent=1))
 
     def draw(step: int) -> tuple[np.ndarray, np.ndarray]:
-        return batch(groups, shares, args.batch, np.random.default_rng([args.seed, step]))
+        spread = 0.06 if step < args.wide_from else 0.17
+        rng = np.random.default_rng([args.seed, step])
+        return batch(groups, shares, args.batch, rng, spread)
 
     log = (args.out / "log.csv").open("a")
     totals: dict[str, float] = {}
