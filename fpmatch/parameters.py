@@ -421,6 +421,55 @@ class EffortParameters:
     """The same as a share of the allowed rows."""
 
 
+@dataclass(frozen=True, slots=True)
+class SyntheticGalleryParameters:
+    """Templates without images; calibrated against real prints' scores, see docs/synthetic.md."""
+
+    image_shape: tuple[int, int] = (374, 388)
+    """Rows and columns of the imagined image, pixels at 500 ppi."""
+    density: float = 4.5e-4
+    """Background density of minutiae that the flow does not ask for, per square pixel."""
+    density_spread: float = 0.25
+    """Its standard deviation over fingers, log units."""
+    density_top: float = 2.5e-3
+    """Highest density, per square pixel."""
+    forced: float = 1.0
+    """Share of the spreading of ridges that new ridges make up for."""
+    apart: float = 8.0
+    """Least distance of two minutiae, pixels."""
+    off_flow: float = 0.10
+    """Standard deviation of directions about the flow, radians."""
+    contact: tuple[float, float] = (112.0, 150.0)
+    """Mean half width and half height of the contact region, pixels."""
+    contact_spread: float = 0.12
+    """Their standard deviation over impressions, log units."""
+    glancing_share: float = 0.04
+    """Share of impressions that touch a small part only."""
+    glancing_scale: float = 0.6
+    """Scale of the contact region's sides in those."""
+    placement: float = 1.0
+    """Scale of translation and rotation, as `Sensor.placement`."""
+    distortion: float = 1.0
+    """Scale of the skin's movement."""
+    cell_noise: float = 0.04
+    """Standard deviation of the orientation cells, radians."""
+    touch: tuple[float, ...] = (0.12, 1.2, 0.12, 0.9, 0.07, 0.01, 0.15, 0.6, 0.7, 0.5)
+    """What an extractor does to the minutiae: see `touch_points` in the kernels for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchParameters:
+    """The engine."""
+
+    hit_score: float = 50.0
+    """Score from which a candidate is a hit that the partition's owner is told of: one false hit
+    in 100 000 non-mated comparisons. Does not depend on what the submitter asks for."""
+    envelope_candidates: int = 20
+    """Most candidates in an owner's envelope."""
+    enrol_batch: int = 256
+    """Records committed together by `Engine.enrol`."""
+
+
 IMAGE = ImageParameters()
 TEMPLATE = TemplateParameters()
 SYNTHETIC = SyntheticParameters()

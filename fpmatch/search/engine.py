@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,14 +10,14 @@ from typing import IO, Any, Literal, Self
 
 from fpmatch.audit import AuditLog
 from fpmatch.audit.log import now
-from fpmatch.errors import InputError, RefusedError, StorageError
-from fpmatch.gallery import EnrolReport, Gallery, Receipt
-from fpmatch.gallery.ledger import Ledger, Notification
+from fpmatch.errors import InputError, RefusedError
+from fpmatch.gallery import EnrolReport, Receipt
+from fpmatch.gallery.ledger import Notification
 from fpmatch.gallery.removal import UNIFORM
 from fpmatch.gallery.schema import Durability
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Explanation, Policy
-from fpmatch.search import enrolment, outbox, recovery, removal, run
+from fpmatch.search import enrolment, opening, outbox, recovery, removal, run
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo, SearchRequest, SearchResponse
 
@@ -53,17 +52,8 @@ class Engine:
         StorageError
             If there is something at the path.
         """
-        folder = Path(path)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise StorageError(f"{folder} exists already; choose another name or open it")
-        folder.mkdir(parents=True, exist_ok=True)
-        durability: Durability = options.get("durability", "full")
-        Ledger.create(folder, durability=durability).close()
-        AuditLog.create(folder / "audit.sqlite", durability=durability).close()
-        gallery = Gallery.create(folder, durability=durability)
-        gallery.secret("handles")
-        gallery.close()
-        return cls.open(folder, "rw", **options)
+        opening.make(Path(path), options.get("durability", "full"))
+        return cls.open(path, "rw", **options)
 
     @classmethod
     def open(
@@ -107,34 +97,17 @@ class Engine:
         CorruptError
             If a file is damaged and cannot be rebuilt.
         """
-        if mode not in ("r", "rw"):
-            raise InputError(f"mode must be 'r' or 'rw', not {mode!r}")
-        folder = Path(path)
-        lock = _lock(folder, mode)
-        try:
-            state = State(
-                folder=folder,
-                mode=mode,
-                gallery=Gallery.open(folder, mode, durability=durability),
-                ledger=Ledger.open(folder, durability=durability),
-                audit=AuditLog.open(
-                    folder / "audit.sqlite", "rw", clock=clock, durability=durability, actor=actor
-                ),
-                clock=clock,
-                handle_key=b"",
-                threads=threads,
-                hit_score=hit_score,
-                routes=routes or {},
-                vault=vault,
-            )
-            state.handle_key = state.gallery.secret("handles")
-            found = state.gallery.policy()
-            if found is not None:
-                state.policy = Policy.parse(found[1], f"policy version {found[0]}")
-            recovery.recover(state)
-        except BaseException:
-            lock.close()
-            raise
+        state, lock = opening.open_state(
+            Path(path),
+            mode,
+            clock=clock,
+            threads=threads,
+            durability=durability,
+            hit_score=hit_score,
+            routes=routes or {},
+            vault=vault,
+            actor=actor,
+        )
         return cls(state, lock)
 
     # -- set-up --------------------------------------------------------------------------------
@@ -388,17 +361,3 @@ class Engine:
     def __repr__(self) -> str:
         state = self._state
         return f"<Engine {state.folder.name!r} mode {state.mode!r}>"
-
-
-def _lock(folder: Path, mode: str) -> IO[bytes]:
-    if not (folder / "gallery.sqlite").exists():
-        raise StorageError(f"{folder} is no gallery folder; make one with Engine.create")
-    lock = open(folder / "lock", "a+b")  # noqa: SIM115
-    try:
-        fcntl.flock(lock, (fcntl.LOCK_EX if mode == "rw" else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise StorageError(
-            f"{folder} is open elsewhere for {'use' if mode == 'rw' else 'writing'}"
-        ) from error
-    return lock

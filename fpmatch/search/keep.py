@@ -1,15 +1,235 @@
-"""Probes that outlive their search: deferred until an event, or retained for later arrivals."""
+"""Probes that outlive their search: deferred until an event, or retained for later arrivals.
+
+A kept probe carries the facts and the permissions that it came with. Whenever it is used the
+policy is asked anew and both must allow it: what was denied then stays denied.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from fpmatch.search.release import Released
+from fpmatch.audit import Kind
+from fpmatch.audit.records import time_text
+from fpmatch.errors import InputError, RefusedError
+from fpmatch.gallery.ledger import KeptProbe
+from fpmatch.gallery.removal import UNIFORM
+from fpmatch.search.release import Released, ReleasedPartition
 from fpmatch.search.state import State
+from fpmatch.template import Template
+from fpmatch.types import Outcome, PartitionDecision, Permission, Reason, SearchRequest
 
 if TYPE_CHECKING:
     from fpmatch.search.run import Running
 
+DEFERRED, RETAINED = "deferred", "retained"
+DISPOSITIONS = {
+    "CONVICTION": "convicted",
+    "ACQUITTAL": "acquitted",
+    "DISMISSAL": "dismissed",
+}
+"""The disposition that an event stands for, where the caller names none."""
+
 
 def store(state: State, running: Running, released: Released) -> None:
     """Keep what has to be kept, before the outcome is logged."""
+    for i, one in enumerate(released.partitions):
+        if one.truth.outcome is Outcome.DEFERRED and one.section.outcome is Outcome.DEFERRED:
+            token = _defer(state, running, one)
+            released.partitions[i] = replace(one, section=replace(one.section, token=token))
+        elif _retains(running, one):
+            _put(state, running, one.granted, RETAINED, "", "")
+
+
+def _retains(running: Running, one: ReleasedPartition) -> bool:
+    return (
+        running.submission.request.retain
+        and running.kept is None
+        and one.granted.retain
+        and one.truth.partition in running.hits
+    )
+
+
+def _defer(state: State, running: Running, one: ReleasedPartition) -> str:
+    kept = running.kept
+    if kept is not None and kept.kind == DEFERRED and kept.partition == one.granted.partition:
+        return kept.token
+    first = running.decision[one.granted.partition]
+    expires = time_text(first.defer_expires) if first.defer_expires else ""
+    return _put(state, running, first, DEFERRED, first.defer_until, expires)
+
+
+def _put(
+    state: State,
+    running: Running,
+    granted: PartitionDecision,
+    kind: str,
+    event: str,
+    expires: str,
+) -> str:
+    request = running.submission.request
+    token = kind[0].upper() + secrets.token_hex(16)
+    contents = [f.to_bytes() for f in request.fingers]
+    if state.vault is not None:
+        contents = [state.vault.seal("", c) for c in contents]
+    probe = KeptProbe(
+        token,
+        kind,
+        granted.partition,
+        event,
+        expires,
+        request.attributes.get("identity", ""),
+        _facts_of(running, granted),
+    )
+    state.ledger.keep(probe, contents)
+    state.audit.event(
+        Kind.DEFER if kind == DEFERRED else "RETAIN",
+        {
+            "tcn": running.submission.tcn,
+            "partition": granted.partition,
+            "token": trace(token),
+            "event": event,
+            "expires": expires,
+        },
+    )
+    return token
+
+
+def _facts_of(running: Running, granted: PartitionDecision) -> dict[str, Any]:
+    request = running.submission.request
+    return {
+        "tcn": running.submission.tcn,
+        "intent": running.intent,
+        "booking_ori": request.booking_ori,
+        "chain": list(request.chain),
+        "transaction": request.transaction,
+        "purpose": request.purpose,
+        "role": request.role,
+        "charge": request.charge,
+        "disposition": request.disposition,
+        "protected": request.protected,
+        "attributes": dict(request.attributes),
+        "max_candidates": request.max_candidates,
+        "threshold": request.threshold,
+        "effort": request.effort,
+        "sticky": granted.permissions.value,
+        "policy_version": running.decision.policy_version,
+    }
+
+
+def trace(token: str) -> str:
+    """How the log names a token: it proves nothing to who reads it."""
+    return hashlib.sha256(token.encode()).hexdigest()[:24]
+
+
+def request_of(state: State, kept: KeptProbe, **changes: Any) -> SearchRequest:
+    """The submission that a kept probe came with, for its one partition."""
+    facts: Mapping[str, Any] = kept.request
+    contents = state.ledger.contents(kept.token)
+    if state.vault is not None:
+        contents = [state.vault.open("", c) for c in contents]
+    request = SearchRequest(
+        fingers=tuple(Template.from_bytes(c) for c in contents),
+        booking_ori=facts["booking_ori"],
+        chain=tuple(facts["chain"]),
+        transaction=facts["transaction"],
+        partitions=(kept.partition,),
+        purpose=facts["purpose"],
+        role=facts["role"],
+        charge=facts["charge"],
+        disposition=facts["disposition"],
+        protected=facts["protected"],
+        attributes=facts["attributes"],
+        tcn=f"{facts['tcn']}/{secrets.token_hex(4)}"[-128:],
+        tcr=facts["tcn"],
+        max_candidates=facts["max_candidates"],
+        threshold=facts["threshold"],
+        effort=facts["effort"],
+    )
+    return replace(request, **changes)
+
+
+def sticky(kept: KeptProbe, decision: PartitionDecision) -> PartitionDecision:
+    """A retained probe's decision now, narrowed by the one that it was retained under."""
+    if kept.kind != RETAINED or decision.partition != kept.partition:
+        return decision
+    allowed = decision.permissions & Permission(kept.request["sticky"])
+    if Permission.RETAIN not in allowed and decision.probe:
+        return replace(decision, permissions=Permission.NONE, reason=Reason.NO_GRANT)
+    return replace(decision, permissions=allowed)
+
+
+def claim(state: State, token: str) -> KeptProbe:
+    """The deferred probe of a token.
+
+    Raises
+    ------
+    RefusedError
+        The same for a token that never was, was used, cancelled or has expired.
+    """
+    expire(state)
+    kept = state.ledger.find(token)
+    if kept is None or kept.kind != DEFERRED:
+        state.audit.event(Kind.AUTH_FAILED, {"what": "deferred search", "token": trace(token)})
+        raise RefusedError(UNIFORM)
+    return kept
+
+
+def facts_at(event: str, disposition: str | None) -> dict[str, str]:
+    """What an event changes in the facts of a submission."""
+    if disposition is None:
+        disposition = DISPOSITIONS.get(event)
+    if disposition is None:
+        raise InputError(f"event {event!r} stands for no disposition by itself; pass disposition=")
+    return {"disposition": disposition}
+
+
+def cancel(state: State, kept: KeptProbe, why: str) -> None:
+    """Destroy a kept probe; the log says that nothing was compared for it."""
+    state.audit.event(
+        Kind.DEFER_CANCELLED,
+        {
+            "tcn": kept.request["tcn"],
+            "partition": kept.partition,
+            "token": trace(kept.token),
+            "why": why,
+            "live": 0,
+            "codes": 0,
+            "stage1": 0,
+            "stage2": 0,
+        },
+    )
+    state.ledger.destroy(kept.token)
+
+
+def expire(state: State) -> int:
+    """Destroy deferred probes whose time is over; how many there were."""
+    now = time_text(state.clock())
+    over = [k for k in state.ledger.kept(DEFERRED) if k.expires and k.expires <= now]
+    for kept in over:
+        cancel(state, kept, "expired")
+    return len(over)
+
+
+def recover(state: State) -> None:
+    """Destroy probes of searches that were never answered, and those cancelled before a crash."""
+    kept = [*state.ledger.kept(DEFERRED), *state.ledger.kept(RETAINED)]
+    if not kept:
+        return
+    gone = {r.fields.get("token") for r in state.audit.records(kind=Kind.DEFER_CANCELLED)}
+    for probe in kept:
+        answered = any(
+            r.intent_seq == probe.request["intent"]
+            for r in state.audit.records(kind=Kind.OUTCOME, tcn=probe.request["tcn"])
+        )
+        if not answered or trace(probe.token) in gone:
+            state.ledger.destroy(probe.token)
+
+
+def expires_at(kept: KeptProbe) -> datetime | None:
+    """When a deferred probe is destroyed unasked."""
+    return datetime.fromisoformat(kept.expires) if kept.expires else None

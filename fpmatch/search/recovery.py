@@ -11,7 +11,7 @@ from fpmatch.audit import Kind
 from fpmatch.errors import CorruptError, ReadOnlyError, StorageError
 from fpmatch.gallery import NewRow
 from fpmatch.index import PartitionIndex
-from fpmatch.search import outbox
+from fpmatch.search import keep, outbox
 from fpmatch.search.enrolment import index_rows
 from fpmatch.search.state import State
 from fpmatch.types import FingerPosition
@@ -24,6 +24,8 @@ def recover(state: State) -> None:
     if state.mode == "rw":
         state.log()
     outbox.recover(state)
+    keep.recover(state)
+    keep.expire(state)
     for info in state.gallery.partitions:
         attach(state, info.name)
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from fpmatch.gallery.ledger import Notification
 from fpmatch.parameters import SEARCH
-from fpmatch.search import probe
 from fpmatch.search.compare import Hits
 from fpmatch.search.state import State
 from fpmatch.types import (
@@ -67,7 +66,7 @@ def judge(state: State, running: Running) -> Released:
     """Ask the current policy again at the current time, and cut what may not leave."""
     from fpmatch.search.run import decide
 
-    again = decide(state, running.submission, state.policy)
+    again = decide(state, running.submission, state.policy, running.kept)
     later = {d.partition: d for d in again.partitions}
     out = []
     for first in running.decision.partitions:
@@ -102,9 +101,7 @@ def _searched(
     state: State, running: Running, hits: Hits, granted: PartitionDecision
 ) -> ReleasedPartition:
     request = running.submission.request
-    barred = hits.columns.barred(
-        sees_protected=granted.sees_protected, uses=probe.uses(running.submission.facts)
-    )
+    barred = hits.columns.barred(sees_protected=granted.sees_protected, uses=running.uses)
     found = hits.top(request.max_candidates, request.threshold, barred)
     told: tuple[Candidate, ...] = ()
     if Permission.NOTIFY in granted.permissions:
@@ -143,6 +140,9 @@ def _unsearched(running: Running, decision: PartitionDecision) -> PartitionResul
     name = decision.partition
     if running.decision.refused:
         return PartitionResult(name, Outcome.REFUSED, decision.reason)
+    resumed = running.kept is not None and running.kept.partition == name
+    if resumed and not decision.probe and not decision.deferred:
+        return PartitionResult(name, Outcome.DEFERRED_CANCELLED, decision.reason)
     if decision.deferred:
         return PartitionResult(name, Outcome.DEFERRED, decision.reason)
     if decision.probe:

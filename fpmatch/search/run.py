@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from fpmatch.audit import IntentRecord, OutcomeRecord, PartitionOutcome, duration_bucket
 from fpmatch.errors import SearchCancelled
+from fpmatch.gallery.ledger import KeptProbe
 from fpmatch.parameters import CALIBRATION, DESCRIPTOR, INDEX, MATCHER, digest
 from fpmatch.policy import Policy
-from fpmatch.search import keep, outbox, probe, release
+from fpmatch.search import copies, keep, outbox, probe, release
 from fpmatch.search.compare import Handle, Hits, Limits, compare
 from fpmatch.search.probe import Probe, Submission
 from fpmatch.search.state import State
@@ -36,9 +37,16 @@ class Running:
     submission: Submission
     decision: Decision
     handles: tuple[Handle, ...]
+    kept: KeptProbe | None = None
     intent: int = 0
     started: float = 0.0
     hits: dict[str, Hits] = field(default_factory=dict)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The uses that this search makes of records, for their contributors' bans."""
+        made = probe.uses(self.submission.facts)
+        return made | {"retained"} if self.kept and self.kept.kind == keep.RETAINED else made
 
 
 def parameters_digest() -> str:
@@ -46,7 +54,9 @@ def parameters_digest() -> str:
     return digest(DESCRIPTOR, MATCHER, CALIBRATION, INDEX)
 
 
-def decide(state: State, submission: Submission, policy: Policy | None) -> Decision:
+def decide(
+    state: State, submission: Submission, policy: Policy | None, kept: KeptProbe | None = None
+) -> Decision:
     """The policy's decision, with an entry for every partition of the gallery too."""
     at = state.clock()
     names = [info.name for info in state.gallery.partitions]
@@ -57,21 +67,24 @@ def decide(state: State, submission: Submission, policy: Policy | None) -> Decis
     known = {d.partition for d in decision.partitions}
     reason = decision.reason if decision.refused else Reason.NO_GRANT
     more = [PartitionDecision(n, Permission.NONE, reason) for n in names if n not in known]
-    return replace(decision, partitions=(*decision.partitions, *more))
+    entries = [*decision.partitions, *more]
+    if kept is not None:
+        entries = [keep.sticky(kept, d) for d in entries]
+    return replace(decision, partitions=tuple(entries))
 
 
-def prepare(state: State, request: SearchRequest) -> Running:
+def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None) -> Running:
     """Check and decide; nothing has been logged or compared yet."""
     policy = state.policy
     known = (*state.gallery.partitions, *(policy.partitions if policy else ()))
     submission = probe.check(request, known)
-    decision = decide(state, submission, policy)
+    decision = decide(state, submission, policy, kept)
     handles = tuple(
         state.handle(d.partition)
         for d in decision.partitions
         if d.probe and not decision.refused and d.partition in state.indexes
     )
-    running = Running(submission, decision, handles, started=time.monotonic())
+    running = Running(submission, decision, handles, kept, started=time.monotonic())
     reached("search.decided")
     return running
 
@@ -90,9 +103,17 @@ def intent_of(state: State, running: Running) -> IntentRecord:
     )
 
 
-def search(state: State, request: SearchRequest, cancel: object | None = None) -> SearchResponse:
-    """One search from request to response; see `Engine.search`."""
-    running = prepare(state, request)
+def search(
+    state: State,
+    request: SearchRequest,
+    cancel: object | None = None,
+    kept: KeptProbe | None = None,
+) -> SearchResponse:
+    """One search from request to response; see `Engine.search`.
+
+    ``kept`` is the probe that is taken up again, if it is one.
+    """
+    running = prepare(state, request, kept)
     running.intent = state.audit.intent(intent_of(state, running))
     reached("search.intent")
     return finish(state, running, cancel)
@@ -122,6 +143,7 @@ def finish(state: State, running: Running, cancel: object | None) -> SearchRespo
         reached("search.judged")
         outbox.prepare(state, running, released)
         keep.store(state, running, released)
+        copied = copies.make(state, running, released)
         reached("search.prepared")
         state.audit.outcome(running.intent, _outcome(state, running, released))
     except BaseException as error:
@@ -129,6 +151,7 @@ def finish(state: State, running: Running, cancel: object | None) -> SearchRespo
         raise
     reached("search.outcome")
     outbox.show(state, running, released)
+    state.copies.update({(running.submission.tcn, ori): copy for ori, copy in copied.items()})
     reached("search.released")
     return SearchResponse(
         running.submission.tcn,
@@ -148,7 +171,7 @@ def run_comparisons(running: Running, cancel: object | None) -> None:
         deadline = running.started + request.deadline_ms / 1000
     limits = Limits(request.effort, deadline, cancel)
     encoded = Probe.of(request.fingers)
-    uses = probe.uses(running.submission.facts)
+    uses = running.uses
     for handle in running.handles:
         granted = running.decision[handle.partition]
         running.hits[handle.partition] = compare(

@@ -17,6 +17,7 @@ from fpmatch.index import PartitionIndex
 from fpmatch.policy import Policy
 from fpmatch.search.compare import Handle
 from fpmatch.search.gate import Gate
+from fpmatch.types import SearchResponse
 
 
 class Vault(Protocol):
@@ -50,6 +51,7 @@ class State:
     indexes: dict[str, PartitionIndex] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
     envelopes: dict[str, bytes] = field(default_factory=dict)
+    copies: dict[tuple[str, str], SearchResponse] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def writable(self) -> None:

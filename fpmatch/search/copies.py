@@ -1,0 +1,71 @@
+"""Copies of a response to further agencies, each under its own mask.
+
+A recipient sees at most what the submitter sees and at most what it could have searched itself:
+naming a better-placed agency as recipient opens nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fpmatch.search.release import Released, handles
+from fpmatch.search.state import State
+from fpmatch.types import (
+    Decision,
+    Ori,
+    Outcome,
+    PartitionResult,
+    Reason,
+    SearchResponse,
+)
+
+if TYPE_CHECKING:
+    from fpmatch.search.run import Running
+
+
+def make(state: State, running: Running, released: Released) -> dict[str, SearchResponse]:
+    """The response of each recipient, and the recipients noted for the log."""
+    out: dict[str, SearchResponse] = {}
+    for text in dict.fromkeys(running.submission.request.copies_to):
+        recipient = Ori(text)
+        decision = _own(state, running, recipient)
+        sections = []
+        for i, one in enumerate(released.partitions):
+            section = one.section
+            if section.outcome is Outcome.SEARCHED_DISCLOSED:
+                section = _section(state, decision, recipient, section, one.found)
+                if section.outcome is Outcome.SEARCHED_DISCLOSED:
+                    released.partitions[i] = replace(one, recipients=(*one.recipients, recipient))
+            sections.append(replace(section, token=""))
+        out[recipient] = SearchResponse(
+            running.submission.tcn, running.decision.policy_version, tuple(sections), running.intent
+        )
+    return out
+
+
+def _own(state: State, running: Running, recipient: Ori) -> Decision | None:
+    if state.policy is None:
+        return None
+    facts = running.submission.facts
+    ordinary = state.policy.facts(recipient, transaction=facts.transaction)
+    own = replace(facts, chain=ordinary.chain, requested=None, role="")
+    return state.policy.decide(own, state.clock())
+
+
+def _section(
+    state: State,
+    decision: Decision | None,
+    recipient: Ori,
+    section: PartitionResult,
+    found: tuple,
+) -> PartitionResult:
+    name = section.partition
+    entry = None
+    if decision is not None and not decision.refused:
+        entry = next((d for d in decision.partitions if d.partition == name), None)
+    if entry is None or not (entry.probe and entry.view):
+        return PartitionResult(name, Outcome.REFUSED, Reason.NOT_DISCLOSED)
+    if entry.opaque:
+        return replace(section, candidates=handles(state, recipient, name, found))
+    return section

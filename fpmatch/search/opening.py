@@ -1,0 +1,87 @@
+"""A gallery folder: made, locked, opened."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from fpmatch.audit import AuditLog
+from fpmatch.errors import InputError, StorageError
+from fpmatch.gallery import Gallery
+from fpmatch.gallery.ledger import Ledger
+from fpmatch.gallery.schema import Durability
+from fpmatch.policy import Policy
+from fpmatch.search import recovery
+from fpmatch.search.state import State, Vault
+
+
+def make(folder: Path, durability: Durability) -> None:
+    """Make an empty gallery in a folder that does not exist or is empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StorageError(f"{folder} exists already; choose another name or open it")
+    folder.mkdir(parents=True, exist_ok=True)
+    Ledger.create(folder, durability=durability).close()
+    AuditLog.create(folder / "audit.sqlite", durability=durability).close()
+    gallery = Gallery.create(folder, durability=durability)
+    gallery.secret("handles")
+    gallery.close()
+
+
+def open_state(
+    folder: Path,
+    mode: str,
+    *,
+    clock: Callable[[], datetime],
+    threads: int,
+    durability: Durability,
+    hit_score: float,
+    routes: Mapping[str, Mapping[str, str]],
+    vault: Vault | None,
+    actor: str,
+) -> tuple[State, IO[bytes]]:
+    """Lock and open a folder, and finish what a crash left half done."""
+    if mode not in ("r", "rw"):
+        raise InputError(f"mode must be 'r' or 'rw', not {mode!r}")
+    handle = lock(folder, mode)
+    try:
+        gallery = Gallery.open(folder, mode, durability=durability)
+        state = State(
+            folder=folder,
+            mode=mode,
+            gallery=gallery,
+            ledger=Ledger.open(folder, durability=durability),
+            audit=AuditLog.open(
+                folder / "audit.sqlite", "rw", clock=clock, durability=durability, actor=actor
+            ),
+            clock=clock,
+            handle_key=gallery.secret("handles"),
+            threads=threads,
+            hit_score=hit_score,
+            routes=routes,
+            vault=vault,
+        )
+        found = gallery.policy()
+        if found is not None:
+            state.policy = Policy.parse(found[1], f"policy version {found[0]}")
+        recovery.recover(state)
+    except BaseException:
+        handle.close()
+        raise
+    return state, handle
+
+
+def lock(folder: Path, mode: str) -> IO[bytes]:
+    """One process may write, or several may read."""
+    if not (folder / "gallery.sqlite").exists():
+        raise StorageError(f"{folder} is no gallery folder; make one with Engine.create")
+    handle = open(folder / "lock", "a+b")  # noqa: SIM115
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_EX if mode == "rw" else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        use = "open elsewhere" if mode == "rw" else "open for writing elsewhere"
+        raise StorageError(f"{folder} is {use}; one process writes, or several read") from error
+    return handle
