@@ -222,7 +222,7 @@ class AuditParameters:
     busy_seconds: float = 30.0
     """How long an append waits for another process before it fails, seconds."""
     retention_days: int = 365
-    """Shortest time that records are kept, days (CJIS Security Policy, audit record retention: one year)."""
+    """Shortest time that records are kept, days (CJIS Security Policy: one year)."""
     k_anonymity: int = 5
     """Smallest count that an aggregate report shows, searches."""
 

@@ -60,6 +60,8 @@ class Peaks:
     @classmethod
     def from_text(cls, size: int, hashes: Sequence[str]) -> Peaks:
         """Read back `to_text`; `InputError` if the hashes do not fit the size."""
+        if size < 0:
+            raise InputError(f"a tree cannot have {size} leaves")
         ranges = []
         start = 0
         for bit in reversed(range(size.bit_length())):

@@ -16,6 +16,10 @@ from fpmatch.audit import canonical, hashing, store
 from fpmatch.audit.records import IntentRecord, Kind, OutcomeRecord, search_items, time_text
 from fpmatch.errors import AuditError, InputError
 
+_INTENT_OF = (
+    "SELECT kind, tcn, (SELECT seq FROM records WHERE intent_seq = ?1) FROM records WHERE seq = ?1"
+)
+
 
 @dataclass(slots=True)
 class Entry:
@@ -174,15 +178,12 @@ def _misfit(database: sqlite3.Connection, group: Sequence[Entry]) -> str | None:
     for e in group:
         if e.intent_seq is None:
             continue
-        query = "SELECT kind, tcn FROM records WHERE seq = ?"
-        found = database.execute(query, (e.intent_seq,)).fetchone()
+        found = database.execute(_INTENT_OF, (e.intent_seq,)).fetchone()
         if found is None or found[0] != Kind.INTENT:
             return f"record {e.intent_seq} is no intent; an outcome needs the intent it answers"
         if found[1] != e.tcn:
             return f"the intent {e.intent_seq} has TCN {found[1]!r}, the outcome {e.tcn!r}"
-        query = "SELECT seq FROM records WHERE intent_seq = ?"
-        other = database.execute(query, (e.intent_seq,)).fetchone()
-        if other is not None or e.intent_seq in answered:
+        if found[2] is not None or e.intent_seq in answered:
             return f"the intent {e.intent_seq} has an outcome already"
         answered.add(e.intent_seq)
     return None
