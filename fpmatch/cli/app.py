@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fpmatch.cli import audit, bench, evaluate, fingers, gallery, policy, search, synth
+from fpmatch.cli import audit, bench, demo, evaluate, fingers, gallery, policy, search, synth
 from fpmatch.cli.output import fail
 from fpmatch.errors import FpmatchError
 
@@ -38,6 +38,7 @@ def _root(
     pass
 
 
+app.command("demo")(demo.demo_command)
 app.command("extract")(fingers.extract_command)
 app.command("compare")(fingers.compare_command)
 app.command("init")(gallery.init_command)

@@ -91,3 +91,8 @@ def records(prints: Prints, partition: str, progress: Progress | None) -> Iterat
 def probe(prints: Prints) -> Template:
     """A third touch of the wanted person's finger."""
     return prints.template(WANTED.sensor, WANTED.finger, PROBE_TOUCH)
+
+
+def stranger(prints: Prints) -> Template:
+    """A finger that is enrolled nowhere."""
+    return prints.template("capacitive", 9, 1)
