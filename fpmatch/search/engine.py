@@ -1,193 +1,27 @@
-"""`Engine`: a gallery, its policy and its log, opened together."""
+"""`Engine`: searches, and what comes of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Literal, Self
+from collections.abc import Sequence
+from typing import Any
 
-from fpmatch.audit import AuditLog
-from fpmatch.audit.log import now
-from fpmatch.errors import InputError, RefusedError
-from fpmatch.gallery import EnrolReport, Receipt
+from fpmatch.errors import RefusedError
 from fpmatch.gallery.ledger import Notification
 from fpmatch.gallery.removal import UNIFORM
-from fpmatch.gallery.schema import Durability
-from fpmatch.parameters import SEARCH
-from fpmatch.policy import Explanation, Policy
-from fpmatch.search import enrolment, opening, outbox, recovery, removal, run
-from fpmatch.search.state import State, Vault
-from fpmatch.types import PartitionInfo, SearchRequest, SearchResponse
-
-Mode = Literal["r", "rw"]
+from fpmatch.policy import Explanation
+from fpmatch.search import keep, later, outbox, run
+from fpmatch.search.administration import Administration
+from fpmatch.search.replay import ReplayReport, replay
+from fpmatch.types import SearchRequest, SearchResponse
 
 
-class Engine:
+class Engine(Administration):
     """Identification with access control inside the search.
 
     Made by `create` or `open`; use it as a context manager. One process may have a gallery open
     for writing, or several for reading; every search is logged in either case. Methods may be
     called from several threads.
     """
-
-    def __init__(self, state: State, lock: IO[bytes]) -> None:
-        self._state = state
-        self._lock = lock
-
-    @classmethod
-    def create(cls, path: str | Path, **options: Any) -> Self:
-        """Make an empty gallery folder and open it for writing.
-
-        Parameters
-        ----------
-        path : path
-            A folder that does not exist yet, or is empty. ``.fpm`` is the customary suffix.
-        **options
-            As for `open`.
-
-        Raises
-        ------
-        StorageError
-            If there is something at the path.
-        """
-        opening.make(Path(path), options.get("durability", "full"))
-        return cls.open(path, "rw", **options)
-
-    @classmethod
-    def open(
-        cls,
-        path: str | Path,
-        mode: Mode = "r",
-        *,
-        clock: Callable[[], datetime] = now,
-        threads: int = 1,
-        durability: Durability = "full",
-        hit_score: float = SEARCH.hit_score,
-        routes: Mapping[str, Mapping[str, str]] | None = None,
-        vault: Vault | None = None,
-        actor: str = "",
-    ) -> Self:
-        """Open a gallery folder.
-
-        Parameters
-        ----------
-        mode : {"r", "rw"}
-            "r" leaves records, policies and indexes as they are; searches work and are logged.
-        clock : callable
-            Gives the current time, with a time zone. Decisions are made at it.
-        threads : int
-            Threads of one search. Results do not depend on it.
-        durability : {"full", "off"}
-            "off" leaves syncing to the system: for tests and measurements.
-        hit_score : float
-            Score from which a partition's owner is told of a candidate.
-        routes : mapping of partition to {ORI or jurisdiction: office}
-            Where notifications go; the nearest ancestor's route counts, ``*`` is the last resort.
-        vault : Vault, optional
-            Encrypts owners' envelopes and kept probes; without one, envelopes stay in memory.
-        actor : str
-            Who works with this engine; goes into the log's records of reads.
-
-        Raises
-        ------
-        StorageError
-            If the folder is no gallery, or is open for writing elsewhere.
-        CorruptError
-            If a file is damaged and cannot be rebuilt.
-        """
-        state, lock = opening.open_state(
-            Path(path),
-            mode,
-            clock=clock,
-            threads=threads,
-            durability=durability,
-            hit_score=hit_score,
-            routes=routes or {},
-            vault=vault,
-            actor=actor,
-        )
-        return cls(state, lock)
-
-    # -- set-up --------------------------------------------------------------------------------
-
-    def add_partition(
-        self, name: str, ndr: int, owner: str, *, expected_fingers: int = 100_000
-    ) -> None:
-        """Add an empty partition.
-
-        Parameters
-        ----------
-        ndr : int
-            Its repository number (EBTS 2.098).
-        owner : str
-            Who owns it, as the policy names it.
-        expected_fingers : int
-            Order of magnitude to come; fixes the structure of its index.
-        """
-        self._state.writable()
-        self._state.gallery.add_partition(PartitionInfo(name, int(ndr), owner), expected_fingers)
-        self._state.log()
-        recovery.attach(self._state, name)
-
-    @property
-    def partitions(self) -> tuple[PartitionInfo, ...]:
-        """The partitions of this gallery."""
-        return self._state.gallery.partitions
-
-    def enrol(
-        self, partition: str, records: Any, *, progress: enrolment.Progress | None = None
-    ) -> EnrolReport:
-        """Enrol records; the next search sees them.
-
-        Parameters
-        ----------
-        partition : str
-        records : iterable of Record, pyarrow.Table, or path of a Parquet file
-            See `fpmatch.gallery.sources` for the columns.
-        progress : callable, optional
-            Called as ``progress(items seen, records accepted)`` after each batch.
-
-        Returns
-        -------
-        EnrolReport
-            Accepted records are on disk; a refused one has an entry and stops nothing. Enrolling
-            the same again changes nothing.
-        """
-        return enrolment.enrol(self._state, partition, records, progress)
-
-    def publish(self, policy: Policy) -> int:
-        """Put a policy in force from the next decision on; its version.
-
-        Searches under way are judged by it at their release.
-
-        Raises
-        ------
-        InputError
-            If the policy names another owner or number for one of the gallery's partitions.
-        """
-        state = self._state
-        state.writable()
-        mine = {info.name: info for info in state.gallery.partitions}
-        for info in policy.partitions:
-            if mine.get(info.name, info) != info:
-                raise InputError(
-                    f"the policy says {info}, the gallery has {mine[info.name]}: one is wrong"
-                )
-        with state.lock:
-            found = state.gallery.policy()
-            version = max(policy.version, (found[0] if found else 0) + 1)
-            numbered = policy.with_version(version)
-            state.gallery.publish(numbered.digest, numbered.to_toml(), version, state.clock())
-            state.policy = numbered
-            state.log()
-        return version
-
-    @property
-    def policy(self) -> Policy | None:
-        """The policy in force, or None if none was ever published."""
-        return self._state.policy
 
     # -- searches ------------------------------------------------------------------------------
 
@@ -215,6 +49,76 @@ class Engine:
         """Many submissions, each decided and answered as if it were alone, in their order."""
         return run.search_many(self._state, list(requests))
 
+    def report_event(
+        self, token: str, event: str, *, disposition: str | None = None, everywhere: bool = False
+    ) -> SearchResponse:
+        """Tell a deferred search that something happened; the policy of now decides what follows.
+
+        If it grants the search, it is made, once; if it still waits, the token stays good; else
+        the probe is destroyed (``DEFERRED_CANCELLED``) and nothing was ever compared for it.
+
+        Parameters
+        ----------
+        token : str
+            From the section of the deferred partition.
+        event : str
+            For instance ``CONVICTION``, ``ACQUITTAL``, ``DISMISSAL``.
+        disposition : str, optional
+            As coded in the policy, where the event does not settle it.
+        everywhere : bool
+            Treat it as a new submission to every partition, not only the one that waited.
+
+        Raises
+        ------
+        RefusedError
+            The same for a token that never was, was used, cancelled or has expired.
+        """
+        return later.report_event(self._state, token, event, disposition, everywhere)
+
+    def cancel(self, token: str, *, why: str = "cancelled") -> None:
+        """Destroy a deferred probe; the log says that nothing was compared. Errors as above."""
+        keep.cancel(self._state, keep.claim(self._state, token), why)
+
+    def cascade(self, partition: str) -> list[SearchResponse]:
+        """Search a partition again with every probe retained for it, each under its own terms.
+
+        A probe whose agency may no longer search, or no longer retain, is answered with the
+        reason and compared with nothing.
+        """
+        return later.cascade(self._state, partition)
+
+    def copy(self, tcn: str, ori: str) -> SearchResponse:
+        """The copy of a response that an agency named in ``copies_to`` gets; handed out once.
+
+        Raises
+        ------
+        RefusedError
+            If there is none for it.
+        """
+        found = self._state.copies.pop((tcn, ori), None)
+        if found is None:
+            raise RefusedError(UNIFORM)
+        return found
+
+    def replay(self, seq: int, request: SearchRequest) -> ReplayReport:
+        """Run a logged search again, on the gallery as it is now, and compare digests.
+
+        Parameters
+        ----------
+        seq : int
+            `SearchResponse.audit_seq` of that search.
+        request : SearchRequest
+            The original one; the log keeps no probe.
+
+        Raises
+        ------
+        InputError
+            If the fingers are others.
+        AuditError
+            If the log has no finished search of that number.
+        """
+        return replay(self._state, seq, request)
+
     def explain(self, *, ori: str, partition: str, at: Any = None, **facts: Any) -> Explanation:
         """The rule that decides for an agency, its authority, and who could change it.
 
@@ -234,65 +138,6 @@ class Engine:
             raise RefusedError("no policy has been published: nothing is granted to anyone")
         return self._state.policy.explain(
             ori=ori, partition=partition, at=at or self._state.clock(), **facts
-        )
-
-    # -- removal -------------------------------------------------------------------------------
-
-    def expunge(
-        self,
-        record: str,
-        *,
-        order: str,
-        authority: str,
-        level: Literal["event", "record", "identity"] = "record",
-        event: str = "",
-        partition: str | None = None,
-    ) -> Receipt:
-        """Destroy an event, a record, or all records of an identity.
-
-        Parameters
-        ----------
-        record : str
-            Record id; with level "identity" the identity.
-        order, authority : str
-            The order and who gave it; both go into the log.
-        event : str
-            With level "event": which.
-        partition : str, optional
-            Needed if several partitions hold a record of that id.
-
-        Returns
-        -------
-        Receipt
-            With the digests of what was destroyed. No byte of it is in any file any more.
-
-        Raises
-        ------
-        RefusedError
-            If there is nothing of that name.
-        """
-        return removal.expunge(
-            self._state,
-            record,
-            level=level,
-            event=event,
-            order=order,
-            authority=authority,
-            partition=partition,
-        )
-
-    def seal(self, record: str, *, order: str, authority: str, partition: str | None = None) -> int:
-        """Hide a record from every search until `unseal`; the audit record's number."""
-        return removal.seal(
-            self._state, record, sealed=True, order=order, authority=authority, partition=partition
-        )
-
-    def unseal(
-        self, record: str, *, order: str, authority: str, partition: str | None = None
-    ) -> int:
-        """Lift a seal."""
-        return removal.seal(
-            self._state, record, sealed=False, order=order, authority=authority, partition=partition
         )
 
     # -- what owners are told ------------------------------------------------------------------
@@ -329,35 +174,3 @@ class Engine:
         if content is None:
             raise RefusedError(UNIFORM)
         return content
-
-    # -- the log and the end -------------------------------------------------------------------
-
-    @property
-    def audit(self) -> AuditLog:
-        """The audit log."""
-        return self._state.audit
-
-    def close(self) -> None:
-        """Write what is in memory and let go of all files."""
-        for index in self._state.indexes.values():
-            index.close()
-        self._state.indexes.clear()
-        self._state.audit.close()
-        self._state.ledger.close()
-        self._state.gallery.close()
-        self._lock.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        state = self._state
-        return f"<Engine {state.folder.name!r} mode {state.mode!r}>"

@@ -179,13 +179,13 @@ def claim(state: State, token: str) -> KeptProbe:
     return kept
 
 
-def facts_at(event: str, disposition: str | None) -> dict[str, str]:
-    """What an event changes in the facts of a submission."""
+def disposition_of(event: str, disposition: str | None) -> str:
+    """What an event makes of a case."""
     if disposition is None:
         disposition = DISPOSITIONS.get(event)
     if disposition is None:
         raise InputError(f"event {event!r} stands for no disposition by itself; pass disposition=")
-    return {"disposition": disposition}
+    return disposition
 
 
 def cancel(state: State, kept: KeptProbe, why: str) -> None:
