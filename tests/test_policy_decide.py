@@ -332,6 +332,12 @@ def test_waiting_is_for_an_open_case_alone() -> None:
     assert reason(policy, charge="traffic") == "CONDITION_NOT_MET"
 
 
+def test_nothing_waits_unless_the_rule_says_so() -> None:
+    policy = make(OPEN, forbid(SITE, SITE, 'unless = { disposition = ["convicted"] }'))
+    entry = ask(policy)["immigration"]
+    assert (entry.reason, entry.defer_until, entry.defer_expires) == ("CONDITION_UNKNOWN", "", None)
+
+
 def test_waiting_needs_everything_else_in_order() -> None:
     waits = forbid(
         SITE,
@@ -573,6 +579,30 @@ def test_a_mandate_has_dates() -> None:
         "GRANTED",
         "ORI_DEACTIVATED",
     ]
+
+
+def test_a_mandate_may_have_conditions() -> None:
+    off = activation(SITE, "deactivated", SITE)
+    felony = mandate("*", 'when = { charge = ["felony"] }')
+    policy = make(OPEN, off, felony, top="mandates_enabled = true")
+    assert reason(policy, charge="felony") == "GRANTED"
+    assert reason(policy, charge="traffic") == "ORI_DEACTIVATED"
+    assert reason(policy, charge=None) == "ORI_DEACTIVATED"
+
+
+def test_what_a_mandate_adds_in_vain_overrides_nothing() -> None:
+    held = OPEN.replace('["probe", "view", "notify", "retain"]', '["probe"]')
+    ban = forbid(SITE, SITE, 'permissions = ["view"]')
+    adds = mandate("*", 'permissions = ["view"]')
+    policy = make(held, ban, adds, top="mandates_enabled = true")
+    entry = ask(policy, SITE)["immigration"]
+    assert (entry.probe, entry.view, entry.consent_overridden) == (True, False, False)
+
+
+def test_a_federal_objection_to_a_states_grant_is_no_conflict() -> None:
+    against = forbid("CA", "DOJ", 'authority = "mandate"')
+    assert reason(make(agreement(), cited(), against)) == "FORBIDDEN"
+    assert reason(make(against)) == "FORBIDDEN"
 
 
 def test_contradicting_federal_positions_deny_and_name_both() -> None:

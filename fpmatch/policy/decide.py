@@ -43,7 +43,7 @@ def decide(registry: Registry, facts: Facts, at: datetime, digest: str) -> Decis
         for p in registry.declared.partitions
     ]
     for name in facts.requested or ():
-        if name not in registry.partitions and name not in {e.partition for e in entries}:
+        if name not in {e.partition for e in entries}:
             unknown = reason if refused else Reason.UNKNOWN_PARTITION
             entries.append(PartitionDecision(name, Permission.NONE, unknown))
     return Decision(registry.declared.version, digest, at, refused, reason, tuple(entries))

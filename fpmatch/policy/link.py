@@ -216,7 +216,7 @@ def _forbidding(
     against = tuple(g.id for g, _ in grants if contradicts(rule, g))
     if rule.author in (partition.owner, facts.chain[0]):
         return _by(rule, Reason.OWNER_FORBIDS, ori, rule.bits, against)
-    if rule.authority is Authority.MANDATE and against:
+    if against:
         return _by(rule, Reason.CONFLICT, ori, rule.bits, against)
     return _by(rule, Reason.FORBIDDEN, ori, rule.bits)
 

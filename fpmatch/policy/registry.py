@@ -45,6 +45,10 @@ class Registry:
             *(a for e in self.expanded for a in e.activations),
         )
         self._attach()
+        self._planned = {partition for _, partition in self.settings_at}
+        self._asking = {
+            j.id: j.require_consent for j in declared.jurisdictions if j.require_consent
+        }
 
     def _attach(self) -> None:
         """Hang everything on its nodes; what lies outside its author's authority is left out."""
@@ -95,6 +99,8 @@ class Registry:
 
         Where several settings of one node are in force, the most restrictive one counts.
         """
+        if partition not in self._planned:
+            return None
         for node in path:
             found = [
                 s
@@ -107,22 +113,19 @@ class Registry:
 
     def consent(self, ori: str, partition: str, at: datetime) -> Consent | None:
         """The agency's own answer in force; a no beats a yes."""
-        found = [
-            c for c in self.consents_at.get((ori, partition), ()) if in_force(c.start, c.end, at)
-        ]
+        given = self.consents_at.get((ori, partition))
+        if given is None:
+            return None
+        found = [c for c in given if in_force(c.start, c.end, at)]
         return max(found, key=lambda c: _REFUSAL[c.state]) if found else None
 
     def consent_required(self, path: Iterable[str], partition: str) -> bool:
         """Whether a jurisdiction above demands that each agency be asked."""
-        return any(
-            partition in self.jurisdictions[n].require_consent
-            for n in path
-            if n in self.jurisdictions
-        )
+        return bool(self._asking) and any(partition in self._asking.get(n, ()) for n in path)
 
-    def via(self, path: Iterable[str]) -> str:
+    def via(self, path: tuple[str, ...]) -> str:
         """The bureau that a federal submission must pass, from the nearest jurisdiction, or ""."""
-        for node in path:
+        for node in path[1:]:
             jurisdiction = self.jurisdictions.get(node)
             if jurisdiction is not None and jurisdiction.via:
                 return jurisdiction.via

@@ -21,10 +21,17 @@ def digest(declared: Declared) -> str:
     content = {
         f.name: _plain(getattr(declared, f.name))
         for f in dataclasses.fields(declared)
-        if f.name != "version"
+        if f.name not in ("version", "agencies")
     }
+    content["agencies"] = sorted(_agency(a) for a in declared.agencies)
     content["partitions"] = [_plain(p) for p in declared.partitions]
     return hashlib.sha256(_json(content).encode()).hexdigest()
+
+
+def _agency(a: model.Agency) -> list[Any]:
+    """As `_plain`, written out: there may be tens of thousands. Sorts by its unique ORI."""
+    dates = [_plain(a.start), _plain(a.end)]
+    return [a.ori, a.name, a.kind, a.parent, *dates, sorted(a.acknowledges)]
 
 
 def _json(value: Any) -> str:
