@@ -66,7 +66,9 @@ class Tables(NamedTuple):
 class Scratch(NamedTuple):
     """Working memory for sides of up to C minutiae; see `fpmatch.matcher.tables.scratch`."""
 
-    similarity: np.ndarray
+    words: np.ndarray
+    below: np.ndarray
+    counts: np.ndarray
     head: np.ndarray
     after: np.ndarray
     used_a: np.ndarray
@@ -118,55 +120,103 @@ def geometry(x, y, table, distances, directions):
 
 
 @kernel
-def similarities(codes_a, texture_a, angle_a, codes_b, texture_b, angle_b, tables, out):
-    """Similarity of every pair of minutiae within the window of directions, else 0."""
-    for i in range(angle_a.shape[0]):
-        for j in range(angle_b.shape[0]):
-            if angle_between(np.int32(angle_a[i]), np.int32(angle_b[j])) > tables.window:
-                out[i, j] = 0
-                continue
-            common = np.uint64(0)
-            for w in range(5):
-                common += popcount(codes_a[i, w] & codes_b[j, w])
-            valid = texture_a[i, 2] & texture_b[j, 2]
-            differ = popcount((texture_a[i, 0] ^ texture_b[j, 0]) & valid)
-            differ += popcount((texture_a[i, 1] ^ texture_b[j, 1]) & valid)
-            cells = popcount(valid)
-            out[i, j] = tables.cylinder[common] + tables.texture[cells, differ]
+def _insert(i, j, nb, s, head, after):
+    """Queue a pair by similarity; equal ones in an order that exchanging the sides keeps."""
+    this = i * nb + j
+    before = -1
+    at = head[s]
+    # i + j, then |i - j|: two pairs equal in both share no minutia, so their order is no matter.
+    while at >= 0:
+        p = at // nb
+        q = at - p * nb
+        if p + q > i + j or (p + q == i + j and abs(p - q) > abs(i - j)):
+            break
+        before = at
+        at = after[at]
+    after[this] = at
+    if before < 0:
+        head[s] = this
+    else:
+        after[before] = this
 
 
 @kernel
-def _queue(na, nb, tables, scratch):
-    """Queue the pairs of enough similarity by similarity; equal ones in a symmetric order."""
-    scratch.head[:] = -1
-    for i in range(na):
-        for j in range(nb):
-            s = scratch.similarity[i, j]
-            if s <= tables.least:
-                continue
-            this = i * nb + j
-            before = -1
-            at = scratch.head[s]
-            # i + j, then |i - j|: exchanging the sides leaves the order as it is, and two pairs
-            # equal in both share no minutia.
-            while at >= 0:
-                p = at // nb
-                q = at - p * nb
-                if p + q > i + j or (p + q == i + j and abs(p - q) > abs(i - j)):
-                    break
-                before = at
-                at = scratch.after[at]
-            scratch.after[this] = at
-            if before < 0:
-                scratch.head[s] = this
-            else:
-                scratch.after[before] = this
+def _spread(codes, texture, angle, words, below):
+    """Lay out one side by words, and count its minutiae below every angle."""
+    for j in range(angle.shape[0]):
+        for w in range(5):
+            words[w, j] = codes[j, w]
+        for w in range(3):
+            words[5 + w, j] = texture[j, w]
+    j = 0
+    for turn in range(257):
+        while j < angle.shape[0] and np.int32(angle[j]) < turn:
+            j += 1
+        below[turn] = j
+
+
+@kernel
+def _agree(code, texture, words, j):
+    """Common code bits, cells valid in both and differing texture bits, in 7 bits each."""
+    common = popcount(code[0] & words[0, j]) + popcount(code[1] & words[1, j])
+    common += popcount(code[2] & words[2, j]) + popcount(code[3] & words[3, j])
+    common += popcount(code[4] & words[4, j])
+    both = texture[2] & words[7, j]
+    differ = popcount((texture[0] ^ words[5, j]) & both)
+    differ += popcount((texture[1] ^ words[6, j]) & both)
+    return (
+        (np.uint64(common) << np.uint64(14))
+        | (np.uint64(popcount(both)) << np.uint64(7))
+        | np.uint64(differ)
+    )
+
+
+@kernel
+def _ranges(angle, window, below, nb):
+    """The one or two ranges of sorted angles within the window, the second after wrapping."""
+    low = np.int64(angle) - window
+    high = np.int64(angle) + window + 1
+    first = np.int64(below[max(low, 0)])
+    last = np.int64(below[min(high, 256)])
+    if low < 0:
+        return first, last, np.int64(below[low + 256]), np.int64(nb)
+    if high > 256:
+        return first, last, np.int64(0), np.int64(below[high - 256])
+    return first, last, np.int64(0), np.int64(0)
+
+
+@kernel
+def queue_pairs(codes_a, texture_a, angle_a, codes_b, texture_b, angle_b, tables, scratch):
+    """Queue all pairs within the window of directions that are similar enough.
+
+    `scratch.head[s]` is the first pair ``i * nb + j`` of similarity s, `scratch.after` the next.
+    """
+    # Passing a tuple of arrays costs as much as ten pairs: inner loops see plain arrays.
+    head, after, words, below = scratch.head, scratch.after, scratch.words, scratch.below
+    counts = scratch.counts
+    cylinder, texture = tables.cylinder, tables.texture
+    nb = angle_b.shape[0]
+    head[:] = -1
+    _spread(codes_b, texture_b, angle_b, words, below)
+    for i in range(angle_a.shape[0]):
+        code = (codes_a[i, 0], codes_a[i, 1], codes_a[i, 2], codes_a[i, 3], codes_a[i, 4])
+        around = (texture_a[i, 0], texture_a[i, 1], texture_a[i, 2])
+        first, last, wrapped, end = _ranges(angle_a[i], tables.window, below, nb)
+        for _ in range(2):
+            # Unsigned, so that no index can be negative and the loops become vector code.
+            for j in range(np.uint64(first), np.uint64(last)):
+                counts[j] = _agree(code, around, words, j)
+            for j in range(np.uint64(first), np.uint64(last)):
+                k = np.int64(counts[j])
+                s = cylinder[k >> 14] + texture[(k >> 7) & 127, k & 127]
+                if s > tables.least:
+                    _insert(i, np.int64(j), nb, s, head, after)
+            first, last = wrapped, end
 
 
 @kernel
 def assign(na, nb, tables, scratch):
-    """One-to-one pairs, greedily by similarity; returns their number."""
-    _queue(na, nb, tables, scratch)
+    """One-to-one pairs from the queue, the most similar first; returns their number."""
     scratch.used_a[:na] = 0
     scratch.used_b[:nb] = 0
     most = min(na, nb)
@@ -222,16 +272,21 @@ def compatibilities(count, distances, directions, angle_a, x, y, angle_b, tables
 @kernel
 def relax(count, tables, scratch):
     """Let compatible pairs support each other (Feng 2008; Cappelli et al. 2010)."""
-    scratch.support[:count] = scratch.start[:count]
+    support = scratch.support
+    moved = scratch.next
+    compatible = scratch.compatible
     share = tables.share[count]
+    for t in range(count):
+        support[t] = scratch.start[t]
     for _ in range(tables.sweeps):
         for t in range(count):
+            # 64 pairs of 2**10 times 2**14 fit in 32 bits.
             total = np.int32(0)
             for s in range(count):
-                total += scratch.compatible[t, s] * scratch.support[s]
-            kept = scratch.support[t] * tables.stay >> 10
-            scratch.next[t] = kept + (np.int64(total >> 10) * share >> 16)
-        scratch.support[:count] = scratch.next[:count]
+                total = np.int32(total + np.int32(compatible[t, s] * support[s]))
+            moved[t] = (support[t] * tables.stay >> 10) + (np.int64(total >> 10) * share >> 16)
+        for t in range(count):
+            support[t] = moved[t]
 
 
 @kernel
@@ -399,7 +454,7 @@ def features(a, distances, directions, b, tables, scratch):
     scratch.match_a[:] = -2
     if min(na, nb) < tables.fewest:
         return 0, -1, 0, 0
-    similarities(a[0], a[1], a[4], b[0], b[1], b[4], tables, scratch.similarity)
+    queue_pairs(a[0], a[1], a[4], b[0], b[1], b[4], tables, scratch)
     count = assign(na, nb, tables, scratch)
     if count < tables.fewest:
         return 0, -1, 0, 0

@@ -103,7 +103,9 @@ def scratch(side_a: int, side_b: int) -> Scratch:
         return np.zeros(n, np.int32)
 
     return Scratch(
-        similarity=np.zeros((side_a, side_b), np.int32),
+        words=np.zeros((8, side_b), np.uint64),
+        below=line(257),
+        counts=np.zeros(side_b, np.uint64),
         head=line(ONE + 2),
         after=line(side_a * side_b),
         used_a=line(side_a),
