@@ -645,7 +645,9 @@ def test_requested() -> None:
     assert ask(policy, requested=("immigration",)).mask.names() == ("immigration",)
     assert ask(policy, requested=None).mask.names() == ("criminal", "immigration")
     assert ask(policy, requested=()).mask.bits == 0
-    decision = ask(policy, requested=("criminal", "atlantis"))
+    decision = ask(policy, requested=("criminal", "atlantis", "atlantis"))
+    names = [p.partition for p in decision.partitions]
+    assert names == ["criminal", "immigration", "town", "atlantis"]
     assert decision["immigration"].reason == "NOT_REQUESTED"
     assert decision["atlantis"].reason == "UNKNOWN_PARTITION"
     assert reason(make(), requested=("criminal",)) == "NOT_REQUESTED"

@@ -70,6 +70,8 @@ def test_explain_lists_everything_in_the_way() -> None:
     assert "Also in the way: ORI_DEACTIVATED." in why.text
     assert why.rule == "ban"
     assert why.author == "CA-SF"
+    assert why.decision.rules == ("ban",)
+    assert why.decision.authority == "local"
 
 
 @pytest.mark.parametrize(

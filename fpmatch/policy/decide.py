@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fpmatch.policy.link import NEEDED, STRENGTH, Block, Link, stand
+from fpmatch.policy.link import STRENGTH, Block, Link, stand
 from fpmatch.policy.model import ACCEPT, PROBE, VIEW, Authority, Effect, Partition, Rule, in_force
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Decision, Facts, PartitionDecision, Permission, Reason
@@ -71,7 +71,7 @@ def judge(registry: Registry, facts: Facts, partition: Partition, at: datetime) 
     bits = links[0].bits
     for link in links[1:]:
         bits &= link.bits
-    blocks = [b for link in links if link.bits & NEEDED != NEEDED for b in link.blocks]
+    blocks = [b for link in links for b in link.blocks]
     blocks += _whole_chain(registry, facts, partition)
     if facts.requested is not None and partition.name not in facts.requested:
         blocks.append(Block(Reason.NOT_REQUESTED, ()))
@@ -119,7 +119,7 @@ def _denied(
     top = max(blocks, key=lambda b: STRENGTH[b.reason]).reason
     deciding = [b for b in blocks if b.reason is top]
     rules = tuple(dict.fromkeys(s for b in deciding for s in b.sources))
-    first = next((b.rule for b in deciding if b.rule is not None), None)
+    first = deciding[0].rule
     waits = [b.rule.defer for b in deciding if b.rule is not None and b.rule.defer is not None]
     waiting = top is Reason.AWAITING_EVENT and bool(waits)
     days = min((w.days for w in waits), default=0)

@@ -65,7 +65,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One agency's own standing on one partition, before it is joined with the others."""
+    """One agency's own standing on one partition, before it is joined with the others.
+
+    ``blocks`` is empty where the link lets the partition be searched.
+    """
 
     ori: str
     bits: int
