@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from fpmatch.cli import audit, bench, demo, evaluate, fingers, gallery, policy, search, synth
+from fpmatch.cli import (
+    audit,
+    bench,
+    demo,
+    evaluate,
+    fingers,
+    gallery,
+    policy,
+    scenario,
+    search,
+    synth,
+)
 from fpmatch.cli.output import fail
 from fpmatch.errors import FpmatchError
 
@@ -49,6 +60,7 @@ app.command("expunge")(gallery.expunge_command)
 app.command("info")(gallery.info_command)
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
+app.command("scenario")(scenario.scenario_command)
 app.command("evaluate")(evaluate.evaluate_command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(synth.app, name="synth")

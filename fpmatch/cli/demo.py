@@ -177,7 +177,7 @@ def _audit(engine: Engine, told: Told) -> None:
 
 def _checked(proof: Any) -> str:
     """The sentence of a proof that holds on its own, without the log."""
-    from fpmatch.audit.proof import verify_proof
+    from fpmatch.audit import verify_proof
 
     report = verify_proof(proof.to_json())
     if not report.ok:

@@ -1,0 +1,59 @@
+"""``fpmatch scenario``: a story from the pack, played on a real engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fpmatch.cli.output import JsonFile, emit, table
+from fpmatch.errors import InputError
+
+Pack = Annotated[
+    Path | None, typer.Option("--folder", metavar="DIR", help="Folder of scenario files.")
+]
+
+
+def scenario_command(
+    name: Annotated[
+        str | None, typer.Argument(help="Name or file of a scenario; without one, list them.")
+    ] = None,
+    folder: Pack = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Play a scenario: what each party sees, and what the log proves; 1 if not as expected."""
+    from fpmatch.evaluate import scenario
+
+    if name is None:
+        _list(pack(folder), json_file)
+        return
+    direct = Path(name).suffix == ".toml"
+    report = scenario.play_file(scenario.find(name, Path() if direct else pack(folder)))
+    emit(report.to_dict(), json_file, *report.lines())
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def pack(folder: Path | None) -> Path:
+    """The folder of scenarios: the given one, else that of a source checkout."""
+    from fpmatch.evaluate.bench import bundled_prints
+
+    if folder is not None:
+        return folder
+    bundled = bundled_prints()
+    if bundled is None or not (bundled / "scenarios").is_dir():
+        raise InputError(
+            "the scenario pack comes with the source, not with the installed package: "
+            "name its folder with --folder, or a file"
+        )
+    return bundled / "scenarios"
+
+
+def _list(folder: Path, json_file: str | None) -> None:
+    from fpmatch.policy.scenario import load_all
+
+    found = load_all(folder)
+    result = [{"name": s.name, "title": s.title, "searches": len(s.searches)} for s in found]
+    rows = [(s.name, s.title, len(s.searches)) for s in found]
+    emit(result, json_file, table(["scenario", "about", "searches"], rows, left=2))
