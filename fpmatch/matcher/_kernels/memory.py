@@ -1,0 +1,60 @@
+"""What the comparison reads and where it works."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Tables(NamedTuple):
+    """What the comparison looks up; see `fpmatch.matcher.tables`."""
+
+    cylinder: np.ndarray
+    texture: np.ndarray
+    distance: np.ndarray
+    turn: np.ndarray
+    arctangent: np.ndarray
+    pairs: np.ndarray
+    share: np.ndarray
+    relaxed: np.ndarray
+    agreement: np.ndarray
+    matched: np.ndarray
+    unmatched: np.ndarray
+    cosine: np.ndarray
+    sine: np.ndarray
+    cell_number: np.ndarray
+    side: int
+    cell: int
+    window: int
+    least: int
+    stay: int
+    sweeps: int
+    fewest: int
+    gate: int
+    anchor: int
+    near: int
+    near_turn: int
+
+
+class Scratch(NamedTuple):
+    """Working memory for sides of up to C minutiae; see `fpmatch.matcher.tables.scratch`."""
+
+    words: np.ndarray
+    below: np.ndarray
+    counts: np.ndarray
+    head: np.ndarray
+    after: np.ndarray
+    used_a: np.ndarray
+    used_b: np.ndarray
+    pair_a: np.ndarray
+    pair_b: np.ndarray
+    start: np.ndarray
+    support: np.ndarray
+    next: np.ndarray
+    chosen: np.ndarray
+    anchor_a: np.ndarray
+    anchor_b: np.ndarray
+    match_a: np.ndarray
+    match_b: np.ndarray
+    compatible: np.ndarray
