@@ -79,7 +79,7 @@ class MinutiaeParameters:
     """Width of the ridge band: standard deviation of the logarithm of frequency."""
     orientation_sigmas: tuple[float, float] = (7.0, 16.0)
     """Fine and coarse window of the structure tensor."""
-    orientation_coarse_weight: float = 0.35
+    orientation_coarse_weight: float = 0.6
     """Weight of the coarse window."""
     orientation_smooth: float = 2.5
     """Blur of the combined doubled-angle field."""
@@ -97,7 +97,7 @@ class MinutiaeParameters:
     """Blur of the period, grid steps."""
     gabor_across: float = 0.45
     """Gaussian across the ridges, in ridge periods."""
-    gabor_along: float = 4.0
+    gabor_along: float = 5.0
     """Gaussian along the ridges."""
     island_area: int = 30
     """Ridge pieces of fewer pixels are dropped."""
@@ -154,6 +154,12 @@ class SyntheticParameters:
     """Standard deviation of the local unevenness of the period, relative."""
     period_scale: float = 60.0
     """Wavelength of that unevenness, pixels."""
+    yield_share: float = 0.8
+    """How far the period gives way to the spreading of the ridges."""
+    yield_rough: float = 0.15
+    """Penalty on the roughness of that, relative to the spreading it does not follow."""
+    yield_small: float = 0.01
+    """Penalty on its size."""
     bank_angles: int = 128
     """Orientations of the growth filters over half a turn: steps of 1.4 degrees."""
     bank_periods: tuple[float, float] = (6.0, 13.5)
