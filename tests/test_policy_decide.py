@@ -438,6 +438,12 @@ def test_a_relay_is_stopped_by_its_own_setting_only() -> None:
     assert reason(plan(site), SITE, OTHER) == "NOT_ACTIVATED", "a police force is no relay"
 
 
+def test_the_authority_is_that_of_whoever_spoke() -> None:
+    entry = ask(plan(activation(OTHER, "inactive", OTHER)), SITE, OTHER)["immigration"]
+    assert (entry.reason, entry.authority) == ("NOT_ACTIVATED", "local")
+    assert ask(plan())["immigration"].authority == ""
+
+
 def consent(who: str, state: str, more: str = "") -> str:
     return (
         f'[[consent]]\nwho = "{who}"\npartition = "immigration"\nstate = "{state}"\n'
@@ -630,12 +636,26 @@ def test_the_nearest_grant_decides() -> None:
     assert ask(make(OPEN, near), SITE)["immigration"].rules == ("a-near",)
 
 
+def test_a_grant_that_does_not_open_the_partition_decides_nothing() -> None:
+    near = OPEN.replace('id = "open"', 'id = "near"').replace('who = "*"', f'who = "{SITE}"')
+    near = near.replace('["probe", "view", "notify", "retain"]', '["view"]')
+    assert ask(make(OPEN, near), SITE)["immigration"].rules == ("open",)
+
+
+def test_a_mandate_needed_by_any_link_is_named_first() -> None:
+    off = activation(BUREAU, "deactivated", BUREAU)
+    entry = ask(make(OPEN, off, mandate("*"), top="mandates_enabled = true"))["immigration"]
+    assert entry.rules == ("must", "open")
+    assert (entry.authority, entry.consent_overridden) == ("mandate", True)
+
+
 def test_acknowledged() -> None:
     assert not ask(make(OPEN))["immigration"].acknowledged
     knows = make(OPEN, agency='acknowledges = ["immigration"]')
     assert ask(knows)["immigration"].acknowledged
     assert not ask(knows)["criminal"].acknowledged
     assert ask(make(OPEN, consent(SITE, "ASKED_YES")))["immigration"].acknowledged
+    assert not ask(make(OPEN, consent(SITE, "NOT_ASKED")))["immigration"].acknowledged
     signs = make(agreement(parties=f'"DHS", "{SITE}"'), cited(SITE, SITE))
     assert ask(signs, SITE)["immigration"].acknowledged
 

@@ -193,7 +193,8 @@ def test_deferral_names_its_event_and_its_end() -> None:
     assert entry.deferred
     assert entry.defer_until == "VERDICT"
     assert f"{entry.defer_expires:%Y-%m-%d}" == "2011-01-11"
-    assert not decide(made, "immigration", disposition="dismissed").deferred
+    closed = decide(made, "immigration", disposition="dismissed")
+    assert (closed.deferred, closed.defer_until, closed.defer_expires) == (False, "", None)
 
 
 def test_not_activated_ends_on_its_date() -> None:

@@ -121,7 +121,7 @@ def _denied(
     rules = tuple(dict.fromkeys(s for b in deciding for s in b.sources))
     first = deciding[0].rule
     waits = [b.rule.defer for b in deciding if b.rule is not None and b.rule.defer is not None]
-    waiting = top is Reason.AWAITING_EVENT and bool(waits)
+    waiting = top is Reason.AWAITING_EVENT
     days = min((w.days for w in waits), default=0)
     return PartitionDecision(
         partition=partition.name,
@@ -148,7 +148,7 @@ def _granted(
     overridden = any(link.overridden for link in links)
     deciding = [_deciding(registry, link) for link in links]
     withheld = [] if bits & VIEW else [s for link in links for s in link.withheld]
-    first = next((r for r in deciding if overridden and r.effect is Effect.MANDATE), deciding[0])
+    first = next((r for r in deciding if r.effect is Effect.MANDATE), deciding[0])
     return PartitionDecision(
         partition=partition.name,
         permissions=Permission(bits),
