@@ -107,7 +107,8 @@ def _cylinders(xy: NDArray[np.int64], angle: NDArray[np.int64]) -> NDArray[np.in
     near[np.arange(m), np.arange(m)] = 0
     turned = ((angle[:, None] - angle[None, :]) % 65536 + 128) // 256 % 256
     cells = near[:, :, inside]
-    values = np.einsum("abc,abs->acs", cells, _sections()[turned]).reshape(m, -1)
+    values = np.einsum("abc,abs->acs", cells, _sections()[turned])
+    values = values.reshape(m, inside.sum() * p.sections)
     bits = np.zeros_like(values)
     for row, value in zip(bits, values, strict=True):
         ranked = np.argsort(-value, kind="stable")[: p.weight]
