@@ -1,0 +1,295 @@
+"""The command line: every command does what the library does, and errors are one line."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+COMMANDS = {
+    "demo", "extract", "compare", "init", "enrol", "search", "explain", "policy", "expunge",
+    "audit", "scenario", "evaluate", "bench", "synth", "info",
+}  # fmt: skip
+POLICY = Path(__file__).parents[1] / "fpmatch" / "cli" / "demo_policy.toml"
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def fpm(monkeypatch, capsys) -> Run:
+    """Run a command line in this process: status, standard output, standard error."""
+    from fpmatch.cli.app import run
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fpmatch", *map(str, words)])
+        capsys.readouterr()
+        try:
+            run()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        else:
+            code = 0
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def prints(synthetic_data) -> Path:
+    return synthetic_data / "optical"
+
+
+@pytest.fixture
+def gallery(fpm, prints, tmp_path) -> Path:
+    """Two partitions with the demo's policy; finger 7 in both."""
+    path = tmp_path / "g.fpm"
+    partitions = ("--partition", "criminal:1:DOJ-FBI", "--partition", "immigration:9:DHS")
+    assert fpm("init", path, *partitions)[0] == 0
+    for partition, names in (("criminal", ("1_1", "7_1")), ("immigration", ("7_2", "8_1"))):
+        files = [prints / f"{n}.png" for n in names]
+        assert fpm("enrol", path, partition, *files, "--position", "right-index")[0] == 0
+    assert fpm("policy", "publish", path, POLICY)[0] == 0
+    return path
+
+
+def as_json(result: tuple[int, str, str]):
+    code, out, err = result
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_help_lists_every_command(fpm):
+    code, out, _ = fpm("--help")
+    assert code == 0
+    assert set(re.findall(r"│ (\w+) ", out)) >= COMMANDS
+
+
+def test_version(fpm):
+    import fpmatch
+
+    assert fpm("--version")[1].strip() == f"fpmatch {fpmatch.__version__}"
+
+
+def test_extract_writes_templates_that_compare_takes(fpm, prints, tmp_path):
+    a, b = prints / "1_1.png", prints / "1_2.png"
+    rows = as_json(fpm("extract", a, b, "--position", 2, "--out", tmp_path, "--json", "-"))
+    assert [r["position"] for r in rows] == ["RIGHT_INDEX"] * 2
+    assert (tmp_path / "1_1.fpt").stat().st_size == rows[0]["bytes"]
+    stored = as_json(fpm("compare", tmp_path / "1_1.fpt", tmp_path / "1_2.fpt", "--json", "-"))
+    direct = as_json(fpm("compare", a, b, "--json", "-"))
+    assert stored == direct
+    other = as_json(fpm("compare", a, prints / "2_1.png", "--json", "-"))
+    assert other["score"] < direct["score"]
+    assert len(direct["pairs"]) > 4
+
+
+def test_a_bad_image_does_not_stop_the_others(fpm, prints, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    code, out, _ = fpm("extract", tmp_path / "bad.png", prints / "1_1.png", "--json", "-")
+    assert code == 2
+    rows = json.loads(out)
+    assert "error" in rows[0]
+    assert rows[1]["minutiae"] > 10
+
+
+def test_search_gives_each_agency_what_the_policy_says(fpm, prints, gallery):
+    def search(ori: str) -> dict:
+        words = ("--chain", "CSSIR0000", "--position", "2", "--threshold", "40", "--json", "-")
+        return as_json(fpm("search", gallery, prints / "7_3.png", "--ori", ori, *words))
+
+    def section(answer: dict, name: str) -> dict:
+        return next(p for p in answer["partitions"] if p["partition"] == name)
+
+    jail, police, sheriff = (search(o) for o in ("CS0010100", "CS0010200", "CS0020100"))
+    for answer in (jail, police, sheriff):
+        assert [c["record"] for c in section(answer, "criminal")["candidates"]] == ["7_1"]
+    assert [c["record"] for c in section(jail, "immigration")["candidates"]] == ["7_2"]
+    assert section(police, "immigration")["outcome"] == "NOT_SEARCHED"
+    assert "candidates" not in section(police, "immigration")
+    assert section(sheriff, "immigration")["outcome"] == "SEARCHED_WITHHELD"
+    assert "candidates" not in section(sheriff, "immigration")
+
+
+def test_search_options_change_the_answer(fpm, prints, gallery):
+    base = ("search", gallery, prints / "7_3.png", "--ori", "CS0010100", "--position", "2")
+    chain = ("--chain", "CSSIR0000")
+    wide = as_json(fpm(*base, *chain, "--json", "-"))
+    one = as_json(fpm(*base, *chain, "--max-candidates", 1, "--json", "-"))
+    assert len(wide["partitions"][0]["candidates"]) == 2
+    assert len(one["partitions"][0]["candidates"]) == 1
+    some = as_json(fpm(*base, *chain, "--partition", "1", "--json", "-"))
+    assert some["partitions"][1]["reason"] == "NOT_REQUESTED"
+    alone = as_json(fpm(*base, "--json", "-"))
+    assert alone["partitions"][1]["outcome"] != "SEARCHED_DISCLOSED"
+    odd = as_json(fpm(*base, *chain, "--transaction", "XYZ", "--json", "-"))
+    assert odd["partitions"][0]["outcome"] == "REFUSED"
+
+
+def test_explain_works_on_a_gallery_and_on_a_policy_file(fpm, gallery):
+    words = ("--ori", "CS0010200", "--partition", "immigration", "--json", "-")
+    now = as_json(fpm("explain", gallery, *words))
+    before = as_json(fpm("explain", POLICY, "--at", "2010-06-01", *words))
+    assert (now["reason"], before["reason"]) == ("ORI_DEACTIVATED", "GRANTED")
+    assert now["author"] == "alder"
+
+
+def test_expunge_removes_and_the_log_verifies(fpm, prints, gallery):
+    words = ("--order", "order 7", "--authority", "CS0010100", "--json", "-")
+    receipt = as_json(fpm("expunge", gallery, "7_1", *words))
+    assert (receipt["records"], receipt["fingers"]) == (1, 1)
+    found = as_json(
+        fpm("search", gallery, prints / "7_3.png", "--ori", "CS0010100", "--chain", "CSSIR0000",
+            "--json", "-")
+    )  # fmt: skip
+    assert "7_1" not in [c["record"] for c in found["partitions"][0]["candidates"]]
+    report = as_json(fpm("audit", "verify", gallery, "--json", "-"))
+    assert report["ok"]
+    assert not report["dangling"]
+
+
+def test_audit_verify_against_a_checkpoint_and_on_a_damaged_log(fpm, gallery, tmp_path):
+    import sqlite3
+    from contextlib import closing
+
+    kept = tmp_path / "checkpoint.json"
+    assert fpm("audit", "checkpoint", gallery, "--out", kept)[0] == 0
+    report = as_json(fpm("audit", "verify", gallery, "--checkpoint", kept, "--json", "-"))
+    assert report["ok"]
+    assert report["checkpoint_checked"]
+    with closing(sqlite3.connect(gallery / "audit.sqlite")) as log:
+        log.execute("DROP TRIGGER records_no_update")
+        log.execute("UPDATE records SET time = '2001' || substr(time, 5) WHERE seq = 2")
+        log.commit()
+    code, out, _ = fpm("audit", "verify", gallery)
+    assert code == 1
+    assert "first bad record" in out
+
+
+def test_info_names_partitions_and_policy(fpm, gallery):
+    info = as_json(fpm("info", gallery, "--json", "-"))
+    assert [p["name"] for p in info["gallery"]["partitions"]] == ["criminal", "immigration"]
+    assert info["gallery"]["policy"]["version"] == 1
+    assert len(info["parameters"]) == 16
+
+
+def test_enrol_from_a_table_of_files_and_from_parquet(fpm, prints, gallery, tmp_path):
+    table = tmp_path / "list.csv"
+    rows = [("P-1", "right-index", prints / "3_1.png"), ("P-1", "2", prints / "3_2.png")]
+    rows.append(("P-2", "7", tmp_path / "absent.png"))
+    table.write_text("record,position,file\n" + "\n".join(f"{a},{b},{c}" for a, b, c in rows))
+    code, out, _ = fpm("enrol", gallery, "criminal", table, "--json", "-")
+    assert code == 2  # one of the files is absent
+    result = json.loads(out)
+    assert (result["accepted"], result["fingers"]) == (1, 2)
+    assert [e["record"] for e in result["errors"]] == ["P-2"]
+    pytest.importorskip("pyarrow")
+    made = tmp_path / "s.parquet"
+    assert fpm("synth", "gallery", made, "--fingers", 20, "--position", "2")[0] == 0
+    assert as_json(fpm("enrol", gallery, "criminal", made, "--json", "-"))["fingers"] == 20
+
+
+def test_enrol_one_record_of_several_images(fpm, prints, gallery):
+    files = [prints / "4_1.png", prints / "4_2.png"]
+    words = ("--record", "P-4", "--position", "2", "--json", "-")
+    assert as_json(fpm("enrol", gallery, "criminal", *files, *words))["accepted"] == 1
+
+
+def test_policy_check_and_diff(fpm, tmp_path):
+    assert as_json(fpm("policy", "check", POLICY, "--json", "-"))["findings"] == []
+    changed = tmp_path / "other.toml"
+    changed.write_text(
+        POLICY.read_text().replace('mode = "ori_deactivated"', 'mode = "not_activated"')
+    )
+    rows = as_json(fpm("policy", "diff", POLICY, changed, "--json", "-"))
+    assert [(r["ori"], r["declared"], r["effective"]) for r in rows] == [
+        ("CS0010200", "ORI_DEACTIVATED", "NOT_ACTIVATED")
+    ]
+
+
+def test_evaluate_equals_the_library(fpm, prints, tmp_path):
+    from fpmatch.evaluate import evaluate
+
+    folder = tmp_path / "few"
+    folder.mkdir()
+    for name in ("1_1", "1_2", "2_1", "2_2"):
+        (folder / f"{name}.png").write_bytes((prints / f"{name}.png").read_bytes())
+    out = tmp_path / "out.json"
+    words = ("--ppi", 500, "--bootstrap", 10, "--json", out)
+    code, text, _ = fpm("evaluate", f"{folder}/", *words)
+    assert code == 0
+    assert "rank-1 %" in text
+    mine = json.loads(out.read_text())
+    theirs = evaluate([folder], ppi=500, replicates=10).to_dict()
+    for key in ("databases", "mean", "pooled", "rank1", "fnir_at_fpir_1pct", "failures_to_extract"):
+        assert mine[key] == theirs[key]
+    assert list(mine["databases"]) == [str(folder)]
+
+
+def test_synth_prints_are_found_by_evaluate(fpm, tmp_path):
+    made = as_json(
+        fpm("synth", "prints", tmp_path / "s", "--fingers", 1, "--impressions", 2, "--json", "-")
+    )
+    assert made["impressions"] == 2
+    assert sorted(p.name for p in (tmp_path / "s").glob("*.png")) == ["1_1.png", "1_2.png"]
+
+
+def test_bench_prints_its_conditions(fpm, monkeypatch):
+    result = as_json(fpm("bench", "audit", "--searches", 40, "--agencies", 12, "--json", "-"))
+    assert result["bench"] == "audit"
+    assert result["decide_and_audit_us_median_no_sync"] > 0
+    assert {"machine", "threads", "state", "versions"} <= set(result["conditions"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "nowhere"),
+        ("extract", "nowhere.png"),
+        ("compare", "nowhere.png", "nowhere.png"),
+        ("search", "nowhere.fpm", "nowhere.png", "--ori", "CS0010100"),
+        ("audit", "verify", "nowhere.fpm"),
+        ("info", "nowhere.fpm"),
+        ("policy", "check", "nowhere.toml"),
+        ("explain", "nowhere.toml", "--ori", "CS0010100", "--partition", "x"),
+        ("init", "x.fpm", "--partition", "criminal"),
+        ("synth", "prints", "x", "--fingers", "0"),
+        ("extract", "x.png", "--position", "thumbish"),
+        ("scenario", "no-such-story"),
+    ],
+)
+def test_errors_are_one_line_and_status_two(fpm, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = fpm(*words)
+    assert code == 2
+    assert err.startswith("fpmatch: error: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert not out
+
+
+def test_a_usage_error_has_status_two(fpm):
+    assert fpm("search")[0] == 2
+    assert fpm("no-such-command")[0] == 2
+
+
+def test_an_output_that_cannot_be_written_is_an_error(fpm, prints, tmp_path):
+    code, _, err = fpm("compare", prints / "1_1.png", prints / "1_2.png", "--json", tmp_path)
+    assert code == 2
+    assert "cannot write" in err
+
+
+def test_the_command_line_loads_nothing_heavy():
+    code = (
+        "import sys, fpmatch.cli.app; "
+        "print([m for m in ('numba', 'cv2', 'faiss', 'matplotlib', 'scipy', 'numpy', 'pydantic') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
