@@ -203,6 +203,19 @@ def test_not_activated_ends_on_its_date() -> None:
     assert decide(made, "immigration", "2011-06-01").probe
 
 
+def test_not_activated_until_a_date_is_a_plan_of_its_own() -> None:
+    text = BASE.replace(
+        'who = "CA"\npartition = "immigration"\nauthor',
+        f'who = "{NEIGHBOUR}"\npartition = "immigration"\nauthor',
+    )
+    made = Policy.parse(
+        f'{text}\n[[mode]]\nmode = "not_activated"\nwho = "{SITE}"\nauthor = "DHS"\n'
+        'partition = "immigration"\nuntil = 2011-06-01\n'
+    )
+    assert not decide(made, "immigration", "2011-05-31").probe
+    assert decide(made, "immigration", "2011-06-01").probe
+
+
 def test_a_mode_by_the_owner_also_grants() -> None:
     alone = BASE.replace(
         'who = "CA"\npartitions = "immigration"', f'who = "{BUREAU}"\npartitions = "immigration"'

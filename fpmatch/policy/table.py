@@ -61,15 +61,6 @@ class _Row:
             dict(self.conditional),
         )
 
-    def clear(self, bit: int) -> None:
-        for plane in (self.granted, self.mandated, self.forbidden):
-            for k in range(PERMISSIONS):
-                plane[k] &= ~bit
-        self.gated &= ~bit
-        for key, (rule, mask) in list(self.conditional.items()):
-            if mask & bit:
-                self.conditional[key] = (rule, mask & ~bit)
-
 
 class MaskTable:
     """A policy compiled at one time.
@@ -124,9 +115,7 @@ class MaskTable:
             relay_row[i] = builder.number(agency.ori, False) if agency.relay else self.row_of[i]
             self.active[i] = in_force(agency.start, agency.end, at)
         self._relay_row = relay_row
-        self._conditional = [
-            tuple(r for r in row.conditional.values() if r[1]) for row in builder.rows
-        ]
+        self._conditional = [tuple(row.conditional.values()) for row in builder.rows]
         self._gated = [row.gated for row in builder.rows]
         self._fixed = [
             (_plane(r.granted), _plane(r.mandated), _plane(r.forbidden)) for r in builder.rows
@@ -218,7 +207,11 @@ class MaskTable:
 
 
 class _Builder:
-    """Makes the rows: one for each node that has something attached, from its parent's."""
+    """Makes the rows: one for each node that has something attached, from its parent's.
+
+    What covers a node covers all below it, so a row only gains bits on its way down; the setting
+    alone may be another one there.
+    """
 
     def __init__(self, registry: Registry, at: datetime) -> None:
         self.registry = registry
@@ -275,7 +268,7 @@ class _Builder:
         path = self.registry.path(node)
         for name in names:
             bit = self._bit[name]
-            row.clear(bit)
+            row.gated &= ~bit
             partition = self.registry.partitions[name]
             for rule in self.registry.rules_on(path, name):
                 if in_force(rule.start, rule.end, self.at):
