@@ -43,7 +43,7 @@ def fuse(values: Sequence[float], tries: Sequence[int] | None = None) -> float:
     counts = [1] * len(values) if tries is None else list(tries)
     if len(counts) != len(values) or any(n < 1 for n in counts):
         raise InputError("tries must hold one positive number per value")
-    if not values:
+    if not len(values):
         return 0.0
     unit = math.log(10) / 10
     total = 0.0

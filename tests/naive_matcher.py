@@ -1,0 +1,149 @@
+"""Plain twins of the matcher's kernels: one pair at a time, Python integers."""
+
+from __future__ import annotations
+
+import math
+
+
+def angle_between(a, b):
+    return min((a - b) % 256, (b - a) % 256)
+
+
+def direction(dx, dy, table):
+    if dx == 0 and dy == 0:
+        return 0
+    ax, ay = abs(dx), abs(dy)
+    turn = int(table[ay * 256 // ax]) if ay <= ax else 64 - int(table[ax * 256 // ay])
+    if dx < 0:
+        turn = 128 - turn
+    return (256 - turn if dy < 0 else turn) % 256
+
+
+def similarity(a, i, b, j, tables):
+    """Of minutia `i` of search form `a` and `j` of `b`; 0 outside the window."""
+    if angle_between(int(a.angle[i]), int(b.angle[j])) > tables.window:
+        return 0
+    common = sum((int(p) & int(q)).bit_count() for p, q in zip(a.codes[i], b.codes[j], strict=True))
+    valid = int(a.texture[i, 2]) & int(b.texture[j, 2])
+    differ = sum(
+        ((int(a.texture[i, k]) ^ int(b.texture[j, k])) & valid).bit_count() for k in (0, 1)
+    )
+    return int(tables.cylinder[common]) + int(tables.texture[valid.bit_count(), differ])
+
+
+def assign(a, b, tables):
+    """(i, j, similarity) in the order of assignment."""
+    queue = []
+    for i in range(len(a)):
+        for j in range(len(b)):
+            s = similarity(a, i, b, j, tables)
+            if s > tables.least:
+                queue.append((-s, i + j, abs(i - j), i, j))
+    pairs = []
+    for s, _, _, i, j in sorted(queue):
+        if all(i != p and j != q for p, q, _ in pairs):
+            pairs.append((i, j, -s))
+    return pairs
+
+
+def compatibility(a, b, t, s, tables):
+    """Of pair `t` with pair `s`, each (i, j); `t` is the later one."""
+    (i, j), (k, m) = t, s
+    ax, ay = int(a.x[k]) - int(a.x[i]), int(a.y[k]) - int(a.y[i])
+    bx, by = int(b.x[m]) - int(b.x[j]), int(b.y[m]) - int(b.y[j])
+    off = abs(math.isqrt(ax * ax + ay * ay) - math.isqrt(bx * bx + by * by))
+    if off >= len(tables.distance):
+        return 0
+    ai, ak, bj, bm = int(a.angle[i]), int(a.angle[k]), int(b.angle[j]), int(b.angle[m])
+    turned = int(tables.turn[angle_between(ai - ak, bj - bm)])
+    da, db = direction(ax, ay, tables.arctangent), direction(bx, by, tables.arctangent)
+    radial = max(angle_between(da - ai, db - bj), angle_between(da - ak, db - bm))
+    return int(tables.distance[off]) * turned // 1024 * int(tables.turn[radial]) // 1024
+
+
+def relax(start, compatible, tables):
+    support = list(start)
+    share = int(tables.share[len(start)])
+    for _ in range(tables.sweeps):
+        support = [
+            own * tables.stay // 1024
+            + sum(c * s for c, s in zip(row, support, strict=True)) // 1024 * share // 65536
+            for own, row in zip(support, compatible, strict=True)
+        ]
+    return support
+
+
+def select(start, support, wanted):
+    """Chosen pairs, by the share kept, then the support, then the order."""
+    kept = [s * 16384 // b for s, b in zip(support, start, strict=True)]
+    return sorted(range(len(start)), key=lambda t: (-kept[t], -support[t], t))[:wanted]
+
+
+def consensus(support, compatible, chosen, tables):
+    """Agreement of every pair with the chosen ones."""
+    agreements = []
+    for t in range(len(support)):
+        others = sum(support[s] for s in chosen if s != t)
+        together = sum(compatible[t][s] * support[s] for s in chosen)
+        agreements.append(together // others if others > 0 else 0)
+    return agreements
+
+
+def motion(anchors, a, b):
+    """Cosine and sine, scaled by 2**14."""
+    n = len(anchors)
+    sums = [sum(int(side[row[c]]) for row in anchors) for side, c in _axes(a, b)]
+    along = aside = 0
+    for row in anchors:
+        dx, dy, ex, ey = (
+            n * int(side[row[c]]) - total
+            for (side, c), total in zip(_axes(a, b), sums, strict=True)
+        )
+        along += dx * ex + dy * ey
+        aside += dx * ey - dy * ex
+    size = math.sqrt(float(along) * float(along) + float(aside) * float(aside))
+    if size == 0:
+        return 0, 0
+    rounded = [int(abs(float(v)) / size * 16384 + 0.5) for v in (along, aside)]
+    return tuple(r if v > 0 else -r for r, v in zip(rounded, (along, aside), strict=True))
+
+
+def _axes(a, b):
+    return ((a.x, 0), (a.y, 0), (b.x, 1), (b.y, 1))
+
+
+def transfer(a, b, anchors, cosine, sine, tables):
+    """For every minutia of `a` its match in `b`, -1 or -2."""
+    turned = direction(cosine, sine, tables.arctangent)
+    out = []
+    for k in range(len(a)):
+        far = [
+            (int(a.x[k]) - int(a.x[i])) ** 2 + (int(a.y[k]) - int(a.y[i])) ** 2 for i, _ in anchors
+        ]
+        i, j = anchors[far.index(min(far))]
+        dx, dy = int(a.x[k]) - int(a.x[i]), int(a.y[k]) - int(a.y[i])
+        ex = (cosine * dx - sine * dy + 8192) // 16384
+        ey = (sine * dx + cosine * dy + 8192) // 16384
+        found = []
+        for m in range(len(b)):
+            qx, qy = int(b.x[j]) + ex - int(b.x[m]), int(b.y[j]) + ey - int(b.y[m])
+            off = angle_between(int(a.angle[k]) + turned, int(b.angle[m]))
+            if qx * qx + qy * qy <= tables.near**2 and off <= tables.near_turn:
+                found.append((qx * qx + qy * qy, m))
+        if found:
+            out.append(min(found)[1])
+        else:
+            out.append(-1 if inside(ex, ey, b, j, tables) else -2)
+    return out
+
+
+def inside(ex, ey, b, j, tables):
+    c, s = int(tables.cosine[b.angle[j]]), int(tables.sine[b.angle[j]])
+    half = tables.side * tables.cell // 2
+    column = ((c * ex + s * ey + 8192) // 16384 + half) // tables.cell
+    row = ((c * ey - s * ex + 8192) // 16384 + half) // tables.cell
+    if not (0 <= column < tables.side and 0 <= row < tables.side):
+        return False
+    number = int(tables.cell_number[row * tables.side + column])
+    valid = int(b.texture[j, 2])
+    return number >= 0 and (valid == 0 or bool(valid >> number & 1))

@@ -1,0 +1,231 @@
+"""Comparison, calibration and fusion, as a caller sees them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import threading
+
+import naive_descriptor as made
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fpmatch as fp
+from fpmatch.descriptor import encode, pack
+from fpmatch.errors import InputError
+from fpmatch.matcher import Score, calibrate, compare, compare_many, fuse
+from fpmatch.matcher.fit import fit_calibration, fit_weights, pair_features, raw_scores
+from fpmatch.matcher.tables import tables
+from fpmatch.parameters import CALIBRATION, MATCHER
+
+
+def test_mated_is_far_above_non_mated():
+    first = made.made_up(1, 40)
+    again = made.impression(first, 5, 20.0, (10, -12))
+    other = made.made_up(2, 40)
+    assert compare(first, again).value > 60
+    assert compare(first, other).value < 20
+    assert fp.compare(first, again).value == compare(encode(first), encode(again)).value
+
+
+def test_pairs_are_indices_into_the_templates():
+    first = made.made_up(1, 40)
+    again = dataclasses.replace(
+        made.impression(first, 5, 30.0, jitter=0.5, drop=0), orientation=None
+    )
+    score = compare(first, again)
+    assert score.pairs.dtype == np.int64
+    assert len(score.pairs) > 25
+    assert len(np.unique(score.pairs[:, 0])) == len(score.pairs)
+    # Without loss the impression keeps the order, so a right pair has one number twice, unless
+    # minutiae that left the frame moved the numbers.
+    if len(again) == len(first):
+        assert (score.pairs[:, 0] == score.pairs[:, 1]).mean() > 0.95
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 10**6), mated=st.booleans(), a=st.integers(0, 80), b=st.integers(0, 80))
+def test_symmetric(seed, mated, a, b):
+    first = made.made_up(seed, a)
+    second = made.impression(first, seed, 15.0) if mated else made.made_up(seed + 1, b)
+    there, back = compare(first, second), compare(second, first)
+    assert there.raw == back.raw
+    assert sorted(map(tuple, there.pairs)) == sorted(map(tuple, back.pairs[:, ::-1]))
+
+
+@pytest.mark.parametrize("degrees", [0, 7, 30, 45, 75, -10, -45, -80])
+@pytest.mark.parametrize("shift", [(0, 0), (40, -30)])
+def test_rotation_and_translation_leave_the_score_in_a_band(degrees, shift):
+    # Stated in docs/matching.md: noiseless motion up to a quarter turn changes the value by
+    # at most a fifth.
+    first = dataclasses.replace(made.made_up(4, 40), orientation=None)
+    again = made.impression(first, 0, 0.0, (0, 0), jitter=0, drop=0, frame=(700, 700))
+    turned = made.impression(first, 0, degrees, shift, jitter=0, drop=0, frame=(700, 700))
+    still, moved = compare(first, again).value, compare(first, turned).value
+    assert abs(moved - still) <= 0.2 * still
+
+
+def test_beyond_a_quarter_turn_prints_are_not_matched():
+    first = dataclasses.replace(made.made_up(4, 40), orientation=None)
+    upside_down = made.impression(first, 0, 180.0, jitter=0, drop=0, frame=(700, 700))
+    assert compare(first, upside_down).value < 20
+
+
+@pytest.mark.parametrize("minutiae", [0, 1, 2, 3])
+def test_too_few_minutiae_give_the_lowest_score(minutiae):
+    tiny = made.made_up(1, minutiae)
+    for other in (tiny, made.made_up(2, 40)):
+        score = compare(tiny, other)
+        assert (score.value, score.raw, score.fmr) == (0.0, 0, 1.0)
+        assert score.pairs.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        made.from_points(np.full(20, 50.0), np.full(20, 60.0), np.arange(20.0), 100, 120),
+        made.from_points(np.arange(20) * 5.0, np.full(20, 60.0), np.zeros(20), 100, 120),
+        made.from_points(
+            np.linspace(0, 8190, 20), np.linspace(0, 8190, 20), np.zeros(20), 8191, 8191
+        ),
+        made.made_up(3, 255),
+    ],
+)
+def test_degenerate_templates_give_finite_scores(template):
+    for other in (template, made.made_up(1, 64), made.made_up(3, 255)):
+        score = compare(template, other)
+        assert math.isfinite(score.value)
+        assert score.raw >= 0
+
+
+def test_many_equals_one_by_one_in_any_order_and_on_threads():
+    forms = [encode(made.made_up(k, 20 + k)) for k in range(20)] + [encode(made.made_up(0, 2))]
+    gallery = pack(forms)
+    probe = encode(made.impression(made.made_up(3, 23), 1, 5.0))
+    expected = [compare(probe, form).raw for form in forms]
+    assert compare_many(probe, gallery).tolist() == expected
+    rows = np.array([5, 3, 3, 20], np.int64)
+    assert compare_many(probe, gallery, rows).tolist() == [expected[r] for r in rows]
+    results: list = [None] * 4
+
+    def work(k):
+        results[k] = compare_many(probe, gallery).tolist()
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [expected] * 4
+
+
+def test_wrong_arguments_are_refused():
+    form = encode(made.made_up(1, 30))
+    gallery = pack([form])
+    with pytest.raises(IndexError, match="rows"):
+        compare_many(form, gallery, np.array([1]))
+    with pytest.raises(InputError, match="Template"):
+        compare(form, "left thumb")
+    big = dataclasses.replace(
+        form,
+        **{
+            name: np.concatenate([getattr(form, name)] * 3)
+            for name in ("codes", "texture", "x", "y", "angle", "quality", "source")
+        },
+    )
+    with pytest.raises(InputError, match="at most"):
+        compare(big, form)
+
+
+def test_calibration_is_monotone_and_finite_over_all_raw_scores():
+    raw = np.arange(0, 100_000, 7)
+    value = calibrate(raw)
+    assert np.isfinite(value).all()
+    assert (np.diff(value) >= 0).all()
+    assert value[0] == 0
+    assert np.array_equal(value, np.round(value, 2))
+    assert len(CALIBRATION.raw) == len(CALIBRATION.value)
+    assert (np.diff(CALIBRATION.raw) > 0).all()
+    assert (np.diff(CALIBRATION.value) > 0).all()
+    score = Score(40.0, 1, np.zeros((0, 2), np.int64))
+    assert score.fmr == pytest.approx(1e-4)
+    assert float(score) == 40.0
+
+
+def test_fusion_of_one_is_itself_and_of_none_is_zero():
+    assert fuse([]) == 0
+    assert fuse([37.2]) == 37.2
+    assert fuse([0.0, 0.0]) == 0
+
+
+def test_fusion_is_calibrated_for_non_mated_fingers():
+    rng = np.random.default_rng(0)
+    for n in (2, 4, 10):
+        values = -10 * np.log10(rng.random((4000, n)))
+        fused = np.array([fuse(row) for row in values])
+        for rate in (0.5, 0.1, 0.01):
+            observed = (fused >= -10 * math.log10(rate)).mean()
+            assert observed == pytest.approx(rate, rel=0.15, abs=4 * math.sqrt(rate / 4000))
+
+
+def test_fusion_counts_tries():
+    rng = np.random.default_rng(1)
+    best = (-10 * np.log10(rng.random((4000, 2, 10)))).max(axis=2)
+    fused = np.array([fuse(row, [10, 10]) for row in best])
+    assert (fused >= 10).mean() == pytest.approx(0.1, abs=0.02)
+    assert fuse([90.0], [10]) == pytest.approx(80.0, abs=0.05)
+    with pytest.raises(InputError, match="tries"):
+        fuse([1.0], [0])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(0, 800), min_size=1, max_size=10),
+    st.integers(0, 9),
+    st.floats(0, 100),
+)
+def test_fusion_grows_with_every_finger_and_is_finite(values, which, more):
+    better = list(values)
+    better[which % len(values)] += more
+    assert math.isfinite(fuse(values))
+    assert fuse(better) >= fuse(values) - 0.01
+    assert fuse(values) <= sum(values) + 0.01
+
+
+def test_fit_recovers_a_known_tail():
+    rng = np.random.default_rng(0)
+    scores = np.rint(rng.exponential(1000, 200_000)).astype(np.int64)
+    raw, value = fit_calibration(scores)
+    true = 20_000 / 1000 * 10 / math.log(10)
+    assert np.interp(20_000, raw, value) == pytest.approx(true, rel=0.05)
+    assert (np.diff(raw) > 0).all()
+    with pytest.raises(InputError, match="needed"):
+        fit_calibration(scores[:100])
+
+
+def test_fit_weights_tell_mated_from_non_mated():
+    firsts = [made.made_up(k, 35) for k in range(8)]
+    forms = [encode(t) for t in firsts]
+    forms += [encode(made.impression(t, k, 10.0, jitter=2.0)) for k, t in enumerate(firsts)]
+    first, second, features = pair_features(pack(forms))
+    mated = second - first == 8
+    weights = fit_weights(features, mated)
+    p = dataclasses.replace(MATCHER, **dataclasses.asdict(weights))
+    raw = raw_scores(features, p)
+    assert raw[mated].min() > np.median(raw[~mated])
+    expected = [compare(forms[i], forms[j]).raw for i, j in zip(first, second, strict=True)]
+    assert raw_scores(features).tolist() == expected
+
+
+@pytest.mark.parametrize("name", [f.name for f in dataclasses.fields(MATCHER)])
+def test_every_parameter_changes_its_tables(name):
+    value = getattr(MATCHER, name)
+    p = dataclasses.replace(MATCHER, **{name: value * 2 if isinstance(value, int) else value * 1.5})
+
+    def flat(parameters):
+        return [np.ravel(part) for part in tables(parameters)]
+
+    before, after = flat(MATCHER), flat(p)
+    assert any(x.shape != y.shape or (x != y).any() for x, y in zip(before, after, strict=True))

@@ -1,0 +1,68 @@
+"""The matcher against the reference: equal in raw score, value and pairs."""
+
+from __future__ import annotations
+
+import naive_descriptor as made
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fpmatch as fp
+from fpmatch import reference
+from fpmatch.matcher import compare
+
+
+def check(first, second):
+    expected = reference.compare(first, second)
+    score = compare(first, second)
+    assert score.raw == expected.raw
+    assert score.value == expected.value
+    assert score.fmr == expected.fmr
+    assert np.array_equal(score.pairs, expected.pairs)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    sizes=st.tuples(st.integers(0, 80), st.integers(0, 80)),
+    degrees=st.floats(-180, 180),
+    orientation=st.booleans(),
+)
+def test_equal_on_made_up_templates(seed, sizes, degrees, orientation):
+    first = made.made_up(seed, sizes[0], orientation=orientation)
+    check(first, made.impression(first, seed, degrees, jitter=2.0))
+    check(first, made.made_up(seed + 1, sizes[1]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), minutiae=st.integers(0, 40), side=st.integers(20, 200))
+def test_equal_on_random_points(seed, minutiae, side):
+    # Crowded, coincident and tied: what no finger has.
+    rng = np.random.default_rng(seed)
+
+    def points():
+        xy = rng.integers(0, side // 4, (2, minutiae)) * 4.0
+        return made.from_points(*xy, rng.integers(0, 16, minutiae) * np.pi / 8, side, side)
+
+    check(points(), points())
+
+
+def test_equal_with_itself():
+    for seed in range(5):
+        template = made.made_up(seed, 64)
+        check(template, template)
+
+
+@pytest.mark.data
+def test_equal_on_real_prints(data):
+    names = ["101_1", "101_2", "102_1", "110_8"]
+    templates = [
+        fp.extract(fp.read_image(data / "fvc2002" / "DB1_B" / f"{name}.tif", ppi=500))
+        for name in names
+    ]
+    for first in templates:
+        for second in templates:
+            check(first, second)
+    assert compare(templates[0], templates[1]).value > 60
+    assert compare(templates[0], templates[2]).value < 40
