@@ -202,16 +202,15 @@ class Gallery:
             )
             self.journal("POLICY", {"policy_version": version, "policy_digest": digest})
 
-    def policy(self, version: int | None = None) -> tuple[int, str] | None:
-        """A policy's version and document, the newest by default; None if there is none."""
-        query, values = "SELECT version, document FROM policy", ()
-        if version is not None:
-            query, values = query + " WHERE version = ?", (version,)  # type: ignore[assignment]
+    def policy(self, version: int | None = None) -> tuple[int, str, str] | None:
+        """A policy's version, document and digest; the newest by default, None if none."""
         with self.lock:
             found = self.database.execute(
-                query + " ORDER BY version DESC LIMIT 1", values
+                "SELECT version, document, digest FROM policy WHERE ? IS NULL OR version = ? "
+                "ORDER BY version DESC LIMIT 1",
+                (version, version),
             ).fetchone()
-        return None if found is None else (int(found[0]), str(found[1]))
+        return None if found is None else (int(found[0]), str(found[1]), str(found[2]))
 
     # -- transactions and the journal ----------------------------------------------------------
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
-from fpmatch.audit import AuditLog
+from fpmatch.audit import AuditLog, Kind
 from fpmatch.audit.log import now
-from fpmatch.errors import InputError
+from fpmatch.errors import InputError, PolicyError
 from fpmatch.gallery import EnrolReport, Receipt
 from fpmatch.gallery.schema import Durability
 from fpmatch.parameters import SEARCH
@@ -159,9 +159,15 @@ class Administration:
         ------
         InputError
             If the policy names another owner or number for one of the gallery's partitions.
+        PolicyError
+            If a rule lies outside its author's authority.
         """
         state = self._state
         state.writable()
+        problems = policy.authority_problems()
+        if problems:
+            state.audit.event(Kind.AUTH_FAILED, {"what": "publish", "policy_digest": policy.digest})
+            raise PolicyError(problems[0][1])
         mine = {info.name: info for info in state.gallery.partitions}
         for info in policy.partitions:
             if mine.get(info.name, info) != info:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from fpmatch.audit import AuditLog
-from fpmatch.errors import InputError, StorageError
+from fpmatch.errors import CorruptError, InputError, StorageError
 from fpmatch.gallery import Gallery
 from fpmatch.gallery.ledger import Ledger
 from fpmatch.gallery.schema import Durability
@@ -63,14 +63,24 @@ def open_state(
             routes=routes,
             vault=vault,
         )
-        found = gallery.policy()
-        if found is not None:
-            state.policy = Policy.parse(found[1], f"policy version {found[0]}")
+        state.policy = newest(gallery)
         recovery.recover(state)
     except BaseException:
         handle.close()
         raise
     return state, handle
+
+
+def newest(gallery: Gallery) -> Policy | None:
+    """The policy in force; CorruptError if its document is not what was published."""
+    found = gallery.policy()
+    if found is None:
+        return None
+    version, document, digest = found
+    policy = Policy.parse(document, f"policy version {version}").with_version(version)
+    if policy.digest != digest:
+        raise CorruptError(f"policy version {version} is stored damaged: its digest differs")
+    return policy
 
 
 def lock(folder: Path, mode: str) -> IO[bytes]:

@@ -1,0 +1,255 @@
+"""Non-interference: denied data changes no byte; and the reference gives the same answer."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import shutil
+import sys
+from contextlib import ExitStack
+from functools import cache
+
+import policy_cases as cases
+import pytest
+from engine_helpers import Clock, folder, print_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import fpmatch.reference.engine as reference_engine
+from fpmatch.reference import ReferenceEngine
+from fpmatch.search import Engine
+from fpmatch.types import FingerPosition, Record, SearchRequest
+
+CASES = settings(
+    max_examples=1000,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+PARTITIONS = cases.OWNERS
+POSITIONS = (FingerPosition.RIGHT_INDEX, FingerPosition.LEFT_INDEX, FingerPosition.UNKNOWN)
+GALLERIES = 6
+
+
+def finger(rng: random.Random, person: int):
+    shown = rng.choice(POSITIONS)
+    made = print_of(person, rng.randrange(3), POSITIONS[person % 2], minutiae=8)
+    return dataclasses.replace(made, position=shown) if rng.random() < 0.3 else made
+
+
+@cache
+def gallery(seed: int) -> dict[str, tuple[tuple[Record, ...], frozenset[str]]]:
+    """For each partition some records, and which of them are sealed."""
+    rng = random.Random(seed)
+    out = {}
+    for partition in PARTITIONS:
+        records = []
+        for i in range(rng.randrange(1, 5)):
+            person = rng.randrange(5)
+            records.append(
+                Record(
+                    f"{partition[0]}{i}",
+                    [finger(rng, person) for _ in range(rng.choice((1, 1, 2)))],
+                    protected=rng.random() < 0.2,
+                    banned_uses=frozenset(
+                        rng.sample(
+                            ("CAR", "CNA", "purpose:F", "role:officer"), rng.choice((0, 0, 1))
+                        )
+                    ),
+                )
+            )
+        sealed = frozenset(r.record for r in records if rng.random() < 0.15)
+        out[partition] = (tuple(records), sealed)
+    return out
+
+
+class Farm:
+    """Engines over the same galleries, with all partitions' records or with some left out."""
+
+    def __init__(self) -> None:
+        self.stack = ExitStack()
+        self.made: dict[tuple[int, frozenset[str]], Engine] = {}
+        self.clock = Clock()
+
+    def engine(self, seed: int, without: frozenset[str] = frozenset()) -> Engine:
+        key = (seed, without)
+        if key not in self.made:
+            place = folder()
+            self.stack.callback(shutil.rmtree, place)
+            made = Engine.create(place, durability="off", clock=self.clock)
+            self.stack.callback(made.close)
+            for partition in PARTITIONS:
+                ndr = next(p.ndr for p in cases.world().partitions if p.name == partition)
+                made.add_partition(partition, ndr, PARTITIONS[partition], expected_fingers=100)
+                if partition not in without:
+                    records, sealed = gallery(seed)[partition]
+                    made.enrol(partition, records)
+                    for name in sealed:
+                        made.seal(name, partition=partition, order="o", authority="a")
+            self.made[key] = made
+        return self.made[key]
+
+    def reference(self, seed: int) -> ReferenceEngine:
+        made = ReferenceEngine(self.clock)
+        for partition in PARTITIONS:
+            ndr = next(p.ndr for p in cases.world().partitions if p.name == partition)
+            made.add_partition(partition, ndr, PARTITIONS[partition])
+            records, sealed = gallery(seed)[partition]
+            made.enrol(partition, records)
+            for name in sealed:
+                made.seal(partition, name)
+        return made
+
+
+@pytest.fixture(scope="module")
+def farm(monkeypatch_module):
+    made = Farm()
+    compare, encode = reference_engine.compare, reference_engine.encode
+    forms: dict = {}
+    scores: dict = {}
+
+    def cached_encode(template):
+        if template.to_bytes() not in forms:
+            forms[template.to_bytes()] = encode(template)
+        return forms[template.to_bytes()]
+
+    def cached_compare(a, b):
+        if (id(a), id(b)) not in scores:
+            scores[id(a), id(b)] = compare(a, b)
+        return scores[id(a), id(b)]
+
+    monkeypatch_module.setattr(reference_engine, "encode", cached_encode)
+    monkeypatch_module.setattr(reference_engine, "compare", cached_compare)
+    with made.stack:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+def search_of(rng: random.Random) -> SearchRequest:
+    facts = cases.facts(rng)
+    person = rng.randrange(5)
+    return SearchRequest(
+        fingers=[finger(rng, person) for _ in range(rng.choice((1, 1, 2)))],
+        booking_ori=facts.chain[0],
+        chain=facts.chain[1:],
+        transaction=facts.transaction,
+        partitions=facts.requested,
+        purpose=facts.purpose,
+        role=facts.role,
+        charge=facts.charge,
+        disposition=facts.disposition,
+        protected=facts.protected,
+        attributes=facts.attributes,
+        tcn="T",
+        max_candidates=rng.choice((1, 2, 20)),
+        threshold=rng.choice((0.0, 0.0, 20.0)),
+        effort=rng.choice(("fast", "balanced", "scan", "exhaustive")),
+    )
+
+
+def put_in_force(engine: Engine, policy) -> None:
+    # Random policies hold void rules, which `publish` refuses; decisions ignore them.
+    engine._state.policy = policy
+
+
+def random_policy(rng: random.Random):
+    policy = cases.policy(rng)
+    if rng.random() < 0.3:
+        opaque = tuple(
+            dataclasses.replace(p, opaque=rng.random() < 0.5) for p in policy.declared.partitions
+        )
+        policy = type(policy)(dataclasses.replace(policy.declared, partitions=opaque))
+    return policy
+
+
+def answer(engine, policy, request) -> bytes:
+    put_in_force(engine, policy)
+    response = engine.search(request)
+    plain = tuple(dataclasses.replace(s, token="") for s in response.sections)
+    return dataclasses.replace(response, sections=plain).to_bytes()
+
+
+def unsearched(engine, policy, request) -> frozenset[str]:
+    from fpmatch.search.run import prepare
+
+    put_in_force(engine, policy)
+    granted = {h.partition for h in prepare(engine._state, request).handles}
+    return frozenset(PARTITIONS) - granted
+
+
+@CASES
+@given(seed=st.integers(0, 2**32))
+def test_an_engine_without_the_denied_data_answers_the_same_bytes(farm, seed):
+    rng = random.Random(seed)
+    which, policy, request = rng.randrange(GALLERIES), random_policy(rng), search_of(rng)
+    farm.clock.now = cases.day(rng)
+    full = farm.engine(which)
+    denied = unsearched(full, policy, request)
+    never = farm.engine(which, denied)
+    never._state.handle_key = full._state.handle_key
+    assert answer(full, policy, request) == answer(never, policy, request)
+
+
+@CASES
+@given(seed=st.integers(0, 2**32))
+def test_the_reference_engine_gives_the_same_bytes(farm, seed):
+    rng = random.Random(seed)
+    which, policy, request = rng.randrange(GALLERIES), random_policy(rng), search_of(rng)
+    farm.clock.now = cases.day(rng)
+    full = farm.engine(which)
+    expected = farm.reference(which)
+    from fpmatch.search.release import handle_of
+
+    expected.name = lambda *names: handle_of(full._state, *names)
+    expected.policy = policy
+    assert answer(full, policy, request) == expected.search(request).to_bytes()
+
+
+def approximate(patch: pytest.MonkeyPatch) -> None:
+    """Make the index approximate on a handful of rows."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("fpmatch.index.") and hasattr(module, "INDEX"):
+            small = {
+                f: v
+                for f, v in (
+                    ("exhaustive_below", 1),
+                    ("scan_below", 1),
+                    ("shortlist_least", 2),
+                    ("shortlist_fast", 2),
+                )
+                if hasattr(module.INDEX, f)
+            }
+            patch.setattr(module, "INDEX", dataclasses.replace(module.INDEX, **small))
+
+
+@CASES
+@given(seed=st.integers(0, 2**32))
+def test_the_approximate_index_does_not_couple_partitions_either(farm, seed):
+    rng = random.Random(seed)
+    which, policy, request = rng.randrange(GALLERIES), random_policy(rng), search_of(rng)
+    request = dataclasses.replace(request, effort=rng.choice(("fast", "balanced", "scan")))
+    farm.clock.now = cases.day(rng)
+    full = farm.engine(which)
+    with pytest.MonkeyPatch.context() as patch:
+        approximate(patch)
+        denied = unsearched(full, policy, request)
+        never = farm.engine(which, denied)
+        never._state.handle_key = full._state.handle_key
+        assert answer(full, policy, request) == answer(never, policy, request)
+
+
+def test_the_approximate_index_really_is_used(farm):
+    full = farm.engine(0)
+    request = dataclasses.replace(search_of(random.Random(1)), effort="balanced")
+    with pytest.MonkeyPatch.context() as patch:
+        approximate(patch)
+        from fpmatch.descriptor import encode
+
+        short = full._state.indexes["criminal"].shortlist(encode(request.fingers[0]))
+    assert not short.exhaustive
+    assert len(short.row_ids) <= 2
