@@ -83,6 +83,12 @@ class MinutiaeParameters:
     """Weight of the coarse window."""
     orientation_smooth: float = 2.5
     """Blur of the combined doubled-angle field."""
+    coherence_least: float = 0.25
+    """Orientation coherence below which an area counts as background."""
+    coherence_smooth: float = 4.0
+    """Blur of the coherence before that."""
+    coherence_clean: int = 8
+    """Radius of closing and opening after it."""
     frequency_step: int = 8
     """Grid of the ridge period."""
     frequency_half: int = 24
@@ -146,15 +152,15 @@ class SyntheticParameters:
     """Mean ridge period of a finger, pixels at 500 ppi (Stoney 1988; FVC sets: see docs)."""
     period_sd: float = 0.7
     """Standard deviation of the mean period over fingers, pixels."""
-    period_base: float = 0.06
+    period_base: float = 0.03
     """How much wider ridges are below the deltas, relative (and narrower above)."""
     period_core: float = 0.03
     """How much narrower ridges are round the core, relative."""
-    period_uneven: float = 0.035
+    period_uneven: float = 0.015
     """Standard deviation of the local unevenness of the period, relative."""
     period_scale: float = 60.0
     """Wavelength of that unevenness, pixels."""
-    yield_share: float = 0.8
+    yield_share: float = 0.7
     """How far the period gives way to the spreading of the ridges."""
     yield_rough: float = 0.15
     """Penalty on the roughness of that, relative to the spreading it does not follow."""
@@ -168,9 +174,9 @@ class SyntheticParameters:
     """Step of the period between growth filters, pixels."""
     bank_half: int = 11
     """Half width of a growth filter, pixels."""
-    bank_across: float = 0.44
+    bank_across: float = 0.41
     """Standard deviation of a growth filter across the ridges, periods (three peaks)."""
-    bank_along: float = 0.62
+    bank_along: float = 0.44
     """Standard deviation of a growth filter along the ridges, periods: longer gives fewer
     minutiae."""
     growth_passes: int = 18

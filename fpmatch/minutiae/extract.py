@@ -19,7 +19,7 @@ from fpmatch.minutiae.minutiae import Minutiae
 from fpmatch.minutiae.normalisation import normalise
 from fpmatch.minutiae.orientation import OrientationField, orientation_field
 from fpmatch.minutiae.quality import image_quality, quality_map
-from fpmatch.minutiae.segmentation import segment
+from fpmatch.minutiae.segmentation import restrict, segment
 from fpmatch.minutiae.skeleton import binarise, skeletonise
 from fpmatch.minutiae.spectrum import ridge_band
 from fpmatch.parameters import MINUTIAE, TEMPLATE, MinutiaeParameters
@@ -45,6 +45,7 @@ def extract_classical(
     band = ridge_band(normal, p)
     field = orientation_field(band, pixels.shape, p)
     _require_ridges(field, inside, p)
+    inside = restrict(inside, field.coherence, p)
     padded = pad_image(normal)
     periods = period_field(padded, inside, field, p)
     enhanced = enhance(padded, inside, field, periods, p)
@@ -61,7 +62,8 @@ def extract_classical(
     found = raw[keep]
     if stages is not None:
         stages.update(
-            mask=mask, window=(top, left, bottom, right), normalised=normal, orientation=field,
+            mask=mask,
+            inside=inside, window=(top, left, bottom, right), normalised=normal, orientation=field,
             period=periods, enhanced=plain, ridges=ridges, skeleton=skeleton, raw=raw,
             clarity=clarity,
         )  # fmt: skip
@@ -76,7 +78,7 @@ def extract_classical(
         kind=found[:, 3].astype(np.uint8),
         quality=at[keep].astype(np.float32),
         shape=(image.pixels.shape[0], image.pixels.shape[1]),
-        orientation=_cells(field, mask, top, left),
+        orientation=_cells(field, inside, (top, left), image.pixels.shape),
         image_quality=image_quality(clarity, inside),
         extractor=CLASSICAL,
     )
@@ -113,19 +115,21 @@ def _window(mask: NDArray[np.uint8]) -> tuple[int, int, int, int]:
 
 
 def _cells(
-    field: OrientationField, mask: NDArray[np.uint8], top: int, left: int
+    field: OrientationField,
+    inside: NDArray[np.uint8],
+    corner: tuple[int, int],
+    shape: tuple[int, ...],
 ) -> NDArray[np.float32]:
     """Orientation at the centres of the template's cells, NaN outside the finger."""
     cell = TEMPLATE.orientation_cell
-    height, width = mask.shape
-    y = np.arange(cell // 2, height + cell // 2, cell)
-    x = np.arange(cell // 2, width + cell // 2, cell)
+    rows, columns = inside.shape
+    y = np.arange(cell // 2, shape[0] + cell // 2, cell) - corner[0]
+    x = np.arange(cell // 2, shape[1] + cell // 2, cell) - corner[1]
     gx, gy = np.meshgrid(x, y)
-    theta = field.angle_at(gx - left, gy - top)
-    inside = mask[np.minimum(gy, height - 1), np.minimum(gx, width - 1)] > 0
-    inside &= (gy < height) & (gx < width)
-    out: NDArray[np.float32] = np.where(inside, theta, np.nan).astype(np.float32)
-    return out
+    known = (gx >= 0) & (gy >= 0) & (gx < columns) & (gy < rows)
+    known[known] = inside[gy[known], gx[known]] > 0
+    theta = field.angle_at(gx, gy)
+    return np.where(known, theta, np.nan).astype(np.float32)
 
 
 EXTRACTORS: dict[str, Callable[..., Minutiae]] = {"classical": extract_classical}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,7 +39,7 @@ class OrientationField:
         out: NDArray[np.float32] = cv2.phase(c, s) * np.float32(0.5)
         return np.minimum(out, np.nextafter(np.float32(np.pi), np.float32(0)))
 
-    def angle_at(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
+    def angle_at(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
         """Ridge orientation at points, radians in [0, pi); nearest cell."""
         rows, columns = self.cosine.shape
         i = np.clip(np.asarray(y) / 2, 0, rows - 1).astype(np.intp)

@@ -47,6 +47,35 @@ def segment(
     return np.ascontiguousarray(mask, np.uint8)
 
 
+def restrict(
+    mask: NDArray[np.uint8],
+    coherence: NDArray[np.float32],
+    parameters: MinutiaeParameters = MINUTIAE,
+) -> NDArray[np.uint8]:
+    """The part of the mask where ridges run in a direction.
+
+    Parameters
+    ----------
+    mask : (H, W) uint8
+        From `segment`; sensor texture, smudges and dust pass it.
+    coherence : (ceil(H / 2), ceil(W / 2)) float32
+        From `orientation_field`.
+
+    Returns
+    -------
+    (H, W) uint8
+    """
+    height, width = mask.shape
+    radius = parameters.coherence_clean // 2
+    smooth = cv2.GaussianBlur(coherence, (0, 0), parameters.coherence_smooth / 2)
+    area = (smooth > parameters.coherence_least).astype(np.uint8)
+    area = cv2.morphologyEx(area, cv2.MORPH_CLOSE, _CROSS, iterations=radius)
+    area = cv2.morphologyEx(area, cv2.MORPH_OPEN, _CROSS, iterations=radius)
+    rows, columns = area.shape
+    large = cv2.resize(area, (2 * columns, 2 * rows), interpolation=cv2.INTER_NEAREST)
+    return np.ascontiguousarray(mask & large[:height, :width])
+
+
 _CROSS = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
 
 
