@@ -123,6 +123,21 @@ def test_activate_lifts_ones_own_off(policy: Policy) -> None:
     ]
 
 
+def test_what_had_ended_stays_ended(policy: Policy) -> None:
+    once = off(policy).activate(SITE, "immigration", authority=SITE, reason="back", at="2011-03-01")
+    again = off(once, at="2012-01-01").activate(
+        SITE, "immigration", authority=SITE, reason="back again", at="2012-02-01"
+    )
+    days = ("2011-02-01", "2011-03-01", "2011-12-31", "2012-01-01", "2012-02-01")
+    assert [reason(again, at=d) for d in days] == [
+        "ORI_DEACTIVATED",
+        "GRANTED",
+        "GRANTED",
+        "ORI_DEACTIVATED",
+        "GRANTED",
+    ]
+
+
 @pytest.mark.parametrize("who", [SITE, "CA-SF"])
 def test_nobody_lifts_anothers_off(policy: Policy, who: str) -> None:
     changed = off(policy, who, who)
@@ -172,6 +187,51 @@ def test_activate_ends_ones_own_mode(mode: str) -> None:
     assert reason(changed, at="2011-03-01") == "GRANTED"
 
 
+def with_mode(mode: str, dates: str) -> Policy:
+    return Policy.parse(
+        TEXT + f'[[mode]]\nmode = "{mode}"\nwho = "{SITE}"\npartition = "immigration"\n'
+        f'author = "{SITE}"\n{dates}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "dates", "kept"),
+    [
+        ("ori_deactivated", "", False),
+        ("ori_deactivated", "from = 2010-06-01\nto = 2012-01-01", False),
+        ("ori_deactivated", "from = 2010-06-01\nto = 2010-09-01", True),
+        ("ori_deactivated", "from = 2012-01-01", True),
+        ("not_activated", "", False),
+        ("not_activated", "until = 2012-01-01", False),
+        ("not_activated", "until = 2010-09-01", True),
+        ("not_activated", "from = 2012-01-01", True),
+        ("results_withheld", "", True),
+        ("conditional_charge", "until = 2012-01-01", True),
+    ],
+)
+def test_activate_ends_no_other_mode(mode: str, dates: str, kept: bool) -> None:
+    policy = with_mode(mode, dates)
+    changed = policy.activate(SITE, "immigration", authority=SITE, reason="", at="2011-03-01")
+    assert (changed.declared.modes == policy.declared.modes) is kept
+    before = [reason(policy, at=d) for d in ("2010-07-01", "2010-10-01", "2011-02-28")]
+    assert [reason(changed, at=d) for d in ("2010-07-01", "2010-10-01", "2011-02-28")] == before
+    assert not reason(changed, at="2011-03-01").endswith("ACTIVATED")
+
+
+def test_a_setting_without_a_beginning_keeps_its_past() -> None:
+    text = TEXT.replace("from = 2010-01-01\n", "")
+    changed = Policy.parse(text).remove(
+        "CA", "immigration", authority="DHS", reason="", at="2011-03-01"
+    )
+    assert reason(changed, at="1999-01-01") == "GRANTED"
+    assert reason(changed, at="2011-03-01") == "NOT_ACTIVATED"
+
+
+def test_what_another_switched_on_is_no_obstacle(policy: Policy) -> None:
+    changed = policy.activate(SITE, "immigration", authority=SITE, reason="", at="2011-03-01")
+    assert reason(changed) == "GRANTED"
+
+
 def test_a_changed_policy_can_be_written_and_read(policy: Policy) -> None:
     changed = off(off(policy), OTHER, BUREAU)
     assert Policy.parse(changed.to_toml()) == changed
@@ -186,6 +246,9 @@ def test_optout_requests_have_no_effect(policy: Policy) -> None:
     refused = asked.answer_optout("r-1", "refused", answer="no way out", at="2011-02-01")
     assert refused.requests()[0].answer == "no way out"
     assert [r.id for r in refused.unmet_requests("2011-06-01")] == ["r-1"]
+    two = asked.request_optout("r-2", OTHER, "immigration", at="2011-01-02")
+    answered = two.answer_optout("r-2", "refused", at="2011-02-01")
+    assert [r.id for r in answered.requests(OptOutStatus.OPEN)] == ["r-1"]
     accepted = asked.answer_optout("r-1", OptOutStatus.ACCEPTED, at="2011-02-01")
     assert reason(accepted) == "GRANTED", "accepting alone changes no decision"
     assert off(accepted).unmet_requests("2011-06-01") == []

@@ -243,6 +243,9 @@ def test_table_column_is_every_agencys_mask() -> None:
     by_ori = dict(zip(table.agencies, column.tolist(), strict=True))
     assert by_ori == {SITE: 2, OTHER: 0, BUREAU: 2}
     assert table.column(Permission.ACCEPT).tolist() == [2, 2, 2]
+    closed = Policy.parse(TEXT + forbid("f", OTHER, OTHER, 'permissions = ["accept"]'))
+    assert closed.compile("2011-01-01").column(Permission.PROBE).tolist() == [2, 0, 2]
+    assert closed.compile("2011-01-01").column(Permission.ACCEPT).tolist() == [2, 0, 2]
     assert table.nbytes > 0
 
 

@@ -41,7 +41,7 @@ class Scope:
     def infer(self, author: str, partitions: tuple[str, ...]) -> Authority | None:
         """The class in which an author speaks when none was written; None if it has none."""
         names = self._registry.names(partitions)
-        if names and all(self._registry.partitions[p].owner == author for p in names):
+        if all(self._registry.partitions[p].owner == author for p in names):
             return Authority.OWNER
         agency = self._registry.agencies.get(author)
         if agency is not None:

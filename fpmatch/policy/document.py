@@ -37,6 +37,9 @@ def _ori(value: str) -> str:
 
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+SomeWords = Annotated[
+    tuple[str, ...], BeforeValidator(_listed), Field(min_length=1, max_length=100_000)
+]
 OriText = Annotated[str, AfterValidator(_ori)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 PermissionName = Literal["accept", "probe", "view", "notify", "retain"]
@@ -98,8 +101,8 @@ class AgreementTable(_Dated):
 
     id: Name
     kind: Literal["MOA", "287(g)"] = "MOA"
-    parties: Words
-    partitions: Words
+    parties: SomeWords
+    partitions: SomeWords
     permissions: Permissions = ("accept", "probe", "view", "notify", "retain")
     notice_days: int = Field(0, ge=0, le=3650)
     terminated: TerminationTable | None = None
@@ -108,7 +111,7 @@ class AgreementTable(_Dated):
 class ActivationTable(_Dated):
     """``[[activation]]``."""
 
-    who: Words
+    who: SomeWords
     partition: Name
     state: Literal["active", "inactive", "deactivated"] = "active"
     author: Name
@@ -149,8 +152,8 @@ class RuleTable(_Dated):
 
     id: Name
     effect: Effect
-    who: Words
-    partitions: Words
+    who: SomeWords
+    partitions: SomeWords
     permissions: Permissions | None = None
     author: Name
     authority: Authority | None = None
@@ -166,7 +169,7 @@ class ModeTable(_Dated):
     """``[[mode]]``."""
 
     mode: Literal[MODES]  # type: ignore[valid-type]
-    who: Words
+    who: SomeWords
     partition: str = ""
     author: Name
     authority: Authority | None = None
@@ -197,7 +200,7 @@ class PolicyDocument(_Table):
     """A whole policy file."""
 
     version: int = Field(1, ge=1)
-    transactions: Words
+    transactions: SomeWords
     purposes: Words = ("C", "D", "E", "F", "H", "I", "J", "S", "X")
     roles: Words = ()
     charges: Words = ("felony", "misdemeanor", "infraction", "traffic")
