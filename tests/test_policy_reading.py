@@ -271,6 +271,13 @@ def test_a_bureau_speaks_for_its_state_and_no_other() -> None:
     )
     rule = '[[rule]]\nid = "x"\neffect = "forbid"\nwho = "{}"\npartitions = "*"\nauthor = "{}"\n'
     Policy.parse(text + rule.format("NV", "NVSIR0000"))
+    claim = rule.format("CA0380100", "CA0380100") + 'authority = "sib"\n'
+    with pytest.raises(PolicyError, match="kind 'sib'"):
+        Policy.parse(text + claim)
+    local = 'authority = "local"\n'
+    Policy.parse(text + rule.format("NVSIR0000", "NVSIR0000") + local)
+    with pytest.raises(PolicyError, match="does not lie within NVSIR0000"):
+        Policy.parse(text + rule.format("NV", "NVSIR0000") + local)
     for who, author in (("CA", "NVSIR0000"), ("*", "NVSIR0000"), ("CA", "XXSIR0000")):
         with pytest.raises(PolicyError, match="does not lie within"):
             Policy.parse(text + rule.format(who, author))

@@ -64,7 +64,7 @@ class Scope:
         agency = self._registry.agencies.get(author)
         if authority is Authority.SIB and (agency is None or agency.kind != "sib"):
             return f"{author} is no registered agency of kind 'sib'"
-        if authority is Authority.LOCAL and agency is not None and agency.kind == "sib":
+        if authority is Authority.LOCAL and agency is not None:
             seat = agency.ori
         else:
             seat = self.seat(author)
