@@ -271,6 +271,13 @@ def test_a_bureau_speaks_for_its_state_and_no_other() -> None:
     )
     rule = '[[rule]]\nid = "x"\neffect = "forbid"\nwho = "{}"\npartitions = "*"\nauthor = "{}"\n'
     Policy.parse(text + rule.format("NV", "NVSIR0000"))
+    answer = (
+        '[[consent]]\nwho = "CA0380100"\npartition = "immigration"\nstate = "ASKED_YES"\n'
+        'author = "{}"\n'
+    )
+    Policy.parse(text + answer.format("CA0380100"))
+    with pytest.raises(PolicyError, match="may not answer for CA0380100"):
+        Policy.parse(text + answer.format("NVSIR0000"))
     claim = rule.format("CA0380100", "CA0380100") + 'authority = "sib"\n'
     with pytest.raises(PolicyError, match="kind 'sib'"):
         Policy.parse(text + claim)

@@ -84,9 +84,7 @@ class Scope:
             problem = self.may_set(rule.author, rule.authority, who, rule.partitions)
             if problem:
                 return problem
-        if rule.effect is Effect.PERMIT and rule.authority is not Authority.OWNER:
-            return self._needs_agreement(rule)
-        return ""
+        return self._needs_agreement(rule) if rule.effect is Effect.PERMIT else ""
 
     def _needs_agreement(self, rule: Rule) -> str:
         for name in self._registry.names(rule.partitions):
@@ -108,7 +106,6 @@ class Scope:
 
     def consent_problem(self, consent: Consent) -> str:
         """Consent is recorded by the agency's own side, never by the partition's owner."""
-        seat = self.seat(consent.author)
-        if seat and seat in self._registry.path(consent.who):
+        if self.seat(consent.author) in self._registry.path(consent.who):
             return ""
         return f"{consent.author} may not answer for {consent.who}"
