@@ -187,7 +187,7 @@ class SyntheticParameters:
     """Height of a well-formed ridge after the last pass, of 1024."""
     smallest_spot: int = 24
     """Islands and lakes below this are removed from a master, pixels."""
-    longest_spur: int = 6
+    longest_spur: int = 4
     """Spurs of the thinned pattern up to this are no ridges, pixels."""
     branch_reach: int = 12
     """How far a branch is followed for its direction, pixels."""
@@ -278,7 +278,7 @@ class MatcherParameters:
     """Weight of the orientation texture in the similarity of a pair."""
     texture_cells: int = 16
     """Fewest texture cells valid in both; with fewer the texture is taken as average."""
-    texture_average: float = 0.75
+    texture_average: float = 0.82
     """Share of texture bits that agree in an unknown pair."""
     least_similarity: float = 0.575
     """Pairs of less similarity are not considered."""
@@ -409,10 +409,16 @@ class IndexParameters:
     """Up to this many allowed rows every effort compares all of them with the full matcher."""
     scan_below: int = 24576
     """Up to this many allowed rows the first stage visits each of them instead of the lists."""
+    finger_rows: int = 1000
+    """Least rows that one of several fingers votes for."""
+    groups_least: int = 50
+    """Least records on the shortlist of a search with several fingers."""
     block_bytes: int = 65536
     """Bytes under one checksum in a segment file."""
     tail_rows: int = 16384
     """Rows kept in memory before they are written as a segment."""
+    segments_most: int = 8
+    """Segments after which the smaller ones are merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,8 +497,8 @@ AUDIT = AuditParameters()
 DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()
 INDEX = IndexParameters()
-EFFORT_FAST = EffortParameters(1 / 512, 4, 1000, 1 / 1000, 100, 1 / 5000)
-EFFORT_BALANCED = EffortParameters(1 / 192, 8, 2000, 1 / 250, 300, 1 / 2000)
+EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000)
+EFFORT_BALANCED = EffortParameters(1 / 64, 8, 3000, 1 / 250, 300, 1 / 4000)
 EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 2000)
 SEARCH = SearchParameters()
 CALIBRATION = CalibrationParameters()

@@ -1,31 +1,30 @@
-"""The index of one partition: segments on disk, a tail in memory."""
+"""The index of one partition: what the rest of fpmatch sees of it."""
 
 from __future__ import annotations
 
-import dataclasses
-import fcntl
-import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates, SearchTemplate
-from fpmatch.errors import CorruptError, InputError, ReadOnlyError, StorageError
-from fpmatch.index import manifest as manifests
-from fpmatch.index.build import build_arrays, join, take
-from fpmatch.index.manifest import Manifest
-from fpmatch.index.segment import Part, Segment
-from fpmatch.index.segment_format import SegmentWriter
-from fpmatch.index.shortlist import EFFORTS, Shortlist, shortlist
+from fpmatch.errors import InputError
+from fpmatch.index.batch import shortlist_batch
+from fpmatch.index.build import take
+from fpmatch.index.quantizer import quantizer
+from fpmatch.index.ranking import EFFORTS
+from fpmatch.index.segment import Part
+from fpmatch.index.shortlist import Shortlist, look, shortlist
+from fpmatch.index.store import Store
+from fpmatch.index.subject import Subjects, shortlist_groups
 from fpmatch.index.work import Cancel, Clock, Workers, spans
 from fpmatch.matcher import compare_many
-from fpmatch.parameters import DESCRIPTOR, INDEX, digest
 
 UNVERIFIED = -1
 """Score of a row that `PartitionIndex.verify` did not reach before the deadline."""
-_VERIFY_CHUNK = 256
+_VERIFY_CHUNK = 64
 
 
 class PartitionIndex:
@@ -40,25 +39,9 @@ class PartitionIndex:
     writing; others may read it, and see its changes after `refresh`.
     """
 
-    def __init__(self, folder: Path, mode: str, threads: int) -> None:
-        self.folder = folder
-        self.mode = mode
-        self._lock = threading.RLock()
+    def __init__(self, store: Store, threads: int) -> None:
+        self._store = store
         self._workers = Workers(threads)
-        self._lockfile = open(folder / "lock", "wb") if mode == "rw" else None  # noqa: SIM115
-        if self._lockfile is not None:
-            try:
-                fcntl.flock(self._lockfile, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                self._lockfile.close()
-                raise StorageError("this index is open for writing elsewhere") from error
-        self._segments: tuple[Segment, ...] = ()
-        self._tail: Part | None = None
-        self._fresh: list[tuple[NDArray[np.int64], NDArray[np.uint8], PackedTemplates]] = []
-        self._dead = np.zeros(0, np.int64)
-        self._load()
-        if mode == "rw":
-            manifests.remove_strays(folder, self._manifest)
 
     @classmethod
     def create(
@@ -71,17 +54,17 @@ class PartitionIndex:
         folder : path
             Made if it does not exist; must hold no index yet.
         expected_fingers : int
-            Order of magnitude to come. Fixes the number of lists, and so the speed at sizes far
-            from it, never which rows exist.
+            Order of magnitude to come. Fixes the number of lists for good: a choice that no
+            record enrolled later has a part in.
         threads : int
             Threads of one search. Results do not depend on it.
+
+        Raises
+        ------
+        StorageError
+            If the folder already holds an index.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / manifests.NAME).exists():
-            raise StorageError("this folder already holds an index")
-        manifests.write(folder, Manifest(1, list_count(expected_fingers), parameter_hash()))
-        return cls(folder, "rw", threads)
+        return cls(Store.create(Path(folder), expected_fingers), threads)
 
     @classmethod
     def open(cls, folder: str | Path, mode: str = "r", *, threads: int = 1) -> Self:
@@ -98,59 +81,31 @@ class PartitionIndex:
         """
         if mode not in ("r", "rw"):
             raise InputError(f"mode must be r or rw, not {mode!r}")
-        return cls(Path(folder), mode, threads)
-
-    def _load(self) -> None:
-        found = manifests.read(self.folder)
-        if found.parameters != parameter_hash():
-            raise StorageError(
-                f"the index was made under parameters {found.parameters}, this release has "
-                f"{parameter_hash()}: rebuild it from the gallery"
-            )
-        known = {segment.path.name: segment for segment in self._segments}
-        segments = []
-        for name, sha256, rows in found.segments:
-            segment = known.get(name) or Segment(self.folder / name, sha256)
-            if len(segment) != rows:
-                raise CorruptError(f"{name}: {len(segment)} rows, the manifest says {rows}")
-            segments.append(segment)
-        self._dead = manifests.read_tombstones(self.folder, found)
-        for segment in segments:
-            hit = segment.find(self._dead)
-            segment.live[hit[hit >= 0]] = 0
-        self._segments = tuple(segments)
-        self._manifest = found
-
-    def refresh(self) -> bool:
-        """Take over what another process has committed; whether there was anything."""
-        with self._lock:
-            if manifests.read(self.folder).generation == self._manifest.generation:
-                return False
-            self._load()
-            return True
+        return cls(Store(Path(folder), mode), threads)
 
     @property
     def rows(self) -> int:
         """Rows that exist: added and not tombstoned."""
-        return int(sum(int(part.live.sum()) for part in self._parts()))
+        return int(sum(int(part.live.sum()) for part in self._store.parts()))
 
     @property
     def generation(self) -> int:
         """Grows with every change on disk."""
-        return self._manifest.generation
+        return self._store.manifest.generation
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the segment files."""
+        return self._store.stored_bytes
 
     def row_ids(self) -> NDArray[np.int64]:
         """Ids of all rows that exist, ascending."""
-        ids = [p.row_ids[p.live.view(np.bool_)] for p in self._parts()]
+        ids = [p.row_ids[p.live.view(np.bool_)] for p in self._store.parts()]
         return np.sort(np.concatenate([np.zeros(0, np.int64), *ids]))
 
     def missing(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Of the given ids, those that the index does not hold (not even as a tombstone)."""
-        row_ids = np.asarray(row_ids, np.int64)
-        held = np.zeros(len(row_ids), np.bool_)
-        for part in self._parts():
-            held |= part.find(row_ids) >= 0
-        return row_ids[~held]
+        """Of the given ids, those that the index has never held: what to add after a crash."""
+        return self._store.missing(row_ids)
 
     def add(
         self, row_ids: NDArray[np.int64], packed: PackedTemplates, positions: NDArray[np.uint8]
@@ -160,127 +115,42 @@ class PartitionIndex:
         Parameters
         ----------
         row_ids : (K,) int64
-            Not negative, and none that the index has held before.
+            Not negative, and none that the index holds or held since it was last compacted.
         packed : PackedTemplates
             Search forms of the K rows.
         positions : (K,) uint8
             Finger positions, 0 for unknown.
+
+        Raises
+        ------
+        InputError
+            If the lengths differ, an id is not new, or a row has too many minutiae.
+        ReadOnlyError
         """
-        self._writable()
-        row_ids = np.array(row_ids, np.int64)
-        positions = np.array(positions, np.uint8)
-        if not len(row_ids) == len(packed) == len(positions):
-            raise InputError(
-                f"{len(row_ids)} row ids, {len(packed)} templates and {len(positions)} positions"
-            )
-        if not len(row_ids):
-            return
-        longest = int(np.diff(packed.offsets).max())
-        if longest > DESCRIPTOR.max_minutiae:
-            raise InputError(
-                f"a row has {longest} minutiae; at most {DESCRIPTOR.max_minutiae} are allowed"
-            )
-        with self._lock:
-            if int(row_ids.min()) < 0 or len(np.unique(row_ids)) < len(row_ids):
-                raise InputError("row ids must be unique and not negative")
-            if len(self.missing(row_ids)) < len(row_ids):
-                raise InputError("a row id is already in the index; ids are never used twice")
-            self._fresh.append((row_ids, positions, packed))
-            held = sum(len(ids) for ids, _, _ in self._fresh)
-            if held + (len(self._tail) if self._tail is not None else 0) >= INDEX.tail_rows:
-                self.flush()
+        self._store.add(row_ids, packed, positions)
 
     def tombstone(self, row_ids: NDArray[np.int64]) -> int:
         """Make rows invisible at once and for good; returns how many existed.
 
         Durable when the call returns. Their bytes go with the next `compact`.
         """
-        self._writable()
-        row_ids = np.asarray(row_ids, np.int64)
-        with self._lock:
-            count = 0
-            stored = []
-            for part in self._parts():
-                hit = part.find(row_ids)
-                hit = hit[hit >= 0]
-                count += int(part.live[hit].sum())
-                part.live[hit] = 0
-                if isinstance(part, Segment):
-                    stored.append(part.row_ids[hit])
-            gone = np.concatenate([np.zeros(0, np.int64), *stored])
-            if len(gone):
-                self._commit(self._manifest.segments, np.union1d(self._dead, gone))
-            return count
+        return self._store.tombstone(row_ids)
 
     def flush(self) -> None:
         """Write the rows in memory as a segment."""
-        self._writable()
-        with self._lock:
-            self._parts()
-            tail = self._tail
-            if tail is None or not len(tail):
-                return
-            keep = np.flatnonzero(tail.live)
-            if len(keep):
-                arrays = build_arrays(
-                    tail.row_ids[keep], tail.positions[keep], take(tail.packed, keep)
-                )
-                entry = self._write(arrays)
-                self._commit((*self._manifest.segments, entry), self._dead)
-            self._tail = None
+        self._store.flush()
 
     def compact(self) -> None:
-        """Merge everything into one segment without tombstoned rows, and delete the old files."""
-        self._writable()
-        with self._lock:
-            self.flush()
-            if len(self._segments) <= 1 and not len(self._dead):
-                return
-            ids, positions, packed = [], [], []
-            for segment in self._segments:
-                keep = np.flatnonzero(segment.live)
-                segment.ensure_rows(keep, tuple(COLUMNS))
-                ids.append(segment.row_ids[keep])
-                positions.append(segment.positions[keep])
-                packed.append(take(segment.packed, keep))
-            entries: tuple[tuple[str, str, int], ...] = ()
-            if sum(map(len, ids)):
-                arrays = build_arrays(np.concatenate(ids), np.concatenate(positions), join(packed))
-                entries = (self._write(arrays),)
-            self._commit(entries, np.zeros(0, np.int64))
-            manifests.remove_strays(self.folder, self._manifest)
+        """Merge everything into one segment without tombstoned rows, and delete the old files.
 
-    def _write(self, arrays: dict[str, NDArray]) -> tuple[str, str, int]:
-        name = f"segment-{self._manifest.generation + 1:08d}.seg"
-        shapes = {n: (a.dtype, a.shape) for n, a in arrays.items()}
-        attributes: dict[str, Any] = {
-            "parameters": self._manifest.parameters,
-            "lists": self._manifest.lists,
-        }
-        writer = SegmentWriter(self.folder / name, attributes, shapes)
-        for section, array in arrays.items():
-            writer.array(section)[...] = array
-        return name, writer.commit(), len(arrays["row_ids"])
+        Streams: memory does not grow with the columns. Searches and additions go on meanwhile.
+        """
+        self._store.flush()
+        self._store.merge(everything=True)
 
-    def _commit(self, segments: tuple[tuple[str, str, int], ...], dead: NDArray[np.int64]) -> None:
-        generation = self._manifest.generation + 1
-        old = self._manifest.tombstones
-        name, sha256 = self._manifest.tombstones, self._manifest.tombstones_sha256
-        if not np.array_equal(dead, self._dead):
-            name, sha256 = manifests.write_tombstones(self.folder, generation, dead)
-        manifests.write(
-            self.folder,
-            dataclasses.replace(
-                self._manifest,
-                generation=generation,
-                segments=segments,
-                tombstones=name,
-                tombstones_sha256=sha256,
-            ),
-        )
-        if old and old != name:
-            (self.folder / old).unlink(missing_ok=True)
-        self._load()
+    def refresh(self) -> bool:
+        """Take over what another process has committed; whether there was anything."""
+        return self._store.refresh()
 
     def shortlist(
         self,
@@ -321,13 +191,93 @@ class PartitionIndex:
         CorruptError
             If a block that the search would use fails its checksum.
         """
-        if effort not in EFFORTS:
-            raise InputError(f"effort must be one of {', '.join(EFFORTS)}, not {effort!r}")
+        _check_effort(effort)
+        clock = Clock(deadline, cancel)
+        view = look(self._store.parts(), _mask(allowed), int(position))
+        clock.lap("mask")
         return shortlist(
-            self._parts(),
+            view,
             probe,
-            allowed=allowed,
-            position=int(position),
+            quantizer(self._store.manifest.lists),
+            effort=effort,
+            limit=limit,
+            clock=clock,
+            workers=self._workers,
+        )
+
+    def shortlist_many(
+        self,
+        probes: Sequence[SearchTemplate],
+        *,
+        allowed: NDArray[np.bool_] | None = None,
+        positions: Sequence[int] | None = None,
+        effort: str = "balanced",
+        limit: int | None = None,
+        deadline: float | None = None,
+        cancel: Cancel | None = None,
+    ) -> list[Shortlist]:
+        """`shortlist` of several probes under one mask, each result as if searched alone.
+
+        Probes of equal position share the mask; those that visit every row share one pass over
+        the codes, and the others are spread over the threads. ``positions`` has one per probe.
+        """
+        _check_effort(effort)
+        wanted = [0] * len(probes) if positions is None else [int(p) for p in positions]
+        if len(wanted) != len(probes):
+            raise InputError(f"{len(probes)} probes and {len(wanted)} positions")
+        return shortlist_batch(
+            self._store.parts(),
+            probes,
+            wanted,
+            quantizer(self._store.manifest.lists),
+            allowed=_mask(allowed),
+            effort=effort,
+            limit=limit,
+            deadline=deadline,
+            cancel=cancel,
+            workers=self._workers,
+        )
+
+    def shortlist_subject(
+        self,
+        probes: Sequence[SearchTemplate],
+        group_of_row: NDArray[np.int64],
+        *,
+        allowed: NDArray[np.bool_] | None = None,
+        positions: Sequence[int] | None = None,
+        effort: str = "balanced",
+        limit: int | None = None,
+        deadline: float | None = None,
+        cancel: Cancel | None = None,
+    ) -> Subjects:
+        """The groups (records) worth a full comparison with several fingers of one person.
+
+        Votes of all fingers are added up by group before the list is cut, so that each finger
+        needs to look into fewer lists and few groups remain to be verified: ten fingers cost far
+        less than ten searches.
+
+        Parameters
+        ----------
+        probes : sequence of SearchTemplate
+        group_of_row : (R,) int64
+            Indexed by row id: the group of each row, not negative.
+        positions : sequence of int, optional
+            Of each probe; a finger of known position is held against rows of that position and
+            of unknown position. Unknown positions are handled: such a finger sees all rows.
+        allowed, effort, limit, deadline, cancel
+            As in `shortlist`; `limit` counts groups.
+        """
+        _check_effort(effort)
+        wanted = [0] * len(probes) if positions is None else [int(p) for p in positions]
+        if len(wanted) != len(probes):
+            raise InputError(f"{len(probes)} probes and {len(wanted)} positions")
+        return shortlist_groups(
+            self._store.parts(),
+            probes,
+            wanted,
+            np.asarray(group_of_row, np.int64),
+            quantizer(self._store.manifest.lists),
+            allowed=_mask(allowed),
             effort=effort,
             limit=limit,
             clock=Clock(deadline, cancel),
@@ -356,57 +306,32 @@ class PartitionIndex:
         scores = np.full(len(row_ids), UNVERIFIED, np.int32)
         found = np.zeros(len(row_ids), np.bool_)
         tasks = []
-        for part in self._parts():
+        for part in self._store.parts():
             rows = part.find(row_ids)
             here = np.flatnonzero(rows >= 0)
             here = here[part.live[rows[here]] > 0]
             found[here] = True
-            for first, last in spans(len(here), _VERIFY_CHUNK):
+            step = max(_VERIFY_CHUNK, -(-len(here) // (4 * self._workers.threads)))
+            for first, last in spans(len(here), step):
                 tasks.append(_verify_task(part, probe, rows, here[first:last], scores, clock))
         if not found.all():
             raise InputError(f"{int((~found).sum())} of the rows are not in the index")
         self._workers.run(tasks)
         return scores
 
-    def _parts(self) -> tuple[Part, ...]:
-        with self._lock:
-            if self._fresh:
-                tail = self._tail
-                old = [] if tail is None else [(tail.row_ids, tail.positions, tail.packed)]
-                every = old + self._fresh
-                part = Part(
-                    build_arrays(
-                        np.concatenate([ids for ids, _, _ in every]),
-                        np.concatenate([positions for _, positions, _ in every]),
-                        join([packed for _, _, packed in every]),
-                    )
-                )
-                if tail is not None:
-                    part.live[part.find(tail.row_ids[tail.live == 0])] = 0
-                self._tail = part
-                self._fresh = []
-            return (*self._segments, *(() if self._tail is None else (self._tail,)))
-
-    def _writable(self) -> None:
-        if self.mode != "rw":
-            raise ReadOnlyError("the index is open for reading only")
-
     def close(self) -> None:
         """Write what is in memory (in mode ``rw``) and let go of files and threads."""
-        if self._lockfile is not None:
-            self.flush()
-            self._lockfile.close()
-            self._lockfile = None
-            self.mode = "r"
+        self._store.close()
         self._workers.close()
-        self._segments = ()
-        self._tail = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        return f"<PartitionIndex, generation {self.generation}>"
 
 
 def _verify_task(
@@ -416,7 +341,7 @@ def _verify_task(
     at: NDArray[np.int64],
     scores: NDArray[np.int32],
     clock: Clock,
-) -> Any:
+) -> Callable[[], None]:
     def task() -> None:
         if clock.go_on():
             wanted = rows[at]
@@ -426,14 +351,15 @@ def _verify_task(
     return task
 
 
-def list_count(expected_fingers: int) -> int:
-    """Lists for an order of magnitude of fingers."""
-    for lists, fingers in ((256, 20_000), (1024, 60_000), (4096, 400_000)):
-        if expected_fingers <= fingers:
-            return lists
-    return 16384
+def _mask(allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    if allowed is None:
+        return None
+    mask = np.ascontiguousarray(allowed)
+    if mask.dtype != np.bool_ or mask.ndim != 1:
+        raise InputError(f"allowed must be a bool array indexed by row id, not {mask.dtype}")
+    return mask
 
 
-def parameter_hash() -> str:
-    """Hash of all that shapes what an index stores and how it votes."""
-    return digest(DESCRIPTOR, INDEX)
+def _check_effort(effort: str) -> None:
+    if effort not in EFFORTS:
+        raise InputError(f"effort must be one of {', '.join(EFFORTS)}, not {effort!r}")

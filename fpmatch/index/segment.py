@@ -30,7 +30,11 @@ class Part:
     packed : PackedTemplates
     live : (N,) uint8
         0 where the row is tombstoned. Changes in place: a tombstone counts at once.
+    sound : set of str
+        Arrays that need no more checking.
     """
+
+    sound: set[str]
 
     def __init__(self, arrays: Mapping[str, NDArray]) -> None:
         self.arrays = arrays
@@ -49,8 +53,15 @@ class Part:
     def ensure(self, name: str, first: int, last: int) -> None:
         """Check the stored bytes of entries first..last of an array before they are used."""
 
+    def ensure_ranges(self, name: str, ranges: NDArray[np.int64]) -> None:
+        """Check the stored bytes under ``ranges (K, 2)`` of entries of an array."""
+
     def ensure_rows(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> None:
         """Check the stored bytes of some rows' cylinders in the named columns."""
+        for name in names:
+            if name not in self.sound:
+                ranges = np.stack([self.offsets[rows], self.offsets[rows + 1]], axis=1)
+                self.ensure_ranges(name, ranges)
 
     def find(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Row of each row id, -1 where this part does not hold it."""
@@ -93,9 +104,9 @@ class Segment(Part):
         data = np.frombuffer(self._map, np.uint8)[self.layout.data_offset :]
         self._words = data.view(np.uint64)
         self._checked = np.zeros(self.layout.blocks, np.bool_)
-        self._sound: set[str] = set()
+        self.sound = set()
         arrays = {name: view(data, s) for name, s in self.layout.sections.items()}
-        for name in ("row_ids", "positions", "offsets"):
+        for name in ("row_ids", "positions", "offsets", "list_starts"):
             if name not in arrays:
                 raise CorruptError(f"{path.name}: has no section {name}")
             self.ensure(name, 0, len(arrays[name]))
@@ -106,7 +117,7 @@ class Segment(Part):
 
     def ensure(self, name: str, first: int, last: int) -> None:
         """Check the blocks under entries first..last of an array, each once."""
-        if last <= first or name in self._sound:
+        if last <= first or name in self.sound:
             return
         section = self.layout.sections[name]
         each = section.nbytes // max(1, section.shape[0])
@@ -116,27 +127,25 @@ class Segment(Part):
         if not self._checked[start:stop].all():
             self._check(np.flatnonzero(~self._checked[start:stop]) + start)
 
-    def ensure_rows(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> None:
-        """Check the blocks under some rows' cylinders in the named columns."""
-        if not len(rows):
+    def ensure_ranges(self, name: str, ranges: NDArray[np.int64]) -> None:
+        """Check the blocks under ``ranges (K, 2)`` of entries of an array."""
+        ranges = ranges[ranges[:, 1] > ranges[:, 0]]
+        if name in self.sound or not len(ranges):
             return
+        section = self.layout.sections[name]
         size = self.layout.block_bytes
-        for name in names:
-            if name in self._sound:
-                continue
-            section = self.layout.sections[name]
-            each = section.nbytes // max(1, section.shape[0])
-            first = (section.offset + self.offsets[rows] * each) // size
-            last = (section.offset + self.offsets[rows + 1] * each) // size
-            need = np.zeros(self.layout.blocks + 1, np.int32)
-            np.add.at(need, first, 1)
-            np.add.at(need, np.minimum(last, self.layout.blocks - 1) + 1, -1)
-            missing = np.flatnonzero((np.cumsum(need[:-1]) > 0) & ~self._checked)
-            if len(missing):
-                self._check(missing)
-            start, stop = section.offset // size, -(-(section.offset + section.nbytes) // size)
-            if self._checked[start:stop].all():
-                self._sound.add(name)
+        each = section.nbytes // max(1, section.shape[0])
+        first = (section.offset + ranges[:, 0] * each) // size
+        last = (section.offset + ranges[:, 1] * each - 1) // size
+        need = np.zeros(self.layout.blocks + 1, np.int64)
+        np.add.at(need, first, 1)
+        np.add.at(need, last + 1, -1)
+        missing = np.flatnonzero((np.cumsum(need[:-1]) > 0) & ~self._checked)
+        if len(missing):
+            self._check(missing)
+        start, stop = section.offset // size, -(-(section.offset + section.nbytes) // size)
+        if self._checked[start:stop].all():
+            self.sound.add(name)
 
     def _check(self, blocks: NDArray[np.int64]) -> None:
         out = np.zeros(1, np.uint64)

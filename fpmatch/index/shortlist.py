@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -10,14 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
-from fpmatch.index._kernels import vote_rows
+from fpmatch.index.quantizer import Quantizer
+from fpmatch.index.ranking import (
+    PARAMETERS,
+    Ranked,
+    best,
+    merge,
+    place,
+    ranges_for,
+    share,
+    unplace,
+    visible_rows,
+)
 from fpmatch.index.segment import Part
+from fpmatch.index.stages import Count, Task, list_task, pairs_for, vote_task
 from fpmatch.index.votes import Ballot, ballot
 from fpmatch.index.work import Clock, Workers, spans
 from fpmatch.parameters import INDEX
 from fpmatch.types import SearchCost
 
-EFFORTS = ("fast", "balanced", "scan", "exhaustive")
 _CHUNK = 8192
 
 
@@ -44,125 +55,142 @@ class Shortlist:
     cost: SearchCost = field(default_factory=SearchCost)
 
 
-def visible_rows(part: Part, allowed: NDArray[np.bool_] | None, position: int) -> NDArray[np.uint8]:
-    """1 for every row of a part that exists, is allowed and may be of the probe's position."""
-    seen = part.live.copy()
-    if position:
-        first, last = part.bounds[position], part.bounds[position + 1]
-        seen[part.bounds[1] : first] = 0
-        seen[last:] = 0
-    if allowed is not None:
-        known = part.row_ids < len(allowed)
-        if known.all():
-            seen &= allowed[part.row_ids].view(np.uint8)
-        else:
-            seen &= known & allowed[np.where(known, part.row_ids, 0)] if len(allowed) else False
-    return seen
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """The parts of an index under one mask and position: what a probe may see."""
+
+    parts: Sequence[Part]
+    seen: Sequence[NDArray[np.uint8]]
+    position: int
+    count: int
 
 
-def size_for(count: int, effort: str) -> int:
-    """Rows on the shortlist; follows the number of allowed rows and nothing else."""
-    least = {"fast": INDEX.shortlist_fast, "balanced": INDEX.shortlist_least}.get(
-        effort, INDEX.shortlist_least
-    )
-    return max(least, count // INDEX.shortlist_share)
-
-
-def best(
-    row_ids: NDArray[np.int64], votes: NDArray[np.int64], size: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows of most votes, ties by row id; rows without a vote are left out."""
-    if len(votes) > size:
-        least = max(1, int(np.partition(votes, len(votes) - size)[len(votes) - size]))
-    else:
-        least = 1
-    keep = np.flatnonzero(votes >= least)
-    row_ids, votes = row_ids[keep], votes[keep]
-    order = np.lexsort((row_ids, -votes))[:size]
-    return row_ids[order], votes[order]
+def look(parts: Sequence[Part], allowed: NDArray[np.bool_] | None, position: int) -> View:
+    """Apply a mask and a position, before anything is ranked."""
+    found = [visible_rows(part, allowed, position) for part in parts]
+    return View(parts, [s for s, _ in found], position, sum(n for _, n in found))
 
 
 def shortlist(
-    parts: Sequence[Part],
+    view: View,
     probe: SearchTemplate,
+    quantizer: Quantizer,
     *,
-    allowed: NDArray[np.bool_] | None,
-    position: int,
     effort: str,
     limit: int | None,
     clock: Clock,
     workers: Workers,
 ) -> Shortlist:
-    """See `PartitionIndex.shortlist`."""
-    seen = [visible_rows(part, allowed, position) for part in parts]
-    count = int(sum(int(s.sum()) for s in seen))
-    clock.lap("mask")
-    if effort == "exhaustive" or count <= INDEX.exhaustive_below:
-        ids = [p.row_ids[s.view(np.bool_)] for p, s in zip(parts, seen, strict=True)]
-        ids = np.sort(np.concatenate([np.zeros(0, np.int64), *ids]))
-        cost = SearchCost(live_fingers=count, milliseconds=MappingProxyType(clock.milliseconds))
-        return Shortlist(ids, np.zeros(len(ids), np.int64), True, cost)
-    size = size_for(count, effort) if limit is None else limit
+    """See `PartitionIndex.shortlist`. Which way is taken follows the number of visible rows."""
+    count = Count()
+    if effort == "exhaustive" or view.count <= INDEX.exhaustive_below:
+        return everything(view, clock)
     prepared = ballot(probe)
     clock.lap("cohort")
-    tasks: list[Callable[[], None]] = []
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-    scanned: list[tuple[int, int]] = []
-    results = []
-    for part, mask in zip(parts, seen, strict=True):
-        rows = np.flatnonzero(mask)
-        votes = np.zeros(len(rows), np.int64)
-        results.append((part, rows, votes))
-        for first, last in spans(len(rows), _CHUNK):
-            tasks.append(_scan_task(part, prepared, rows, first, last, votes, clock, scanned))
-    workers.run(tasks)
-    for part, rows, votes in results:
-        found.append(best(part.row_ids[rows], votes, size))
-    ids, top = best(
-        np.concatenate([np.zeros(0, np.int64), *(f[0] for f in found)]),
-        np.concatenate([np.zeros(0, np.int64), *(f[1] for f in found)]),
-        size,
+    if effort == "scan" or view.count <= INDEX.scan_below:
+        rows = [np.flatnonzero(seen) for seen in view.seen]
+    else:
+        wanted = PARAMETERS[effort]
+        lists = share(wanted.lists_least, wanted.lists_share, quantizer.lists)
+        size = share(wanted.rescored_least, wanted.rescored_share, view.count)
+        found = vote_by_lists(view, prepared, quantizer, lists, size, clock, workers, count)
+        _, _, at = merge(found, size)
+        part, row = unplace(at)
+        rows = [np.sort(row[part == number]) for number in range(len(view.parts))]
+        clock.lap("lists")
+    wanted = PARAMETERS[effort]
+    size = share(wanted.verified_least, wanted.verified_share, view.count)
+    ids, votes, _ = vote_by_rows(
+        view, rows, prepared, size if limit is None else limit, clock, workers, count
     )
-    clock.lap("scan")
+    clock.lap("votes")
+    return finish(view, ids, votes, clock, count)
+
+
+def finish(
+    view: View,
+    ids: NDArray[np.int64],
+    votes: NDArray[np.int64],
+    clock: Clock,
+    count: Count,
+) -> Shortlist:
+    """A shortlist with its cost."""
     cost = SearchCost(
-        live_fingers=count,
-        codes_scanned=sum(c for _, c in scanned),
-        fingers_scanned=sum(r for r, _ in scanned),
+        live_fingers=view.count,
+        codes_scanned=count.codes,
+        fingers_scanned=count.rows,
         milliseconds=MappingProxyType(clock.milliseconds),
         complete=clock.complete,
     )
-    return Shortlist(ids, top, False, cost)
+    return Shortlist(ids, votes, False, cost)
 
 
-def _scan_task(
-    part: Part,
+def everything(view: View, clock: Clock) -> Shortlist:
+    """Every visible row, by row id."""
+    ids = [p.row_ids[s.view(np.bool_)] for p, s in zip(view.parts, view.seen, strict=True)]
+    every = np.sort(np.concatenate([np.zeros(0, np.int64), *ids]))
+    clock.lap("mask")
+    cost = SearchCost(live_fingers=view.count, milliseconds=MappingProxyType(clock.milliseconds))
+    return Shortlist(every, np.zeros(len(every), np.int64), True, cost)
+
+
+def vote_by_lists(
+    view: View,
     prepared: Ballot,
-    rows: NDArray[np.int64],
-    first: int,
-    last: int,
-    votes: NDArray[np.int64],
+    quantizer: Quantizer,
+    lists: int,
+    size: int,
     clock: Clock,
-    scanned: list[tuple[int, int]],
-) -> Callable[[], None]:
-    def task() -> None:
-        if not clock.go_on():
-            return
-        chunk = rows[first:last]
-        part.ensure_rows(chunk, ("codes", "angle"))
-        vote_rows(
-            prepared.codes,
-            prepared.angle,
-            prepared.table,
-            part.packed.codes,
-            part.packed.angle,
-            part.offsets,
-            INDEX.window,
-            rows,
-            first,
-            last,
-            votes,
-        )
-        codes = int((part.offsets[chunk + 1] - part.offsets[chunk]).sum())
-        scanned.append((last - first, codes))
+    workers: Workers,
+    count: Count,
+) -> list[Ranked]:
+    """The `size` rows of most votes among those in the lists near the probe's cylinders."""
+    pairs = pairs_for(prepared, quantizer, lists)
+    clock.lap("coarse")
+    found: list[Ranked] = []
+    tasks: list[Task] = []
+    for number, (part, seen) in enumerate(zip(view.parts, view.seen, strict=True)):
+        for low, high in ranges_for(part, view.position):
+            step = max(_CHUNK, -(-(high - low) // workers.threads))
+            for a, b in spans(high - low, step):
+                tasks.append(
+                    list_task(
+                        number, part, (low + a, low + b), seen, prepared, pairs, size,
+                        clock, count, found,
+                    )
+                )  # fmt: skip
+    workers.run(tasks)
+    return found
 
-    return task
+
+def vote_by_rows(
+    view: View,
+    rows: Sequence[NDArray[np.int64]],
+    prepared: Ballot,
+    size: int,
+    clock: Clock,
+    workers: Workers,
+    count: Count,
+) -> Ranked:
+    """The given rows of every part, ranked by the votes of all their cylinders."""
+    tasks: list[Task] = []
+    votes = [np.zeros(len(r), np.int64) for r in rows]
+    for part, chosen, out in zip(view.parts, rows, votes, strict=True):
+        for span in spans(len(chosen), min(_CHUNK, max(512, len(chosen) // workers.threads + 1))):
+            tasks.append(vote_task(part, chosen, span, prepared, out, clock, count))
+    workers.run(tasks)
+    return rank_rows(view, rows, votes, size)
+
+
+def rank_rows(
+    view: View,
+    rows: Sequence[NDArray[np.int64]],
+    votes: Sequence[NDArray[np.int64]],
+    size: int,
+) -> Ranked:
+    """The rows of most votes over all parts."""
+    found = [
+        best(part.row_ids[r], v, place(number, r), size)
+        for number, (part, r, v) in enumerate(zip(view.parts, rows, votes, strict=True))
+    ]
+    return merge(found, size)

@@ -25,7 +25,7 @@ class Ballot:
     table : (P, 321) uint16
         Votes for a lowest distance d of cylinder i, units of 1 / `INDEX.vote_unit`.
     cut : (P,) int64
-        Largest distance that is worth a vote; -1 if none is.
+        Largest distance at which an entry of a list is counted; below 0 if none is.
     """
 
     codes: NDArray[np.uint64]
@@ -61,9 +61,9 @@ def ballot(probe: SearchTemplate) -> Ballot:
     deviation = np.sqrt((count * squares - total * total).astype(np.float64)) / count
     deviation += INDEX.deviation_least
     distance = np.minimum(np.arange(BITS + 1), INDEX.distance_most)
-    z = (mean[:, None] - distance[None, :]) / deviation[:, None] - INDEX.surprise_least
-    z = np.maximum(z, 0.0)
+    surprise = (mean[:, None] - distance[None, :]) / deviation[:, None]
+    z = np.maximum(surprise - INDEX.surprise_least, 0.0)
     worth = np.rint(INDEX.vote_unit * (z * np.sqrt(z)))
     table = np.minimum(worth, np.iinfo(np.uint16).max).astype(np.uint16)
-    cut = (table > 0).sum(axis=1).astype(np.int64) - 1
+    cut = (surprise >= INDEX.surprise_lists).sum(axis=1).astype(np.int64) - 1
     return Ballot(probe.codes, probe.angle, table, cut)

@@ -1,0 +1,130 @@
+"""The coarse quantizer: which lists a cylinder belongs to, and which a probe looks into.
+
+Trained once on synthetic fingers and shipped, never on a gallery, so that no enrolled record has
+a part in what another's search returns. See `fpmatch.index.train`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.errors import CorruptError
+from fpmatch.index._kernels import WORDS, nearest_lists
+from fpmatch.parameters import DESCRIPTOR, INDEX, digest
+
+SIZES = (256, 1024, 4096, 16384)
+"""Numbers of lists that are shipped."""
+
+
+class Quantizer:
+    """Centroids in two levels, and for every list the bits that its short codes keep.
+
+    Parameters
+    ----------
+    centroids : (L, 5) uint64
+        List ``h * C + c`` is child c of head h.
+    heads : (H, 5) uint64
+    masks : (L, 5) uint64
+        The 128 bits most often set in the list.
+    """
+
+    def __init__(
+        self,
+        centroids: NDArray[np.uint64],
+        heads: NDArray[np.uint64],
+        masks: NDArray[np.uint64],
+    ) -> None:
+        import faiss
+
+        self.lists = len(centroids)
+        self.masks = masks
+        self._heads = np.ascontiguousarray(heads.T)
+        grouped = centroids.reshape(len(heads), -1, WORDS)
+        self._members = np.ascontiguousarray(grouped.transpose(0, 2, 1))
+        self._index = faiss.IndexBinaryFlat(64 * WORDS)
+        self._index.add(np.ascontiguousarray(centroids).view(np.uint8))
+
+    def assign(self, codes: NDArray[np.uint64], out: NDArray[np.uint16]) -> None:
+        """The list of every cylinder, a pure function of its code. About 1 us a cylinder."""
+        beam = min(INDEX.beam, self._heads.shape[1])
+        nearest_lists(codes, 0, len(codes), self._heads, self._members, beam, out)
+
+    def nearest(self, codes: NDArray[np.uint64], count: int) -> NDArray[np.int64]:
+        """The `count` nearest lists of each probe cylinder, ``(P, count)``, nearest first.
+
+        Exact, by FAISS's flat binary index on one thread.
+        """
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+        bytes_ = np.ascontiguousarray(codes).view(np.uint8).reshape(len(codes), 8 * WORDS)
+        return self._index.search(bytes_, min(count, self.lists))[1]
+
+
+@functools.cache
+def quantizer(lists: int) -> Quantizer:
+    """The shipped quantizer of a size.
+
+    Raises
+    ------
+    CorruptError
+        If the file in the package is damaged or of other descriptor parameters.
+    """
+    return read_quantizer(Path(str(resources.files("fpmatch.index"))) / "data" / _name(lists))
+
+
+def read_quantizer(path: Path) -> Quantizer:
+    """Read and check a quantizer file."""
+    stored = _read(path)
+    return Quantizer(stored["centroids"], stored["heads"], stored["masks"])
+
+
+def write_quantizer(
+    folder: Path,
+    centroids: NDArray[np.uint64],
+    heads: NDArray[np.uint64],
+    masks: NDArray[np.uint64],
+) -> Path:
+    """Write a quantizer with its checksum and the hash of the descriptor it is for."""
+    arrays = {"centroids": centroids, "heads": heads, "masks": masks}
+    path = folder / _name(len(centroids))
+    np.savez_compressed(path, **arrays, sha256=_sha256(arrays), descriptor=digest(DESCRIPTOR))
+    return path
+
+
+def file_hash(lists: int) -> str:
+    """The checksum that the shipped file of a size carries."""
+    path = Path(str(resources.files("fpmatch.index"))) / "data" / _name(lists)
+    return str(_read(path)["sha256"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with np.load(path) as file:
+        stored = {name: file[name] for name in file.files}
+    arrays = {name: stored[name] for name in ("centroids", "heads", "masks")}
+    if str(stored["sha256"]) != _sha256(arrays):
+        raise CorruptError(f"{path.name}: checksum does not match; reinstall the package")
+    if str(stored["descriptor"]) != digest(DESCRIPTOR):
+        raise CorruptError(
+            f"{path.name} was trained for other descriptor parameters: run fpmatch.index.train"
+        )
+    return stored
+
+
+def _sha256(arrays: dict[str, NDArray]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        total.update(name.encode() + repr(arrays[name].shape).encode())
+        total.update(np.ascontiguousarray(arrays[name], "<u8").tobytes())
+    return total.hexdigest()
+
+
+def _name(lists: int) -> str:
+    return f"lists-{lists}.npz"

@@ -1,0 +1,94 @@
+"""Which rows may be seen, how many go on, and which those are."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.index.segment import Part
+from fpmatch.parameters import (
+    EFFORT_BALANCED,
+    EFFORT_FAST,
+    EFFORT_SCAN,
+    EffortParameters,
+)
+
+EFFORTS = ("fast", "balanced", "scan", "exhaustive")
+PARAMETERS: dict[str, EffortParameters] = {
+    "fast": EFFORT_FAST,
+    "balanced": EFFORT_BALANCED,
+    "scan": EFFORT_SCAN,
+}
+
+Ranked = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Row ids, votes, and where the row is: part number << 40 | row."""
+_PART = 40
+
+
+def ranges_for(part: Part, position: int) -> list[tuple[int, int]]:
+    """Rows of a part that a probe of this position may see: of the same or unknown position."""
+    if not position:
+        return [(0, len(part))] if len(part) else []
+    bounds = part.bounds
+    spans = [(int(bounds[p]), int(bounds[p + 1])) for p in (0, position)]
+    return [(a, b) for a, b in spans if b > a]
+
+
+def visible_rows(
+    part: Part, allowed: NDArray[np.bool_] | None, position: int
+) -> tuple[NDArray[np.uint8], int]:
+    """1 for every row that exists, is allowed and may be of the probe's position; their number."""
+    spans = ranges_for(part, position)
+    if spans == [(0, len(part))]:
+        seen = part.live if allowed is None else part.live & _allowed(part.row_ids, allowed)
+        return seen, int(np.count_nonzero(seen))
+    seen = np.zeros(len(part), np.uint8)
+    for a, b in spans:
+        seen[a:b] = part.live[a:b]
+        if allowed is not None:
+            seen[a:b] &= _allowed(part.row_ids[a:b], allowed)
+    return seen, int(np.count_nonzero(seen))
+
+
+def _allowed(row_ids: NDArray[np.int64], allowed: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    if not len(allowed):
+        return np.zeros(len(row_ids), np.uint8)
+    if not len(row_ids) or int(row_ids.max()) < len(allowed):
+        return allowed[row_ids].view(np.uint8)
+    known = row_ids < len(allowed)
+    return (known & allowed[np.where(known, row_ids, 0)]).view(np.uint8)
+
+
+def share(least: int, fraction: float, count: int) -> int:
+    """A number of rows that follows the number of allowed rows and nothing else."""
+    return max(least, int(count * fraction))
+
+
+def best(
+    row_ids: NDArray[np.int64], votes: NDArray[np.int64], at: NDArray[np.int64], size: int
+) -> Ranked:
+    """The rows of most votes, ties by row id; rows without a vote are left out."""
+    least = 1
+    if len(votes) > size:
+        least = max(1, int(np.partition(votes, len(votes) - size)[len(votes) - size]))
+    keep = np.flatnonzero(votes >= least)
+    row_ids, votes, at = row_ids[keep], votes[keep], at[keep]
+    order = np.lexsort((row_ids, -votes))[:size]
+    return row_ids[order], votes[order], at[order]
+
+
+def merge(found: list[Ranked], size: int) -> Ranked:
+    """`best` over what several parts found."""
+    empty = np.zeros(0, np.int64)
+    ids, votes, at = ([empty, *(f[k] for f in found)] for k in range(3))
+    return best(np.concatenate(ids), np.concatenate(votes), np.concatenate(at), size)
+
+
+def place(part: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Part and rows as one number."""
+    return (np.int64(part) << _PART) | rows
+
+
+def unplace(at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Part numbers and rows of `place`."""
+    return at >> _PART, at & ((1 << _PART) - 1)
