@@ -238,9 +238,13 @@ class Ledger:
                     "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (number,)
                 )
             database.execute("DELETE FROM probe WHERE token = ?", (token,))
+        self.scrub()
+        return True
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log; see `fpmatch.gallery.schema.scrub`."""
         with self.lock:
             schema.scrub(self.database)
-        return True
 
     def close(self) -> None:
         """Close the file."""

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 def recover(state: State) -> None:
     """Settle journal, outbox and indexes after opening."""
     if state.mode == "rw":
+        state.gallery.scrub()
+        state.ledger.scrub()
         state.log()
     outbox.recover(state)
     keep.recover(state)

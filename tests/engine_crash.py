@@ -1,0 +1,137 @@
+"""Run as a script: kill a child process at a step, reopen, and print what is left as JSON.
+
+A process of its own that forks before any thread exists, so that fifteen kills cost one start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from engine_helpers import HELD, KEEPS, LATER, POLICY, Clock, folder, print_of, record, request
+
+from fpmatch.policy import Policy
+from fpmatch.search import Engine, steps
+from fpmatch.types import Outcome
+
+FULL = {"durability": "full"}
+
+
+def make(place: Path) -> None:
+    with Engine.create(place, clock=Clock(), durability="off") as e:
+        e.add_partition("criminal", 1, "DOJ-FBI", expected_fingers=100)
+        e.add_partition("immigration", 9, "DHS", expected_fingers=100)
+        e.enrol("criminal", [record("C-1", 1), record("C-2", 2)])
+        e.enrol("immigration", [record("I-1", 1, touch=1), record("I-2", 2)])
+        e.publish(Policy.parse(POLICY))
+
+
+def enrol(e: Engine, say) -> None:
+    say(e.enrol("criminal", [record("N-1", 11)]).accepted)
+
+
+def search(e: Engine, say) -> None:
+    say(e.search(request(HELD, tcn="killed")).tcn)
+
+
+def defer(e: Engine, say) -> None:
+    say(e.search(request(LATER, tcn="killed")).tcn)
+
+
+def retain(e: Engine, say) -> None:
+    say(e.search(request(KEEPS, tcn="killed", retain=True)).tcn)
+
+
+def expunge(e: Engine, say) -> None:
+    say(e.expunge("C-1", order="o", authority="CA").fingers)
+
+
+ACTS = {
+    "enrol": (enrol, steps.ENROL),
+    "search": (search, steps.SEARCH),
+    "defer": (defer, steps.SEARCH),
+    "retain": (retain, steps.SEARCH),
+    "expunge": (expunge, steps.EXPUNGE),
+}
+
+
+def kill_at(place: Path, act: str, step: str) -> tuple[int, str]:
+    """(signal that ended the child, what it acknowledged)."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+
+        def hook(name: str) -> None:
+            if name == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        with Engine.open(place, "rw", clock=Clock(), **FULL) as e:
+            steps.hook = hook
+            ACTS[act][0](e, lambda said: os.write(writer, json.dumps(said).encode()))
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read()
+    return os.waitpid(child, 0)[1] & 127, said
+
+
+def left(place: Path) -> dict:
+    """What a reopened engine holds, and what its log says."""
+    with Engine.open(place, "rw", clock=Clock(), **FULL) as e:
+        report = e.audit.verify()
+        found = {
+            name: [
+                c.record
+                for c in e.search(request(fingers=[print_of(p, 5)], tcn=f"after-{p}"))[
+                    "criminal"
+                ].candidates
+                if c.score >= 50
+            ]
+            for name, p in (("C-1", 1), ("C-2", 2), ("N-1", 11))
+        }
+        outcomes = list(e.audit.records(kind="OUTCOME", tcn="killed"))
+        answered = bool(outcomes) and outcomes[0].partitions["immigration"]["outcome"] not in (
+            Outcome.FAILED,
+        )
+        state = e._state
+        out = {
+            "verifies": report.ok,
+            "dangling": [d.tcn for d in report.dangling],
+            "found": found,
+            "answered": answered,
+            "told": sorted(m.partition for m in e.notifications() if m.tcn == "killed"),
+            "kept": len([*state.ledger.kept("deferred"), *state.ledger.kept("retained")]),
+            "enrolments": sum(1 for _ in e.audit.records(kind="ENROL")),
+            "expungements": sum(1 for _ in e.audit.records(kind="EXPUNGE")),
+        }
+    residue = print_of(1).to_bytes()[12:80]
+    out["residue"] = [
+        str(p.relative_to(place))
+        for p in sorted(place.rglob("*"))
+        if p.is_file() and residue in p.read_bytes()
+    ]
+    return out
+
+
+def main() -> None:
+    ready = folder()
+    make(ready)
+    results = []
+    for act, (_, names) in ACTS.items():
+        for step in names:
+            place = folder()
+            shutil.rmtree(place)
+            shutil.copytree(ready, place)
+            ended, said = kill_at(place, act, step)
+            results.append({"act": act, "step": step, "signal": ended, "said": said, **left(place)})
+            shutil.rmtree(place)
+    shutil.rmtree(ready)
+    json.dump(results, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
