@@ -272,6 +272,28 @@ def test_errors_are_one_line_and_status_two(fpm, words, tmp_path, monkeypatch):
     assert not out
 
 
+def test_probes_take_several_folders():
+    from fpmatch.cli.app import spread
+
+    words = [
+        "bench",
+        "search",
+        "--probes",
+        "a",
+        "b",
+        "c",
+        "--fingers",
+        "10",
+        "--probes",
+        "d",
+        "--json",
+        "-",
+    ]
+    wanted = "bench search --probes a --probes b --probes c --fingers 10 --probes d --json -"
+    assert spread(words) == wanted.split()
+    assert spread(["evaluate", "a", "b"]) == ["evaluate", "a", "b"]
+
+
 def test_a_usage_error_has_status_two(fpm):
     assert fpm("search")[0] == 2
     assert fpm("no-such-command")[0] == 2
@@ -281,6 +303,13 @@ def test_an_output_that_cannot_be_written_is_an_error(fpm, prints, tmp_path):
     code, _, err = fpm("compare", prints / "1_1.png", prints / "1_2.png", "--json", tmp_path)
     assert code == 2
     assert "cannot write" in err
+
+
+def test_an_output_without_a_folder_is_refused_before_the_work(fpm, prints, tmp_path):
+    for option in ("--json", "--report"):
+        code, _, err = fpm("evaluate", prints, "--ppi", 500, option, tmp_path / "no" / "out")
+        assert code == 2
+        assert "its folder does not exist" in err
 
 
 def test_the_command_line_loads_nothing_heavy():

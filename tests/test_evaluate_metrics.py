@@ -16,6 +16,7 @@ from fpmatch.evaluate.identification import (
     fnir_at_fpir,
     open_set_counts,
     rank_rate,
+    rates_at,
     search_outcomes,
 )
 from fpmatch.evaluate.metrics import (
@@ -197,6 +198,12 @@ def test_probes_without_an_enrolled_identity_only_count_for_fpir():
     assert list(s.mated) == [True, False]
     assert rank_rate(s) == 100.0
     assert fnir_at_fpir(s) == 100.0  # the unenrolled probe's 7 lifts the threshold over the mate
+
+
+def test_rates_at_a_score():
+    s = outcomes([[5.0, 7.0], [9.0, 1.0], [8.0, 8.0]], [0, 0, 0], [0, 1], [False, True, False])
+    assert rates_at(s, 7.0) == pytest.approx((200 / 3, 200 / 3))
+    assert rates_at(s, 9.5) == pytest.approx((0.0, 100.0))
 
 
 def test_no_mated_search_is_undefined():

@@ -32,6 +32,10 @@ app = typer.Typer(
 )
 
 
+SEVERAL = frozenset({"--probes"})
+"""Options that take any number of values."""
+
+
 def _version(asked: bool) -> None:
     if asked:
         import fpmatch
@@ -66,8 +70,24 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(synth.app, name="synth")
 
 
+def spread(words: list[str]) -> list[str]:
+    """Repeat an option that takes several values: ``--probes A B`` is ``--probes A --probes B``."""
+    out: list[str] = []
+    option, fresh = "", False
+    for word in words:
+        if word.startswith("-"):
+            option = word if word in SEVERAL else ""
+            fresh = True
+        elif option and not fresh:
+            out.append(option)
+        out.append(word)
+        fresh = word.startswith("-")
+    return out
+
+
 def run() -> None:
     """Run the command line; errors of `fpmatch.errors` become one line and status 2."""
+    sys.argv[1:] = spread(sys.argv[1:])
     try:
         app()
     except FpmatchError as error:

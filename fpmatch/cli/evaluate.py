@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fpmatch.cli.output import JsonFile, emit, figure, progress_bar, table
+from fpmatch.cli.output import JsonFile, check_target, emit, figure, progress_bar, table
 from fpmatch.cli.output import write_text as write
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ def evaluate_command(
     from fpmatch.evaluate import evaluate
     from fpmatch.evaluate.extraction import default_processes
 
+    check_target(json_file)
+    if report is not None:
+        from fpmatch.evaluate.plots import new_figure
+
+        check_target(str(report))
+        new_figure(1, 1)
     with progress_bar() as progress:
         result = evaluate(
             [str(f) for f in folders],

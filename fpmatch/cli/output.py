@@ -58,6 +58,15 @@ def write_text(path: str, text: str) -> None:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
 
 
+def check_target(path: str | None) -> None:
+    """Refuse a file that cannot be written, before the work that would be lost."""
+    if path is None or path == "-":
+        return
+    target = Path(path)
+    if target.is_dir() or not target.absolute().parent.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder, or its folder does not exist")
+
+
 def table(
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
@@ -92,7 +101,7 @@ def figure(value: Any) -> str:
         return f"{value:,}".replace(",", " ")
     if isinstance(value, float) and math.isnan(value):
         return "-"
-    if isinstance(value, float) and 0 < abs(value) < 0.1:
+    if isinstance(value, float) and 0 < abs(value) < 0.01:
         return f"{value:.3g}"
     if isinstance(value, float):
         return f"{value:,.2f}".replace(",", " ")

@@ -19,7 +19,14 @@ from fpmatch.evaluate.folders import (
     read_identity_rows,
     read_ppi_map,
 )
-from fpmatch.evaluate.identification import Searches, cmc, fnir_at_fpir, rank_rate, search_outcomes
+from fpmatch.evaluate.identification import (
+    Searches,
+    cmc,
+    fnir_at_fpir,
+    rank_rate,
+    rates_at,
+    search_outcomes,
+)
 from fpmatch.evaluate.metrics import RATES, VerificationMetrics, mean_metrics, verification_metrics
 from fpmatch.evaluate.protocol import (
     Comparer,
@@ -34,6 +41,8 @@ from fpmatch.evaluate.protocol import (
 from fpmatch.parameters import EVALUATE
 
 CMC_DEPTH = 10
+SCORES = (20, 30, 40, 50, 60)
+"""Scores at which the open-set rates are listed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +131,12 @@ class Evaluation:
             "failures_to_enrol": failed,
             "cmc": [_number(v) for v in cmc(self.searches, CMC_DEPTH)],
             "fnir_at_fpir_0_1pct": _number(fnir_at_fpir(self.searches, 1000)),
+            "at_score": [self._at(score) for score in SCORES],
         }
+
+    def _at(self, score: float) -> dict[str, float | int | None]:
+        fpir, fnir = rates_at(self.searches, score)
+        return {"score": score, "fpir": _number(fpir), "fnir": _number(fnir)}
 
     def _undefined(self, out: dict[str, Any]) -> dict[str, str]:
         reasons: dict[str, str] = {}

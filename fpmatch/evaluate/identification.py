@@ -124,6 +124,12 @@ def fnir_at_fpir(
     return _share(below | missed, mated_weights)
 
 
+def rates_at(searches: Searches, threshold: float) -> tuple[float, float]:
+    """FPIR and FNIR, percent, at a fixed score."""
+    missed = (searches.mate < threshold) | (searches.rank == MISSED)
+    return _share(searches.other >= threshold, None), _share(missed[searches.mated], None)
+
+
 def _mated(searches: Searches, weights: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
     return None if weights is None else weights[searches.mated]
 

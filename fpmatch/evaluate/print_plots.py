@@ -65,7 +65,7 @@ def paired_minutiae(
     for axes, image, template, chosen, name in sides:
         _show(axes, image.pixels)
         rest = np.setdiff1d(np.arange(len(template)), chosen)
-        _mark(axes, template, rest, "o", "#8A8A8A", "", width=0.8)
+        _mark(axes, template, rest, "o", "#707070", "", width=0.8)
         _mark(axes, template, chosen, "o", VERMILION, "", width=1.6)
         axes.set_title(f"{name}: {len(template)} minutiae", fontsize=10)
     a, b = _pixels(probe), _pixels(candidate)
