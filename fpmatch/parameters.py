@@ -123,6 +123,8 @@ class MinutiaeParameters:
     """Two minutiae of opposite direction nearer than this are an artefact."""
     duplicate: float = 6.0
     """Of minutiae nearer than this only the best is kept."""
+    quality_area: float = 38750.0
+    """Finger area from which size no longer counts in the image quality: 1 cm2, in pixels."""
     min_area: int = 4000
     """Least area of ridge pattern, pixels (0.1 cm2); below it extraction fails."""
     min_coherence: float = 0.3

@@ -79,7 +79,7 @@ def extract_classical(
         quality=at[keep].astype(np.float32),
         shape=(image.pixels.shape[0], image.pixels.shape[1]),
         orientation=_cells(field, inside, (top, left), image.pixels.shape),
-        image_quality=image_quality(clarity, inside),
+        image_quality=image_quality(clarity, mask, p),
         extractor=CLASSICAL,
     )
 

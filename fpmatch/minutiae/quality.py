@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.minutiae.orientation import OrientationField, enlarge
+from fpmatch.minutiae.orientation import OrientationField
+from fpmatch.parameters import MINUTIAE, MinutiaeParameters
 
 
 def quality_map(
@@ -28,7 +29,25 @@ def quality_map(
     return out.astype(np.float32)
 
 
-def image_quality(clarity: NDArray[np.float32], mask: NDArray[np.uint8]) -> int:
-    """Quality of the impression, 0 to 100: clear ridge area."""
-    area = float(enlarge(clarity, mask.shape)[mask > 0].sum()) if mask.any() else 0.0
-    return int(np.clip(round(area / 600), 0, 100))
+def image_quality(
+    clarity: NDArray[np.float32],
+    mask: NDArray[np.uint8],
+    parameters: MinutiaeParameters = MINUTIAE,
+) -> int:
+    """Quality of the impression, 0 to 100: mean clarity of the finger area.
+
+    Parameters
+    ----------
+    clarity : (ceil(H / 2), ceil(W / 2)) float32
+        From `quality_map`, 0 where no ridges run.
+    mask : (H, W) uint8
+        From `segment`: what looked like finger, with or without clear ridges.
+
+    Notes
+    -----
+    An impression smaller than `quality_area` loses in proportion. A mean, because neither the
+    size of an impression nor its number of minutiae tells prints that match from prints that do
+    not: docs/extraction.md has the error-versus-discard figures.
+    """
+    area = max(float(mask.sum()), parameters.quality_area)
+    return int(np.clip(np.rint(100 * 4 * float(clarity.sum()) / area), 0, 100))
