@@ -315,13 +315,13 @@ class MatcherParameters:
     """Farthest a re-aligned minutia may lie from its match, pixels at 500 ppi."""
     near_turn: float = 0.49
     """Largest difference of direction of a re-aligned minutia and its match, radians."""
-    relaxed_weight: float = 2.0
+    relaxed_weight: float = 2.1
     """Weight of log(relaxation score + 50), natural logarithm of the odds."""
-    agreement_weight: float = 4.2
+    agreement_weight: float = 4.5
     """Weight of the square root of the summed agreement, 1/sqrt(pair)."""
-    matched_weight: float = 2.2
+    matched_weight: float = 2.7
     """Weight of the square root of the matched minutiae, 1/sqrt(minutia)."""
-    unmatched_weight: float = 1.2
+    unmatched_weight: float = 1.6
     """Weight against the square root of the unmatched minutiae in the common area."""
     base: float = 5.0
     """Evidence taken off, so that the weakest is near 0."""
@@ -338,18 +338,18 @@ class CalibrationParameters:
 
     raw: tuple[int, ...] = (
         0,
-        176,
-        261,
-        317,
-        1518,
-        2254,
-        3213,
-        4087,
-        5266,
-        6202,
-        7081,
-        8059,
-        8757,
+        188,
+        286,
+        322,
+        2138,
+        2830,
+        3820,
+        4724,
+        5938,
+        6884,
+        7788,
+        8873,
+        9587,
         200000,
     )
     """Knots, raw score."""
@@ -367,7 +367,7 @@ class CalibrationParameters:
         23.0103,
         26.9897,
         30.0,
-        854.4884,
+        832.9173,
     )
     """Value at the knots, -10 log10(FMR)."""
 
