@@ -29,6 +29,9 @@ from fpmatch.matcher.fit import fit_calibration, fit_weights, pair_features, raw
 from fpmatch.parameters import MATCHER
 from fpmatch.template import Template
 
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("FPMATCH_DATA", ROOT / ".." / "shared" / "data"))
+
 
 def read_templates(data: Path, cache: Path | None) -> dict[str, Template]:
     """Templates by ``folder/finger_impression``; failures to extract are left out."""
@@ -118,10 +121,8 @@ def by_size(features, nonmated, sizes, p):
 
 def main() -> None:
     """Fit, print, check."""
-    root = Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = os.environ.get("FPMATCH_DATA", root / ".." / "shared" / "data")
-    parser.add_argument("data", nargs="?", type=Path, default=Path(default))
+    parser.add_argument("data", nargs="?", type=Path, default=DATA)
     parser.add_argument("--templates", type=Path)
     parser.add_argument("--weights", action="store_true")
     arguments = parser.parse_args()
