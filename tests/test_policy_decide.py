@@ -467,6 +467,32 @@ def test_consent_where_the_state_asks() -> None:
     assert asked(consent(SITE, "ASKED_YES", "to = 2011-01-01")) == "NO_CONSENT"
 
 
+def test_consent_is_asked_for_one_partition_at_a_time() -> None:
+    decision = ask(make(OPEN, state='require_consent = ["immigration"]'))
+    assert not decision["immigration"].probe
+    assert decision["criminal"].probe
+
+
+def test_an_owner_does_not_agree_with_itself() -> None:
+    town = """
+[[agreement]]
+id = "alone"
+parties = ["CA-SF"]
+partitions = ["town"]
+[[rule]]
+id = "town"
+effect = "permit"
+who = "CA-SF"
+partitions = "town"
+author = "CA-SF"
+authority = "partition-owner"
+{}
+"""
+    assert ask(make(town.format("")), SITE)["town"].probe
+    alone = ask(make(town.format('agreement = "alone"')), SITE)["town"]
+    assert alone.reason == "NO_AGREEMENT"
+
+
 def test_a_no_counts_where_nobody_had_to_ask() -> None:
     assert reason(make(OPEN)) == "GRANTED"
     assert reason(make(OPEN, consent(SITE, "ASKED_NO"))) == "NO_CONSENT"

@@ -137,11 +137,7 @@ class Registry:
         owner = self.partitions[partition].owner
         if partition not in self.names(agreement.partitions) or owner not in agreement.parties:
             return False
-        return any(
-            party in path or self.scope.seat(party) in path
-            for party in agreement.parties
-            if party != owner
-        )
+        return any(self.scope.seat(party) in path for party in agreement.parties if party != owner)
 
 
 _RESTRICTION = {"active": 0, "inactive": 1, "deactivated": 2}
