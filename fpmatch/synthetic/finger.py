@@ -19,12 +19,12 @@ from fpmatch.parameters import SYNTHETIC
 from fpmatch.synthetic import _kernels
 from fpmatch.synthetic.noise import smooth_noise, stream
 from fpmatch.synthetic.orientation import (
-    Pattern,
     PatternClass,
     draw_class,
     draw_pattern,
     orientation_field,
 )
+from fpmatch.synthetic.period import period_field
 from fpmatch.synthetic.truth import pattern_minutiae, skeleton, tidy
 
 _FIELD, _PERIOD, _GROWTH, _SKIN = 1, 2, 3, 4
@@ -97,9 +97,9 @@ def master(seed: int, *, kind: PatternClass | str | None = None) -> Master:
     pattern = draw_pattern(rng, chosen, shape)
     orientation = orientation_field(pattern, shape, rng)
     mask = silhouette(shape)
-    period = period_field(pattern, shape, stream(seed, _PERIOD))
+    period = period_field(pattern, orientation, stream(seed, _PERIOD))
     ridge = tidy(grown(orientation, period, mask, stream(seed, _GROWTH)))
-    lines = skeleton(ridge > 0)
+    lines = skeleton(ridge)
     xy, angle, kinds = pattern_minutiae(lines, orientation, silhouette(shape, 0.97))
     skin = stream(seed, _SKIN)
     layers = np.stack([np.clip(ridge / SYNTHETIC.growth_top, -1, 1), *_skin_layers(lines, skin)])
@@ -135,20 +135,6 @@ def silhouette(shape: tuple[int, int], scale: float = 1.0) -> NDArray[np.bool_]:
     a = np.abs(2 * x / shape[1] - 1) / scale
     b = np.abs(2 * y / shape[0] - 1) / scale
     return a**2.5 + b**2.5 <= 1.0
-
-
-def period_field(
-    pattern: Pattern, shape: tuple[int, int], rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Ridge period at every pixel: wider below the deltas, narrower round the core."""
-    y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float64)
-    cores = [p for p in pattern.singularities if p.core]
-    cx, cy = (cores[0].x, cores[0].y) if cores else (0.5 * shape[1], 0.45 * shape[0])
-    mean = float(np.clip(rng.normal(SYNTHETIC.period_mean, SYNTHETIC.period_sd), 7.2, 11.5))
-    low = SYNTHETIC.period_base * np.tanh((y - cy - 90) / 60)
-    near = SYNTHETIC.period_core * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * 60.0**2))
-    uneven = SYNTHETIC.period_uneven * smooth_noise(rng, shape, SYNTHETIC.period_scale)
-    return np.asarray(mean * (1.0 + low - near + uneven))
 
 
 def grown(
@@ -217,8 +203,8 @@ def _skin_layers(
     lines: NDArray[np.uint8], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Pores along the ridges; creases and scars across them."""
-    shape = lines.shape
-    on = np.argwhere(lines > 0).astype(np.int32)
+    shape = ((lines.shape[0] + 1) // 2, (lines.shape[1] + 1) // 2)
+    on = np.argwhere(lines[::2, ::2] > 0).astype(np.int32)
     order = on[rng.permutation(len(on))]
     chosen = np.empty(len(on), np.int64)
     count = _kernels.place_apart(order, SYNTHETIC.pore_spacing, np.zeros(shape, np.uint8), chosen)

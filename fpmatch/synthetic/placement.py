@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.errors import InputError
+from fpmatch.parameters import SYNTHETIC
 from fpmatch.synthetic import _kernels
 
 
@@ -106,6 +107,11 @@ def _points(xy: NDArray[np.float64]) -> NDArray[np.float64]:
     return points
 
 
+def _slide_limits() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    limit = np.array(SYNTHETIC.slide_limit)
+    return -limit, limit
+
+
 def draw_placement(
     rng: np.random.Generator,
     *,
@@ -121,16 +127,16 @@ def draw_placement(
     ``scale`` multiplies translation and rotation, ``distortion`` the movement of the skin;
     ``rotation`` (radians) replaces the drawn one.
     """
-    drawn = scale * rng.normal(0, math.radians(9.0))
-    shift = rng.normal(0, 1, 2) * (13.0, 17.0) * scale
-    contact_at = rng.normal(0, 1, 2) * (11.0, 17.0) * scale
-    slide = rng.normal(0, 1, 3) * (6.0, 7.0, math.radians(3.0)) * distortion
-    limit = np.array([16.0, 16.0, math.radians(8.0)])
-    slide = np.clip(slide, -limit, limit)
+    drawn = scale * rng.normal(0, math.radians(SYNTHETIC.turn_deg))
+    shift = rng.normal(0, 1, 2) * SYNTHETIC.shift * scale
+    contact_at = rng.normal(0, 1, 2) * SYNTHETIC.pad_shift * scale
+    slide = np.clip(rng.normal(0, 1, 3) * SYNTHETIC.slide * distortion, *_slide_limits())
+    slide[2] = math.radians(slide[2])
     bumps = []
+    sd, limit = SYNTHETIC.bump
     for _ in range(3):
         at = rng.uniform(-0.8, 0.8, 2) * contact
-        move = np.clip(rng.normal(0, 2.2, 2), -5, 5) * distortion
+        move = np.clip(rng.normal(0, sd, 2), -limit, limit) * distortion
         bumps.append((*at, *move, rng.uniform(45, 80)))
     offset = rng.normal(0, 1, 2) * (14.0, 18.0)
     stuck = np.array([*offset, *(rng.uniform(0.35, 0.6, 2) * contact)])

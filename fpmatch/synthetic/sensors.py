@@ -78,11 +78,11 @@ class Sensor:
 SENSORS: dict[str, Sensor] = {
     s.name: s
     for s in (
-        Sensor("optical", (374, 388), (112, 152), 257, 38, (0.0, 0.24), 0.22, (0.30, 0.30, 0.16),
+        Sensor("optical", (374, 388), (116, 158), 258, 42, (0.04, 0.26), 0.28, (0.42, 0.38, 0.24),
                0.16, 0.75, 1.9, 0.62, 0.10, 1.0, 0.0, 1.5, 5.0, 128),
-        Sensor("capacitive", (300, 300), (118, 138), 118, 30, (0.12, 0.25), 0.25,
-               (0.42, 0.34, 0.16), 0.14, 0.65, 1.8, 0.50, 0.04, 1.6, 2.6, 5.0, 2.0, 86),
-        Sensor("ink", (480, 420), (125, 165), 226, 48, (0.15, 0.28), 0.26, (0.38, 0.40, 0.26),
+        Sensor("capacitive", (300, 300), (118, 138), 118, 30, (0.14, 0.27), 0.32,
+               (0.62, 0.46, 0.28), 0.14, 0.65, 1.8, 0.50, 0.04, 1.6, 2.6, 5.0, 2.0, 86),
+        Sensor("ink", (480, 420), (125, 165), 226, 48, (0.22, 0.28), 0.30, (0.46, 0.50, 0.34),
                0.22, 0.6, 1.7, 0.70, 0.16, 4.0, 0.0, 4.0, 9.0, 256, 0.6),
         Sensor("clean", (420, 400), (130, 170), 255, 0, (0.0, 0.0), 0.0, (0.0, 0.0, 0.0),
                0.12, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 256),
@@ -135,7 +135,8 @@ def expose(
     if sensor.stripes > 0:
         column = rng.standard_normal(shape[1]) + 1.2 * smooth_noise(rng, (1, shape[1]), 9.0)[0]
         paper += sensor.stripes * column[None, :]
-    tone = sensor.ink * np.ones(shape)
+    level = float(np.clip(rng.normal(0, 0.06), -0.12, 0.2)) if sensor.noise > 0 else 0.0
+    tone = (sensor.ink + level * (sensor.paper - sensor.ink)) * np.ones(shape)
     if sensor.noise > 0:
         tone += 9.0 * smooth_noise(rng, shape, 30.0) + 6.0 * smooth_noise(rng, shape, 3.0)
     image = paper + dark * (tone - paper)

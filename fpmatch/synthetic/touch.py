@@ -153,6 +153,8 @@ def impression(
     shape = (master.layers.shape[1] + 40, master.layers.shape[2] + 60) if rolled else model.shape
     contact = (190.0, 228.0) if rolled else model.contact
     spread = np.exp(rng.normal(0, SYNTHETIC.contact_spread, 2))
+    if not rolled and rng.random() < SYNTHETIC.glancing_share:
+        spread *= SYNTHETIC.glancing_scale
     half = (float(contact[0] * area * spread[0]), float(contact[1] * area * spread[1]))
     placement = draw_placement(
         rng,
@@ -212,7 +214,8 @@ def _touch(
         force += sensor.blotch * (
             0.8 * smooth_noise(rng, shape, 55.0) + 0.6 * smooth_noise(rng, shape, 18.0)
         )
-    dry = float(np.clip(1.0 - 1.6 * wet, 0.55, 2.0))
+    dry = float(np.clip(1.0 - 1.6 * wet, 0.55, 1.8))
+    dry *= math.exp(rng.normal(0, SYNTHETIC.roughness_spread))
     for sd, scale in zip(sensor.grain, (1.0, 2.5, 6.0), strict=True):
         if sd > 0:
             noise = rng.standard_normal(shape) if scale == 1.0 else smooth_noise(rng, shape, scale)
@@ -227,8 +230,8 @@ def _touch(
     contact = np.empty(shape)
     inside = np.empty(shape)
     _kernels.press(
-        layers, placement.vector(), outline, force, grain, sensor.softness, weights,
-        0, shape[0], contact, inside,
+        layers, placement.vector(), outline, force, grain, SYNTHETIC.bridging, sensor.softness,
+        weights, 0, shape[0], contact, inside,
     )  # fmt: skip
     return contact, inside
 

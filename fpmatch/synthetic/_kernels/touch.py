@@ -99,13 +99,14 @@ def turn_back(xy, angle, p, out):
 
 
 @kernel
-def press(layers, p, outline, force, grain, softness, weights, y0, y1, contact, inside):
+def press(layers, p, outline, force, grain, bridging, softness, weights, y0, y1, contact, inside):
     """How fully each sensor pixel of rows y0..y1 is touched by a ridge.
 
     layers : (3, H, W) float32 on the master: ridge profile (-1 valley to 1 ridge), pores, creases
     (0 to 1). p : see `to_master`. outline : (4,) float64: half width, half height and exponent of
     the contact region, half width of its soft edge. force, grain : (h, w) float64 on the sensor:
-    pressure and moisture as an offset to the profile; fine unevenness. softness : width of a
+    pressure and moisture as an offset to the profile; fine unevenness, of which positive values
+    count ``bridging`` times. softness : width of a
     ridge's flank in units of the profile. weights : (2,) float64, of pores and creases. contact :
     (h, w) float64, 0 to 1; inside : (h, w) float64, above nought within the contact region.
     """
@@ -138,7 +139,11 @@ def press(layers, p, outline, force, grain, softness, weights, y0, y1, contact, 
             w01 = (1 - fy) * fx
             w10 = fy * (1 - fx)
             w11 = fy * fx
-            level = force[y, x] + grain[y, x]
+            rough = grain[y, x]
+            if rough > 0.0:
+                # Unevenness opens gaps in a ridge more than it bridges a valley.
+                rough *= bridging
+            level = force[y, x] + rough
             for k in range(3):
                 s = (
                     w00 * layers[k, i, j]
