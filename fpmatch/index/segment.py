@@ -34,9 +34,8 @@ class Part:
         Arrays that need no more checking.
     """
 
-    sound: set[str]
-
-    def __init__(self, arrays: Mapping[str, NDArray]) -> None:
+    def __init__(self, arrays: Mapping[str, NDArray], sound: set[str] | None = None) -> None:
+        self.sound = set(arrays) if sound is None else sound
         self.arrays = arrays
         self.row_ids: NDArray[np.int64] = arrays["row_ids"]
         self.positions: NDArray[np.uint8] = arrays["positions"]
@@ -111,7 +110,7 @@ class Segment(Part):
                 raise CorruptError(f"{path.name}: has no section {name}")
             self.ensure(name, 0, len(arrays[name]))
         try:
-            super().__init__(arrays)
+            super().__init__(arrays, self.sound)
         except (KeyError, ValueError) as error:
             raise CorruptError(f"{path.name}: sections do not fit: {error}") from error
 
