@@ -222,9 +222,12 @@ def test_every_parameter_changes_something(prints):
         "island_area": 3000, "hole_area": 400,
     }  # fmt: skip
 
+    dirty = prints[2].pixels.copy()
+    dirty[200:] = np.random.default_rng(2).integers(0, 256, dirty[200:].shape)
+
     def outcome(parameters):
         out = []
-        for image in prints[:3]:
+        for image in (*prints[:2], FingerImage(dirty)):
             try:
                 m = extract_classical(image, None, parameters)
                 out.append((m.xy.tobytes(), m.angle.tobytes(), m.quality.tobytes(),
