@@ -99,6 +99,8 @@ class MinutiaeParameters:
     """Shortest ridge period believed."""
     period_max: float = 16.0
     """Longest ridge period believed."""
+    period_spread: float = 0.5
+    """How far a period may lie from the median and still count, in its logarithm."""
     period_smooth: float = 3.0
     """Blur of the period, grid steps."""
     gabor_across: float = 0.45

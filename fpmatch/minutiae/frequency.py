@@ -82,7 +82,7 @@ def _smooth(period: NDArray[np.float32], parameters: MinutiaeParameters) -> NDAr
         return np.full_like(period, 9.0)
     log = np.where(known, np.log(np.maximum(period, 1)), 0).astype(np.float32)
     middle = np.float32(np.median(log[known]))
-    weight = known * (np.exp(-(((log - middle) / 0.25) ** 2)) + 1e-3)
+    weight = known * (np.exp(-(((log - middle) / parameters.period_spread) ** 2)) + 1e-3)
     weight = weight.astype(np.float32)
     sigma = parameters.period_smooth
     top = cv2.GaussianBlur(log * weight, (0, 0), sigma) + np.float32(1e-4) * middle
