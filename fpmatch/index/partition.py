@@ -98,6 +98,11 @@ class PartitionIndex:
         """Bytes of the segment files."""
         return self._store.stored_bytes
 
+    @property
+    def cylinders(self) -> int:
+        """Minutiae of all rows held."""
+        return int(sum(int(part.offsets[-1]) for part in self._store.parts()))
+
     def row_ids(self) -> NDArray[np.int64]:
         """Ids of all rows that exist, ascending."""
         ids = [p.row_ids[p.live.view(np.bool_)] for p in self._store.parts()]

@@ -95,7 +95,8 @@ def write_quantizer(
     """Write a quantizer with its checksum and the hash of the descriptor it is for."""
     arrays = {"centroids": centroids, "heads": heads, "masks": masks}
     path = folder / _name(len(centroids))
-    np.savez_compressed(path, **arrays, sha256=_sha256(arrays), descriptor=digest(DESCRIPTOR))
+    save: Any = np.savez_compressed
+    save(path, **arrays, sha256=_sha256(arrays), descriptor=digest(DESCRIPTOR))
     return path
 
 

@@ -1,0 +1,156 @@
+"""What the 1:N benchmarks search: a synthetic background with probes and mates mixed in."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.descriptor import COLUMNS, PackedTemplates, SearchTemplate, encode, pack
+from fpmatch.evaluate.evaluation import load_samples
+from fpmatch.evaluate.extraction import Progress, Sample
+from fpmatch.index import PartitionIndex
+from fpmatch.synthetic.gallery import mates, templates
+from fpmatch.template import Template
+
+SEED = 20260101
+"""Population of the background; the index was trained on another."""
+STRANGERS = 20260102
+"""Population of probes that have no mate."""
+BATCH = 5000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProbeSet:
+    """Probes, and the gallery rows that belong to them.
+
+    Parameters
+    ----------
+    probes : tuple of SearchTemplate or None
+        None where extraction failed: a miss in every search.
+    identity : (P,) int64
+    mates : PackedTemplates
+        Rows to enrol, with row ids from 0.
+    mate_identity : (M,) int64
+    source : str
+    """
+
+    probes: tuple[SearchTemplate | None, ...]
+    identity: NDArray[np.int64]
+    mates: PackedTemplates
+    mate_identity: NDArray[np.int64]
+    source: str
+
+    def own(self, probe: int, row_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some rows are of the probe's identity."""
+        out = np.zeros(len(row_ids), np.bool_)
+        mixed = row_ids < len(self.mate_identity)
+        out[mixed] = self.mate_identity[row_ids[mixed]] == self.identity[probe]
+        return out
+
+
+def probe_set(
+    folders: Sequence[str | os.PathLike[str]],
+    *,
+    ppi_map: str | os.PathLike[str] | Mapping[str, float] | None = None,
+    identities: str | os.PathLike[str] | None = None,
+    synthetic: int = 200,
+    progress: Progress | None = None,
+) -> ProbeSet:
+    """Impression 1 of every finger enrolled, the others probes; synthetic touches without folders.
+
+    Synthetic probes are second touches of fingers that the background does not hold.
+    """
+    if not folders:
+        own = list(templates(synthetic, STRANGERS + 1))
+        other = list(mates(synthetic, STRANGERS + 1))
+        numbers = np.arange(synthetic)
+        return ProbeSet(
+            tuple(encode(t) for t in other), numbers, pack([encode(t) for t in own]), numbers,
+            f"{synthetic} synthetic fingers, second touches",
+        )  # fmt: skip
+    samples, names = load_samples(
+        folders, ppi_map=ppi_map, identities=identities, progress=progress
+    )
+    enrolled = [s for s in samples if s.impression == 1 and s.template is not None]
+    probes = [s for s in samples if s.impression != 1]
+    return ProbeSet(
+        tuple(_encoded(s) for s in probes),
+        np.array([s.identity for s in probes], np.int64),
+        pack([encode(s.template) for s in enrolled if s.template is not None]),
+        np.array([s.identity for s in enrolled], np.int64),
+        ", ".join(names),
+    )
+
+
+def _encoded(sample: Sample) -> SearchTemplate | None:
+    return None if sample.template is None else encode(sample.template)
+
+
+def background(
+    count: int, *, seed: int = SEED, cache: Path | None = None
+) -> Iterator[PackedTemplates]:
+    """Search forms of `count` synthetic fingers, a few thousand at a time.
+
+    Every generated finger is followed by its mirror image, which is another finger of the same
+    statistics at half the price. With a cache folder, batches are kept for the next run.
+    """
+    for first in range(0, count, 2 * BATCH):
+        path = None if cache is None else cache / f"{seed}-{first:08d}.npz"
+        if path is not None and path.exists():
+            with np.load(path) as stored:
+                packed = PackedTemplates(**{name: stored[name] for name in stored.files})
+        else:
+            made: list[SearchTemplate] = []
+            for template in templates(BATCH, seed, start=first // 2):
+                made += [encode(template), encode(mirrored(template))]
+            packed = pack(made)
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporary = path.with_suffix(".part.npz")
+                columns = {name: getattr(packed, name) for name in COLUMNS}
+                np.savez(temporary, offsets=packed.offsets, **columns)
+                temporary.replace(path)
+        left = count - first
+        yield packed if left >= len(packed) else pack([packed[k] for k in range(left)])
+
+
+def mirrored(template: Template) -> Template:
+    """The mirror image of a finger."""
+    xy = template.xy.copy()
+    xy[:, 0] = template.width * 8 - 1 - xy[:, 0]
+    angle = ((32768 - template.angle.astype(np.int64)) % 65536).astype(np.uint16)
+    field = template.orientation
+    if field is not None:
+        turned = field[:, ::-1].astype(np.int64)
+        field = np.where(turned > 0, 1 + (256 - turned) % 255, 0).astype(np.uint8)
+    return dataclasses.replace(template, xy=xy, angle=angle, orientation=field)
+
+
+def build_index(
+    folder: Path,
+    fingers: int,
+    probes: ProbeSet,
+    *,
+    threads: int = 1,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> PartitionIndex:
+    """An index of `fingers` rows, mates included, merged into one segment."""
+    index = PartitionIndex.create(folder, expected_fingers=fingers, threads=threads)
+    count = len(probes.mates)
+    index.add(np.arange(count), probes.mates, np.zeros(count, np.uint8))
+    done = count
+    for packed in background(max(0, fingers - count), cache=cache):
+        ids = done + np.arange(len(packed))
+        index.add(ids, packed, np.zeros(len(packed), np.uint8))
+        done += len(packed)
+        if progress is not None:
+            progress(f"building {fingers}", done, fingers)
+    index.compact()
+    return index
