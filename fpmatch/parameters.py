@@ -449,14 +449,15 @@ class SyntheticGalleryParameters:
 
     image_shape: tuple[int, int] = (374, 388)
     """Rows and columns of the imagined image, pixels at 500 ppi."""
-    density: float = 4.5e-4
+    density: float = 5.4e-4
     """Background density of minutiae that the flow does not ask for, per square pixel."""
     density_spread: float = 0.25
     """Its standard deviation over fingers, log units."""
     density_top: float = 2.5e-3
     """Highest density, per square pixel."""
-    forced: float = 1.0
-    """Share of the spreading of ridges that new ridges make up for."""
+    forced: float = 1.15
+    """Weight of the spreading of ridges in where minutiae lie; raised above 1 until the non-mated
+    tail was that of real prints."""
     apart: float = 8.0
     """Least distance of two minutiae, pixels."""
     off_flow: float = 0.10
@@ -475,7 +476,7 @@ class SyntheticGalleryParameters:
     """Scale of the skin's movement."""
     cell_noise: float = 0.04
     """Standard deviation of the orientation cells, radians."""
-    touch: tuple[float, ...] = (0.12, 1.2, 0.12, 0.9, 0.07, 0.01, 0.15, 0.6, 0.7, 0.5)
+    touch: tuple[float, ...] = (0.08, 1.2, 0.08, 0.65, 0.05, 0.01, 0.15, 0.65, 0.7, 0.6)
     """What an extractor does to the minutiae: see `touch_points` in the kernels for each."""
 
 
