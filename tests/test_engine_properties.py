@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fpmatch.reference.engine as reference_engine
+from fpmatch.index import ranking
 from fpmatch.reference import ReferenceEngine
 from fpmatch.search import Engine
 from fpmatch.types import FingerPosition, Record, SearchRequest
@@ -211,20 +212,13 @@ def test_the_reference_engine_gives_the_same_bytes(farm, seed):
 
 
 def approximate(patch: pytest.MonkeyPatch) -> None:
-    """Make the index approximate on a handful of rows."""
+    """Make the index approximate on a handful of rows: lists, and two rows on the shortlist."""
     for name, module in list(sys.modules.items()):
         if name.startswith("fpmatch.index.") and hasattr(module, "INDEX"):
-            small = {
-                f: v
-                for f, v in (
-                    ("exhaustive_below", 1),
-                    ("scan_below", 1),
-                    ("shortlist_least", 2),
-                    ("shortlist_fast", 2),
-                )
-                if hasattr(module.INDEX, f)
-            }
-            patch.setattr(module, "INDEX", dataclasses.replace(module.INDEX, **small))
+            small = dataclasses.replace(module.INDEX, exhaustive_below=1, scan_below=1)
+            patch.setattr(module, "INDEX", small)
+    for effort, wanted in ranking.PARAMETERS.items():
+        patch.setitem(ranking.PARAMETERS, effort, dataclasses.replace(wanted, verified_least=2))
 
 
 @CASES
