@@ -214,3 +214,16 @@ def test_plots_say_which_extra_is_missing(result, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtra, match=r"fpmatch\[plot\]"):
         plots.det(result)
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_report_of_what_is_undefined_is_still_a_page(result):
+    pytest.importorskip("matplotlib")
+    from fpmatch.evaluate.report import render
+
+    lost = [dataclasses.replace(s, template=None, error="x") for s in result.samples[:4]]
+    page = render(evaluate_samples(lost, result.names[:1], replicates=3))
+    assert "4 of 4" in page
+    one = [s for s in result.samples if s.database == 1 and s.finger == "5"]
+    alone = [dataclasses.replace(s, database=0, identity=0) for s in one]
+    assert "nan" not in render(evaluate_samples(alone, ["only"], replicates=3)).split("<h2>")[1]

@@ -27,6 +27,8 @@ PURPLE, SKY, YELLOW, BLACK, GREY = "#CC79A7", "#56B4E9", "#B8A800", "#111111", "
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, YELLOW, GREY)
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)), (0, (3, 3)))
 _BAND_REPLICATES = 300
+_FLOOR = 1e-4
+"""Where a rate of zero is drawn on a logarithmic axis: below the frame."""
 
 
 def new_figure(width: float, height: float, **layout: Any) -> Figure:
@@ -48,9 +50,11 @@ def new_figure(width: float, height: float, **layout: Any) -> Figure:
 
 def det(evaluation: Evaluation) -> Figure:
     """Detection error trade-off: each database, and all pooled with its interval."""
+    pairs = evaluation.pairs
+    if pairs.mated.all() or not pairs.mated.any():
+        return _nothing("it takes mated and non-mated comparisons to draw a trade-off.")
     figure = new_figure(7.6, 5.2)
     axes = figure.add_subplot()
-    pairs = evaluation.pairs
     least = 1 / max(int((~pairs.mated).sum()), 1)
     grid = np.geomspace(least, 1, 200)
     if len(evaluation.names) > 1:
@@ -65,37 +69,40 @@ def det(evaluation: Evaluation) -> Figure:
                     "linestyle": STYLES[i % 8],
                     "linewidth": 1.3,
                 }
-                axes.plot(_off_zero(x, least), _off_zero(y, 1e-4), label=name, **style)
-    m, n = pairs.score[pairs.mated], pairs.score[~pairs.mated]
-    if len(m) and len(n):
-        counts = Comparisons(m, n).counts()
-        low, high = fnmr_band(
-            evaluation.samples,
-            pairs,
-            grid,
-            replicates=_BAND_REPLICATES,
-            level=EVALUATE.level,
-            seed=EVALUATE.seed,
-        )
-        axes.fill_between(
-            grid, np.maximum(low, 1e-4), np.maximum(high, 1e-4), color=BLACK, alpha=0.14,
-            linewidth=0, label=f"pooled, {EVALUATE.level:g} % interval",
-        )  # fmt: skip
-        axes.plot(
-            grid, np.maximum(fnmr_on(counts, grid), 1e-4), color=BLACK, lw=2.4, label="pooled"
-        )
+                axes.plot(_off_zero(x, least), _off_zero(y, _FLOOR), label=name, **style)
+    _pooled(axes, evaluation, grid)
     axes.plot([1e-4, 1], [1e-4, 1], color=GREY, lw=0.8, zorder=0)
-    axes.text(0.105, 0.115, "FMR = FNMR", color=GREY, fontsize=8, rotation=38)
+    left = max(least, 1e-6)
+    note: dict[str, Any] = {"color": GREY, "fontsize": 8, "in_layout": False, "clip_on": True}
+    axes.text(0.105, 0.115, "FMR = FNMR", rotation=38, **note)
     for rate, name in ((0.01, "FMR100"), (0.001, "FMR1000")):
         axes.axvline(rate, color=GREY, lw=0.8, ls=(0, (2, 2)), zorder=0)
-        axes.annotate(name, (rate, 1), (3, -10), textcoords="offset points", fontsize=8, color=GREY)
-    axes.set(xscale="log", yscale="log", xlim=(max(least, 1e-6), 1), ylim=(1e-3, 1))
+        axes.annotate(name, (rate, 1), (3, -10), textcoords="offset points", **note)
+    axes.set(xscale="log", yscale="log", xlim=(left, 1), ylim=(1e-3, 1))
     _percent(axes.xaxis)
     _percent(axes.yaxis)
     axes.set(xlabel="false match rate (FMR)", ylabel="false non-match rate (FNMR)")
     axes.grid(alpha=0.25)
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     return figure
+
+
+def _pooled(axes: Axes, evaluation: Evaluation, grid: NDArray[np.float64]) -> None:
+    """The pooled curve with its interval."""
+    pairs = evaluation.pairs
+    low, high = fnmr_band(
+        evaluation.samples,
+        pairs,
+        grid,
+        replicates=_BAND_REPLICATES,
+        level=EVALUATE.level,
+        seed=EVALUATE.seed,
+    )
+    low, high = np.maximum(low, _FLOOR), np.maximum(high, _FLOOR)
+    label = f"pooled, {EVALUATE.level:g} % interval"
+    axes.fill_between(grid, low, high, color=BLACK, alpha=0.14, linewidth=0, label=label)
+    counts = Comparisons(pairs.score[pairs.mated], pairs.score[~pairs.mated]).counts()
+    axes.plot(grid, _off_zero(fnmr_on(counts, grid), _FLOOR), color=BLACK, lw=2.4, label="pooled")
 
 
 def equal_error_rates(evaluation: Evaluation) -> Figure:
@@ -106,6 +113,8 @@ def equal_error_rates(evaluation: Evaluation) -> Figure:
         "mean": evaluation.intervals.mean,
         "pooled": evaluation.intervals.pooled,
     }
+    if not any(np.isfinite(m.eer) for m in parts.values()):
+        return _nothing("no equal error rate is defined.")
     figure = new_figure(7.6, 0.9 + 0.34 * len(parts))
     axes = figure.add_subplot()
     for y, (name, m) in enumerate(reversed(parts.items())):
@@ -129,6 +138,8 @@ def equal_error_rates(evaluation: Evaluation) -> Figure:
 
 def rank_curve(evaluation: Evaluation, depth: int = 10) -> Figure:
     """Cumulative match characteristic with its interval."""
+    if not evaluation.searches.mated.any():
+        return _nothing("no search with a mate in the gallery.")
     figure = new_figure(6.2, 3.8)
     axes = figure.add_subplot()
     ranks = np.arange(1, depth + 1)
@@ -164,22 +175,23 @@ def rank_curve(evaluation: Evaluation, depth: int = 10) -> Figure:
 
 def open_set(evaluation: Evaluation) -> Figure:
     """Open-set identification: FNIR against FPIR."""
+    searches = evaluation.searches
+    if not searches.mated.any() or len(searches) < 2:
+        return _nothing("fewer than two searches with a mate in the gallery.")
     figure = new_figure(6.2, 3.8)
     axes = figure.add_subplot()
-    searches = evaluation.searches
-    if searches.mated.any():
-        counts = open_set_counts(searches)
-        least = 1 / counts.nonmated
-        grid = np.geomspace(least, 1, 200)
-        axes.plot(grid, 100 * fnmr_on(counts, grid), color=BLUE, lw=1.8)
-        value = evaluation.fnir_at_fpir_1pct
-        axes.plot(0.01, value, marker="D", color=VERMILION, ls="", ms=6)
-        axes.annotate(
-            f"FNIR {value:.2f} % at FPIR 1 %", (0.01, value), (8, 6), fontsize=9,
-            textcoords="offset points",
-        )  # fmt: skip
-        axes.set(xscale="log", xlim=(least, 1))
-        _percent(axes.xaxis)
+    counts = open_set_counts(searches)
+    least = 1 / counts.nonmated
+    grid = np.geomspace(least, 1, 200)
+    axes.plot(grid, 100 * fnmr_on(counts, grid), color=BLUE, lw=1.8)
+    value = evaluation.fnir_at_fpir_1pct
+    axes.plot(0.01, value, marker="D", color=VERMILION, ls="", ms=6)
+    axes.annotate(
+        f"FNIR {value:.2f} % at FPIR 1 %", (0.01, value), (8, 6), fontsize=9,
+        textcoords="offset points",
+    )  # fmt: skip
+    axes.set(xscale="log", xlim=(least, 1))
+    _percent(axes.xaxis)
     axes.set_ylim(0, max(axes.get_ylim()[1] * 1.15, 1))
     axes.set(xlabel="false positive identification rate (FPIR)", ylabel="FNIR, %")
     axes.grid(alpha=0.25)
@@ -188,16 +200,17 @@ def open_set(evaluation: Evaluation) -> Figure:
 
 def score_histograms(evaluation: Evaluation) -> Figure:
     """Mated and non-mated scores of all comparisons within folders."""
+    pairs = evaluation.pairs
+    if not len(pairs):
+        return _nothing("no comparisons.")
     figure = new_figure(9.4, 3.9)
     whole, detail = figure.subplots(1, 2)
-    pairs = evaluation.pairs
-    if len(pairs):
-        # The detail is where the two overlap: up to a little over the highest non-mated score.
-        low, high = float(pairs.score.min()), float(pairs.score.max())
-        others = pairs.score[~pairs.mated]
-        overlap = min(high, 1.3 * float(others.max())) if len(others) else high
-        _histogram(whole, evaluation, low, max(high, low + 1))
-        _histogram(detail, evaluation, low, max(overlap, low + 1))
+    # The detail is where the two overlap: up to a little over the highest non-mated score.
+    low, high = float(pairs.score.min()), float(pairs.score.max())
+    others = pairs.score[~pairs.mated]
+    overlap = min(high, 1.3 * float(others.max())) if len(others) else high
+    _histogram(whole, evaluation, low, max(high, low + 1))
+    _histogram(detail, evaluation, low, max(overlap, low + 1))
     whole.set_title("all scores", fontsize=10)
     detail.set_title("where they overlap", fontsize=10)
     whole.legend(fontsize=9, frameon=False)
@@ -216,6 +229,12 @@ def _histogram(axes: Axes, evaluation: Evaluation, low: float, high: float) -> N
         )  # fmt: skip
     axes.set(yscale="log", xlabel="score, -10 log10(FMR)", ylabel="comparisons (log scale)")
     axes.grid(alpha=0.25)
+
+
+def _nothing(reason: str) -> Figure:
+    figure = new_figure(6.2, 0.8)
+    figure.text(0.5, 0.5, f"Not drawn: {reason}", ha="center", va="center", color=GREY)
+    return figure
 
 
 def _off_zero(rates: NDArray[np.float64], least: float) -> NDArray[np.float64]:
