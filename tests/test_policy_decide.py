@@ -556,6 +556,10 @@ def test_agreement_limits_the_permissions() -> None:
     assert entry.permissions == Permission.ACCEPT | Permission.PROBE | Permission.NOTIFY
     assert entry.agreement == "moa"
     assert reason(make(agreement('permissions = ["view"]'), cited())) == "NO_GRANT"
+    some = cited() + 'when = { charge = ["felony"] }\n'
+    under = make(agreement('permissions = ["probe"]'), some)
+    entry = ask(under, charge="felony")["immigration"]
+    assert entry.permissions == Permission.ACCEPT | Permission.PROBE
 
 
 # -- mandates
