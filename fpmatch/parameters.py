@@ -322,13 +322,13 @@ class MatcherParameters:
     """Farthest a re-aligned minutia may lie from its match, pixels at 500 ppi."""
     near_turn: float = 0.49
     """Largest difference of direction of a re-aligned minutia and its match, radians."""
-    relaxed_weight: float = 2.1
+    relaxed_weight: float = 2.0
     """Weight of log(relaxation score + 50), natural logarithm of the odds."""
-    agreement_weight: float = 4.5
+    agreement_weight: float = 4.6
     """Weight of the square root of the summed agreement, 1/sqrt(pair)."""
-    matched_weight: float = 2.7
+    matched_weight: float = 3.0
     """Weight of the square root of the matched minutiae, 1/sqrt(minutia)."""
-    unmatched_weight: float = 1.6
+    unmatched_weight: float = 1.9
     """Weight against the square root of the unmatched minutiae in the common area."""
     base: float = 5.0
     """Evidence taken off, so that the weakest is near 0."""
@@ -345,18 +345,18 @@ class CalibrationParameters:
 
     raw: tuple[int, ...] = (
         0,
-        188,
-        286,
-        322,
-        2138,
-        2830,
-        3820,
-        4724,
-        5938,
-        6884,
-        7788,
-        8873,
-        9587,
+        185,
+        284,
+        321,
+        1899,
+        2620,
+        3561,
+        4413,
+        5505,
+        6385,
+        7261,
+        8286,
+        9066,
         200000,
     )
     """Knots, raw score."""
@@ -374,7 +374,7 @@ class CalibrationParameters:
         23.0103,
         26.9897,
         30.0,
-        832.9173,
+        856.907,
     )
     """Value at the knots, -10 log10(FMR)."""
 
