@@ -14,6 +14,7 @@ import pickle
 import random
 import re
 import shutil
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -156,6 +157,36 @@ def test_l5_a_search_is_never_given_what_it_may_not_search(monkeypatch):
             e.search(request(ori))
     both, one = {"criminal", "immigration"}, {"criminal"}
     assert given == [both, one, both, one, set()]
+
+
+def test_l5_a_withheld_miss_writes_as_often_as_a_hit(monkeypatch):
+    wrote = []
+    from fpmatch.gallery.ledger import Ledger
+
+    original = Ledger._transaction
+
+    def counted(self):
+        wrote.append(1)
+        return original(self)
+
+    monkeypatch.setattr(Ledger, "_transaction", counted)
+    counts = []
+    with engine() as e:
+        for person in (7, 55):
+            wrote.clear()
+            e.search(request(HELD, person, partitions=["immigration"]))
+            counts.append(len(wrote))
+        assert counts[0] == counts[1] == 2
+        assert [m.partition for m in e.notifications()] == ["immigration"]
+        assert e._state.ledger.pending() == []
+
+
+def test_l5_withheld_answers_can_be_held_back_to_a_set_time():
+    with engine(withheld_ms=300.0) as e:
+        for person in (7, 55):
+            start = time.monotonic()
+            e.search(request(HELD, person))
+            assert time.monotonic() - start >= 0.3
 
 
 def test_l6_one_error_for_everything_a_submitter_may_not_have():

@@ -18,7 +18,7 @@ from fpmatch.gallery import schema
 from fpmatch.gallery.schema import Durability
 
 FILE = "ledger.sqlite"
-PENDING, READY, DELIVERED = "pending", "ready", "delivered"
+PENDING, READY, DELIVERED, DECOY = "pending", "ready", "delivered", "decoy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,31 +108,48 @@ class Ledger:
 
     # -- notifications -------------------------------------------------------------------------
 
-    def prepare(self, messages: Sequence[tuple[Notification, bytes | None]]) -> None:
-        """Store messages that nobody can see before `release`."""
+    def prepare(
+        self,
+        messages: Sequence[tuple[Notification, bytes | None]],
+        decoys: Sequence[Notification] = (),
+    ) -> None:
+        """Store messages that nobody can see before `release`.
+
+        Decoys are never shown: they make a search without a hit wait for the disk like one with.
+        """
+        rows = [(m, PENDING, envelope) for m, envelope in messages]
+        rows += [(m, DECOY, None) for m in decoys]
         with self._transaction() as database:
-            for message, envelope in messages:
+            for message, state, envelope in rows:
                 database.execute(
                     "INSERT OR IGNORE INTO notification VALUES (?, ?, ?, ?, ?)",
-                    (message.id, message.intent, PENDING, json.dumps(asdict(message)), envelope),
+                    (message.id, message.intent, state, json.dumps(asdict(message)), envelope),
                 )
 
     def release(self, intent: int) -> None:
         """Show a search's messages: its outcome is in the audit log."""
-        self._move("intent", intent, PENDING, READY)
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE notification SET state = ? WHERE intent = ? AND state = ?",
+                (READY, intent, PENDING),
+            )
+            database.execute(
+                "DELETE FROM notification WHERE intent = ? AND state = ?", (intent, DECOY)
+            )
 
     def discard(self, intent: int) -> None:
         """Drop the messages of a search that was never answered."""
         with self._transaction() as database:
             database.execute(
-                "DELETE FROM notification WHERE intent = ? AND state = ?", (intent, PENDING)
+                "DELETE FROM notification WHERE intent = ? AND state IN (?, ?)",
+                (intent, PENDING, DECOY),
             )
 
     def pending(self) -> list[int]:
         """Searches whose messages are not shown yet."""
         with self.lock:
             found = self.database.execute(
-                "SELECT DISTINCT intent FROM notification WHERE state = ?", (PENDING,)
+                "SELECT DISTINCT intent FROM notification WHERE state IN (?, ?)", (PENDING, DECOY)
             ).fetchall()
         return [int(intent) for (intent,) in found]
 
@@ -149,19 +166,17 @@ class Ledger:
         """The stored envelope of a message, as the vault sealed it."""
         with self.lock:
             found = self.database.execute(
-                "SELECT envelope FROM notification WHERE id = ? AND state <> ?", (name, PENDING)
+                "SELECT envelope FROM notification WHERE id = ? AND state IN (?, ?)",
+                (name, READY, DELIVERED),
             ).fetchone()
         return None if found is None else found[0]
 
     def delivered(self, name: str) -> bool:
         """Mark a message as delivered; False if it was already, or does not exist."""
-        return self._move("id", name, READY, DELIVERED)
-
-    def _move(self, column: str, value: object, old: str, new: str) -> bool:
         with self._transaction() as database:
             done = database.execute(
-                f"UPDATE notification SET state = ? WHERE {column} = ? AND state = ?",
-                (new, value, old),
+                "UPDATE notification SET state = ? WHERE id = ? AND state = ?",
+                (DELIVERED, name, READY),
             )
             return done.rowcount > 0
 

@@ -58,6 +58,7 @@ class Administration:
         threads: int = 1,
         durability: Durability = "full",
         hit_score: float = SEARCH.hit_score,
+        withheld_ms: float = 0.0,
         routes: Mapping[str, Mapping[str, str]] | None = None,
         vault: Vault | None = None,
         actor: str = "",
@@ -76,6 +77,9 @@ class Administration:
             "off" leaves syncing to the system: for tests and measurements.
         hit_score : float
             Score from which a partition's owner is told of a candidate.
+        withheld_ms : float
+            An answer with a withheld partition leaves no earlier than so long after it was asked
+            for; set it above the longest search, and the clock tells nothing of a hit.
         routes : mapping of partition to {ORI or jurisdiction: office}
             Where notifications go; the nearest ancestor's route counts, ``*`` is the last resort.
         vault : Vault, optional
@@ -97,6 +101,7 @@ class Administration:
             threads=threads,
             durability=durability,
             hit_score=hit_score,
+            withheld_ms=withheld_ms,
             routes=routes or {},
             vault=vault,
             actor=actor,

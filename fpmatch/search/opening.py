@@ -38,6 +38,7 @@ def open_state(
     threads: int,
     durability: Durability,
     hit_score: float,
+    withheld_ms: float,
     routes: Mapping[str, Mapping[str, str]],
     vault: Vault | None,
     actor: str,
@@ -60,6 +61,7 @@ def open_state(
             handle_key=gallery.secret("handles"),
             threads=threads,
             hit_score=hit_score,
+            withheld_ms=withheld_ms,
             routes=routes,
             vault=vault,
         )

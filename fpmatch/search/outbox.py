@@ -16,7 +16,7 @@ from fpmatch.audit.records import Kind, time_text
 from fpmatch.gallery.ledger import Notification
 from fpmatch.search.release import Released, ReleasedPartition
 from fpmatch.search.state import State
-from fpmatch.types import Candidate, PartitionInfo
+from fpmatch.types import Candidate, Outcome, PartitionInfo, Permission
 
 if TYPE_CHECKING:
     from fpmatch.search.run import Running
@@ -25,29 +25,42 @@ UNROUTED = "UNROUTED"
 
 
 def prepare(state: State, running: Running, released: Released) -> None:
-    """Write the messages of a search, not yet visible."""
+    """Write the messages of a search, not yet visible.
+
+    Where a result is withheld but an owner would be told, a search without a hit writes a decoy,
+    so that it waits for the disk as often as one with a hit.
+    """
     owners = {info.name: info for info in state.gallery.partitions}
-    messages = []
+    messages, decoys = [], []
     for i, one in enumerate(released.partitions):
-        if not one.hits:
+        if not one.hits and not _needs_decoy(one):
             continue
         message = _message(state, running, one, owners[one.section.partition])
-        released.partitions[i] = replace(one, notifications=(message,))
-        envelope = None
-        if state.vault is not None:
-            envelope = state.vault.seal(message.owner, envelope_of(one.hits))
-        messages.append((message, envelope))
-    if messages:
-        state.ledger.prepare(messages)
+        content = envelope_of(one.hits)
+        envelope = None if state.vault is None else state.vault.seal(message.owner, content)
+        if one.hits:
+            released.partitions[i] = replace(one, notifications=(message,))
+            messages.append((message, envelope))
+        else:
+            decoys.append(message)
+    if messages or decoys:
+        state.ledger.prepare(messages, decoys)
+
+
+def _needs_decoy(one: ReleasedPartition) -> bool:
+    withheld = one.truth.outcome is Outcome.SEARCHED_WITHHELD
+    return withheld and Permission.NOTIFY in one.granted.permissions
 
 
 def show(state: State, running: Running, released: Released) -> None:
     """Make the messages visible: the outcome is on disk."""
-    shown = [(m, one) for one in released.partitions for m in one.notifications]
-    for message, one in shown:
-        if state.vault is None:
-            state.envelopes[message.id] = envelope_of(one.hits)
-    if shown:
+    wrote = False
+    for one in released.partitions:
+        wrote |= bool(one.notifications) or _needs_decoy(one)
+        for message in one.notifications:
+            if state.vault is None:
+                state.envelopes[message.id] = envelope_of(one.hits)
+    if wrote:
         state.ledger.release(running.intent)
 
 

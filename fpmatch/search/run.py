@@ -153,12 +153,22 @@ def finish(state: State, running: Running, cancel: object | None) -> SearchRespo
     outbox.show(state, running, released)
     state.copies.update({(running.submission.tcn, ori): copy for ori, copy in copied.items()})
     reached("search.released")
+    _wait(state, running, released)
     return SearchResponse(
         running.submission.tcn,
         running.decision.policy_version,
         tuple(r.section for r in released.partitions),
         running.intent,
     )
+
+
+def _wait(state: State, running: Running, released: release.Released) -> None:
+    """Hold back an answer with a withheld partition until its set time, hit or no hit."""
+    outcomes = {one.truth.outcome for one in released.partitions}
+    if Outcome.SEARCHED_WITHHELD in outcomes:
+        rest = running.started + state.withheld_ms / 1000 - time.monotonic()
+        if rest > 0:
+            time.sleep(rest)
 
 
 def run_comparisons(running: Running, cancel: object | None) -> None:

@@ -45,6 +45,7 @@ class State:
     handle_key: bytes
     threads: int = 1
     hit_score: float = 0.0
+    withheld_ms: float = 0.0
     routes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     vault: Vault | None = None
     policy: Policy | None = None

@@ -1,0 +1,392 @@
+# ruff: noqa: E501, T201
+"""Break each guard of the engine in turn and see that some test notices.
+
+Run ``python tests/engine_mutations.py`` from the top folder; it works on a copy in a temporary
+folder and prints one line for each mutation. `docs/security.md` holds the result.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = ("test_engine_leaks.py", "test_engine_later.py", "test_engine.py", "test_engine_crash.py")
+
+MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "handles for every partition",
+        "search/run.py",
+        "if d.probe and not decision.refused and d",
+        "if d",
+    ),
+    (
+        "an intent that fails is passed over",
+        "search/run.py",
+        "    running.intent = state.audit.intent(intent_of(state, running))",
+        "    try:\n        running.intent = state.audit.intent(intent_of(state, running))\n    except Exception:\n        pass",
+    ),
+    (
+        "kept probes not narrowed",
+        "search/run.py",
+        "    if kept is not None:\n        entries",
+        "    if False:\n        entries",
+    ),
+    (
+        "a ban on retained uses not asked",
+        "search/run.py",
+        'return made | {"retained"} if',
+        "return made if",
+    ),
+    ("failures not logged", "search/run.py", "        fail(state, running, error)\n", ""),
+    (
+        "the record's protection not passed on",
+        "search/run.py",
+        "sees_protected=granted.sees_protected",
+        "sees_protected=True",
+    ),
+    ("uses not passed on", "search/run.py", "uses = running.uses", "uses = frozenset()"),
+    (
+        "no second decision",
+        "search/release.py",
+        "second = later.get(first.partition)",
+        "second = first",
+    ),
+    (
+        "release takes the later permissions alone",
+        "search/release.py",
+        "first.permissions & second.permissions",
+        "second.permissions",
+    ),
+    (
+        "release takes the earlier permissions alone",
+        "search/release.py",
+        "first.permissions & second.permissions",
+        "first.permissions",
+    ),
+    (
+        "probe lost at release is ignored",
+        "search/release.py",
+        "refused or not second.probe",
+        "refused",
+    ),
+    (
+        "refusal at release is ignored",
+        "search/release.py",
+        "second is None or refused or not",
+        "second is None or not",
+    ),
+    (
+        "records sealed meanwhile are released",
+        "search/release.py",
+        "request.max_candidates, request.threshold, barred)",
+        "request.max_candidates, request.threshold)",
+    ),
+    (
+        "owners told of records sealed meanwhile",
+        "search/release.py",
+        "state.hit_score, barred)",
+        "state.hit_score)",
+    ),
+    (
+        "owners told without permission",
+        "search/release.py",
+        "if Permission.NOTIFY in granted.permissions:",
+        "if True:",
+    ),
+    (
+        "owners never told",
+        "search/release.py",
+        "if Permission.NOTIFY in granted.permissions:",
+        "if False:",
+    ),
+    (
+        "the submitter's threshold silences owners",
+        "search/release.py",
+        "SEARCH.envelope_candidates, state.hit_score",
+        "SEARCH.envelope_candidates, max(request.threshold, state.hit_score)",
+    ),
+    ("withheld results shown", "search/release.py", "if not granted.view:", "if False:"),
+    (
+        "withheld sections say whether it was complete",
+        "search/release.py",
+        "return PartitionResult(granted.partition, Outcome.SEARCHED_WITHHELD, reason)",
+        "return PartitionResult(granted.partition, Outcome.SEARCHED_WITHHELD, reason, candidates=())",
+    ),
+    (
+        "opaque partitions tell",
+        "search/release.py",
+        "    if granted.opaque:\n        return PartitionResult(truth",
+        "    if False:\n        return PartitionResult(truth",
+    ),
+    (
+        "opaque partitions show record ids",
+        "search/release.py",
+        "candidates=handles(state, recipient, name, found) if granted.opaque else found",
+        "candidates=found",
+    ),
+    (
+        "handles do not depend on the recipient",
+        "search/release.py",
+        '"\\x00".join((recipient, partition, record))',
+        '"\\x00".join((partition, record))',
+    ),
+    (
+        "no mask before ranking",
+        "search/compare.py",
+        "    allowed = columns.allowed(",
+        "    allowed = None and columns.allowed(",
+    ),
+    (
+        "ties in order of enrolment",
+        "search/compare.py",
+        "(-self.scores[i], names[self.records[i]])",
+        "(-self.scores[i], i)",
+    ),
+    (
+        "threshold ignored",
+        "search/compare.py",
+        "keep = self.scores >= threshold",
+        "keep = self.scores >= -1",
+    ),
+    (
+        "seals ignored",
+        "gallery/columns.py",
+        "self.sealed[:count].copy()",
+        "self.sealed[:count] & False",
+    ),
+    ("protection ignored", "gallery/columns.py", "if not sees_protected:", "if False:"),
+    ("bans ignored", "gallery/columns.py", "if ban & uses)", "if False)"),
+    (
+        "cached masks ignore the role",
+        "gallery/columns.py",
+        "key = (sees_protected, self._hit(uses))",
+        "key = (True, self._hit(uses))",
+    ),
+    (
+        "cached masks outlive a seal",
+        "gallery/columns.py",
+        "        self._cache = {}\n\n\ndef",
+        "\n\ndef",
+    ),
+    (
+        "messages visible before the outcome",
+        "gallery/ledger.py",
+        "(message.id, message.intent, PENDING,",
+        "(message.id, message.intent, READY,",
+    ),
+    (
+        "messages of dead searches released",
+        "search/outbox.py",
+        "            state.ledger.discard(intent)\n\n\ndef _out",
+        "            state.ledger.release(intent)\n\n\ndef _out",
+    ),
+    (
+        "failed searches keep their messages",
+        "search/outbox.py",
+        "    state.ledger.discard(intent)\n\n\ndef rec",
+        "    pass\n\n\ndef rec",
+    ),
+    (
+        "expunged records stay in envelopes",
+        "search/removal.py",
+        "    outbox.forget(state, out.names)\n",
+        "",
+    ),
+    (
+        "envelopes open to anyone",
+        "search/engine.py",
+        "if m.id == notification and m.owner == owner",
+        "if m.id == notification",
+    ),
+    (
+        "copies handed out again and again",
+        "search/engine.py",
+        "self._state.copies.pop((tcn, ori), None)",
+        "self._state.copies.get((tcn, ori))",
+    ),
+    (
+        "copies ignore the recipient's mask",
+        "search/copies.py",
+        "if entry is None or not (entry.probe and entry.view):",
+        "if entry is None:",
+    ),
+    (
+        "copies show what the submitter may not see",
+        "search/copies.py",
+        "            if section.outcome is Outcome.SEARCHED_DISCLOSED:\n                section = _section",
+        "            if one.found:\n                section = replace(section, outcome=Outcome.SEARCHED_DISCLOSED, candidates=one.found)\n                section = _section",
+    ),
+    ("copies carry record ids", "search/copies.py", "    if entry.opaque:\n", "    if False:\n"),
+    (
+        "probes retained unasked",
+        "search/keep.py",
+        "running.submission.request.retain\n        and ",
+        "",
+    ),
+    (
+        "probes retained without permission",
+        "search/keep.py",
+        "        and one.granted.retain\n",
+        "",
+    ),
+    ("a retained probe kept twice", "search/keep.py", "        and running.kept is None\n", ""),
+    (
+        "retention that ended is ignored",
+        "search/keep.py",
+        "if Permission.RETAIN not in allowed and decision.probe:",
+        "if False:",
+    ),
+    (
+        "earlier permissions of a kept probe ignored",
+        "search/keep.py",
+        'decision.permissions & Permission(kept.request["sticky"])',
+        "decision.permissions",
+    ),
+    ("expired tokens accepted", "search/keep.py", "    expire(state)\n    kept = ", "    kept = "),
+    (
+        "any kept probe taken for a deferred one",
+        "search/keep.py",
+        "if kept is None or kept.kind != DEFERRED:",
+        "if kept is None:",
+    ),
+    (
+        "cancelled probes stay",
+        "search/keep.py",
+        "    state.ledger.destroy(kept.token)\n\n\ndef exp",
+        "    pass\n\n\ndef exp",
+    ),
+    (
+        "a token good for several searches",
+        "search/later.py",
+        "        state.ledger.destroy(token)\n",
+        "        pass\n",
+    ),
+    ("probes of unanswered searches stay", "search/keep.py", "if not answered or", "if"),
+    ("write-ahead log not emptied", "search/removal.py", "        state.gallery.scrub()\n", ""),
+    (
+        "index not compacted",
+        "search/removal.py",
+        "                state.indexes[place].compact()\n",
+        "",
+    ),
+    (
+        "index rows not tombstoned",
+        "search/removal.py",
+        "                state.indexes[place].tombstone(np.array(rows, np.int64))\n",
+        "",
+    ),
+    (
+        "templates not overwritten",
+        "gallery/removal.py",
+        '            "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (template,)',
+        '            "SELECT ?", (template,)',
+    ),
+    (
+        "waiting probes survive their identity",
+        "search/removal.py",
+        'if level == "identity":',
+        "if False:",
+    ),
+    (
+        "rows expunged in a crash stay in the index",
+        "search/recovery.py",
+        "    if len(extra):",
+        "    if False:",
+    ),
+    (
+        "rows enrolled in a crash stay out of the index",
+        "search/recovery.py",
+        "    if len(missing):",
+        "    if False:",
+    ),
+    ("journal not settled at opening", "search/recovery.py", "        state.log()\n", ""),
+    (
+        "another probe can be replayed",
+        "search/replay.py",
+        "if digest != intent.fields",
+        "if False and digest != intent.fields",
+    ),
+    (
+        "replay under today's policy",
+        "search/replay.py",
+        'int(intent.fields["policy_version"])',
+        "None",
+    ),
+    (
+        "void rules published",
+        "search/administration.py",
+        "        if problems:",
+        "        if False:",
+    ),
+    (
+        "another owner published",
+        "search/administration.py",
+        "if mine.get(info.name, info) != info:",
+        "if False:",
+    ),
+    ("requested partitions ignored", "search/probe.py", "        requested=requested,\n", ""),
+    (
+        "positions ignored when fusing",
+        "search/compare.py",
+        "if position is FingerPosition.UNKNOWN:",
+        "if True:",
+    ),
+    ("written although read-only", "search/state.py", 'if self.mode != "rw":', "if False:"),
+    (
+        "two processes write",
+        "search/opening.py",
+        "(fcntl.LOCK_EX if mode",
+        "(fcntl.LOCK_SH if mode",
+    ),
+    ("orders without a name", "search/removal.py", "if not order or not authority:", "if False:"),
+)
+
+
+def main() -> None:
+    place = Path(tempfile.mkdtemp(prefix="mutants-"))
+    for folder in ("fpmatch", "tests", "data/synthetic/scenarios"):
+        shutil.copytree(ROOT / folder, place / folder)
+    shutil.copy(ROOT / "setup.cfg", place)
+    wanted = sys.argv[1:]
+    survivors = 0
+    for title, name, old, new in MUTATIONS:
+        if wanted and not any(w in title for w in wanted):
+            continue
+        path = place / "fpmatch" / name
+        source = path.read_text()
+        if source.count(old) != 1:
+            print(f"STALE     {title}: {source.count(old)} matches in {name}", flush=True)
+            continue
+        path.write_text(source.replace(old, new))
+        killed = run(place)
+        path.write_text(source)
+        survivors += not killed
+        print(f"{'killed   ' if killed else 'SURVIVED '} {title} ({name}): {killed}", flush=True)
+    shutil.rmtree(place)
+    print(f"{survivors} survived")
+
+
+def run(place: Path) -> str:
+    """The test that failed, or "" if none did."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-rfE"]
+        + [f"tests/{t}" for t in TESTS],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(place)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for line in done.stdout.splitlines():
+        if line.startswith(("FAILED", "ERROR")):
+            return line.split("::")[-1].split(" - ")[0]
+    return "" if done.returncode == 0 else "collection"
+
+
+if __name__ == "__main__":
+    main()
