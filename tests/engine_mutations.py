@@ -71,14 +71,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "probe lost at release is ignored",
         "search/release.py",
-        "refused or not second.probe",
-        "refused",
-    ),
-    (
-        "refusal at release is ignored",
-        "search/release.py",
-        "second is None or refused or not",
-        "second is None or not",
+        " or not second.probe",
+        "",
     ),
     (
         "records sealed meanwhile are released",

@@ -71,7 +71,7 @@ def judge(state: State, running: Running) -> Released:
     out = []
     for first in running.decision.partitions:
         second = later.get(first.partition)
-        granted = narrowed(first, second, refused=again.refused)
+        granted = narrowed(first, second)
         hits = running.hits.get(first.partition)
         if hits is None:
             truth = _unsearched(running, first)
@@ -82,11 +82,9 @@ def judge(state: State, running: Running) -> Released:
     return Released(again, out)
 
 
-def narrowed(
-    first: PartitionDecision, second: PartitionDecision | None, *, refused: bool
-) -> PartitionDecision:
+def narrowed(first: PartitionDecision, second: PartitionDecision | None) -> PartitionDecision:
     """The intersection of two decisions: what either denies is denied."""
-    if second is None or refused or not second.probe:
+    if second is None or not second.probe:
         return replace(first, permissions=Permission.NONE, reason=Reason.RELEASE_DENIED)
     return replace(
         first,
