@@ -10,6 +10,7 @@ import typer
 from fpmatch.cli import (
     audit,
     bench,
+    bench_gallery,
     demo,
     evaluate,
     fingers,
@@ -66,6 +67,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.command("scenario")(scenario.scenario_command)
 app.command("evaluate")(evaluate.evaluate_command)
+bench_gallery.register(bench.app)
 app.add_typer(bench.app, name="bench")
 app.add_typer(synth.app, name="synth")
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fpmatch.cli.inputs import Extractor
-from fpmatch.cli.output import JsonFile, emit, progress_bar, table
+from fpmatch.cli.output import JsonFile, emit, figure, progress_bar, table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from fpmatch.evaluate.bench import Bench
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed; conditions are printed beside it.")
@@ -78,14 +81,37 @@ def audit(
 
 def show(result: Bench, json_file: str | None) -> None:
     """Print figures and conditions."""
-    figures = [(k.replace("_", " "), v) for k, v in flat(result.figures)]
+    listed = {k: v for k, v in result.figures.items() if _is_table(v)}
+    single = {k: v for k, v in result.figures.items() if k not in listed}
+    figures = [(k.replace("_", " "), precise(v)) for k, v in flat(single)]
     stated = [(k.replace("_", " "), v) for k, v in flat(result.conditions)]
     emit(
         result.to_dict(),
         json_file,
         table([f"bench {result.name}", "value"], figures),
+        *(_listing(name, rows) for name, rows in listed.items()),
         table(["condition", "value"], stated, left=2),
     )
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
+
+
+def _listing(name: str, rows: list[dict[str, Any]]) -> Table:
+    """A list of like results: one row a figure, one column a result; what is nested is left out."""
+    plain = [k for k, v in rows[0].items() if not isinstance(v, dict | list | tuple)]
+    head, *rest = plain
+    cells = [[k.replace("_", " "), *(precise(row.get(k)) for row in rows)] for k in rest]
+    columns = [head.replace("_", " "), *(precise(row.get(head)) for row in rows)]
+    return table(columns, cells, title=name.replace("_", " "))
+
+
+def precise(value: Any) -> str:
+    """A figure to four significant digits."""
+    if isinstance(value, float) and math.isfinite(value):
+        return f"{value:.4g}" if abs(value) < 1e4 else figure(round(value))
+    return figure(value)
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
