@@ -1,0 +1,109 @@
+"""Plain twins of the kernels of `fpmatch.index`: no numba, no shortcuts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+MASK = (1 << 64) - 1
+
+
+def distance(a, b) -> int:
+    return sum((int(x) ^ int(y)).bit_count() for x, y in zip(a, b, strict=True))
+
+
+def turn_apart(a, b) -> int:
+    d = (int(a) - int(b)) % 256
+    return min(d, 256 - d)
+
+
+def checksum_blocks(words, per_block):
+    prime = 0x9E3779B97F4A7C15
+    seeds = (0x243F6A8885A308D3, 0x13198A2E03707344, 0xA4093822299F31D0)
+
+    def spin(x):
+        return ((x << 29) | (x >> 35)) & MASK
+
+    out = []
+    for b in range(len(words) // per_block):
+        lanes = [b + 1, *seeds]
+        for w in range(per_block):
+            lanes[w % 4] = spin(((lanes[w % 4] ^ int(words[b * per_block + w])) * prime) & MASK)
+        h = lanes[0]
+        for lane in lanes[1:]:
+            h = ((spin(h) * prime) & MASK) ^ lane
+        out.append(((h ^ (h >> 32)) * prime) & MASK)
+    return np.array(out, np.uint64)
+
+
+def best_distances(q_codes, q_angle, codes, angle, offsets, window):
+    out = np.full((len(q_codes), len(offsets) - 1), 320, np.uint16)
+    for i, code in enumerate(q_codes):
+        for t in range(len(offsets) - 1):
+            near = [
+                distance(code, codes[c])
+                for c in range(offsets[t], offsets[t + 1])
+                if turn_apart(q_angle[i], angle[c]) <= window
+            ]
+            if near:
+                out[i, t] = min(near)
+    return out
+
+
+def vote_rows(q_codes, q_angle, table, codes, angle, offsets, window, rows):
+    best = best_distances(q_codes, q_angle, codes, angle, offsets, window)
+    return np.array(
+        [sum(int(table[i, best[i, t]]) for i in range(len(q_codes))) for t in rows], np.int64
+    )
+
+
+def nearest_lists(codes, heads, centroids, beam):
+    width = len(centroids) // len(heads)
+    out = []
+    for code in codes:
+        chosen = sorted((distance(code, h), n) for n, h in enumerate(heads))[:beam]
+        under = [n * width + k for _, n in chosen for k in range(width)]
+        out.append(min((distance(code, centroids[n]), n) for n in under)[1])
+    return np.array(out, np.uint16)
+
+
+def bits(code) -> list[int]:
+    return [(int(code[p // 64]) >> (p % 64)) & 1 for p in range(320)]
+
+
+def squeeze(code, mask):
+    kept = [b for b, m in zip(bits(code), bits(mask), strict=True) if m]
+    low = sum(b << k for k, b in enumerate(kept[:64]))
+    high = sum(b << k for k, b in enumerate(kept[64:128]))
+    return low, high
+
+
+def list_votes(ballot, pairs, masks, assigned, codes, angle, offsets, seen, window):
+    """Votes of every row from the lists of the pairs, straight from the definition."""
+    best: dict[tuple[int, int], int] = {}
+    for k in range(len(pairs.lists)):
+        i, number = int(pairs.cylinder[k]), int(pairs.lists[k])
+        low, high = squeeze(ballot.codes[i], masks[number])
+        for row in range(len(offsets) - 1):
+            if not seen[row]:
+                continue
+            for c in range(offsets[row], offsets[row + 1]):
+                if assigned[c] != number or turn_apart(ballot.angle[i], angle[c]) > window:
+                    continue
+                own = squeeze(codes[c], masks[number])
+                common = (own[0] & low).bit_count() + (own[1] & high).bit_count()
+                d = distance(codes[c], ballot.codes[i])
+                if common >= pairs.need[k] and d <= ballot.cut[i]:
+                    vote = int(ballot.table[i, d])
+                    best[row, i] = max(best.get((row, i), 0), vote)
+    votes = np.zeros(len(offsets) - 1, np.int64)
+    for (row, _), vote in best.items():
+        votes[row] += vote
+    return votes
+
+
+def leaders(votes, size, top):
+    capped = np.minimum(votes, top)
+    for v in range(top, 1, -1):
+        if (capped >= v).sum() >= size:
+            return v
+    return 1

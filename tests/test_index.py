@@ -1,0 +1,285 @@
+"""What an index answers: shortlists, masks, batches, several fingers, deadlines."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fpmatch.descriptor import COLUMNS, SearchTemplate, encode, pack
+from fpmatch.errors import InputError, SearchCancelled
+from fpmatch.index import UNVERIFIED, PartitionIndex, batch, ranking, shortlist, subject
+from fpmatch.index.build import build_arrays, take
+from fpmatch.index.quantizer import quantizer
+from fpmatch.index.segment import Part
+from fpmatch.index.shortlist import look
+from fpmatch.index.votes import ballot
+from fpmatch.index.work import Clock, Workers
+from fpmatch.matcher import compare_many
+from fpmatch.parameters import EFFORT_BALANCED, INDEX
+from fpmatch.synthetic.gallery import mates, templates
+
+ROWS = 240
+EFFORTS = ("fast", "balanced", "scan", "exhaustive")
+
+
+@pytest.fixture(scope="module")
+def gallery():
+    return pack([encode(t) for t in templates(ROWS, 31)])
+
+
+@pytest.fixture(scope="module")
+def probes():
+    return [encode(t) for t in mates(12, 31)]
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Thresholds so low that a few rows already go through the lists, and few are kept."""
+    low = dataclasses.replace(INDEX, exhaustive_below=6, scan_below=12, groups_least=4)
+    for module in (shortlist, batch, subject):
+        monkeypatch.setattr(module, "INDEX", low)
+    for effort in ("fast", "balanced", "scan"):
+        few = dataclasses.replace(
+            EFFORT_BALANCED, lists_least=12, rescored_least=9, verified_least=4
+        )
+        monkeypatch.setitem(ranking.PARAMETERS, effort, few)
+
+
+@pytest.fixture
+def index(tmp_path, gallery):
+    with PartitionIndex.create(tmp_path / "i", expected_fingers=1000) as made:
+        half = np.arange(ROWS // 2)
+        made.add(half, take(gallery, half), (half % 3).astype(np.uint8))
+        made.flush()
+        rest = np.arange(ROWS // 2, ROWS)
+        made.add(rest, take(gallery, rest), (rest % 3).astype(np.uint8))
+        yield made
+
+
+def same(a, b) -> bool:
+    return (
+        a.row_ids.tobytes() == b.row_ids.tobytes()
+        and a.votes.tobytes() == b.votes.tobytes()
+        and a.exhaustive == b.exhaustive
+        and a.cost.live_fingers == b.cost.live_fingers
+    )
+
+
+def test_few_rows_are_all_listed_at_every_effort(index, probes):
+    for effort in EFFORTS:
+        found = index.shortlist(probes[0], effort=effort)
+        assert found.exhaustive
+        assert (found.row_ids == np.arange(ROWS)).all()
+
+
+@pytest.mark.parametrize("effort", ["fast", "balanced", "scan"])
+def test_the_mate_comes_first(index, probes, small, effort):
+    firsts = [index.shortlist(p, effort=effort).row_ids[:1] for p in probes]
+    right = sum(len(f) > 0 and f[0] == n for n, f in enumerate(firsts))
+    assert right >= 9
+
+
+def test_verification_is_the_matcher(index, gallery, probes):
+    rows = np.array([5, 200, 0, 121, 119])
+    expected = compare_many(probes[0], gallery, rows)
+    assert (index.verify(probes[0], rows) == expected).all()
+    with pytest.raises(InputError, match="1 of the rows"):
+        index.verify(probes[0], np.array([3, ROWS]))
+
+
+def test_scan_ranks_by_the_votes_of_every_row(index, gallery, probes, small):
+    from naive_index import vote_rows
+
+    found = index.shortlist(probes[1], effort="scan", limit=ROWS)
+    made = ballot(probes[1])
+    votes = vote_rows(
+        made.codes, made.angle, made.table, gallery.codes, gallery.angle, gallery.offsets,
+        INDEX.window, np.arange(ROWS),
+    )  # fmt: skip
+    order = np.lexsort((np.arange(ROWS), -votes))
+    order = order[votes[order] > 0]
+    assert (found.row_ids == order).all()
+    assert (found.votes == votes[order]).all()
+
+
+def test_a_position_sees_itself_and_the_unknown(index, probes, small):
+    for effort in EFFORTS:
+        found = index.shortlist(probes[0], position=2, effort=effort, limit=ROWS)
+        assert set(found.row_ids % 3) <= {0, 2}
+        assert found.cost.live_fingers == 2 * ROWS // 3
+    assert index.shortlist(probes[0], position=7).cost.live_fingers == ROWS // 3
+    assert index.shortlist(probes[0], position=0).cost.live_fingers == ROWS
+
+
+def test_masks_shorter_than_the_ids_and_empty_ones(index, probes, small):
+    found = index.shortlist(probes[0], allowed=np.ones(40, np.bool_), effort="scan", limit=ROWS)
+    assert found.row_ids.max() < 40
+    for effort in EFFORTS:
+        assert not len(index.shortlist(probes[0], allowed=np.zeros(0, np.bool_)).row_ids)
+        nothing = index.shortlist(probes[0], allowed=np.zeros(ROWS, np.bool_), effort=effort)
+        assert not len(nothing.row_ids)
+        assert nothing.cost.codes_scanned == 0
+    with pytest.raises(InputError, match="bool"):
+        index.shortlist(probes[0], allowed=np.ones(ROWS, np.int64))
+
+
+def parts_of(gallery, ids, positions, cuts):
+    """The given rows, spread over parts at the cuts."""
+    lists = quantizer(256)
+    out = []
+    for a, b in zip([0, *cuts], [*cuts, len(ids)], strict=True):
+        if b > a:
+            rows = ids[a:b]
+            out.append(Part(build_arrays(rows, positions[rows], take(gallery, rows), lists)))
+    return tuple(out)
+
+
+@settings(
+    max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    effort=st.sampled_from(EFFORTS),
+    share=st.sampled_from([0.02, 0.2, 0.5, 0.8, 0.97]),
+    way=st.sampled_from(["mask", "tombstone", "both"]),
+)
+def test_barred_rows_leave_no_trace(gallery, probes, small, seed, effort, share, way):
+    """A search under a mask returns byte for byte what an index without those rows returns."""
+    rng = np.random.default_rng(seed)
+    probe = probes[int(rng.integers(len(probes)))]
+    position = int(rng.integers(0, 3))
+    positions = rng.integers(0, 3, ROWS).astype(np.uint8)
+    ids = rng.permutation(ROWS)[: int(rng.integers(1, 100))]
+    if rng.random() < 0.8:
+        ids = np.union1d(ids, [probes.index(probe)])
+    keep = rng.random(len(ids)) >= share
+    cuts = sorted(rng.integers(0, len(ids) + 1, int(rng.integers(0, 4))).tolist())
+    full = parts_of(gallery, np.sort(ids), positions, cuts)
+    left = np.sort(ids)[keep]
+    without = parts_of(gallery, left, positions, [len(left) // 3])
+    allowed = np.zeros(ROWS, np.bool_)
+    allowed[left if way != "tombstone" else ids] = True
+    if way != "mask":
+        for part in full:
+            part.live[~np.isin(part.row_ids, left)] = 0
+    lists = quantizer(256)
+    a = shortlist.shortlist(
+        look(full, None if way == "tombstone" else allowed, position),
+        probe, lists, effort=effort, limit=None, clock=Clock(), workers=Workers(1),
+    )  # fmt: skip
+    b = shortlist.shortlist(
+        look(without, None, position),
+        probe, lists, effort=effort, limit=None, clock=Clock(), workers=Workers(1),
+    )  # fmt: skip
+    assert same(a, b)
+    assert np.isin(a.row_ids, left).all()
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_threads_change_nothing(tmp_path, index, gallery, probes, small, effort, monkeypatch):
+    monkeypatch.setattr(shortlist, "_CHUNK", 16)
+    index.flush()
+    expected = [index.shortlist(p, effort=effort) for p in probes]
+    with PartitionIndex.open(index._store.folder, threads=3) as many:
+        for probe, one in zip(probes, expected, strict=True):
+            other = many.shortlist(probe, effort=effort)
+            assert same(one, other)
+            assert (many.verify(probe, one.row_ids) == index.verify(probe, one.row_ids)).all()
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_batch_is_its_single_searches(index, probes, small, effort, masked):
+    allowed = np.arange(ROWS) % 5 != 0 if masked else None
+    positions = [n % 3 for n in range(len(probes))]
+    together = index.shortlist_many(probes, positions=positions, effort=effort, allowed=allowed)
+    for probe, position, one in zip(probes, positions, together, strict=True):
+        alone = index.shortlist(probe, position=position, effort=effort, allowed=allowed)
+        assert same(one, alone)
+        assert one.cost.codes_scanned == alone.cost.codes_scanned
+    assert index.shortlist_many([], effort=effort) == []
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_fingers_of_one_person_are_added_up(index, probes, small, effort):
+    groups = np.arange(ROWS) // 2
+    found = index.shortlist_subject(probes[4:6], groups, effort=effort)
+    if effort != "exhaustive":
+        assert found.groups[0] == 2
+    assert 2 in found.groups
+    for rows in found.row_ids:
+        assert set(groups[rows]) <= set(found.groups)
+        assert (np.diff(rows) > 0).all()
+    allowed = groups != 2
+    masked = index.shortlist_subject(probes[4:6], groups, effort=effort, allowed=allowed)
+    assert 2 not in masked.groups
+    by_position = index.shortlist_subject(probes[4:6], groups, effort=effort, positions=[1, 2])
+    assert set(by_position.row_ids[0] % 3) <= {0, 1}
+    assert set(by_position.row_ids[1] % 3) <= {0, 2}
+
+
+@pytest.mark.parametrize("effort", ["balanced", "scan", "exhaustive"])
+def test_barred_rows_leave_no_trace_in_a_subject(gallery, probes, small, effort):
+    groups = np.arange(ROWS) // 3
+    positions = np.zeros(ROWS, np.uint8)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        left = np.flatnonzero(rng.random(ROWS) < rng.choice([0.05, 0.3, 0.9]))
+        allowed = np.isin(np.arange(ROWS), left)
+        full = parts_of(gallery, np.arange(ROWS), positions, [100])
+        without = parts_of(gallery, left, positions, [])
+        fingers = [probes[3], probes[4], probes[5]]
+        a, b = (
+            subject.shortlist_groups(
+                parts, fingers, [0, 0, 0], groups, quantizer(256),
+                allowed=mask, effort=effort, limit=None, clock=Clock(), workers=Workers(1),
+            )
+            for parts, mask in ((full, allowed), (without, None))
+        )  # fmt: skip
+        assert a.groups.tobytes() == b.groups.tobytes()
+        assert a.votes.tobytes() == b.votes.tobytes()
+        assert all(x.tobytes() == y.tobytes() for x, y in zip(a.row_ids, b.row_ids, strict=True))
+
+
+@pytest.mark.parametrize("effort", ["balanced", "scan"])
+def test_deadline_and_cancel(index, probes, small, effort):
+    late = index.shortlist(probes[0], effort=effort, deadline=time.monotonic() - 1)
+    assert not late.cost.complete
+    assert not len(late.row_ids)
+    assert index.shortlist(probes[0], effort=effort, deadline=time.monotonic() + 60).cost.complete
+    scores = index.verify(probes[0], np.arange(9), deadline=time.monotonic() - 1)
+    assert (scores == UNVERIFIED).all()
+    stop = threading.Event()
+    assert len(index.shortlist(probes[0], effort=effort, cancel=stop).row_ids)
+    stop.set()
+    with pytest.raises(SearchCancelled):
+        index.shortlist(probes[0], effort=effort, cancel=stop)
+
+
+def test_the_cost_counts_what_was_looked_at(index, gallery, probes, small):
+    scan = index.shortlist(probes[0], effort="scan")
+    assert scan.cost.fingers_scanned == ROWS
+    assert scan.cost.codes_scanned == len(gallery.angle)
+    lists = index.shortlist(probes[0], effort="balanced")
+    assert 0 < lists.cost.fingers_scanned < ROWS
+    assert lists.cost.milliseconds["lists"] > 0
+
+
+def test_parameters_change_something(index, probes, small):
+    assert len(index.shortlist(probes[0], effort="scan", limit=2).row_ids) == 2
+    with pytest.raises(InputError, match="effort"):
+        index.shortlist(probes[0], effort="thorough")
+    with pytest.raises(InputError, match="positions"):
+        index.shortlist_many(probes, positions=[0])
+
+
+def test_a_probe_without_minutiae(index, small):
+    nothing = SearchTemplate(**{n: np.zeros((0, *s), d) for n, (d, s) in COLUMNS.items()})
+    for effort in ("fast", "balanced", "scan"):
+        assert not len(index.shortlist(nothing, effort=effort).row_ids)

@@ -1,0 +1,195 @@
+"""Kernels of the index against their plain twins, compiled and not."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import naive_index as naive
+import numpy as np
+import pytest
+
+from fpmatch.descriptor import COLUMNS, PackedTemplates
+from fpmatch.index import _kernels as kernels
+from fpmatch.index.build import LIST_COLUMNS, build_arrays, build_lists
+from fpmatch.index.quantizer import Quantizer
+from fpmatch.index.ranking import unplace
+from fpmatch.index.segment import Part
+from fpmatch.index.stages import Count, list_task, pairs_for
+from fpmatch.index.votes import Ballot
+from fpmatch.index.work import Clock
+
+LISTS, HEADS = 16, 4
+
+
+def codes_of(rng, count, weight=32):
+    """Codes of a fixed weight that share bits often enough to be near each other."""
+    bits = np.zeros((count, 320), np.bool_)
+    for row in range(count):
+        at = rng.choice(80, weight, replace=False)
+        bits[row, at + (0 if rng.random() < 0.8 else 200)] = True
+    return np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+def packed_of(rng, rows, most=9):
+    length = rng.integers(0, most, rows)
+    offsets = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
+    total = int(offsets[-1])
+    angle = rng.integers(0, 256, total).astype(np.uint8)
+    for a, b in itertools.pairwise(offsets):
+        angle[a:b].sort()
+    columns = {n: np.zeros((total, *shape), dtype) for n, (dtype, shape) in COLUMNS.items()}
+    columns |= {"codes": codes_of(rng, total), "angle": angle}
+    return PackedTemplates(offsets=offsets, **columns)
+
+
+def quantizer_of(rng):
+    masks = np.zeros((LISTS, 320), np.bool_)
+    for row in range(LISTS):
+        masks[row, :80] = True
+        masks[row, 80 + rng.choice(240, 48, replace=False)] = True
+    words = np.packbits(masks, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+    heads = codes_of(rng, HEADS)
+    return Quantizer(codes_of(rng, LISTS), heads, words), heads
+
+
+def ballot_of(rng, cylinders):
+    angle = np.sort(rng.integers(0, 256, cylinders)).astype(np.uint8)
+    table = np.zeros((cylinders, 321), np.uint16)
+    table[:, :65] = np.sort(rng.integers(0, 500, (cylinders, 65)), axis=1)[:, ::-1]
+    cut = rng.integers(40, 64, cylinders)
+    cut[::5] = -1
+    return Ballot(codes_of(rng, cylinders), angle, table, cut)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_checksums(seed):
+    rng = np.random.default_rng(seed)
+    words = rng.integers(0, 2**64, 5 * 32, np.uint64)
+    out = np.zeros(5, np.uint64)
+    kernels.checksum_blocks(words, 32, 0, 5, out)
+    assert (out == naive.checksum_blocks(words, 32)).all()
+    part = np.zeros(2, np.uint64)
+    kernels.checksum_blocks(words, 32, 3, 5, part)
+    assert (part == out[3:]).all()
+
+
+@pytest.mark.parametrize("word", range(32))
+def test_every_flipped_bit_changes_the_checksum(word):
+    words = np.random.default_rng(word).integers(0, 2**64, 32, np.uint64)
+    before = naive.checksum_blocks(words, 32)[0]
+    for bit in range(0, 64, 7):
+        changed = words.copy()
+        changed[word] ^= np.uint64(1 << bit)
+        out = np.zeros(1, np.uint64)
+        kernels.checksum_blocks(changed, 32, 0, 1, out)
+        assert out[0] != before
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("window", [0, 20, 48, 64])
+def test_votes_by_row(seed, window):
+    rng = np.random.default_rng(seed)
+    packed = packed_of(rng, 12)
+    probe = ballot_of(rng, int(rng.integers(0, 8)))
+    best = np.zeros((len(probe.codes), 12), np.uint16)
+    columns = (packed.codes, packed.angle, packed.offsets, window)
+    kernels.best_distances(probe.codes, probe.angle, *columns, best)
+    assert (best == naive.best_distances(probe.codes, probe.angle, *columns)).all()
+    rows = np.sort(rng.choice(12, 7, replace=False)).astype(np.int64)
+    out = np.full(7, -1, np.int64)
+    kernels.vote_rows(probe.codes, probe.angle, probe.table, *columns, rows, 2, 6, out)
+    expected = naive.vote_rows(probe.codes, probe.angle, probe.table, *columns, rows)
+    assert (out[2:6] == expected[2:6]).all()
+    assert (out[[0, 1, 6]] == -1).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("beam", [1, 2, HEADS])
+def test_nearest_lists(seed, beam):
+    rng = np.random.default_rng(seed)
+    heads, centroids, codes = codes_of(rng, HEADS), codes_of(rng, LISTS), codes_of(rng, 30)
+    members = np.ascontiguousarray(centroids.reshape(HEADS, -1, 5).transpose(0, 2, 1))
+    out = np.zeros(30, np.uint16)
+    kernels.nearest_lists(codes, 0, 30, np.ascontiguousarray(heads.T), members, beam, out)
+    assert (out == naive.nearest_lists(codes, heads, centroids, beam)).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_lists_hold_every_cylinder_once(seed):
+    rng = np.random.default_rng(seed)
+    packed = packed_of(rng, 20)
+    quantizer, _ = quantizer_of(rng)
+    arrays = build_arrays(np.arange(20), np.zeros(20, np.uint8), packed, quantizer)
+    assigned = np.zeros(len(packed.angle), np.uint16)
+    quantizer.assign(packed.codes, assigned)
+    starts = arrays["list_starts"]
+    assert (np.diff(starts) == np.bincount(assigned, minlength=LISTS)).all()
+    seen = set()
+    for number in range(LISTS):
+        rows = arrays["list_rows"][starts[number] : starts[number + 1]]
+        assert (np.diff(rows.astype(np.int64)) >= 0).all()
+        for e in range(starts[number], starts[number + 1]):
+            c = packed.offsets[arrays["list_rows"][e]] + arrays["list_places"][e]
+            assert assigned[c] == number
+            assert arrays["list_angles"][e] == packed.angle[c]
+            short = naive.squeeze(packed.codes[c], quantizer.masks[number])
+            assert (arrays["list_low"][e], arrays["list_high"][e]) == short
+            seen.add(int(c))
+    assert seen == set(range(len(packed.angle)))
+    again = {name: np.zeros_like(arrays[name]) for name in (*LIST_COLUMNS, "list_starts")}
+    build_lists({**arrays, **again}, quantizer)
+    assert all((again[name] == arrays[name]).all() for name in again)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_votes_by_lists(seed):
+    rng = np.random.default_rng(seed)
+    packed = packed_of(rng, 25)
+    quantizer, _ = quantizer_of(rng)
+    positions = np.sort(rng.integers(0, 3, 25)).astype(np.uint8)
+    part = Part(build_arrays(np.arange(25), positions, packed, quantizer))
+    probe = ballot_of(rng, 12)
+    pairs = pairs_for(probe, quantizer, 6)
+    seen = rng.integers(0, 2, 25).astype(np.uint8)
+    low, high = (0, 25) if seed % 2 else (4, 19)
+    found: list = []
+    list_task(0, part, (low, high), seen, probe, pairs, 1000, Clock(), Count(), found)()
+    got = np.zeros(25, np.int64)
+    got[unplace(found[0][2])[1]] = found[0][1]
+    assigned = np.zeros(len(packed.angle), np.uint16)
+    quantizer.assign(packed.codes, assigned)
+    inside = (np.arange(25) >= low) & (np.arange(25) < high)
+    expected = naive.list_votes(
+        probe, pairs, quantizer.masks, assigned, packed.codes, packed.angle, packed.offsets,
+        seen * inside, 48,
+    )  # fmt: skip
+    assert (got == expected).all()
+    assert expected.any()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_leaders(seed):
+    rng = np.random.default_rng(seed)
+    votes = rng.integers(0, 40, 60)
+    state = (votes.astype(np.uint64) << np.uint64(32)) | np.uint64(0x12345)
+    for size in (1, 5, 59, 60, 100):
+        out = kernels.leaders(state, size, np.zeros(32, np.int64))
+        assert out == naive.leaders(votes, size, 31)
+
+
+def test_the_twins_agree_without_compilation():
+    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+        pytest.skip("this is that run")
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stdout[-2000:]
