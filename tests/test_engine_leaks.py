@@ -248,6 +248,30 @@ def test_l9_nothing_is_cached_across_roles_seals_or_policies():
         assert e.search(role)["immigration"].outcome is Outcome.NOT_SEARCHED
 
 
+def compared(e, tcn, partition):
+    said = next(iter(e.audit.records(kind="OUTCOME", tcn=tcn)))
+    return said.partitions[partition].get("stage2", 0)
+
+
+def test_l9_a_sealed_or_protected_record_is_not_even_compared():
+    people = {
+        "criminal": [record("C-1", 1), record("C-2", 2, banned_uses=frozenset({"CNA"}))],
+        "immigration": [record("I-1", 1, protected=True), record("I-2", 2)],
+    }
+    with engine(people) as e:
+        e.search(request(tcn="1"))
+        e.search(request(tcn="2", role="advocate"))
+        e.search(request(tcn="3", transaction="CNA"))
+        assert [compared(e, t, "immigration") for t in "123"] == [1, 2, 1]
+        assert [compared(e, t, "criminal") for t in "123"] == [2, 2, 1]
+        e.seal("C-1", **ORDER)
+        e.search(request(tcn="4"))
+        assert compared(e, "4", "criminal") == 1
+        e.unseal("C-1", **ORDER)
+        e.search(request(tcn="5"))
+        assert compared(e, "5", "criminal") == 2
+
+
 def test_l10_a_policy_that_changes_during_a_search_is_obeyed_at_release(at_step):
     with engine() as e:
         harsher = e.policy.deactivate(ON, "immigration", authority="DHS", reason="r", at=NOW)

@@ -160,7 +160,8 @@ class Gallery:
     def _load(self, partition: int) -> Columns:
         columns = Columns()
         for key, name, protected, sealed, banned in self.database.execute(
-            "SELECT id, record, protected, sealed, banned FROM record WHERE partition = ?",
+            "SELECT id, record, protected, sealed, banned FROM record WHERE partition = ? "
+            "ORDER BY id",
             (partition,),
         ):
             columns.put_record(

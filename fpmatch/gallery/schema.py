@@ -136,7 +136,9 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
         raise CorruptError(f"{path.name} is no gallery file: {error}") from error
     if found is None or int(found[0]) > FORMAT:
         database.close()
-        raise StorageError(f"{path.name} has format {found and found[0]}; this release reads up to {FORMAT}")
+        raise StorageError(
+            f"{path.name} has format {found and found[0]}; this release reads up to {FORMAT}"
+        )
     return database
 
 

@@ -6,12 +6,14 @@ count any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.descriptor import SearchTemplate
 from fpmatch.gallery import Columns
 from fpmatch.index import UNVERIFIED, PartitionIndex
 from fpmatch.matcher import calibrate, fuse
@@ -126,74 +128,70 @@ def _compare(
     root = handle.root()
     columns = handle.columns
     allowed = columns.allowed(sees_protected=sees_protected, uses=uses)
-    lists = [
-        [
-            handle.index.shortlist(
-                impression,
-                allowed=allowed,
-                position=int(position),
-                effort=limits.effort,
-                deadline=limits.deadline,
-                cancel=limits.cancel,  # type: ignore[arg-type]
-            )
-            for impression in impressions
-        ]
-        for position, impressions in probe.fingers
-    ]
-    every = [s for group in lists for s in group]
+    flat = [(p, impression) for p, several in probe.fingers for impression in several]
+    rows, looked = _rows(handle, flat, allowed, limits)
     owners = columns.row_record
-    listed = np.unique(
-        np.concatenate([np.zeros(0, np.int32), *(owners[s.row_ids] for s in every)])
-    ).astype(np.int64)
-    listed = listed[listed >= 0]
-    rows_all = None if all(s.exhaustive for s in every) else columns.rows_of(listed)
-    best: list[tuple[FingerPosition, NDArray[np.float64]]] = []
-    tries: list[NDArray[np.int64]] = []
-    verified = 0
-    complete = all(s.cost.complete for s in every)
-    for (position, impressions), group in zip(probe.fingers, lists, strict=True):
-        raw = np.full(len(listed), UNVERIFIED, np.int64)
-        count = np.zeros(len(listed), np.int64)
-        for impression, short in zip(impressions, group, strict=True):
-            rows = short.row_ids if rows_all is None else _fitting(columns, rows_all, position)
-            rows = rows[owners[rows] >= 0]
-            got = handle.index.verify(
-                impression,
-                rows,
-                deadline=limits.deadline,
-                cancel=limits.cancel,  # type: ignore[arg-type]
-            )
-            done = got != UNVERIFIED
-            complete &= bool(done.all())
-            verified += int(done.sum())
-            place = np.searchsorted(listed, owners[rows[done]])
-            np.maximum.at(raw, place, got[done])
-            np.add.at(count, place, 1)
-        value = np.where(count > 0, calibrate(np.maximum(raw, 0)), np.nan)
-        best.append((position, value))
-        tries.append(count)
+    listed = np.unique(np.concatenate([np.zeros(0, np.int32), *(owners[r] for r in rows)]))
+    best = {p: np.full(len(listed), UNVERIFIED, np.int64) for p, _ in flat}
+    tries = {p: np.zeros(len(listed), np.int64) for p, _ in flat}
+    verified, complete = 0, looked.complete
+    for (position, impression), mine in zip(flat, rows, strict=True):
+        got = handle.index.verify(
+            impression,
+            mine,
+            deadline=limits.deadline,
+            cancel=limits.cancel,  # type: ignore[arg-type]
+        )
+        done = got != UNVERIFIED
+        complete &= bool(done.all())
+        verified += int(done.sum())
+        place = np.searchsorted(listed, owners[mine[done]])
+        np.maximum.at(best[position], place, got[done])
+        np.add.at(tries[position], place, 1)
     seen = np.zeros(len(listed), np.bool_)
-    for count in tries:
+    for count in tries.values():
         seen |= count > 0
-    cost = SearchCost(
-        live_fingers=sum(s.cost.live_fingers for s in every),
-        codes_scanned=sum(s.cost.codes_scanned for s in every),
-        fingers_scanned=sum(s.cost.fingers_scanned for s in every),
-        fingers_verified=verified,
-        complete=complete,
+    fingers = tuple(
+        (p, np.where(tries[p] > 0, calibrate(np.maximum(best[p], 0)), np.nan)[seen]) for p in best
     )
-    scores = _fused([v[seen] for _, v in best], [c[seen] for c in tries])
-    fingers = tuple((p, v[seen]) for p, v in best)
-    return Hits(handle.partition, columns, listed[seen], scores, fingers, cost, root)
+    scores = _fused([v for _, v in fingers], [tries[p][seen] for p in best])
+    cost = replace(looked, fingers_verified=verified, complete=complete)
+    records = listed[seen].astype(np.int64)
+    return Hits(handle.partition, columns, records, scores, fingers, cost, root)
 
 
-def _fitting(
-    columns: Columns, rows: NDArray[np.int64], position: FingerPosition
-) -> NDArray[np.int64]:
-    if position is FingerPosition.UNKNOWN:
-        return rows
-    of_row = columns.row_position[rows]
-    return rows[(of_row == int(position)) | (of_row == int(FingerPosition.UNKNOWN))]
+def _rows(
+    handle: Handle,
+    flat: Sequence[tuple[FingerPosition, SearchTemplate]],
+    allowed: NDArray[np.bool_] | None,
+    limits: Limits,
+) -> tuple[list[NDArray[np.int64]], SearchCost]:
+    """For each impression the rows to verify, and what it took to find them."""
+    columns = handle.columns
+    more: dict[str, Any] = {
+        "allowed": allowed,
+        "effort": limits.effort,
+        "deadline": limits.deadline,
+        "cancel": limits.cancel,
+    }
+    if len(flat) > 1:
+        found = handle.index.shortlist_subject(
+            [impression for _, impression in flat],
+            np.maximum(columns.row_record, 0).astype(np.int64),
+            positions=[int(p) for p, _ in flat],
+            **more,
+        )
+        return list(found.row_ids), found.cost
+    ((position, impression),) = flat
+    short = handle.index.shortlist(impression, position=int(position), **more)
+    if short.exhaustive:
+        return [short.row_ids], short.cost
+    # A record on the list is compared with all its impressions, whichever of them put it there.
+    rows = columns.rows_of(np.unique(columns.row_record[short.row_ids]).astype(np.int64))
+    if position is not FingerPosition.UNKNOWN:
+        of_row = columns.row_position[rows]
+        rows = rows[(of_row == int(position)) | (of_row == int(FingerPosition.UNKNOWN))]
+    return [rows], short.cost
 
 
 def _fused(
