@@ -272,6 +272,58 @@ def test_errors_are_one_line_and_status_two(fpm, words, tmp_path, monkeypatch):
     assert not out
 
 
+def test_bench_leakage(fpm):
+    result = as_json(fpm("bench", "leakage", "--fingers", 20, "--pairs", 10, "--json", "-"))
+    assert (result["bench"], result["fingers"], result["pairs"]) == ("leakage", 20, 10)
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[tuple[str, tuple, dict]]:
+    """Calls of the 1:N benchmarks, which are tested by themselves."""
+    from fpmatch.evaluate import bench_search
+    from fpmatch.evaluate.bench import Bench
+
+    calls: list[tuple[str, tuple, dict]] = []
+
+    def fake(kind: str):
+        def call(fingers, *rest, **named):
+            calls.append((kind, (fingers, *rest), named))
+            return Bench(kind, {"fingers": fingers, "x_ms_median": 1.5})
+
+        return call
+
+    for kind in ("search", "mask", "batch", "build", "open"):
+        monkeypatch.setattr(bench_search, f"bench_{kind}", fake(kind))
+    return calls
+
+
+def test_bench_search_hands_its_options_on(fpm, asked, tmp_path):
+    words = ("--probes", "a", "b", "--ppi-map", "p.json", "--identities", "i.csv")
+    words += ("--effort", "scan", "--threads", 2, "--cache", tmp_path)
+    as_json(fpm("bench", "search", "--fingers", "200,100", *words, "--json", "-"))
+    ((kind, (fingers, probes), named),) = asked
+    assert (kind, fingers, [str(p) for p in probes]) == ("search", [100, 200], ["a", "b"])
+    assert (str(named["ppi_map"]), str(named["identities"])) == ("p.json", "i.csv")
+    assert (named["effort"], named["threads"], named["cache"]) == ("scan", 2, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["mask", "batch", "build", "open"])
+def test_bench_of_several_sizes_lists_them(fpm, asked, kind):
+    result = as_json(fpm("bench", kind, "--fingers", "200,100", "--json", "-"))
+    assert [call[:2] for call in asked] == [(kind, (100,)), (kind, (200,))]
+    assert result["fingers"] == 200
+    assert [r["fingers"] for r in result["by_fingers"]] == [100, 200]
+    single = as_json(fpm("bench", kind, "--fingers", "7", "--json", "-"))
+    assert "by_fingers" not in single
+    assert "by fingers" in fpm("bench", kind, "--fingers", "1,2")[1]
+
+
+def test_bench_sizes_are_checked(fpm, asked):
+    for text in ("many", "0", ""):
+        assert fpm("bench", "search", "--fingers", text)[0] == 2
+    assert not asked
+
+
 def test_probes_take_several_folders():
     from fpmatch.cli.app import spread
 

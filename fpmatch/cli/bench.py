@@ -79,6 +79,20 @@ def audit(
     show(result, json_file)
 
 
+@app.command("leakage")
+def leakage(
+    fingers: Annotated[int, typer.Option(help="Fingers of a large partition.")] = 2000,
+    pairs: Annotated[int, typer.Option(help="Paired searches of each question.")] = 200,
+    json_file: JsonFile = None,
+) -> None:
+    """What a submitter can learn from a clock: withheld hits, and the size of denied partitions."""
+    from fpmatch.evaluate.bench_leakage import bench_leakage
+
+    with progress_bar() as progress:
+        result = bench_leakage(fingers=fingers, pairs=pairs, progress=progress)
+    show(result, json_file)
+
+
 def show(result: Bench, json_file: str | None) -> None:
     """Print figures and conditions."""
     listed = {k: v for k, v in result.figures.items() if _is_table(v)}
