@@ -170,8 +170,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "messages visible before the outcome",
         "gallery/ledger.py",
-        "(message.id, message.intent, PENDING,",
-        "(message.id, message.intent, READY,",
+        "rows = [(m, PENDING, envelope)",
+        "rows = [(m, READY, envelope)",
     ),
     (
         "messages of dead searches released",
@@ -325,10 +325,10 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     ("requested partitions ignored", "search/probe.py", "        requested=requested,\n", ""),
     (
-        "positions ignored when fusing",
-        "search/compare.py",
-        "if position is FingerPosition.UNKNOWN:",
-        "if True:",
+        "opaque protection of what was not searched lost",
+        "search/release.py",
+        "section = truth if running.decision.refused else shown(truth, granted)",
+        "section = truth",
     ),
     ("written although read-only", "search/state.py", 'if self.mode != "rw":', "if False:"),
     (
@@ -347,9 +347,11 @@ def main() -> None:
         shutil.copytree(ROOT / folder, place / folder)
     shutil.copy(ROOT / "setup.cfg", place)
     wanted = sys.argv[1:]
+    if wanted and Path(wanted[0]).exists():
+        wanted = Path(wanted[0]).read_text().splitlines()
     survivors = 0
     for title, name, old, new in MUTATIONS:
-        if wanted and not any(w in title for w in wanted):
+        if wanted and title not in wanted:
             continue
         path = place / "fpmatch" / name
         source = path.read_text()

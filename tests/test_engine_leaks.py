@@ -291,6 +291,20 @@ def test_l10_a_policy_that_changes_during_a_search_is_obeyed_at_release(at_step)
         assert outcome.fields["release_policy_version"] == 2
 
 
+def test_l10_results_withheld_during_a_search_are_withheld(at_step):
+    with engine() as e:
+        mode = f'mode = "interoperable"\nwho = "{ON}"'
+        held = Policy.parse(POLICY.replace(mode, mode.replace("interoperable", "results_withheld")))
+        at_step("search.compared", lambda: e.publish(held))
+        section = e.search(request())["immigration"]
+        assert (section.outcome, section.reason) == (
+            Outcome.SEARCHED_WITHHELD,
+            Reason.RESULTS_WITHHELD,
+        )
+        assert section.candidates is None
+        assert {m.partition for m in e.notifications()} == {"criminal", "immigration"}
+
+
 def test_l10_a_policy_that_opens_during_a_search_opens_nothing(at_step):
     with engine() as e:
         wider = Policy.parse(POLICY.replace("results_withheld", "interoperable"))
@@ -497,6 +511,7 @@ def test_l18_no_outcome_no_answer_and_no_message(monkeypatch):
             with pytest.raises(AuditError):
                 e.search(request(tcn="lost"))
         assert e.notifications() == []
+        assert e._state.ledger.pending() == []
         assert [d.tcn for d in e.audit.verify().dangling] == ["lost"]
 
 
