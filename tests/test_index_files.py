@@ -1,0 +1,396 @@
+"""The files of an index: damage is found, crashes lose nothing written, expunged bytes go."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fpmatch.descriptor import COLUMNS, encode, pack
+from fpmatch.errors import CorruptError, FpmatchError, InputError, ReadOnlyError, StorageError
+from fpmatch.index import PartitionIndex, manifest, segment_format, store
+from fpmatch.index.build import take
+from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
+from fpmatch.index.segment import Segment
+from fpmatch.parameters import INDEX
+from fpmatch.synthetic.gallery import mates, templates
+
+ROWS = 60
+GOLDEN = Path(__file__).parent / "golden" / "index-segment-1.seg"
+
+
+@pytest.fixture(scope="module")
+def gallery():
+    return pack([encode(t) for t in templates(ROWS, 77)])
+
+
+@pytest.fixture(scope="module")
+def probe():
+    return encode(next(mates(1, 77, start=3)))
+
+
+def fill(index, gallery, rows):
+    rows = np.asarray(rows)
+    index.add(rows, take(gallery, rows), (rows % 2).astype(np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path, gallery):
+    with PartitionIndex.create(tmp_path / "i", expected_fingers=1000) as index:
+        fill(index, gallery, range(40))
+        index.flush()
+        fill(index, gallery, range(40, ROWS))
+        index.flush()
+        index.tombstone(np.array([7, 50]))
+    return tmp_path / "i"
+
+
+def answers(folder, probe):
+    """Everything that an index says about itself and a probe."""
+    with PartitionIndex.open(folder) as index:
+        ids = index.row_ids()
+        found = index.shortlist(probe)
+        scores = index.verify(probe, found.row_ids)
+        return ids.tobytes(), found.row_ids.tobytes(), scores.tobytes()
+
+
+def test_what_was_written_is_read(folder, probe, gallery):
+    ids, listed, scores = answers(folder, probe)
+    expected = np.setdiff1d(np.arange(ROWS), [7, 50])
+    assert ids == expected.tobytes() == listed
+    assert np.frombuffer(scores, np.int32).argmax() == 3
+    with PartitionIndex.open(folder) as index:
+        assert index.rows == ROWS - 2
+        assert index.missing(np.array([3, 7, 61])).tolist() == [61]
+        assert index.cylinders == len(gallery.angle)
+        assert "60" not in repr(index)
+
+
+def test_merging_changes_no_answer(folder, probe):
+    before = answers(folder, probe)
+    with PartitionIndex.open(folder, "rw") as index:
+        index.compact()
+        assert len(index._store.manifest.segments) == 1
+        assert not len(index._store._dead)
+    assert answers(folder, probe) == before
+    assert len(list(folder.glob("*.seg"))) == 1
+    assert not list(folder.glob("*.ids"))
+
+
+def test_expunged_bytes_are_gone_after_compaction(folder, gallery):
+    secret = gallery[7].codes.tobytes()[:80]
+    assert any(secret in path.read_bytes() for path in folder.iterdir())
+    with PartitionIndex.open(folder, "rw") as index:
+        index.compact()
+    assert not any(secret in path.read_bytes() for path in folder.iterdir())
+
+
+def test_a_tombstone_counts_at_once_and_for_good(folder, probe):
+    with PartitionIndex.open(folder, "rw") as index:
+        assert index.tombstone(np.array([3, 7, 999])) == 1
+        assert 3 not in index.shortlist(probe).row_ids
+        with pytest.raises(InputError):
+            index.verify(probe, np.array([3]))
+        with pytest.raises(InputError, match="never used twice"):
+            fill(index, pack([encode(t) for t in templates(8, 1)]), [3])
+    with PartitionIndex.open(folder) as index:
+        assert 3 not in index.row_ids()
+
+
+def test_truncation_is_found_at_open(folder):
+    path = next(folder.glob("*.seg"))
+    content = path.read_bytes()
+    for length in [0, 1, 55, 56, 300, 4096, len(content) // 2, len(content) - 1]:
+        path.write_bytes(content[:length])
+        with pytest.raises(CorruptError):
+            PartitionIndex.open(folder)
+    path.write_bytes(content + b"\0")
+    with pytest.raises(CorruptError):
+        PartitionIndex.open(folder)
+    path.unlink()
+    with pytest.raises(CorruptError):
+        PartitionIndex.open(folder)
+
+
+def test_a_damaged_header_is_found_at_open(folder):
+    path = next(folder.glob("*.seg"))
+    content = bytearray(path.read_bytes())
+    head = segment_format._PREFIX.size + int.from_bytes(content[12:16], "little")
+    for at in [*range(0, 56), *range(56, head + 8, 13)]:
+        content[at] ^= 0x10
+        path.write_bytes(content)
+        with pytest.raises(FpmatchError):
+            PartitionIndex.open(folder)
+        content[at] ^= 0x10
+
+
+def test_a_flipped_byte_never_reaches_an_answer(folder, probe, monkeypatch):
+    """In every section, at many places: an error, at open or before the block is used."""
+    import dataclasses
+
+    from fpmatch.index import shortlist
+
+    path = sorted(folder.glob("*.seg"))[0]
+    content = bytearray(path.read_bytes())
+    layout, _, _ = segment_format.read_layout(path)
+    rng = np.random.default_rng(4)
+    low = dataclasses.replace(INDEX, exhaustive_below=0, scan_below=0)
+
+    def use(effort):
+        with PartitionIndex.open(folder) as index:
+            found = index.shortlist(probe, effort=effort)
+            index.verify(probe, index.row_ids())
+            return found
+
+    for name, section in layout.sections.items():
+        places = [*rng.integers(0, section.nbytes, 6).tolist(), 0, section.nbytes - 1]
+        for place in places:
+            at = layout.data_offset + section.offset + place
+            content[at] ^= 1 << int(rng.integers(8))
+            path.write_bytes(content)
+            monkeypatch.setattr(shortlist, "INDEX", low)
+            with pytest.raises(CorruptError, match="checksum"):
+                use("balanced")
+            monkeypatch.setattr(shortlist, "INDEX", INDEX)
+            if not name.startswith("list_"):
+                with pytest.raises(CorruptError, match="checksum"):
+                    use("exhaustive")
+            content = bytearray(content)
+            original = _original(folder, path)
+            content[at] = original[at]
+    path.write_bytes(content)
+    assert use("balanced").exhaustive
+
+
+_ORIGINALS: dict[Path, bytes] = {}
+
+
+def _original(folder, path):
+    """The bytes of a segment before it was damaged, rebuilt from the same rows."""
+    if path not in _ORIGINALS:
+        other = folder.parent / "again"
+        with PartitionIndex.create(other, expected_fingers=1000) as index:
+            fill(index, pack([encode(t) for t in templates(ROWS, 77)]), range(40))
+            index.flush()
+        _ORIGINALS[path] = sorted(other.glob("*.seg"))[0].read_bytes()
+    return _ORIGINALS[path]
+
+
+def test_a_block_is_checked_once_and_before_use(folder, probe):
+    with PartitionIndex.open(folder) as index:
+        segment = index._store._segments[0]
+        assert not segment._checked.all() or segment.layout.blocks <= 2
+        index.verify(probe, index.row_ids())
+        assert set(COLUMNS) <= segment.sound
+
+
+@pytest.mark.parametrize("name", ["index.json", "tombstones"])
+def test_damaged_small_files(folder, name):
+    path = next(p for p in folder.iterdir() if p.name.startswith(name))
+    content = path.read_bytes()
+    for at in range(0, len(content), 3):
+        damaged = bytearray(content)
+        damaged[at] ^= 0x04
+        path.write_bytes(damaged)
+        with pytest.raises(FpmatchError):
+            PartitionIndex.open(folder)
+    path.write_bytes(content[:-1])
+    with pytest.raises(FpmatchError):
+        PartitionIndex.open(folder)
+
+
+class Crash(Exception):
+    """Stands in for the power going."""
+
+
+@pytest.mark.parametrize("action", ["flush", "tombstone", "compact"])
+def test_a_crash_leaves_the_old_state_or_the_new(folder, gallery, probe, action, monkeypatch):
+    def act(index):
+        if action == "flush":
+            index.flush()
+        elif action == "tombstone":
+            index.tombstone(np.array([9, 41]))
+        else:
+            index.compact()
+
+    kept = folder.parent / "kept"
+    shutil.copytree(folder, kept)
+    outcomes = set()
+    for step in range(40):
+        shutil.rmtree(folder)
+        shutil.copytree(kept, folder)
+        index = PartitionIndex.open(folder, "rw")
+        if action == "flush":
+            fill(index, pack([encode(t) for t in templates(62, 77)]), [60, 61])
+        count = [0]
+
+        def counted(real, count=count, step=step):
+            def call(*args, **kwargs):
+                if count[0] == step:
+                    raise Crash
+                count[0] += 1
+                return real(*args, **kwargs)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            for name in ("replace", "fsync", "unlink"):
+                patch.setattr(os, name, counted(getattr(os, name)))
+            patch.setattr(Path, "unlink", counted(Path.unlink))
+            try:
+                act(index)
+                finished = True
+            except Crash:
+                finished = False
+        index._store._lockfile.close()
+        index._store._lockfile = None
+        index._store.mode = "r"
+        with PartitionIndex.open(folder, "rw") as again:
+            ids = again.row_ids()
+            again.verify(probe, ids)
+            assert not list(folder.glob("*.part"))
+            named = {n for n, _, _ in again._store.manifest.segments}
+            assert {p.name for p in folder.glob("*.seg")} == named
+            outcomes.add(ids.tobytes())
+            lost = again.missing(np.arange(62)).tolist()
+            assert lost in ([60, 61], [] if action == "flush" else [60, 61], [7, 50, 60, 61])
+        if finished:
+            break
+    assert finished
+    assert step >= 3
+    assert len(outcomes) == (1 if action == "compact" else 2)
+
+
+def test_one_writer_and_many_readers(folder, gallery, probe):
+    with PartitionIndex.open(folder, "rw") as writer, PartitionIndex.open(folder) as reader:
+        with pytest.raises(StorageError, match="elsewhere"):
+            PartitionIndex.open(folder, "rw")
+        with pytest.raises(ReadOnlyError):
+            fill(reader, gallery, [0])
+        for act in (reader.flush, reader.compact, lambda: reader.tombstone(np.array([1]))):
+            with pytest.raises(ReadOnlyError):
+                act()
+        assert not reader.refresh()
+        writer.tombstone(np.array([1]))
+        assert 1 in reader.row_ids()
+        assert reader.refresh()
+        assert 1 not in reader.row_ids()
+        writer.compact()
+        assert 1 not in reader.shortlist(probe).row_ids
+        assert reader.refresh()
+        assert reader.rows == ROWS - 3
+    PartitionIndex.open(folder, "rw").close()
+
+
+def test_rows_in_memory_are_seen_at_once_and_joined(tmp_path, gallery, probe):
+    with PartitionIndex.create(tmp_path / "i", expected_fingers=1000) as index:
+        for row in range(20):
+            fill(index, gallery, [row])
+            assert row in index.shortlist(probe).row_ids
+        assert len(index._store._memory) < 6
+        assert index.tombstone(np.array([4])) == 1
+        assert index.rows == 19
+    with PartitionIndex.open(tmp_path / "i") as index:
+        assert index.row_ids().tolist() == [r for r in range(20) if r != 4]
+
+
+def test_small_segments_are_merged_on_the_way(tmp_path, gallery, monkeypatch):
+    import dataclasses
+
+    few = dataclasses.replace(INDEX, segments_most=3, tail_rows=5)
+    monkeypatch.setattr(store, "INDEX", few)
+    with PartitionIndex.create(tmp_path / "i", expected_fingers=1000) as index:
+        for first in range(0, ROWS, 5):
+            fill(index, gallery, range(first, first + 5))
+            assert len(index._store.manifest.segments) <= 4
+        assert index.row_ids().tolist() == list(range(ROWS))
+
+
+def test_bad_additions(tmp_path, gallery):
+    with PartitionIndex.create(tmp_path / "i") as index:
+        with pytest.raises(InputError, match="positions"):
+            index.add(np.arange(3), take(gallery, np.arange(2)), np.zeros(3, np.uint8))
+        for ids in ([1, 1], [-1, 2]):
+            with pytest.raises(InputError, match="unique"):
+                index.add(np.array(ids), take(gallery, np.arange(2)), np.zeros(2, np.uint8))
+        assert index.rows == 0
+    with pytest.raises(StorageError, match="already"):
+        PartitionIndex.create(tmp_path / "i")
+    with pytest.raises(StorageError, match="no index"):
+        PartitionIndex.open(tmp_path)
+    with pytest.raises(InputError, match="mode"):
+        PartitionIndex.open(tmp_path / "i", "w")
+
+
+def test_an_index_of_other_parameters_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(store, "parameter_hash", lambda lists: "other")
+    with pytest.raises(StorageError, match="rebuild"):
+        PartitionIndex.open(folder)
+
+
+@pytest.mark.parametrize("lists", SIZES)
+def test_shipped_quantizers(lists, gallery):
+    made = quantizer(lists)
+    assert made.lists == lists
+    assert (np.bitwise_count(made.masks).sum(axis=1) == 128).all()
+    out = np.zeros(len(gallery.codes), np.uint16)
+    made.assign(gallery.codes, out)
+    nearest = made.nearest(gallery.codes, 8)
+    assert (nearest[:, 0] == out).mean() > 0.8
+    assert len(np.unique(out)) > min(lists, len(out)) / 4
+    every = np.bitwise_count(
+        gallery.codes[:3, None] ^ made._members.transpose(0, 2, 1).reshape(1, -1, 5)
+    )
+    expected = np.sort(every.sum(axis=2), axis=1)[:, :8]
+    found = np.take_along_axis(every.sum(axis=2), nearest[:3], axis=1)
+    assert (found == expected).all()
+
+
+def test_a_damaged_quantizer_is_refused(tmp_path):
+    from importlib import resources
+
+    source = Path(str(resources.files("fpmatch.index"))) / "data" / "lists-256.npz"
+    with np.load(source) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    arrays["masks"] = arrays["masks"] ^ np.uint64(1)
+    np.savez(tmp_path / "lists-256.npz", **arrays)
+    with pytest.raises(CorruptError, match="checksum"):
+        read_quantizer(tmp_path / "lists-256.npz")
+
+
+def test_the_golden_segment_of_version_1_is_still_read():
+    """Written once by ``write_golden``; new code must read it forever."""
+    segment = Segment(GOLDEN)
+    expected = json.loads(GOLDEN.with_suffix(".json").read_text())
+    assert segment.row_ids.tolist() == expected["row_ids"]
+    assert segment.positions.tolist() == expected["positions"]
+    for name in expected["sums"]:
+        segment.ensure(name, 0, len(segment.arrays[name]))
+        assert int(segment.arrays[name].astype(object).sum()) == expected["sums"][name]
+
+
+def write_golden(path: Path = GOLDEN) -> None:
+    """Make the golden file of the current version; run by hand when the version changes."""
+    gallery = pack([encode(t) for t in templates(6, 99)])
+    folder = path.parent / "making"
+    with PartitionIndex.create(folder, expected_fingers=1000) as index:
+        ids = np.array([30, 10, 50, 20, 60, 40])
+        index.add(ids, gallery, np.array([2, 0, 1, 1, 0, 2], np.uint8))
+    shutil.copy(next(folder.glob("*.seg")), path)
+    shutil.rmtree(folder)
+    segment = Segment(path)
+    sums = {name: int(a.astype(object).sum()) for name, a in segment.arrays.items()}
+    path.with_suffix(".json").write_text(
+        json.dumps(
+            {
+                "row_ids": segment.row_ids.tolist(),
+                "positions": segment.positions.tolist(),
+                "sums": sums,
+            }
+        )
+    )
+    assert manifest.FORMAT == segment_format.VERSION == 1
