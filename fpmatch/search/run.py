@@ -5,11 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from fpmatch.audit import IntentRecord, OutcomeRecord, PartitionOutcome, duration_bucket
 from fpmatch.errors import SearchCancelled
 from fpmatch.gallery.ledger import KeptProbe
-from fpmatch.parameters import CALIBRATION, DESCRIPTOR, INDEX, MATCHER, digest
+from fpmatch.parameters import (
+    CALIBRATION,
+    DESCRIPTOR,
+    EFFORT_BALANCED,
+    EFFORT_FAST,
+    EFFORT_SCAN,
+    INDEX,
+    MATCHER,
+    digest,
+)
 from fpmatch.policy import Policy
 from fpmatch.search import copies, keep, outbox, probe, release
 from fpmatch.search.compare import Handle, Hits, Limits, compare
@@ -49,9 +59,11 @@ class Running:
         return made | {"retained"} if self.kept and self.kept.kind == keep.RETAINED else made
 
 
+@cache
 def parameters_digest() -> str:
     """Hash of all parameters that a ranking depends on."""
-    return digest(DESCRIPTOR, MATCHER, CALIBRATION, INDEX)
+    efforts = (EFFORT_FAST, EFFORT_BALANCED, EFFORT_SCAN)
+    return digest(DESCRIPTOR, MATCHER, CALIBRATION, INDEX, *efforts)
 
 
 def decide(
