@@ -83,7 +83,8 @@ def image_statistics(image: fp.FingerImage) -> tuple[dict[str, float], fp.Templa
     }, quantise(found)
 
 
-def measure(folder: Path, ppi: float, nbis: bool) -> Measured:
+def measure(folder: Path, ppi: float, nbis: int) -> Measured:
+    """``nbis``: how many impressions of each finger NBIS compares, for it is slow."""
     out = Measured()
     names = sorted(
         (p for p in folder.iterdir() if p.suffix in (".png", ".tif")),
@@ -101,19 +102,20 @@ def measure(folder: Path, ppi: float, nbis: bool) -> Measured:
             out.rows[key].append(value)
         fingers.append(int(path.stem.split("_")[0]))
         forms.append(encode(template))
-        if nbis:
-            others.append(nbis_minutiae(image))
+        if int(path.stem.split("_")[1]) <= nbis:
+            others.append((len(fingers) - 1, nbis_minutiae(image)))
     who = np.array(fingers)
     scores = {"fpmatch": np.array([compare_many(f, pack(forms), None) for f in forms])}
     if nbis:
-        scores["NBIS"] = np.zeros((len(who), len(who)))
-        for i, j in combinations(range(len(who)), 2):
-            scores["NBIS"][i, j] = others[i].compare(others[j])
+        scores["NBIS"] = np.full((len(who), len(who)), np.nan)
+        for (i, a), (j, b) in combinations(others, 2):
+            scores["NBIS"][i, j] = a.compare(b)
     upper = np.triu(np.ones((len(who), len(who)), bool), 1)
     same = who[:, None] == who[None, :]
     for name, matrix in scores.items():
-        out.mated[name] = matrix[upper & same]
-        out.nonmated[name] = matrix[upper & ~same]
+        known = upper & ~np.isnan(matrix)
+        out.mated[name] = matrix[known & same]
+        out.nonmated[name] = matrix[known & ~same]
     return out
 
 
@@ -206,7 +208,9 @@ def main() -> None:
     parser.add_argument("--impressions", type=int, default=8)
     parser.add_argument("--seed", type=int, default=5000)
     parser.add_argument("--only", default="", help="measure only sets whose name holds this")
-    parser.add_argument("--no-nbis", action="store_true")
+    parser.add_argument(
+        "--nbis", type=int, default=4, help="impressions a finger for NBIS; 0: none"
+    )
     args = parser.parse_args()
     sets: dict[str, Measured] = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -217,10 +221,10 @@ def main() -> None:
             folder = Path(scratch) / sensor
             seed = args.seed + 1000 * k
             write_prints(folder, args.fingers, args.impressions, seed, sensor=sensor)
-            sets[name] = measure(folder, 500, not args.no_nbis)
+            sets[name] = measure(folder, 500, args.nbis)
     for name, (path, ppi) in REAL.items():
         if args.only in name and (args.data / path).is_dir():
-            sets[name] = measure(args.data / path, ppi, not args.no_nbis)
+            sets[name] = measure(args.data / path, ppi, args.nbis)
     print(table(sets))
     if args.out:
         draw(sets, args.out)
