@@ -34,6 +34,18 @@ class ImageParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class NeuralParameters:
+    """The learned extractor. Thresholds tuned on FVC2000 + FVC2002 DB1-4 B."""
+
+    model: str = "fpnet-1.fpnet"
+    """File in `fpmatch/minutiae/models`."""
+    threshold: float = 0.15
+    """Lowest confidence of a minutia, 0 to 1."""
+    min_distance: float = 6.0
+    """Two minutiae closer than this, pixels at 500 ppi, are one: the more confident stays."""
+
+
+@dataclass(frozen=True, slots=True)
 class TemplateParameters:
     """The stored form."""
 
@@ -85,6 +97,8 @@ class MinutiaeParameters:
     """Blur of the combined doubled-angle field."""
     coherence_least: float = 0.25
     """Orientation coherence below which an area counts as background."""
+    coherence_share: float = 0.5
+    """The same as a share of the print's own median coherence; the lower of the two counts."""
     coherence_smooth: float = 4.0
     """Blur of the coherence before that."""
     coherence_clean: int = 8
@@ -500,6 +514,7 @@ class SearchParameters:
 
 IMAGE = ImageParameters()
 TEMPLATE = TemplateParameters()
+NEURAL = NeuralParameters()
 SYNTHETIC = SyntheticParameters()
 SYNTHETIC_GALLERY = SyntheticGalleryParameters()
 MINUTIAE = MinutiaeParameters()

@@ -68,7 +68,12 @@ def restrict(
     height, width = mask.shape
     radius = parameters.coherence_clean // 2
     smooth = cv2.GaussianBlur(coherence, (0, 0), parameters.coherence_smooth / 2)
-    area = (smooth > parameters.coherence_least).astype(np.uint8)
+    # A print that is faint all over is measured by its own standard, or it would fall to pieces.
+    own = coherence[mask[::2, ::2] > 0]
+    least = parameters.coherence_least
+    if own.size:
+        least = min(least, parameters.coherence_share * float(np.median(own)))
+    area = (smooth > least).astype(np.uint8)
     area = cv2.morphologyEx(area, cv2.MORPH_CLOSE, _CROSS, iterations=radius)
     area = cv2.morphologyEx(area, cv2.MORPH_OPEN, _CROSS, iterations=radius)
     rows, columns = area.shape

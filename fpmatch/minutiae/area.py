@@ -1,0 +1,130 @@
+"""Where the finger is and how its ridges run: what every extractor needs first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.errors import ExtractionError
+from fpmatch.minutiae.normalisation import normalise
+from fpmatch.minutiae.orientation import OrientationField, orientation_field
+from fpmatch.minutiae.segmentation import restrict, segment
+from fpmatch.minutiae.spectrum import ridge_band
+from fpmatch.parameters import MINUTIAE, TEMPLATE, MinutiaeParameters
+
+_MARGIN = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FingerArea:
+    """The part of an image that is looked at, h x w pixels of H x W.
+
+    Parameters
+    ----------
+    mask : (H, W) uint8
+        What looks like finger, with or without clear ridges.
+    window : tuple of int
+        Top, left, bottom, right of the part, pixels of the image.
+    pixels : (h, w) uint8
+    normalised : (h, w) float32
+        From `normalise`.
+    field : OrientationField
+        Of the part.
+    inside : (h, w) uint8
+        Where the ridges are coherent enough to look for minutiae.
+    """
+
+    mask: NDArray[np.uint8]
+    window: tuple[int, int, int, int]
+    pixels: NDArray[np.uint8]
+    normalised: NDArray[np.float32]
+    field: OrientationField
+    inside: NDArray[np.uint8]
+
+    @property
+    def corner(self) -> NDArray[np.float32]:
+        """x and y of the part's first pixel."""
+        return np.array([self.window[1], self.window[0]], np.float32)
+
+    def cells(self) -> NDArray[np.float32]:
+        """Orientation at the centres of the template's cells, NaN outside the finger."""
+        cell = TEMPLATE.orientation_cell
+        rows, columns = self.inside.shape
+        height, width = self.mask.shape
+        y = np.arange(cell // 2, height + cell // 2, cell) - self.window[0]
+        x = np.arange(cell // 2, width + cell // 2, cell) - self.window[1]
+        gx, gy = np.meshgrid(x, y)
+        known = (gx >= 0) & (gy >= 0) & (gx < columns) & (gy < rows)
+        known[known] = self.inside[gy[known], gx[known]] > 0
+        theta = self.field.angle_at(gx, gy)
+        return np.where(known, theta, np.nan).astype(np.float32)
+
+
+def finger_area(pixels: NDArray[np.uint8], parameters: MinutiaeParameters = MINUTIAE) -> FingerArea:
+    """Segment, even out the contrast, and follow the ridges.
+
+    Raises
+    ------
+    ExtractionError
+        If there is too little contrast, or too little of it runs in a direction.
+    """
+    p = parameters
+    mask = segment(pixels, p)
+    if int(mask.sum()) < p.min_area:
+        _refuse(int(mask.sum()), p)
+    top, left, bottom, right = window = _window(mask)
+    part = np.ascontiguousarray(pixels[top:bottom, left:right])
+    inside = np.ascontiguousarray(mask[top:bottom, left:right])
+    normal = normalise(part, p)
+    field = orientation_field(ridge_band(normal, p), part.shape, p)
+    _require_ridges(field, inside, p)
+    return FingerArea(
+        mask=mask,
+        window=window,
+        pixels=part,
+        normalised=normal,
+        field=field,
+        inside=restrict(inside, field.coherence, p),
+    )
+
+
+def require_minutiae(count: int, parameters: MinutiaeParameters = MINUTIAE) -> None:
+    """Raise `ExtractionError` if fewer than `min_minutiae` were found."""
+    if count < parameters.min_minutiae:
+        raise ExtractionError(
+            f"{count} minutiae found, at least {parameters.min_minutiae} are needed: "
+            "capture the finger again"
+        )
+
+
+def _require_ridges(
+    field: OrientationField, mask: NDArray[np.uint8], parameters: MinutiaeParameters
+) -> None:
+    """Raise unless enough of the area, and enough in all, runs in a direction."""
+    p = parameters
+    inside = mask[::2, ::2] > 0
+    ridges = 4 * int((inside & (field.coherence > p.min_coherence)).sum())
+    if ridges < max(p.min_area, p.min_share * int(mask.sum())):
+        _refuse(ridges, p, int(mask.sum()))
+
+
+def _refuse(ridges: int, parameters: MinutiaeParameters, area: int = 0) -> None:
+    p = parameters
+    raise ExtractionError(
+        f"{ridges} pixels of ridge pattern found in {area or ridges} pixels of contrast; at least "
+        f"{p.min_area} and {p.min_share:.0%} are needed: capture the finger again"
+    )
+
+
+def _window(mask: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    x, y, w, h = cv2.boundingRect(mask)
+    height, width = mask.shape
+    return (
+        max(0, y - _MARGIN),
+        max(0, x - _MARGIN),
+        min(height, y + h + _MARGIN),
+        min(width, x + w + _MARGIN),
+    )
