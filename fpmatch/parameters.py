@@ -420,11 +420,11 @@ class IndexParameters:
     """Added to a probe cylinder's deviation over the cohort, bits."""
     surprise_least: float = 1.0
     """A distance votes if it lies this many deviations below the cohort's mean."""
-    surprise_lists: float = 2.0
+    surprise_lists: float = 1.75
     """The same for a vote that comes out of the lists, where chance hits cost time."""
     vote_unit: int = 64
     """Integer units of a vote of one."""
-    short_slack: int = 1
+    short_slack: int = 2
     """Common bits that an entry of a list may lack in its short code and still be looked at."""
     beam: int = 8
     """Heads whose centroids are looked at when a cylinder is given its list."""
@@ -510,6 +510,8 @@ class SearchParameters:
     """Most candidates in an owner's envelope."""
     enrol_batch: int = 256
     """Records committed together by `Engine.enrol`."""
+    search_batch: int = 64
+    """Submissions of `Engine.search_many` whose results are held at a time."""
 
 
 IMAGE = ImageParameters()
@@ -523,8 +525,8 @@ DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()
 INDEX = IndexParameters()
 EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000)
-EFFORT_BALANCED = EffortParameters(1 / 64, 8, 3000, 1 / 250, 300, 1 / 4000)
-EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 2000)
+EFFORT_BALANCED = EffortParameters(1 / 64, 8, 8000, 1 / 125, 300, 1 / 2500)
+EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 2500)
 SEARCH = SearchParameters()
 CALIBRATION = CalibrationParameters()
 EVALUATE = EvaluateParameters()
