@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from engine_helpers import (
     HELD,
+    LATER,
     NOW,
     OFF,
     ON,
@@ -199,6 +200,55 @@ def test_search_many_equals_single_searches():
         assert [r.to_bytes() for r in e.search_many(asked)] == single
         assert e.search_many([]) == []
         assert e.audit.verify().ok
+
+
+def test_search_many_shares_scans_and_one_failure_stops_nothing(monkeypatch):
+    import fpmatch.search.batch as batch
+    import fpmatch.search.run as run
+
+    shared = []
+    original = batch.compare_many
+    monkeypatch.setattr(
+        batch,
+        "compare_many",
+        lambda handle, probes, **more: (
+            shared.append((handle.partition, len(probes))),
+            original(handle, probes, **more),
+        )[1],
+    )
+    asked = [request(o, p, tcn=f"{o}{p}") for p in (1, 2) for o in (ON, OFF, HELD)]
+    asked.append(request(ON, 1, tcn="other role", role="advocate"))
+    with engine() as e:
+        single = [e.search(r).to_bytes() for r in asked]
+        assert [r.to_bytes() for r in e.search_many(asked)] == single
+        assert sorted(shared) == [("criminal", 6), ("immigration", 4)]
+        judge = run.release.judge
+
+        def fails(state, running):
+            if running.submission.tcn == asked[1].tcn:
+                raise ZeroDivisionError
+            return judge(state, running)
+
+        monkeypatch.setattr(run.release, "judge", fails)
+        answers = e.search_many(asked)
+        assert {s.outcome for s in answers[1]} == {Outcome.FAILED}
+        assert [r.to_bytes() for i, r in enumerate(answers) if i != 1] == [
+            b for i, b in enumerate(single) if i != 1
+        ]
+        assert e.audit.verify().dangling == ()
+        with pytest.raises(InputError):
+            e.search_many([asked[0], dataclasses.replace(asked[1], effort="x")])
+
+
+def test_a_failed_search_keeps_no_probe(monkeypatch):
+    import fpmatch.search.run as run
+
+    with engine() as e:
+        with monkeypatch.context() as patch:
+            patch.setattr(run.copies, "make", lambda *a: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                e.search(request(LATER))
+        assert e._state.ledger.kept("deferred") == []
 
 
 def test_enrol_reports_each_bad_item_and_takes_the_rest():

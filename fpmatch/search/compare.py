@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.gallery import Columns
-from fpmatch.index import UNVERIFIED, PartitionIndex
+from fpmatch.index import UNVERIFIED, PartitionIndex, Shortlist
 from fpmatch.matcher import calibrate, fuse
 from fpmatch.search.gate import Gate
 from fpmatch.search.probe import Probe
@@ -119,17 +119,48 @@ def compare(
     record that any finger put on it is compared with all probe fingers.
     """
     with handle.gate.shared():
-        return _compare(handle, probe, sees_protected, uses, limits)
+        allowed = handle.columns.allowed(sees_protected=sees_protected, uses=uses)
+        return _compare(handle, probe, allowed, limits)
+
+
+def compare_many(
+    handle: Handle,
+    probes: Sequence[Probe],
+    *,
+    sees_protected: bool,
+    uses: frozenset[str],
+    limits: Limits,
+) -> list[Hits]:
+    """`compare` for several submissions of one impression each that may see the same records.
+
+    They share the passes over the codes; each result is as if searched alone.
+    """
+    with handle.gate.shared():
+        allowed = handle.columns.allowed(sees_protected=sees_protected, uses=uses)
+        flat = [(p, impression) for probe in probes for p, (impression,) in probe.fingers]
+        shorts = handle.index.shortlist_many(
+            [impression for _, impression in flat],
+            allowed=allowed,
+            positions=[int(p) for p, _ in flat],
+            effort=limits.effort,
+        )
+        return [
+            _compare(handle, probe, allowed, limits, short)
+            for probe, short in zip(probes, shorts, strict=True)
+        ]
 
 
 def _compare(
-    handle: Handle, probe: Probe, sees_protected: bool, uses: frozenset[str], limits: Limits
+    handle: Handle,
+    probe: Probe,
+    allowed: NDArray[np.bool_] | None,
+    limits: Limits,
+    short: Shortlist | None = None,
 ) -> Hits:
     root = handle.root()
     columns = handle.columns
-    allowed = columns.allowed(sees_protected=sees_protected, uses=uses)
     flat = [(p, impression) for p, several in probe.fingers for impression in several]
-    rows, looked = _rows(handle, flat, allowed, limits)
+    rows, looked = _rows(handle, flat, allowed, limits, short)
     owners = columns.row_record
     listed = np.unique(np.concatenate([np.zeros(0, np.int32), *(owners[r] for r in rows)]))
     best = {p: np.full(len(listed), UNVERIFIED, np.int64) for p, _ in flat}
@@ -165,6 +196,7 @@ def _rows(
     flat: Sequence[tuple[FingerPosition, SearchTemplate]],
     allowed: NDArray[np.bool_] | None,
     limits: Limits,
+    short: Shortlist | None,
 ) -> tuple[list[NDArray[np.int64]], SearchCost]:
     """For each impression the rows to verify, and what it took to find them."""
     columns = handle.columns
@@ -183,7 +215,8 @@ def _rows(
         )
         return list(found.row_ids), found.cost
     ((position, impression),) = flat
-    short = handle.index.shortlist(impression, position=int(position), **more)
+    if short is None:
+        short = handle.index.shortlist(impression, position=int(position), **more)
     if short.exhaustive:
         return [short.row_ids], short.cost
     # A record on the list is compared with all its impressions, whichever of them put it there.

@@ -9,7 +9,7 @@ from fpmatch.errors import RefusedError
 from fpmatch.gallery.ledger import Notification
 from fpmatch.gallery.removal import UNIFORM
 from fpmatch.policy import Explanation
-from fpmatch.search import keep, later, outbox, run
+from fpmatch.search import batch, keep, later, outbox, run
 from fpmatch.search.administration import Administration
 from fpmatch.search.replay import ReplayReport, replay
 from fpmatch.types import SearchRequest, SearchResponse
@@ -46,8 +46,13 @@ class Engine(Administration):
         return run.search(self._state, request, cancel)
 
     def search_many(self, requests: Sequence[SearchRequest]) -> list[SearchResponse]:
-        """Many submissions, each decided and answered as if it were alone, in their order."""
-        return run.search_many(self._state, list(requests))
+        """Many submissions, each decided and answered as if it were alone, in their order.
+
+        Those that may see the same records share scans. All requests are checked first: a
+        malformed one is an `InputError` before anything is searched. One that fails later has
+        `FAILED` sections and stops nothing.
+        """
+        return batch.search_many(self._state, list(requests))
 
     def report_event(
         self, token: str, event: str, *, disposition: str | None = None, everywhere: bool = False

@@ -10,7 +10,6 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fpmatch.audit import Kind
@@ -223,13 +222,15 @@ def recover(state: State) -> None:
     gone = {r.fields.get("token") for r in state.audit.records(kind=Kind.DEFER_CANCELLED)}
     for probe in kept:
         answered = any(
-            r.intent_seq == probe.request["intent"]
+            r.intent_seq == probe.request["intent"] and r.fields.get("result", "ok") == "ok"
             for r in state.audit.records(kind=Kind.OUTCOME, tcn=probe.request["tcn"])
         )
         if not answered or trace(probe.token) in gone:
             state.ledger.destroy(probe.token)
 
 
-def expires_at(kept: KeptProbe) -> datetime | None:
-    """When a deferred probe is destroyed unasked."""
-    return datetime.fromisoformat(kept.expires) if kept.expires else None
+def drop(state: State, intent: int) -> None:
+    """Destroy what a search kept that then failed."""
+    for probe in (*state.ledger.kept(DEFERRED), *state.ledger.kept(RETAINED)):
+        if probe.request["intent"] == intent:
+            state.ledger.destroy(probe.token)

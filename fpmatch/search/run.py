@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -131,21 +130,6 @@ def search(
     return finish(state, running, cancel)
 
 
-def search_many(state: State, requests: Sequence[SearchRequest]) -> list[SearchResponse]:
-    """Many searches, grouped by mask; each as if it were alone. All intents share one sync."""
-    batch = [prepare(state, request) for request in requests]
-    seqs = state.audit.intents([intent_of(state, r) for r in batch]) if batch else []
-    for running, seq in zip(batch, seqs, strict=True):
-        running.intent = seq
-    reached("search.intent")
-    order = sorted(range(len(batch)), key=lambda i: (batch[i].decision.mask.bits, i))
-    out: dict[int, SearchResponse] = {}
-    for i in order:
-        batch[i].started = time.monotonic()
-        out[i] = finish(state, batch[i], None)
-    return [out[i] for i in range(len(batch))]
-
-
 def finish(state: State, running: Running, cancel: object | None) -> SearchResponse:
     """Everything after the intent. Whatever goes wrong here is logged as FAILED."""
     try:
@@ -195,6 +179,8 @@ def run_comparisons(running: Running, cancel: object | None) -> None:
     encoded = Probe.of(request.fingers)
     uses = running.uses
     for handle in running.handles:
+        if handle.partition in running.hits:
+            continue
         granted = running.decision[handle.partition]
         running.hits[handle.partition] = compare(
             handle, encoded, sees_protected=granted.sees_protected, uses=uses, limits=limits
@@ -230,6 +216,7 @@ def _outcome(state: State, running: Running, released: release.Released) -> Outc
 def fail(state: State, running: Running, error: BaseException) -> None:
     """Log a search that ended in an error; nothing of it is released."""
     outbox.drop(state, running.intent)
+    keep.drop(state, running.intent)
     searched = {h.partition for h in running.handles}
     partitions = []
     for d in running.decision.partitions:

@@ -1,0 +1,85 @@
+"""Many submissions at once: each decided, logged and released by itself, scans shared."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from fpmatch.parameters import SEARCH
+from fpmatch.search.compare import Handle, Limits, compare_many
+from fpmatch.search.probe import Probe
+from fpmatch.search.run import Running, finish, intent_of, prepare
+from fpmatch.search.state import State
+from fpmatch.search.steps import reached
+from fpmatch.types import Outcome, PartitionResult, Reason, SearchRequest, SearchResponse
+
+log = logging.getLogger(__name__)
+
+
+def search_many(state: State, requests: Sequence[SearchRequest]) -> list[SearchResponse]:
+    """See `Engine.search_many`."""
+    out: list[SearchResponse] = []
+    size = SEARCH.search_batch
+    batch = [prepare(state, request) for request in requests]
+    for first in range(0, len(batch), size):
+        out += _batch(state, batch[first : first + size])
+    return out
+
+
+def _batch(state: State, batch: list[Running]) -> list[SearchResponse]:
+    seqs = state.audit.intents([intent_of(state, running) for running in batch])
+    for running, seq in zip(batch, seqs, strict=True):
+        running.intent = seq
+        running.started = time.monotonic()
+    reached("search.intent")
+    for group in _groups(batch).values():
+        if len(group) > 1:
+            _share(group)
+    return [_finished(state, running) for running in batch]
+
+
+def _groups(batch: list[Running]) -> dict[object, list[tuple[Running, Handle]]]:
+    """Submissions that may see the same records of the same partition, by what decides that."""
+    out: dict[object, list[tuple[Running, Handle]]] = {}
+    for running in batch:
+        request = running.submission.request
+        if len(request.fingers) > 1 or request.deadline_ms is not None:
+            continue
+        for handle in running.handles:
+            granted = running.decision[handle.partition]
+            key = (handle.partition, granted.sees_protected, running.uses, request.effort)
+            out.setdefault(key, []).append((running, handle))
+    return out
+
+
+def _share(group: list[tuple[Running, Handle]]) -> None:
+    first, handle = group[0]
+    try:
+        found = compare_many(
+            handle,
+            [Probe.of(running.submission.request.fingers) for running, _ in group],
+            sees_protected=first.decision[handle.partition].sees_protected,
+            uses=first.uses,
+            limits=Limits(first.submission.request.effort),
+        )
+    except Exception as error:
+        # Each is searched alone then, so that one bad submission fails by itself.
+        log.warning("a shared scan failed: %s", type(error).__name__)
+        return
+    for (running, _), hits in zip(group, found, strict=True):
+        running.hits[handle.partition] = hits
+
+
+def _finished(state: State, running: Running) -> SearchResponse:
+    try:
+        return finish(state, running, None)
+    except Exception as error:
+        log.warning("a search of a batch failed: %s", type(error).__name__)
+        sections = tuple(
+            PartitionResult(d.partition, Outcome.FAILED, Reason.ERROR)
+            for d in running.decision.partitions
+        )
+        return SearchResponse(
+            running.submission.tcn, running.decision.policy_version, sections, running.intent
+        )
