@@ -130,10 +130,34 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         '"\\x00".join((partition, record))',
     ),
     (
+        "no mask before ranking in a batch",
+        "search/compare.py",
+        "            allowed=allowed,\n            positions=",
+        "            allowed=None,\n            positions=",
+    ),
+    (
+        "a batch shared across roles",
+        "search/batch.py",
+        "key = (handle.partition, granted.sees_protected, running.uses, request.effort)",
+        "key = (handle.partition, granted.probe, running.uses, request.effort)",
+    ),
+    (
+        "a batch shared across uses",
+        "search/batch.py",
+        "key = (handle.partition, granted.sees_protected, running.uses, request.effort)",
+        "key = (handle.partition, granted.sees_protected, request.effort)",
+    ),
+    (
+        "failed searches keep their probes",
+        "search/run.py",
+        "    keep.drop(state, running.intent)\n",
+        "",
+    ),
+    (
         "no mask before ranking",
         "search/compare.py",
-        "    allowed = columns.allowed(",
-        "    allowed = None and columns.allowed(",
+        "        return _compare(handle, probe, allowed, limits)\n",
+        "        return _compare(handle, probe, None, limits)\n",
     ),
     (
         "ties in order of enrolment",
@@ -216,18 +240,6 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "            if one.found:\n                section = replace(section, outcome=Outcome.SEARCHED_DISCLOSED, candidates=one.found)\n                section = _section",
     ),
     ("copies carry record ids", "search/copies.py", "    if entry.opaque:\n", "    if False:\n"),
-    (
-        "probes retained unasked",
-        "search/keep.py",
-        "running.submission.request.retain\n        and ",
-        "",
-    ),
-    (
-        "probes retained without permission",
-        "search/keep.py",
-        "        and one.granted.retain\n",
-        "",
-    ),
     ("a retained probe kept twice", "search/keep.py", "        and running.kept is None\n", ""),
     (
         "retention that ended is ignored",

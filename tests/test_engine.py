@@ -431,6 +431,18 @@ def test_reopened_engine_answers_the_same_and_reads_only():
     shutil.rmtree(place)
 
 
+def test_one_process_writes_or_several_read():
+    place = folder()
+    with Engine.create(place, durability="off"):
+        for mode in ("r", "rw"):
+            with pytest.raises(StorageError, match="elsewhere"):
+                Engine.open(place, mode)
+    with Engine.open(place), Engine.open(place), pytest.raises(StorageError, match="elsewhere"):
+        Engine.open(place, "rw")
+    Engine.open(place, "rw").close()
+    shutil.rmtree(place)
+
+
 def test_a_damaged_index_is_rebuilt_from_the_gallery():
     place = folder()
     with Engine.create(place, durability="off", clock=Clock()) as e:

@@ -141,6 +141,16 @@ def test_probes_are_retained_only_when_asked_and_permitted():
         assert len(e._state.ledger.kept("retained", "immigration")) == 1
 
 
+def test_the_token_of_a_retained_probe_opens_nothing():
+    with engine() as e:
+        e.search(request(KEEPS, retain=True))
+        token = e._state.ledger.kept("retained", "immigration")[0].token
+        for act in (lambda: e.report_event(token, "CONVICTION"), lambda: e.cancel(token)):
+            with pytest.raises(RefusedError):
+                act()
+        assert len(e._state.ledger.kept("retained", "immigration")) == 1
+
+
 def test_a_copy_shows_at_most_what_both_may_see():
     with engine() as e:
         e.search(request(ON, copies_to=[HELD, OFF, KEEPS, OTHER, "ZZ0000000"], tcn="c"))

@@ -339,6 +339,19 @@ def test_l10_no_policy_at_release_releases_nothing(at_step):
         assert e.notifications() == []
 
 
+def test_l11_a_batch_compares_exactly_what_single_searches_compare():
+    people = {
+        "criminal": [record("C-1", 1), record("C-2", 2, banned_uses=frozenset({"CNA"}))],
+        "immigration": [record("I-1", 1, protected=True), record("I-2", 2)],
+    }
+    kinds = ({}, {"role": "advocate"}, {"transaction": "CNA"})
+    asked = [request(tcn=f"{n}{i}", **kind) for i in range(2) for n, kind in enumerate(kinds)]
+    with engine(people) as e:
+        e.search_many(asked)
+        for partition, counts in (("immigration", [1, 2, 1]), ("criminal", [2, 2, 1])):
+            assert [compared(e, r.tcn, partition) for r in asked] == counts * 2
+
+
 def test_l12_a_retained_probe_is_searched_only_as_far_as_now_and_then_allow():
     with engine() as e:
         e.search(request(KEEPS, person=30, tcn="kept", retain=True))

@@ -47,7 +47,6 @@ def store(state: State, running: Running, released: Released) -> None:
 def _retains(running: Running, one: ReleasedPartition) -> bool:
     return (
         running.submission.request.retain
-        and running.kept is None
         and one.granted.retain
         and one.truth.partition in running.hits
     )
