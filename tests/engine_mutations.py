@@ -240,7 +240,18 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "            if one.found:\n                section = replace(section, outcome=Outcome.SEARCHED_DISCLOSED, candidates=one.found)\n                section = _section",
     ),
     ("copies carry record ids", "search/copies.py", "    if entry.opaque:\n", "    if False:\n"),
-    ("a retained probe kept twice", "search/keep.py", "        and running.kept is None\n", ""),
+    (
+        "probes retained unasked",
+        "search/keep.py",
+        "running.submission.request.retain\n        and ",
+        "",
+    ),
+    (
+        "probes retained without permission",
+        "search/keep.py",
+        "        and one.granted.retain\n",
+        "",
+    ),
     (
         "retention that ended is ignored",
         "search/keep.py",
