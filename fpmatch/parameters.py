@@ -420,14 +420,12 @@ class IndexParameters:
     """Added to a probe cylinder's deviation over the cohort, bits."""
     surprise_least: float = 1.0
     """A distance votes if it lies this many deviations below the cohort's mean."""
-    surprise_lists: float = 1.75
-    """The same for a vote that comes out of the lists, where chance hits cost time."""
     vote_unit: int = 64
     """Integer units of a vote of one."""
-    short_slack: int = 2
-    """Common bits that an entry of a list may lack in its short code and still be looked at."""
     beam: int = 8
     """Heads whose centroids are looked at when a cylinder is given its list."""
+    large_from: int = 200_000
+    """Allowed rows from which effort balanced looks at fewer lists, and less deep."""
     exhaustive_below: int = 4096
     """Up to this many allowed rows every effort compares all of them with the full matcher."""
     scan_below: int = 24576
@@ -460,6 +458,10 @@ class EffortParameters:
     """Least rows on the shortlist."""
     verified_share: float
     """The same as a share of the allowed rows."""
+    surprise: float = 1.75
+    """As `IndexParameters.surprise_least`, for votes from the lists: chance hits cost time."""
+    slack: int = 2
+    """Common bits that an entry of a list may lack in its short code and still be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -524,8 +526,9 @@ AUDIT = AuditParameters()
 DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()
 INDEX = IndexParameters()
-EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000)
+EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000, 2.5, 1)
 EFFORT_BALANCED = EffortParameters(1 / 64, 8, 8000, 1 / 125, 300, 1 / 2500)
+EFFORT_BALANCED_LARGE = EffortParameters(1 / 128, 8, 8000, 1 / 125, 300, 1 / 2500, 2.0, 1)
 EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 2500)
 SEARCH = SearchParameters()
 CALIBRATION = CalibrationParameters()

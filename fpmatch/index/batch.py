@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.index.quantizer import Quantizer
-from fpmatch.index.ranking import PARAMETERS, share
+from fpmatch.index.ranking import share, wanted_for
 from fpmatch.index.segment import Part
 from fpmatch.index.shortlist import (
     Shortlist,
@@ -113,7 +113,7 @@ def _shared_scan(
             ]
             tasks.append(_all_of(pieces))
     workers.run(tasks)
-    wanted = PARAMETERS[effort]
+    wanted = wanted_for(effort, view.count)
     size = share(wanted.verified_least, wanted.verified_share, view.count)
     out = []
     for own, clock, count in zip(votes, clocks, counts, strict=True):

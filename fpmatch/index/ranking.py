@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from fpmatch.index.segment import Part
 from fpmatch.parameters import (
     EFFORT_BALANCED,
+    EFFORT_BALANCED_LARGE,
     EFFORT_FAST,
     EFFORT_SCAN,
+    INDEX,
     EffortParameters,
 )
 
@@ -57,6 +59,14 @@ def _allowed(row_ids: NDArray[np.int64], allowed: NDArray[np.bool_]) -> NDArray[
         return allowed[row_ids].view(np.uint8)
     known = row_ids < len(allowed)
     return (known & allowed[np.where(known, row_ids, 0)]).view(np.uint8)
+
+
+def wanted_for(effort: str, count: int) -> EffortParameters:
+    """Parameters of an effort for a number of visible rows."""
+    wanted = PARAMETERS[effort]
+    if wanted is EFFORT_BALANCED and count >= INDEX.large_from:
+        return EFFORT_BALANCED_LARGE
+    return wanted
 
 
 def share(least: int, fraction: float, count: int) -> int:

@@ -136,13 +136,16 @@ class Segment(Part):
         each = section.nbytes // max(1, section.shape[0])
         first = (section.offset + ranges[:, 0] * each) // size
         last = (section.offset + ranges[:, 1] * each - 1) // size
-        need = np.zeros(self.layout.blocks + 1, np.int64)
-        np.add.at(need, first, 1)
-        np.add.at(need, last + 1, -1)
-        missing = np.flatnonzero((np.cumsum(need[:-1]) > 0) & ~self._checked)
+        ends = self._checked[first] & self._checked[last]
+        if ends.all() and int((last - first).max()) <= 1:
+            return
+        size = self.layout.blocks + 1
+        step = np.bincount(first, minlength=size) - np.bincount(last + 1, minlength=size)
+        missing = np.flatnonzero((np.cumsum(step[:-1]) > 0) & ~self._checked)
         if len(missing):
             self._check(missing)
-        start, stop = section.offset // size, -(-(section.offset + section.nbytes) // size)
+        start = section.offset // self.layout.block_bytes
+        stop = -(-(section.offset + section.nbytes) // self.layout.block_bytes)
         if self._checked[start:stop].all():
             self.sound.add(name)
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.index.quantizer import Quantizer
 from fpmatch.index.ranking import (
-    PARAMETERS,
     Ranked,
     best,
     merge,
@@ -21,6 +20,7 @@ from fpmatch.index.ranking import (
     share,
     unplace,
     visible_rows,
+    wanted_for,
 )
 from fpmatch.index.segment import Part
 from fpmatch.index.stages import Count, Task, list_task, pairs_for, vote_task
@@ -85,20 +85,21 @@ def shortlist(
     count = Count()
     if effort == "exhaustive" or view.count <= INDEX.exhaustive_below:
         return everything(view, clock)
-    prepared = ballot(probe)
+    wanted = wanted_for(effort, view.count)
+    prepared = ballot(probe, wanted.surprise)
     clock.lap("cohort")
     if effort == "scan" or view.count <= INDEX.scan_below:
         rows = [np.flatnonzero(seen) for seen in view.seen]
     else:
-        wanted = PARAMETERS[effort]
         lists = share(wanted.lists_least, wanted.lists_share, quantizer.lists)
         size = share(wanted.rescored_least, wanted.rescored_share, view.count)
-        found = vote_by_lists(view, prepared, quantizer, lists, size, clock, workers, count)
+        found = vote_by_lists(
+            view, prepared, quantizer, lists, wanted.slack, size, clock, workers, count
+        )
         _, _, at = merge(found, size)
         part, row = unplace(at)
         rows = [np.sort(row[part == number]) for number in range(len(view.parts))]
         clock.lap("lists")
-    wanted = PARAMETERS[effort]
     size = share(wanted.verified_least, wanted.verified_share, view.count)
     ids, votes, _ = vote_by_rows(
         view, rows, prepared, size if limit is None else limit, clock, workers, count
@@ -139,13 +140,14 @@ def vote_by_lists(
     prepared: Ballot,
     quantizer: Quantizer,
     lists: int,
+    slack: int,
     size: int,
     clock: Clock,
     workers: Workers,
     count: Count,
 ) -> list[Ranked]:
     """The `size` rows of most votes among those in the lists near the probe's cylinders."""
-    pairs = pairs_for(prepared, quantizer, lists)
+    pairs = pairs_for(prepared, quantizer, lists, slack)
     clock.lap("coarse")
     found: list[Ranked] = []
     tasks: list[Task] = []

@@ -23,7 +23,7 @@ from fpmatch.index.ranking import Ranked, place
 from fpmatch.index.segment import Part
 from fpmatch.index.votes import Ballot
 from fpmatch.index.work import Clock
-from fpmatch.parameters import DESCRIPTOR, INDEX
+from fpmatch.parameters import DESCRIPTOR, EFFORT_BALANCED, INDEX
 
 Task = Callable[[], None]
 _BUFFER = 1 << 17
@@ -64,11 +64,13 @@ class Pairs:
     need: NDArray[np.int64]
 
 
-def pairs_for(ballot: Ballot, quantizer: Quantizer, count: int) -> Pairs:
+def pairs_for(
+    ballot: Ballot, quantizer: Quantizer, count: int, slack: int = EFFORT_BALANCED.slack
+) -> Pairs:
     """The `count` nearest lists of every cylinder that can vote.
 
     Codes of weight w at distance d share w - d / 2 bits. The short codes hold most of them:
-    `INDEX.short_slack` may be missing.
+    `slack` of them may be missing.
     """
     voting = np.flatnonzero(ballot.cut >= 0)
     lists = quantizer.nearest(ballot.codes[voting], count)
@@ -76,7 +78,7 @@ def pairs_for(ballot: Ballot, quantizer: Quantizer, count: int) -> Pairs:
     lists = np.ascontiguousarray(lists.ravel(), np.int64)
     short = np.zeros((len(lists), 2), np.uint64)
     squeeze_pairs(cylinder, lists, ballot.codes, quantizer.masks, short)
-    common = -(-(2 * DESCRIPTOR.weight - ballot.cut) // 2) - INDEX.short_slack
+    common = -(-(2 * DESCRIPTOR.weight - ballot.cut) // 2) - slack
     need = np.maximum(1, common)[cylinder]
     return Pairs(cylinder, lists, short, need)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.index.quantizer import Quantizer
-from fpmatch.index.ranking import PARAMETERS, Ranked, merge, share
+from fpmatch.index.ranking import Ranked, merge, share, wanted_for
 from fpmatch.index.segment import Part
 from fpmatch.index.shortlist import View, look, vote_by_lists, vote_by_rows
 from fpmatch.index.stages import Count
@@ -67,7 +67,7 @@ def shortlist_groups(
     if effort == "exhaustive" or largest <= INDEX.exhaustive_below:
         groups, votes, whole = _every_group(views, group_of_row), None, True
     else:
-        wanted = PARAMETERS[effort]
+        wanted = wanted_for(effort, largest)
         found = [
             _finger(views[position], probe, quantizer, effort, len(probes), clock, workers, count)
             for probe, position in zip(probes, positions, strict=True)
@@ -101,15 +101,17 @@ def _finger(
     count: Count,
 ) -> Ranked:
     """The rows that one finger votes for. The more fingers, the fewer lists each looks into."""
-    prepared = ballot(probe)
-    wanted = PARAMETERS[effort]
+    wanted = wanted_for(effort, view.count)
+    prepared = ballot(probe, wanted.surprise)
     size = share(wanted.rescored_least, wanted.rescored_share, view.count)
     if effort == "scan" or view.count <= INDEX.scan_below:
         rows = [np.flatnonzero(seen) for seen in view.seen]
         size = max(size, INDEX.finger_rows)
         return vote_by_rows(view, rows, prepared, size, clock, workers, count)
     lists = share(wanted.lists_least, wanted.lists_share / fingers, quantizer.lists)
-    found = vote_by_lists(view, prepared, quantizer, lists, size, clock, workers, count)
+    found = vote_by_lists(
+        view, prepared, quantizer, lists, wanted.slack, size, clock, workers, count
+    )
     return merge(found, size)
 
 

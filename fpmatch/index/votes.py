@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.index._kernels import BITS, best_distances
-from fpmatch.parameters import INDEX
+from fpmatch.parameters import EFFORT_BALANCED, INDEX
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,13 +42,14 @@ def cohort() -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
         return stored["codes"], stored["angle"], stored["offsets"]
 
 
-def ballot(probe: SearchTemplate) -> Ballot:
+def ballot(probe: SearchTemplate, least: float = EFFORT_BALANCED.surprise) -> Ballot:
     """Work out the votes of a probe.
 
     A distance counts by how far it lies under what the same cylinder finds in fingers that are
     surely another's: with mean m and deviation s of its best distance over the cohort, distance
     d has z = (m - d) / s and is worth (z - 1) ** 1.5 where z > 1. The cohort is fixed and
-    synthetic, so that no enrolled record has a part in another's votes. About 0.5 ms.
+    synthetic, so that no enrolled record has a part in another's votes. About 0.5 ms. Entries of
+    lists count from z = `least` on.
     """
     codes, angle, offsets = cohort()
     count = len(offsets) - 1
@@ -65,5 +66,5 @@ def ballot(probe: SearchTemplate) -> Ballot:
     z = np.maximum(surprise - INDEX.surprise_least, 0.0)
     worth = np.rint(INDEX.vote_unit * (z * np.sqrt(z)))
     table = np.minimum(worth, np.iinfo(np.uint16).max).astype(np.uint16)
-    cut = (surprise >= INDEX.surprise_lists).sum(axis=1).astype(np.int64) - 1
+    cut = (surprise >= least).sum(axis=1).astype(np.int64) - 1
     return Ballot(probe.codes, probe.angle, table, cut)
