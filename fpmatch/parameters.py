@@ -39,7 +39,7 @@ class NeuralParameters:
 
     model: str = "fpnet-1.fpnet"
     """File in `fpmatch/minutiae/models`."""
-    threshold: float = 0.15
+    threshold: float = 0.22
     """Lowest confidence of a minutia, 0 to 1."""
     min_distance: float = 6.0
     """Two minutiae closer than this, pixels at 500 ppi, are one: the more confident stays."""

@@ -1,0 +1,153 @@
+"""The learned extractor: truth, determinism, damage."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fpmatch import read_image
+from fpmatch.errors import CorruptError, ExtractionError
+from fpmatch.image import FingerImage
+from fpmatch.minutiae import extract_minutiae, neural
+from fpmatch.minutiae.model_file import MAGIC, ModelHeader, read_model, write_model
+from fpmatch.minutiae.neural import extract_neural
+from fpmatch.parameters import NEURAL
+from fpmatch.synthetic import impression, master
+from fpmatch.template import extract
+
+MODEL = Path(neural.__file__).parent / "models" / NEURAL.model
+
+
+@pytest.fixture(scope="module")
+def print_of_corpus(synthetic_data: Path) -> FingerImage:
+    return read_image(synthetic_data / "optical" / "1_1.png", ppi=500)
+
+
+def same(a: object, b: object) -> bool:
+    fields = ("xy", "angle", "kind", "quality", "orientation")
+    return all(np.array_equal(getattr(a, f), getattr(b, f), equal_nan=True) for f in fields)
+
+
+def test_the_model_file_says_what_it_is_and_what_it_saw() -> None:
+    header, network = read_model(MODEL)
+    assert f"{header.name}-{header.version}.fpnet" == NEURAL.model
+    assert "FVC2000 DB3_B" in header.trained_on
+    assert MODEL.stat().st_size <= 1_500_000
+    assert len(network) > 500_000
+
+
+def test_extraction_goes_by_name_and_the_template_carries_it(print_of_corpus: FingerImage) -> None:
+    found = extract_minutiae(print_of_corpus, extractor="neural")
+    assert found.extractor == "fpnet-1"
+    assert extract(print_of_corpus, extractor="neural").extractor == "fpnet-1"
+    assert 0 < found.image_quality <= 100
+
+
+def test_minutiae_are_where_the_synthetic_truth_says() -> None:
+    """On prints whose fingers no weight has seen; half a turn counts as wrong."""
+    hits = claims = truths = 0
+    for seed in (81, 82, 83):
+        touched = impression(master(seed), 0, sensor="optical")
+        found = extract_minutiae(touched.image, extractor="neural")
+        clear = touched.truth.quality > 0.5
+        claims += len(found)
+        truths += int(clear.sum())
+        distance = np.hypot(*(found.xy[:, None] - touched.truth.xy[None]).transpose(2, 0, 1))
+        turn = found.angle[:, None] - touched.truth.angle[None]
+        agree = (distance < 10) & (np.cos(turn) > np.cos(np.radians(30)))
+        hits += int(agree.any(axis=1).sum())
+        assert agree[:, clear].any(axis=0).mean() > 0.6
+    assert truths > 50
+    assert hits / claims > 0.85
+
+
+def test_repeated_runs_and_any_thread_count_agree(print_of_corpus: FingerImage) -> None:
+    first = extract_minutiae(print_of_corpus, extractor="neural")
+    before = cv2.getNumThreads()
+    results = [extract_minutiae(print_of_corpus, extractor="neural")]
+    try:
+        for threads in (1, 2, 3):
+            cv2.setNumThreads(threads)
+            results.append(extract_minutiae(print_of_corpus, extractor="neural"))
+    finally:
+        cv2.setNumThreads(before)
+
+    def work() -> None:
+        results.append(extract_minutiae(print_of_corpus, extractor="neural"))
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(results) == 7
+    assert all(same(first, other) for other in results)
+
+
+def test_a_shifted_print_gives_shifted_minutiae(print_of_corpus: FingerImage) -> None:
+    """Nearly: the network's cells fall elsewhere on the ridges, and faint minutiae come and go."""
+    wide = np.pad(print_of_corpus.pixels, ((32, 0), (16, 0)), mode="edge")
+    a = extract_minutiae(print_of_corpus, extractor="neural")
+    b = extract_minutiae(FingerImage(wide), extractor="neural")
+    distance = np.hypot(*(a.xy[:, None] + (16, 32) - b.xy[None]).transpose(2, 0, 1))
+    assert (distance.min(axis=1) < 4).mean() > 0.85
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_no_ridges_no_template(level: int) -> None:
+    with pytest.raises(ExtractionError):
+        extract_minutiae(FingerImage(np.full((300, 300), level, np.uint8)), extractor="neural")
+
+
+def test_the_threshold_and_the_distance_change_what_is_found(print_of_corpus: FingerImage) -> None:
+    plain = len(extract_neural(print_of_corpus))
+    strict = dataclasses.replace(NEURAL, threshold=0.5)
+    sparse = dataclasses.replace(NEURAL, min_distance=25.0)
+    assert len(extract_neural(print_of_corpus, None, strict)) < plain
+    assert len(extract_neural(print_of_corpus, None, sparse)) < plain
+
+
+def test_stages_are_left_for_inspection(print_of_corpus: FingerImage) -> None:
+    stages: dict[str, object] = {}
+    extract_minutiae(print_of_corpus, extractor="neural", stages=stages)
+    assert {"mask", "maps", "window"} <= stages.keys()
+
+
+def test_model_file_round_trip(tmp_path: Path) -> None:
+    header = ModelHeader("net", 3, "nothing", 10, 4, 12.0, 10.0)
+    write_model(tmp_path / "net.fpnet", header, b"\x01\x02\n\x03")
+    assert read_model(tmp_path / "net.fpnet") == (header, b"\x01\x02\n\x03")
+
+
+def test_a_damaged_model_file_is_refused(tmp_path: Path) -> None:
+    good = MODEL.read_bytes()
+    path = tmp_path / "bad.fpnet"
+    rng = random.Random(3)
+    header_end = good.index(b"\n", len(MAGIC))
+    for case in range(120):
+        bad = bytearray(good)
+        if case % 3 == 0:
+            bad = bad[: rng.randrange(len(bad))]
+        elif case % 3 == 1:
+            bad[rng.randrange(header_end + 1, len(bad))] ^= 1 << rng.randrange(8)
+        else:
+            bad[rng.randrange(len(MAGIC))] ^= 1 << rng.randrange(8)
+        path.write_bytes(bad)
+        with pytest.raises(CorruptError):
+            read_model(path)
+    with pytest.raises(CorruptError, match="cannot read"):
+        read_model(tmp_path / "absent.fpnet")
+
+
+@pytest.mark.parametrize("line", [b"", b"[]", b"{}", b'{"bytes": 1}', b"\xff\xfe", b"1"])
+def test_a_senseless_header_is_refused(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "bad.fpnet"
+    path.write_bytes(MAGIC + line + b"\nnetwork")
+    with pytest.raises(CorruptError):
+        read_model(path)
