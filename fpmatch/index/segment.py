@@ -137,12 +137,10 @@ class Segment(Part):
         first = (section.offset + ranges[:, 0] * each) // size
         last = (section.offset + ranges[:, 1] * each - 1) // size
         ends = self._checked[first] & self._checked[last]
-        if ends.all() and int((last - first).max()) <= 1:
-            return
-        size = self.layout.blocks + 1
-        step = np.bincount(first, minlength=size) - np.bincount(last + 1, minlength=size)
-        missing = np.flatnonzero((np.cumsum(step[:-1]) > 0) & ~self._checked)
-        if len(missing):
+        if not ends.all() or int((last - first).max()) > 1:
+            blocks = self.layout.blocks + 1
+            step = np.bincount(first, minlength=blocks) - np.bincount(last + 1, minlength=blocks)
+            missing = np.flatnonzero((np.cumsum(step[:-1]) > 0) & ~self._checked)
             self._check(missing)
         start = section.offset // self.layout.block_bytes
         stop = -(-(section.offset + section.nbytes) // self.layout.block_bytes)
