@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder with fvc.json")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--skip", nargs="*", default=[], help="databases to leave untouched")
     args = parser.parse_args()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -49,7 +50,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     for name, ppi in json.loads((args.data / "fvc.json").read_text()).items():
         target = args.out / f"{name.replace('/', '_')}.npz"
-        if target.exists():
+        if target.exists() or name in args.skip:
             continue
         arrays: dict[str, NDArray] = {}
         for file in sorted((args.data / name).glob("*.tif")):
