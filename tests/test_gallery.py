@@ -152,6 +152,56 @@ def test_columns_follow_the_file(gallery, seed):
     assert total.root() == gallery.root("a")
 
 
+def test_columns_made_at_once_equal_those_made_one_by_one():
+    rng = random.Random(4)
+    for _ in range(200):
+        keys = rng.sample(range(1, 1000), rng.randrange(0, 9))
+        barred = {
+            key: (rng.random() < 0.5, rng.random() < 0.5, frozenset(rng.sample("XYZ", 2)))
+            for key in keys
+            if rng.random() < 0.5
+        }
+        owners = [rng.choice(keys) for _ in range(rng.randrange(0, 20) if keys else 0)]
+        rows = rng.sample(range(50), len(owners))
+        positions = [rng.randrange(11) for _ in owners]
+        one = Columns.of(
+            [(key, f"r{key}") for key in keys],
+            barred,
+            np.array(rows, np.int64),
+            np.array(owners, np.int64),
+            np.array(positions, np.uint8),
+        )
+        each = Columns()
+        for key in sorted(keys):
+            protected, sealed, banned = barred.get(key, (False, False, frozenset()))
+            each.put_record(key, f"r{key}", protected=protected, sealed=sealed, banned=banned)
+        for row, key, position in zip(rows, owners, positions, strict=True):
+            each.put_row(row, key, position)
+        # Columns that were grown have room at their end: what lies in it belongs to no record.
+        count, used = len(keys), len(one.row_record)
+        assert one.names == each.names
+        assert one._ordinal == each._ordinal
+        assert one.sealed.tolist() == each.sealed[:count].tolist()
+        assert one.protected.tolist() == each.protected[:count].tolist()
+        assert [one.bans[b] for b in one.ban] == [each.bans[b] for b in each.ban[:count]]
+        assert one.row_record.tolist() == each.row_record[:used].tolist()
+        assert one.row_position.tolist() == each.row_position[:used].tolist()
+        assert (each.row_record[used:] == -1).all()
+        one.put_record(1000, "last", protected=False, sealed=False, banned=frozenset())
+        one.put_row(used, 1000, 3)
+        assert one.row_record[used] == count
+
+
+@pytest.mark.parametrize("owner", [0, 2, 4])
+def test_a_finger_without_its_record_is_no_one_elses(owner):
+    records = [(1, "a"), (3, "b")]
+    owners = np.array([1, owner], np.int64)
+    with pytest.raises(CorruptError):
+        Columns.of(records, {}, np.arange(2), owners, np.zeros(2, np.uint8))
+    with pytest.raises(CorruptError):
+        Columns.of([], {}, np.arange(2), owners, np.zeros(2, np.uint8))
+
+
 def test_rows_of_records_are_all_their_rows():
     columns = Columns()
     for key in range(5):

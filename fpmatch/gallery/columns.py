@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fpmatch.errors import CorruptError
 
 NO_RECORD = -1
 
@@ -28,6 +31,53 @@ class Columns:
         self.changes = 0
         self._ordinal: dict[int, int] = {}
         self._cache: dict[tuple[bool, tuple[int, ...]], NDArray[np.bool_] | None] = {}
+
+    @classmethod
+    def of(
+        cls,
+        records: Iterable[tuple[int, str]],
+        barred: Mapping[int, tuple[bool, bool, frozenset[str]]],
+        rows: NDArray[np.int64],
+        owners: NDArray[np.int64],
+        positions: NDArray[np.uint8],
+    ) -> Self:
+        """Columns made at once: what `put_record` by key and `put_row` would make one by one.
+
+        Parameters
+        ----------
+        records : iterable of (key, name)
+            In any order; ordinals follow the keys.
+        barred : mapping of key to (protected, sealed, banned uses)
+            The records that have any of these.
+        rows, owners, positions : (K,) arrays
+            Finger rows, the keys of their records, their positions.
+
+        Raises
+        ------
+        CorruptError
+            If a row's record is not among the records.
+        """
+        out = cls()
+        ordered = sorted(records)
+        keys = np.fromiter((key for key, _ in ordered), np.int64, len(ordered))
+        out.names = [name for _, name in ordered]
+        out._ordinal = dict(zip(keys.tolist(), range(len(keys)), strict=True))
+        out.sealed = np.zeros(len(keys), np.bool_)
+        out.protected = np.zeros(len(keys), np.bool_)
+        out.ban = np.zeros(len(keys), np.int32)
+        for key, (protected, sealed, banned) in sorted(barred.items()):
+            out.put_record(
+                key, out.names[out._ordinal[key]], protected=protected, sealed=sealed, banned=banned
+            )
+        places = np.searchsorted(keys, owners)
+        if len(owners) and not np.array_equal(np.append(keys, -1)[places], owners):
+            raise CorruptError("the gallery holds fingers of records that it does not hold")
+        size = int(rows.max(initial=-1)) + 1
+        out.row_record = np.full(size, NO_RECORD, np.int32)
+        out.row_record[rows] = places
+        out.row_position = np.zeros(size, np.uint8)
+        out.row_position[rows] = positions
+        return out
 
     def put_record(
         self, key: int, name: str, *, protected: bool, sealed: bool, banned: frozenset[str]

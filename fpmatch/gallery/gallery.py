@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from fpmatch.errors import InputError, ReadOnlyError
 from fpmatch.gallery import schema
 from fpmatch.gallery.columns import Columns
@@ -23,6 +25,7 @@ from fpmatch.types import PartitionInfo
 
 FILE = "gallery.sqlite"
 ROW_BITS = 40
+_FINGER = np.dtype([("key", np.int64), ("record", np.int64), ("position", np.uint8)])
 
 
 class Gallery:
@@ -158,26 +161,30 @@ class Gallery:
             return self._columns[partition]
 
     def _load(self, partition: int) -> Columns:
-        columns = Columns()
-        for key, name, protected, sealed, banned in self.database.execute(
-            "SELECT id, record, protected, sealed, banned FROM record WHERE partition = ? "
-            "ORDER BY id",
+        run = self.database.execute
+        # Names come from an index alone; the table is read for what bars a record, which few have.
+        records = run("SELECT id, record FROM record WHERE partition = ?", (partition,)).fetchall()
+        barred = run(
+            "SELECT id, protected, sealed, banned FROM record NOT INDEXED WHERE partition = ? "
+            "AND (protected != 0 OR sealed != 0 OR banned != '[]')",
             (partition,),
-        ):
-            columns.put_record(
-                key,
-                name,
-                protected=bool(protected),
-                sealed=bool(sealed),
-                banned=frozenset(json.loads(banned)),
-            )
+        ).fetchall()
         first = partition << ROW_BITS
-        for finger, record, position in self.database.execute(
-            "SELECT key, record, position FROM finger WHERE key >= ? AND key < ? ORDER BY key DESC",
-            (first, first + (1 << ROW_BITS)),
-        ):
-            columns.put_row(finger - first, record, position)
-        return columns
+        fingers = np.fromiter(
+            run(
+                "SELECT key, record, position FROM finger WHERE key >= ? AND key < ?",
+                (first, first + (1 << ROW_BITS)),
+            ),
+            _FINGER,
+        )
+        bans = {text: frozenset(json.loads(text)) for text in {text for *_, text in barred}}
+        return Columns.of(
+            records,
+            {key: (bool(p), bool(s), bans[text]) for key, p, s, text in barred},
+            fingers["key"] - first,
+            fingers["record"],
+            fingers["position"],
+        )
 
     def templates(self, partition: str, rows: list[int]) -> Iterator[tuple[int, Template]]:
         """Stored templates of rows, in the order given."""
