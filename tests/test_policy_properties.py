@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fpmatch.policy import model as m
+from fpmatch.policy.decide import decide
 from fpmatch.policy.policy import Policy
 from fpmatch.types import Facts, Ori
 
@@ -52,6 +53,25 @@ def test_table_equals_decision(seed: int) -> None:
                 )
                 assert getattr(masks, plane) == expected, plane
             assert table.mask(facts).bits == decision.mask.bits
+
+
+@CASES
+@given(SEEDS)
+def test_what_was_decided_before_changes_no_decision(seed: int) -> None:
+    """Many searches of one policy, on and around its dates: each as if it were the first."""
+    rng = random.Random(seed)
+    policy = cases.policy(rng)
+    days = [cases.day(rng)]
+    for date in rng.sample(policy.registry.dates, min(1, len(policy.registry.dates))):
+        days += [date - timedelta(microseconds=1), date, date + timedelta(hours=1)]
+    asked = [cases.facts(rng) for _ in range(2)]
+    asked.append(dataclasses.replace(asked[0], protected=rng.choice((True, False, None))))
+    asked.append(dataclasses.replace(asked[0], protected=rng.choice((0, 1, "yes"))))
+    for _ in range(2):
+        for at in days:
+            for facts in asked:
+                fresh = decide(policy.registry, facts, at, policy.digest)
+                assert policy.decide(facts, at) == fresh
 
 
 @CASES

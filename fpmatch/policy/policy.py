@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fpmatch.errors import InputError, PolicyError, PolicyFileError
 from fpmatch.policy import change, write
-from fpmatch.policy.decide import decide
+from fpmatch.policy.memo import Memo
 from fpmatch.policy.model import Declared, OptOutRequest, OptOutStatus
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Decision, Facts, Ori, PartitionInfo
@@ -35,6 +35,7 @@ class Policy:
     def __init__(self, declared: Declared) -> None:
         self._declared = declared
         self._registry = Registry(declared)
+        self._memo = Memo(self._registry)
 
     @classmethod
     def load(
@@ -153,7 +154,7 @@ class Policy:
         at : datetime
             With an offset; rules hold in half-open intervals ``[from, to)``.
         """
-        return decide(self._registry, facts, instant(at), self.digest)
+        return self._memo.decide(facts, instant(at), self.digest)
 
     def explain(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import cached_property
 
 from fpmatch.policy import presets
 from fpmatch.policy.authority import Scope
@@ -69,6 +70,17 @@ class Registry:
         for consent in sorted(self.declared.consents, key=lambda c: (c.label, c.author)):
             if not self.scope.consent_problem(consent):
                 self.consents_at.setdefault((consent.who, consent.partition), []).append(consent)
+
+    @cached_property
+    def dates(self) -> list[datetime]:
+        """Every moment at which an interval of the policy begins or ends, in order."""
+        declared = self.declared
+        moments: set[datetime | None] = set()
+        for group in (declared.agencies, self.rules, self.activations, declared.consents):
+            moments.update(t for item in group for t in (item.start, item.end))
+        for agreement in declared.agreements:
+            moments.update((agreement.start, agreement.ends))
+        return sorted(m for m in moments if m is not None)
 
     def names(self, partitions: tuple[str, ...]) -> tuple[str, ...]:
         """Partition names, with ``*`` spelt out."""

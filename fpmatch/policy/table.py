@@ -8,6 +8,7 @@ behind as a short list of rules per row. `MaskTable.masks` equals `Policy.decide
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -337,11 +338,5 @@ def _mask_of(registry: Registry, test: Callable[[Partition], bool]) -> int:
 
 def next_change(registry: Registry, at: datetime) -> datetime | None:
     """The first moment after ``at`` at which any interval of the policy begins or ends."""
-    declared = registry.declared
-    dated = (declared.agencies, registry.rules, registry.activations, declared.consents)
-    moments: list[datetime | None] = []
-    for group in dated:
-        moments += (t for item in group for t in (item.start, item.end))
-    for agreement in declared.agreements:
-        moments += (agreement.start, agreement.ends)
-    return min((m for m in moments if m is not None and m > at), default=None)
+    later = bisect_right(registry.dates, at)
+    return registry.dates[later] if later < len(registry.dates) else None
