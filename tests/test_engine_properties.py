@@ -19,6 +19,8 @@ import fpmatch.reference.engine as reference_engine
 from fpmatch.index import ranking
 from fpmatch.reference import ReferenceEngine
 from fpmatch.search import Engine
+from fpmatch.search.compare import Limits, compare
+from fpmatch.search.probe import Probe
 from fpmatch.types import FingerPosition, Record, SearchRequest
 
 CASES = settings(
@@ -215,10 +217,13 @@ def approximate(patch: pytest.MonkeyPatch) -> None:
     """Make the index approximate on a handful of rows: lists, and two rows on the shortlist."""
     for name, module in list(sys.modules.items()):
         if name.startswith("fpmatch.index.") and hasattr(module, "INDEX"):
-            small = dataclasses.replace(module.INDEX, exhaustive_below=1, scan_below=1)
+            small = dataclasses.replace(
+                module.INDEX, exhaustive_below=1, scan_below=1, finger_rows=3, groups_least=2
+            )
             patch.setattr(module, "INDEX", small)
     for effort, wanted in ranking.PARAMETERS.items():
-        patch.setitem(ranking.PARAMETERS, effort, dataclasses.replace(wanted, verified_least=2))
+        few = dataclasses.replace(wanted, verified_least=2, rescored_least=3)
+        patch.setitem(ranking.PARAMETERS, effort, few)
 
 
 @CASES
@@ -247,3 +252,93 @@ def test_the_approximate_index_really_is_used(farm):
         short = full._state.indexes["criminal"].shortlist(encode(request.fingers[0]))
     assert not short.exhaustive
     assert len(short.row_ids) <= 2
+
+
+@cache
+def crowd(seed: int) -> tuple[tuple[Record, ...], frozenset[str]]:
+    """Records of two to four fingers of ten persons, and which of them are sealed."""
+    rng = random.Random(seed)
+    records = tuple(
+        Record(
+            f"r{rng.randrange(10**6):06d}",
+            [finger(rng, rng.randrange(10)) for _ in range(rng.choice((2, 3, 4)))],
+            protected=rng.random() < 0.2,
+            banned_uses=frozenset(("CAR",) if rng.random() < 0.25 else ()),
+        )
+        for _ in range(12)
+    )
+    return records, frozenset(r.record for r in records if rng.random() < 0.2)
+
+
+class Crowds:
+    """Engines over a crowd, with the records that a search may not see or without them."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.stack = stack
+        self.made: dict[tuple[int, frozenset[str]], Engine] = {}
+
+    def engine(self, seed: int, without: frozenset[str] = frozenset()) -> Engine:
+        if (seed, without) not in self.made:
+            place = folder()
+            self.stack.callback(shutil.rmtree, place)
+            made = Engine.create(place, durability="off", clock=Clock())
+            self.stack.callback(made.close)
+            made.add_partition("p", 1, "owner", expected_fingers=100)
+            records, sealed = crowd(seed)
+            made.enrol("p", [r for r in records if r.record not in without])
+            for name in sealed - without:
+                made.seal(name, partition="p", order="o", authority="a")
+            self.made[seed, without] = made
+        return self.made[seed, without]
+
+
+@pytest.fixture(scope="module")
+def crowds():
+    with ExitStack() as stack:
+        yield Crowds(stack)
+
+
+def hits_of(engine: Engine, fingers, sees: bool, uses: frozenset[str], effort: str):
+    return compare(
+        engine._state.handle("p"),
+        Probe.of(fingers),
+        sees_protected=sees,
+        uses=uses,
+        limits=Limits(effort),
+    )
+
+
+@CASES
+@given(seed=st.integers(0, 2**32))
+def test_barred_records_leave_no_trace_in_a_search_with_several_fingers(crowds, seed):
+    rng = random.Random(seed)
+    which, sees = rng.randrange(GALLERIES), rng.random() < 0.5
+    uses = frozenset(("CAR",) if rng.random() < 0.5 else ("CNA",))
+    records, sealed = crowd(which)
+    barred = sealed | {
+        r.record for r in records if (r.protected and not sees) or r.banned_uses & uses
+    }
+    fingers = [finger(rng, rng.randrange(10)) for _ in range(rng.choice((2, 3, 4, 6)))]
+    effort = rng.choice(("fast", "balanced", "scan"))
+    with pytest.MonkeyPatch.context() as patch:
+        approximate(patch)
+        masked = hits_of(crowds.engine(which), fingers, sees, uses, effort)
+        never = hits_of(crowds.engine(which, barred), fingers, sees, uses, effort)
+    assert masked.top(100, 0.0) == never.top(100, 0.0)
+    assert masked.cost.live_fingers == never.cost.live_fingers
+    assert masked.cost.fingers_verified == never.cost.fingers_verified
+    assert not barred & {c.record for c in masked.top(100, 0.0)}
+
+
+def test_a_search_with_several_fingers_really_is_cut_short(crowds):
+    """And where nothing is cut, it says what the exhaustive one says of the same records."""
+    whole = frozenset({"CNA"})
+    fingers = [finger(random.Random(n), n) for n in range(4)]
+    every = hits_of(crowds.engine(0), fingers, True, whole, "exhaustive")
+    by_record = {c.record: c for c in every.top(100, 0.0)}
+    with pytest.MonkeyPatch.context() as patch:
+        approximate(patch)
+        short = hits_of(crowds.engine(0), fingers, True, whole, "balanced")
+    found = short.top(100, 0.0)
+    assert len(found) == 2 < len(by_record)
+    assert all(by_record[c.record] == c for c in found)
