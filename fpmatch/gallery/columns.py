@@ -59,7 +59,7 @@ class Columns:
         """
         out = cls()
         ordered = sorted(records)
-        keys = np.fromiter((key for key, _ in ordered), np.int64, len(ordered))
+        keys = np.array([key for key, _ in ordered], np.int64)
         out.names = [name for _, name in ordered]
         out._ordinal = dict(zip(keys.tolist(), range(len(keys)), strict=True))
         out.sealed = np.zeros(len(keys), np.bool_)
