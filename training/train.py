@@ -122,8 +122,9 @@ def main() -> None:
             if (step + 1) % 100 == 0:
                 seconds = (time.monotonic() - clock) / 100
                 row = {n: round(v / 100, 4) for n, v in totals.items()}
-                if (step + 1) % 500 == 0 and held:
-                    row["held"] = round(validate(average, held, args), 4)
+                if (step + 1) % 500 == 0:
+                    if held:
+                        row["held"] = round(validate(average, held, args), 4)
                     save(
                         checkpoint,
                         net=net.state_dict(),
