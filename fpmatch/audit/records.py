@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -67,10 +67,9 @@ class PartitionIntent:
     @classmethod
     def of(cls, decision: PartitionDecision) -> PartitionIntent:
         """Take over a policy decision."""
-        names = [p.name for p in Permission if p in decision.permissions]
         return cls(
             decision.partition,
-            "+".join(str(name) for name in names),
+            _permission_names(decision.permissions),
             decision.reason.value,
             decision.rules,
             decision.authority,
@@ -146,29 +145,29 @@ class IntentRecord:
         """
         chain = (request.booking_ori, *request.chain)
         asked = request.partitions
-        record = cls(
-            tcn=tcn or request.tcn,
-            cri=request.booking_ori,
-            policy_version=decision.policy_version,
-            policy_digest=decision.policy_digest,
-            partitions=tuple(PartitionIntent.of(d) for d in decision.partitions),
-            ori=chain[-1],
-            chain=tuple(chain),
-            tcr=request.tcr,
-            transaction=request.transaction,
-            purpose=request.purpose,
-            role=request.role,
-            charge=request.charge,
-            disposition=request.disposition,
-            declared_citizen=_declared_citizen(request.attributes),
-            requested=None if asked is None else tuple(str(p) for p in asked),
-            copies_to=tuple(request.copies_to),
-            fingers=len(request.fingers),
-            max_candidates=request.max_candidates,
-            threshold=round(request.threshold * 100),
-            effort=request.effort,
-        )
-        return replace(record, **more)
+        said: dict[str, Any] = {
+            "tcn": tcn or request.tcn,
+            "cri": request.booking_ori,
+            "policy_version": decision.policy_version,
+            "policy_digest": decision.policy_digest,
+            "partitions": tuple([_intent_of(d) for d in decision.partitions]),
+            "ori": chain[-1],
+            "chain": chain,
+            "tcr": request.tcr,
+            "transaction": request.transaction,
+            "purpose": request.purpose,
+            "role": request.role,
+            "charge": request.charge,
+            "disposition": request.disposition,
+            "declared_citizen": _declared_citizen(request.attributes),
+            "requested": None if asked is None else tuple([str(p) for p in asked]),
+            "copies_to": tuple(request.copies_to),
+            "fingers": len(request.fingers),
+            "max_candidates": request.max_candidates,
+            "threshold": round(request.threshold * 100),
+            "effort": request.effort,
+        }
+        return cls(**{**said, **more})
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,18 +202,18 @@ class PartitionOutcome:
         ``n_candidates`` (withheld ones too), ``recipients``, ``notifications``.
         """
         cost = result.cost
-        record = cls(
-            result.partition,
-            result.outcome.value,
-            result.reason.value,
-            live=cost.live_fingers if cost else 0,
-            codes=cost.codes_scanned if cost else 0,
-            stage1=cost.fingers_scanned if cost else 0,
-            stage2=cost.fingers_verified if cost else 0,
-            complete=result.complete,
-            n_candidates=len(result.candidates or ()),
-        )
-        return replace(record, **more)
+        said: dict[str, Any] = {
+            "partition": result.partition,
+            "outcome": result.outcome.value,
+            "reason": result.reason.value,
+            "live": cost.live_fingers if cost else 0,
+            "codes": cost.codes_scanned if cost else 0,
+            "stage1": cost.fingers_scanned if cost else 0,
+            "stage2": cost.fingers_verified if cost else 0,
+            "complete": result.complete,
+            "n_candidates": len(result.candidates or ()),
+        }
+        return cls(**{**said, **more})
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,10 +285,9 @@ def search_items(
     record: IntentRecord | OutcomeRecord, more: Mapping[str, Any] | None = None
 ) -> list[canonical.Item]:
     """Canonical items of one half of a search, with further top-level fields."""
-    top = _said(record)
+    out = _items_at(record, "")
     if more:
-        top.update(more)
-    out = canonical.items_below("", top)
+        out += canonical.items_below("", more)
     for partition in record.partitions:
         unique = isinstance(partition, PartitionOutcome) and partition.candidate_digest
         out += (_items_of if unique else _known_items)(partition)
@@ -297,7 +295,18 @@ def search_items(
 
 
 def _items_of(record: PartitionIntent | PartitionOutcome) -> list[canonical.Item]:
-    return canonical.items_below(_prefix(record.partition), _said(record))
+    return _items_at(record, _prefix(record.partition))
+
+
+def _items_at(record: Any, prefix: str) -> list[canonical.Item]:
+    """Items of a record's own fields, below a path."""
+    kind: Any = type(record)
+    places, values = _places(kind, prefix)
+    return [
+        (path, name, name + ":" + canonical.value_text(value, path))
+        for (path, name, optional), value in zip(places, values(record), strict=True)
+        if value or not optional
+    ]
 
 
 # Decisions and untouched partitions come again with every search of an agency.
@@ -309,17 +318,16 @@ def _prefix(partition: str) -> str:
     return canonical.pointer("partitions", partition)
 
 
-def _said(record: Any) -> dict[str, Any]:
-    names, values, optional = _SHAPES[type(record)]
-    said = dict(zip(names, values(record), strict=True))
-    for name in optional:
-        if not said[name]:
-            del said[name]
-    return said
+@lru_cache(maxsize=1024)
+def _places(kind: type, prefix: str) -> tuple[list[tuple[str, str, bool]], attrgetter]:
+    """Path, path as JSON and whether it may be left out, of each field, and what reads them."""
+    names, values, optional = _SHAPES[kind]
+    return [(*canonical.join(prefix, name), name in optional) for name in names], values
 
 
 def _shape(kind: Any, *optional: str) -> tuple[tuple[str, ...], attrgetter, tuple[str, ...]]:
-    names = tuple(f.name for f in fields(kind) if f.name not in ("partition", "partitions"))
+    own = (f.name for f in fields(kind) if f.name not in ("partition", "partitions"))
+    names = tuple(sorted(own))
     return names, attrgetter(*names), optional
 
 
@@ -337,7 +345,18 @@ _SHAPES = {
 }
 
 
+@lru_cache(maxsize=64)
+def _permission_names(permissions: Permission) -> str:
+    return "+".join([str(p.name) for p in Permission if p in permissions])
+
+
+# The policy gives the same entry again for the same facts.
+_intent_of = lru_cache(maxsize=4096)(PartitionIntent.of)
+
+
 def _declared_citizen(attributes: Mapping[str, str]) -> bool | None:
+    if "declared_citizen" not in attributes:
+        return None
     return {"true": True, "yes": True, "false": False, "no": False}.get(
-        attributes.get("declared_citizen", "").lower()
+        attributes["declared_citizen"].lower()
     )

@@ -112,22 +112,22 @@ class PartitionDecision:
     @property
     def probe(self) -> bool:
         """Whether the partition may be searched now."""
-        return bool(self.permissions & Permission.PROBE)
+        return Permission.PROBE in self.permissions
 
     @property
     def view(self) -> bool:
         """Whether the submitter sees the result."""
-        return bool(self.permissions & Permission.VIEW)
+        return Permission.VIEW in self.permissions
 
     @property
     def notify(self) -> bool:
         """Whether the partition's owner is told of a hit."""
-        return bool(self.permissions & Permission.NOTIFY)
+        return Permission.NOTIFY in self.permissions
 
     @property
     def retain(self) -> bool:
         """Whether the probe may be kept and searched later in this partition."""
-        return bool(self.permissions & Permission.RETAIN)
+        return Permission.RETAIN in self.permissions
 
     @property
     def deferred(self) -> bool:
