@@ -15,8 +15,10 @@ same, and without the 128-bit salt nobody can find the value by trying.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quote
+from struct import Struct
 
 SALT_BYTES = 16
 NONCE_BYTES = 32
@@ -24,29 +26,31 @@ ZERO = "0" * 64
 """Previous hash of the first record."""
 
 _sha256 = hashlib.sha256
+_FIELD = b"\x02"
 
 
-def salts(nonce: bytes, count: int) -> list[bytes]:
+def salts(nonce: bytes, count: int) -> tuple[bytes, ...]:
     """One 16-byte salt a field. Knowing some tells nothing of the others, nor of the nonce."""
-    stream = hashlib.shake_256(nonce).digest(SALT_BYTES * count)
-    return [stream[i : i + SALT_BYTES] for i in range(0, len(stream), SALT_BYTES)]
+    return _cut(count)(hashlib.shake_256(nonce).digest(SALT_BYTES * count))
+
+
+@lru_cache(maxsize=256)
+def _cut(count: int) -> Callable[[bytes], tuple[bytes, ...]]:
+    return Struct(f"{SALT_BYTES}s" * count).unpack
 
 
 def commitment(salt: bytes, item: str) -> str:
     """Salted commitment to one item's text, 64 hexadecimal digits."""
-    return _sha256(b"\x02" + salt + item.encode("ascii")).hexdigest()
+    return _sha256(_FIELD + salt + item.encode("ascii")).hexdigest()
 
 
 def commitments(nonce: bytes, items: Sequence[tuple[str, str, str]]) -> str:
     """Canonical JSON of the mapping from path to commitment, for items sorted by path."""
-    stream = hashlib.shake_256(nonce).digest(SALT_BYTES * len(items))
-    committed = []
-    start = 0
-    for _, name, text in items:
-        salt = stream[start : start + SALT_BYTES]
-        committed.append((name, _sha256(b"\x02" + salt + text.encode()).hexdigest()))
-        start += SALT_BYTES
-    return join_commitments(committed)
+    committed = [
+        f'{name}:"{_sha256(_FIELD + salt + text.encode()).hexdigest()}"'
+        for salt, (_, name, text) in zip(salts(nonce, len(items)), items, strict=True)
+    ]
+    return "{" + ",".join(committed) + "}"
 
 
 def join_commitments(committed: Sequence[tuple[str, str]]) -> str:

@@ -278,7 +278,9 @@ def time_text(moment: datetime) -> str:
     """UTC, microseconds, fixed width: ``2026-01-31T12:00:00.000000Z``."""
     if moment.tzinfo is None:
         raise InputError(f"the time {moment} has no time zone")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def search_items(

@@ -34,8 +34,7 @@ CREATE TABLE records (
     nonce BLOB NOT NULL,
     hash TEXT NOT NULL
 );
-CREATE INDEX records_tcn ON records (tcn) WHERE tcn <> '';
-CREATE UNIQUE INDEX records_intent ON records (intent_seq) WHERE intent_seq IS NOT NULL;
+CREATE UNIQUE INDEX records_search ON records (tcn, intent_seq);
 CREATE TRIGGER records_no_update BEFORE UPDATE ON records
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, date, datetime, time
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,7 +189,7 @@ class Policy:
             via = self._registry.via(self._registry.path(ori)) if known else ""
             chain = (via,) if via and via != ori else ()
         facts.setdefault("transaction", self._declared.transactions[0])
-        return Facts(chain=tuple(Ori(o) for o in (ori, *chain)), **facts)
+        return Facts(chain=tuple([_ori(o) for o in (ori, *chain)]), **facts)
 
     def deactivate(
         self, ori: str, partition: str, *, authority: str, reason: str, at: Instant | None = None
@@ -314,6 +314,9 @@ class Policy:
         )
 
 
+_ori = lru_cache(maxsize=1024)(Ori)
+
+
 def _named(what: str, problem: str) -> str:
     return f"{what} lies outside its author's authority: {problem}" if problem else ""
 
@@ -331,4 +334,4 @@ def instant(at: Instant | None) -> datetime:
         return datetime.combine(at, time(), UTC)
     if at.tzinfo is None:
         raise InputError(f"{at} has no UTC offset; give a datetime with a time zone")
-    return at.astimezone(UTC)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
