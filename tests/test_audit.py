@@ -14,6 +14,7 @@ from fpmatch.audit import (
     PartitionOutcome,
     duration_bucket,
     probe_digest,
+    store,
 )
 from fpmatch.audit.keys import key_path
 from fpmatch.errors import AuditError, InputError, ReadOnlyError
@@ -400,3 +401,10 @@ def test_the_file_holds_no_template_and_no_name(tmp_path):
             assert key_path(log.path).read_bytes().strip() not in content
     with pytest.raises(InputError, match="templates"):
         AuditLog.open(log.path, "rw").event("ENROL", {"template": template.hex() * 100})
+
+
+def test_a_transaction_is_found_without_reading_the_whole_log(log):
+    with store.reading(log.path) as database:
+        query = "EXPLAIN QUERY PLAN SELECT * FROM records WHERE tcn = ? ORDER BY seq"
+        plan = " ".join(str(step) for step in database.execute(query, ("T1",)))
+    assert "USING INDEX" in plan
