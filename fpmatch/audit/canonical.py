@@ -66,6 +66,21 @@ def items_below(prefix: str, fields: Mapping[str, Any]) -> list[Item]:
     return out
 
 
+def leaves(places: Sequence[tuple[str, str, bool]], values: Sequence[Any]) -> list[Item]:
+    """Items of plain values whose paths are known: path, path as JSON, left out when empty."""
+    return [
+        (
+            path,
+            name,
+            f"{name}:{_quote(value)}"
+            if type(value) is str and len(value) <= _MAX_TEXT and value.isascii()
+            else f"{name}:{value_text(value, path)}",
+        )
+        for (path, name, optional), value in zip(places, values, strict=True)
+        if value or not optional
+    ]
+
+
 def body(record_items: Sequence[Item]) -> str:
     """The record body: canonical JSON of one flat object, from path to value."""
     return "{" + ",".join([text for _, _, text in record_items]) + "}"

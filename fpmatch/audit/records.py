@@ -304,11 +304,7 @@ def _items_at(record: Any, prefix: str) -> list[canonical.Item]:
     """Items of a record's own fields, below a path."""
     kind: Any = type(record)
     places, values = _places(kind, prefix)
-    return [
-        (path, name, name + ":" + canonical.value_text(value, path))
-        for (path, name, optional), value in zip(places, values(record), strict=True)
-        if value or not optional
-    ]
+    return canonical.leaves(places, values(record))
 
 
 # Decisions and untouched partitions come again with every search of an agency.
