@@ -36,7 +36,9 @@ def bench_audit(
         start = time.thread_time()
         _decide(policy, i % agencies)
         decide_us.append((time.thread_time() - start) * 1e6)
-    figures["decide_us_median"] = round(quantiles(decide_us).median, 1)
+    # An agency's first decision is worked out, the later ones are remembered by the policy.
+    figures["decide_first_us_median"] = round(quantiles(decide_us[:agencies]).median, 1)
+    figures["decide_us_median"] = round(quantiles(decide_us[agencies:] or decide_us).median, 1)
     with tempfile.TemporaryDirectory() as folder:
         for durability, count in (("off", searches), ("full", max(searches // 10, 20))):
             path = Path(folder) / f"{durability}.db"
