@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 import fpmatch.reference.engine as reference_engine
 from fpmatch.index import ranking
+from fpmatch.policy import model as m
 from fpmatch.reference import ReferenceEngine
 from fpmatch.search import Engine
 from fpmatch.search.compare import Limits, compare
 from fpmatch.search.probe import Probe
-from fpmatch.types import FingerPosition, Record, SearchRequest
+from fpmatch.types import FingerPosition, Outcome, Permission, Record, SearchRequest
 
 CASES = settings(
     max_examples=1000,
@@ -211,6 +212,70 @@ def test_the_reference_engine_gives_the_same_bytes(farm, seed):
     expected.name = lambda *names: handle_of(full._state, *names)
     expected.policy = policy
     assert answer(full, policy, request) == expected.search(request).to_bytes()
+
+
+def blind(policy):
+    """The same policy with nothing to see in any of its rules."""
+    rules = tuple(
+        r
+        if r.effect is m.Effect.FORBID
+        else dataclasses.replace(r, bits=r.bits & ~Permission.VIEW.value)
+        for r in policy.declared.rules
+    )
+    return type(policy)(dataclasses.replace(policy.declared, rules=rules))
+
+
+def test_what_is_withheld_leaves_no_trace_hit_or_no_hit(farm):
+    """A thousand withheld partitions: the same bytes where they hold mates and where nothing."""
+    withheld = mates = seed = 0
+    while withheld < 1000:
+        seed += 1
+        assert seed < 20_000, f"only {withheld} of {seed} searches were withheld"
+        rng = random.Random(f"withheld {seed}")
+        which, policy, request = rng.randrange(GALLERIES), random_policy(rng), search_of(rng)
+        policy = blind(policy)
+        farm.clock.now = cases.day(rng)
+        full = farm.engine(which)
+        hidden = frozenset(PARTITIONS) - unsearched(full, policy, request)
+        response = full.search(request)
+        shown = {s.partition for s in response if s.outcome is Outcome.SEARCHED_DISCLOSED}
+        if not hidden - shown:
+            continue
+        withheld += len(hidden - shown)
+        empty = farm.engine(which, frozenset(PARTITIONS) - shown)
+        empty._state.handle_key = full._state.handle_key
+        told = len(full.notifications())
+        assert answer(full, policy, request) == answer(empty, policy, request)
+        mates += len(full.notifications()) > told
+    assert mates >= 30, "too few hits among them to show anything"
+
+
+def candidates(response) -> set[tuple[str, str]]:
+    return {(s.partition, c.record) for s in response for c in s.candidates or ()}
+
+
+@CASES
+@given(seed=st.integers(0, 2**32))
+def test_a_rule_less_or_a_ban_more_adds_nothing_to_a_search(farm, seed):
+    """No candidate, and no partition compared. With no limit to the list: a ban makes room."""
+    rng = random.Random(seed)
+    which, policy, request = rng.randrange(GALLERIES), cases.policy(rng), search_of(rng)
+    request = dataclasses.replace(request, max_candidates=50)
+    farm.clock.now = cases.day(rng)
+    full = farm.engine(which)
+    rules = policy.declared.rules
+    ban = dataclasses.replace(cases.rule(rng, 99), effect=m.Effect.FORBID)
+    grants = [r for r in rules if r.effect is not m.Effect.FORBID]
+    fewer = [(*rules, ban)]
+    if grants:
+        gone = rng.choice(grants)
+        fewer.append(tuple(r for r in rules if r is not gone))
+    searched = frozenset(PARTITIONS) - unsearched(full, policy, request)
+    before = candidates(full.search(request))
+    for rest in fewer:
+        less = type(policy)(dataclasses.replace(policy.declared, rules=rest))
+        assert frozenset(PARTITIONS) - unsearched(full, less, request) <= searched
+        assert candidates(full.search(request)) <= before
 
 
 def approximate(patch: pytest.MonkeyPatch) -> None:
