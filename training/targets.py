@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fpmatch.minutiae import neural
 from training.network import STRIDE
 
 SPREAD = 0.75
@@ -18,11 +18,8 @@ NORMALISE_FLOOR = 10.0
 
 
 def normalise(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Remove the local mean and divide by the local deviation; the extractor does the same."""
-    mean = cv2.GaussianBlur(image, (0, 0), NORMALISE_SIGMA)
-    centred = image - mean
-    deviation = np.sqrt(cv2.GaussianBlur(centred * centred, (0, 0), NORMALISE_SIGMA))
-    return centred / (deviation + NORMALISE_FLOOR)
+    """The extractor's own normalisation, with the numbers that the model file will carry."""
+    return neural.normalise(image, NORMALISE_SIGMA, NORMALISE_FLOOR)
 
 
 def maps(labels: NDArray[np.float32], side: int) -> NDArray[np.float32]:

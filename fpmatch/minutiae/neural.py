@@ -41,7 +41,7 @@ def extract_neural(
     p = parameters
     header, _ = _model()
     area = finger_area(image.pixels)
-    maps = _forward(normalise(area.pixels, header))
+    maps = _forward(normalise(area.pixels, header.normalise_sigma, header.normalise_floor))
     found = _decode(maps, area.inside, header.stride, p)
     if stages is not None:
         stages.update(
@@ -68,12 +68,14 @@ def _quality(confidence: NDArray[np.float32], mask: NDArray[np.uint8]) -> int:
     return int(np.rint(100 * share * float(confidence.mean())))
 
 
-def normalise(pixels: NDArray[np.uint8], header: ModelHeader) -> NDArray[np.float32]:
-    """Local mean removed, divided by the local deviation: what the network was trained on."""
+def normalise(
+    pixels: NDArray[np.uint8] | NDArray[np.float32], sigma: float, floor: float
+) -> NDArray[np.float32]:
+    """Local mean removed, divided by the local deviation; training calls it too."""
     level = pixels.astype(np.float32)
-    centred = level - cv2.GaussianBlur(level, (0, 0), header.normalise_sigma)
-    power = cv2.GaussianBlur(centred * centred, (0, 0), header.normalise_sigma)
-    out: NDArray[np.float32] = centred / (np.sqrt(power) + np.float32(header.normalise_floor))
+    centred = level - cv2.GaussianBlur(level, (0, 0), sigma)
+    power = cv2.GaussianBlur(centred * centred, (0, 0), sigma)
+    out: NDArray[np.float32] = centred / (np.sqrt(power) + np.float32(floor))
     return out
 
 
