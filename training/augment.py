@@ -6,36 +6,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.network import STRIDE
+from training.prints import CELL, Print
+
 CROP = 192
 """Side of a training crop, pixels at 500 ppi."""
+SCALE_SPREAD = 0.17
+"""Standard deviation of the logarithm of a crop's scale: it takes the usual ridge period of
+9 pixels to 6.4-12.7 in 95 of 100 crops, children to large hands."""
 
 
 def crop(
-    pixels: NDArray[np.uint8],
-    labels: NDArray[np.float32],
-    rng: np.random.Generator,
-    spread: float = 0.17,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    source: Print, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Random rotation, scale, mirror, bending and gray-level treatment.
-
-    Parameters
-    ----------
-    pixels : (H, W) uint8
-    labels : (M, 5) float32
-        x, y, direction (radians, y down), type (1 ending, 2 bifurcation), confidence.
-    spread : float
-        Standard deviation of the logarithm of the scale; 0.17 takes the usual ridge period of
-        9 pixels to 6.4-12.7 in 95 of 100 crops: children to large hands.
 
     Returns
     -------
     image : (CROP, CROP) float32, gray levels
-    labels : (K, 5) float32 in the crop's own coordinates
+    labels : (K, 5) float32, minutiae in the crop's own coordinates
+    flow : (2, CROP / STRIDE, CROP / STRIDE) float32
+        Orientation at the output's cells, as in `Print`.
     """
-    matrix = _affine(pixels.shape, labels, rng, spread)
+    pixels, labels = source.pixels, source.minutiae
+    matrix = _affine(pixels.shape, labels, rng)
     bend = _bend(rng)
-    y, x = np.mgrid[:CROP, :CROP].astype(np.float32)
-    bx, by = x + bend[..., 0], y + bend[..., 1]
+    bx, by = _GRID[0] + bend[..., 0], _GRID[1] + bend[..., 1]
     sx = matrix[0, 0] * bx + matrix[0, 1] * by + matrix[0, 2]
     sy = matrix[1, 0] * bx + matrix[1, 1] * by + matrix[1, 2]
     fill = int(np.median(np.r_[pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]))
@@ -47,20 +43,39 @@ def crop(
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=fill,
     ).astype(np.float32)
-    return _gray(image, rng), _move(labels, matrix, bend)
+    half = STRIDE // 2
+    flow = _flow(source, matrix, sx[half::STRIDE, half::STRIDE], sy[half::STRIDE, half::STRIDE])
+    return _gray(image, rng), _move(labels, matrix, bend), flow
+
+
+_GRID = np.mgrid[:CROP, :CROP][::-1].astype(np.float32)
+
+
+def _flow(source: Print, matrix: NDArray, x: NDArray, y: NDArray) -> NDArray[np.float32]:
+    """Orientation of the source at some of its points, turned into the crop."""
+    rows, columns = source.orientation.shape[:2]
+    i, j = np.floor(y / CELL).astype(int), np.floor(x / CELL).astype(int)
+    inside = (i >= 0) & (j >= 0) & (i < rows) & (j < columns)
+    vector = source.orientation[np.where(inside, i, 0), np.where(inside, j, 0)].astype(np.float32)
+    length = np.hypot(vector[..., 0], vector[..., 1]) * inside
+    angle = np.arctan2(vector[..., 1], vector[..., 0]) / 2
+    inverse = np.linalg.inv(matrix[:, :2])
+    along_x = inverse[0, 0] * np.cos(angle) + inverse[0, 1] * np.sin(angle)
+    along_y = inverse[1, 0] * np.cos(angle) + inverse[1, 1] * np.sin(angle)
+    double = 2 * np.arctan2(along_y, along_x)
+    return np.stack([length * np.cos(double), length * np.sin(double)]).astype(np.float32)
 
 
 def _affine(
     shape: tuple[int, ...],
     labels: NDArray[np.float32],
     rng: np.random.Generator,
-    spread: float,
 ) -> NDArray[np.float64]:
     """Crop coordinates -> source coordinates, around a random minutia or a random point."""
     turn = rng.uniform(0, 2 * np.pi)
-    scale = np.exp(rng.normal(0, spread))
-    if len(labels) and rng.random() < 0.8:
-        centre = labels[rng.integers(len(labels)), :2] + rng.uniform(-70, 70, 2)
+    scale = np.exp(rng.normal(0, SCALE_SPREAD))
+    if len(labels) and rng.random() < 0.9:
+        centre = labels[rng.integers(len(labels)), :2] + rng.uniform(-60, 60, 2)
     else:
         centre = rng.uniform(0, 1, 2) * (shape[1], shape[0])
     c, s = np.cos(turn) / scale, np.sin(turn) / scale

@@ -37,6 +37,18 @@ def onnx_bytes(net: torch.nn.Module) -> bytes:
         return path.read_bytes()
 
 
+def load_average(folder: Path) -> tuple[MinutiaNet, int]:
+    """The averaged weights of a folder of training.train, and the steps they took."""
+    arguments = json.loads((folder / "arguments.json").read_text())
+    net = MinutiaNet(tuple(arguments["widths"]))
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    # Batch statistics are averaged with the weights.
+    net.load_state_dict(
+        {k[len("module.") :]: v for k, v in state["average"].items() if k.startswith("module.")}
+    )
+    return net.eval(), int(state["step"])
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -46,21 +58,18 @@ def main() -> None:
     parser.add_argument("--statement", required=True, help="what it was trained on")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    arguments = json.loads((args.net / "arguments.json").read_text())
-    net = MinutiaNet(tuple(arguments["widths"]))
-    state = torch.load(args.net / "checkpoint.pt", weights_only=True)
-    # The averaged weights, whose batch statistics are averaged with them.
-    net.load_state_dict(
-        {k[len("module.") :]: v for k, v in state["average"].items() if k.startswith("module.")}
-    )
+    net, steps = load_average(args.net)
+    confidence = json.loads((args.net / "confidence.json").read_text())
     header = ModelHeader(
         name=args.name,
         version=args.version,
         trained_on=args.statement,
-        steps=int(state["step"]),
+        steps=steps,
         stride=STRIDE,
         normalise_sigma=NORMALISE_SIGMA,
         normalise_floor=NORMALISE_FLOOR,
+        confidence_slope=confidence["slope"],
+        confidence_offset=confidence["offset"],
     )
     write_model(args.out, header, onnx_bytes(net))
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, {header}")

@@ -11,8 +11,11 @@ from torch import nn
 
 STRIDE = 4
 """Pixels of the image per cell of the output."""
-CHANNELS = 6
-"""Output maps: heat (logit), offset x, offset y (cells), cos, sin (direction), type (logit)."""
+CHANNELS = 9
+"""Output maps: heat (logit), offset x, offset y (cells), cos, sin (direction), type (logit),
+cos, sin (of twice the ridge orientation), finger (logit)."""
+WIDTHS = (16, 40, 48, 64)
+"""Channels at strides 2, 4, 8 and 16."""
 
 
 def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -24,32 +27,42 @@ def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     )
 
 
-def chain(width: int, depth: int) -> nn.Sequential:
-    """`depth` blocks of one width."""
-    return nn.Sequential(*(block(width, width) for _ in range(depth)))
+class Residual(nn.Module):
+    """Two convolutions whose result is added to what went in."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = block(width, width)
+        self.second = nn.Sequential(
+            nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Same shape as the input."""
+        return torch.relu(x + self.second(self.first(x)))
 
 
 class MinutiaNet(nn.Module):
-    """(B, 1, H, W) normalised image -> (B, 6, H/4, W/4); H and W multiples of 16."""
+    """(B, 1, H, W) normalised image -> (B, 9, H/4, W/4); H and W multiples of 16."""
 
-    def __init__(self, widths: tuple[int, int, int, int] = (16, 32, 48, 64)) -> None:
+    def __init__(self, widths: tuple[int, int, int, int] = WIDTHS) -> None:
         super().__init__()
         a, b, c, d = widths
         self.stem = nn.Sequential(block(1, a, 2), block(a, a))
-        self.down4 = nn.Sequential(block(a, b, 2), chain(b, 2))
-        self.down8 = nn.Sequential(block(b, c, 2), chain(c, 2))
-        self.down16 = nn.Sequential(block(c, d, 2), chain(d, 3))
+        self.down4 = nn.Sequential(block(a, b, 2), Residual(b))
+        self.down8 = nn.Sequential(block(b, c, 2), Residual(c))
+        self.down16 = nn.Sequential(block(c, d, 2), Residual(d))
         self.lift8 = nn.Conv2d(d, c, 1)
-        self.up8 = chain(c, 1)
+        self.up8 = Residual(c)
         self.lift4 = nn.Conv2d(c, b, 1)
-        self.up4 = chain(b, 2)
+        self.up4 = Residual(b)
         self.head = nn.Sequential(block(b, b), nn.Conv2d(b, CHANNELS, 1))
         nn.init.zeros_(self.head[1].bias)
         with torch.no_grad():
             self.head[1].bias[0] = -4.0  # minutiae are rare: start from a low prior
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """One pass; logits for heat and type."""
+        """One pass; logits for heat, type and finger."""
         at4 = self.down4(self.stem(image))
         at8 = self.down8(at4)
         at16 = self.down16(at8)

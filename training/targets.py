@@ -11,10 +11,17 @@ from training.network import STRIDE
 
 SPREAD = 0.75
 """Standard deviation of a minutia's bump in the heat map, cells."""
+REACH = 3
+"""Cells round a minutia that its bump reaches."""
+IGNORED = 2
+"""Cells round a doubtful minutia where no heat is asked for, nor its absence."""
 NORMALISE_SIGMA = 12.0
 """Local normalisation of the input: Gaussian window, pixels at 500 ppi."""
 NORMALISE_FLOOR = 10.0
 """Gray levels added to the local deviation, so that flat background stays flat."""
+TARGETS = 12
+"""Target maps: heat, offset x and y (cells), cos, sin, is-bifurcation, their weight, weight of
+the heat, cos and sin of twice the orientation, its weight, finger."""
 
 
 def normalise(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -22,38 +29,61 @@ def normalise(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return neural.normalise(image, NORMALISE_SIGMA, NORMALISE_FLOOR)
 
 
-def maps(labels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """(7, side, side): heat, offset x and y (cells), cos, sin, is-bifurcation, weight."""
-    out = np.zeros((7, side, side), np.float32)
-    cy, cx = np.mgrid[:side, :side].astype(np.float32) + 0.5
+def maps(labels: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(12, side, side) target maps of a crop.
+
+    Parameters
+    ----------
+    labels : (M, 5) float32
+        In crop coordinates. The heat is the square root of the confidence: the teacher's is low
+        for minutiae that are worth having.
+    flow : (2, side, side) float32
+        Cosine and sine of twice the orientation; 0 outside the finger.
+    """
+    side = flow.shape[-1]
+    out = np.zeros((TARGETS, side, side), np.float32)
+    out[7] = 1
+    length = np.hypot(flow[0], flow[1])
+    out[8:10] = flow / np.maximum(length, 1e-6)
+    out[10] = length
+    out[11] = length > 0
     for x, y, angle, kind, confidence in labels[np.argsort(labels[:, 4])]:
         # A pixel's centre is at its integer coordinate, a cell's at half a cell.
-        dx, dy = (x + 0.5) / STRIDE - cx, (y + 0.5) / STRIDE - cy
+        px, py = (x + 0.5) / STRIDE, (y + 0.5) / STRIDE
+        reach = REACH if confidence > 0 else IGNORED
+        top, left = max(0, int(py) - reach), max(0, int(px) - reach)
+        part = out[:, top : int(py) + reach + 1, left : int(px) + reach + 1]
+        cy, cx = np.mgrid[: part.shape[1], : part.shape[2]].astype(np.float32)
+        dx, dy = px - (cx + left + 0.5), py - (cy + top + 0.5)
+        if confidence < 0:
+            part[7][dx * dx + dy * dy <= IGNORED**2] = 0
+            continue
         bump = np.exp(-(dx * dx + dy * dy) / (2 * SPREAD**2))
-        out[0] = np.maximum(out[0], confidence * bump)
-        near = (np.abs(dx) <= 1) & (np.abs(dy) <= 1) & (bump > out[6])
+        np.maximum(part[0], np.sqrt(confidence) * bump, out=part[0])
+        part[7][bump > 0.05] = 1
+        near = (np.abs(dx) <= 1) & (np.abs(dy) <= 1) & (bump > part[6])
         for channel, value in enumerate((dx, dy, np.cos(angle), np.sin(angle), kind == 2, bump), 1):
-            out[channel][near] = value[near] if isinstance(value, np.ndarray) else value
+            part[channel][near] = value[near] if isinstance(value, np.ndarray) else value
     return out
 
 
 def loss(output: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Quality focal loss on the heat, weighted squared error on offset and direction."""
+    """Quality focal loss on the heat, weighted squared error on offset, direction and flow."""
+    binary = torch.nn.functional.binary_cross_entropy_with_logits
     heat = torch.sigmoid(output[:, 0])
     truth = target[:, 0]
-    cross = torch.nn.functional.binary_cross_entropy_with_logits(
-        output[:, 0], truth, reduction="none"
-    )
+    cross = binary(output[:, 0], truth, reduction="none")
     weight = target[:, 6] * (truth > 0.05)
     total = weight.sum() + 1.0
     direction = ((output[:, 3:5] - target[:, 3:5]) ** 2).sum(1)
-    kind = torch.nn.functional.binary_cross_entropy_with_logits(
-        output[:, 5], target[:, 5], reduction="none"
-    )
+    kind = binary(output[:, 5], target[:, 5], reduction="none")
     offset = ((output[:, 1:3] - target[:, 1:3]) ** 2).sum(1)
+    flow = ((output[:, 6:8] - target[:, 8:10]) ** 2).sum(1)
     return {
-        "heat": (cross * (truth - heat).abs().pow(2)).sum() / total * 2,
+        "heat": 2 * (cross * (truth - heat).abs().pow(2) * target[:, 7]).sum() / total,
         "offset": (offset * weight).sum() / total,
         "direction": (direction * weight).sum() / total,
         "type": 0.2 * (kind * weight).sum() / total,
+        "flow": 0.5 * (flow * target[:, 10]).sum() / (target[:, 10].sum() + 1.0),
+        "finger": 0.2 * binary(output[:, 8], target[:, 11]),
     }

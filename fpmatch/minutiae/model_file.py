@@ -33,6 +33,11 @@ class ModelHeader:
     """Window of the input normalisation, pixels at 500 ppi."""
     normalise_floor: float
     """Gray levels added to the local deviation."""
+    confidence_slope: float = 1.0
+    """Factor of the log-odds that the network states ..."""
+    confidence_offset: float = 0.0
+    """... and what is added to them, so that the confidence is the probability that a minutia is
+    there."""
 
 
 def write_model(path: Path, header: ModelHeader, network: bytes) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fpmatch.image.finger_image import FingerImage
 from fpmatch.minutiae.area import finger_area, require_minutiae
+from fpmatch.minutiae.decode import decode
 from fpmatch.minutiae.minutiae import Minutiae
 from fpmatch.minutiae.model_file import ModelHeader, read_model
 from fpmatch.parameters import MINUTIAE, NEURAL, NeuralParameters
@@ -42,7 +43,8 @@ def extract_neural(
     header, _ = _model()
     area = finger_area(image.pixels)
     maps = _forward(normalise(area.pixels, header.normalise_sigma, header.normalise_floor))
-    found = _decode(maps, area.inside, header.stride, p)
+    odds = (header.confidence_slope, header.confidence_offset)
+    found = decode(maps, area.inside, header.stride, p, odds)
     if stages is not None:
         stages.update(
             mask=area.mask, inside=area.inside, window=area.window, orientation=area.field,
@@ -94,34 +96,3 @@ def _forward(normal: NDArray[np.float32]) -> NDArray[np.float32]:
     net.setInput(np.ascontiguousarray(padded[None, None]))
     out: NDArray[np.float32] = net.forward()[0].copy()
     return out
-
-
-def _decode(
-    maps: NDArray[np.float32], mask: NDArray[np.uint8], stride: int, p: NeuralParameters
-) -> NDArray[np.float32]:
-    """(M, 5): x, y, angle, kind, confidence of the local maxima inside the finger."""
-    heat = 1 / (1 + np.exp(-maps[0]))
-    peak = (heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))) & (heat >= p.threshold)
-    row, column = np.nonzero(peak)
-    value = maps[:, row, column]
-    x = (column + 0.5 + value[1]) * stride - 0.5
-    y = (row + 0.5 + value[2]) * stride - 0.5
-    height, width = mask.shape
-    xi = np.clip(np.rint(x), 0, width - 1).astype(np.intp)
-    yi = np.clip(np.rint(y), 0, height - 1).astype(np.intp)
-    angle = np.mod(np.arctan2(value[4], value[3]), 2 * np.pi)
-    kind = np.where(value[5] > 0, 2, 1)
-    out = np.stack([x, y, angle, kind, heat[row, column]], axis=1).astype(np.float32)
-    out = out[mask[yi, xi] > 0]
-    return out[_apart(out, p.min_distance)]
-
-
-def _apart(found: NDArray[np.float32], distance: float) -> NDArray[np.intp]:
-    """Indices kept, in raster order, when of any two too close the less confident one goes."""
-    order = np.argsort(-found[:, 4], kind="stable")
-    near = np.hypot(*(found[:, None, :2] - found[None, :, :2]).transpose(2, 0, 1)) < distance
-    kept: list[int] = []
-    for i in order:
-        if not near[i, kept].any():
-            kept.append(int(i))
-    return np.sort(np.array(kept, np.intp))
