@@ -37,12 +37,22 @@ class ImageParameters:
 class NeuralParameters:
     """The learned extractor. Thresholds tuned on FVC2000 + FVC2002 DB1-4 B."""
 
-    model: str = "fpnet-1.fpnet"
+    model: str = "fpnet-2.fpnet"
     """File in `fpmatch/minutiae/models`."""
-    threshold: float = 0.22
-    """Lowest confidence of a minutia, 0 to 1."""
+    threshold: float = 0.3
+    """Lowest confidence of a minutia: the probability that it is there."""
     min_distance: float = 6.0
     """Two minutiae closer than this, pixels at 500 ppi, are one: the more confident stays."""
+    second_look: float = 0.8
+    """Mean confidence of the minutiae below which a print is looked at twice."""
+    finger_smooth: float = 1.0
+    """Blur of the finger map, cells of 4 pixels."""
+    finger_least: float = 0.5
+    """Share of finger from which on a cell is inside."""
+    finger_clean: int = 2
+    """Radius of opening and closing of the finger area, cells."""
+    orientation_smooth: float = 1.0
+    """Blur of the doubled-angle field, cells."""
 
 
 @dataclass(frozen=True, slots=True)

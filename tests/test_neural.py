@@ -14,7 +14,8 @@ import pytest
 from fpmatch import read_image
 from fpmatch.errors import CorruptError, ExtractionError
 from fpmatch.image import FingerImage
-from fpmatch.minutiae import extract_minutiae, neural
+from fpmatch.minutiae import extract_minutiae, network, neural
+from fpmatch.minutiae.decode import decode
 from fpmatch.minutiae.model_file import MAGIC, ModelHeader, read_model, write_model
 from fpmatch.minutiae.neural import extract_neural
 from fpmatch.parameters import NEURAL
@@ -44,8 +45,8 @@ def test_the_model_file_says_what_it_is_and_what_it_saw() -> None:
 
 def test_extraction_goes_by_name_and_the_template_carries_it(print_of_corpus: FingerImage) -> None:
     found = extract_minutiae(print_of_corpus, extractor="neural")
-    assert found.extractor == "fpnet-1"
-    assert extract(print_of_corpus, extractor="neural").extractor == "fpnet-1"
+    assert found.extractor == "fpnet-2"
+    assert extract(print_of_corpus, extractor="neural").extractor == "fpnet-2"
     assert 0 < found.image_quality <= 100
 
 
@@ -107,10 +108,47 @@ def test_no_ridges_no_template(level: int) -> None:
 
 def test_the_threshold_and_the_distance_change_what_is_found(print_of_corpus: FingerImage) -> None:
     plain = len(extract_neural(print_of_corpus))
-    strict = dataclasses.replace(NEURAL, threshold=0.5)
+    strict = dataclasses.replace(NEURAL, threshold=0.97)
     sparse = dataclasses.replace(NEURAL, min_distance=25.0)
     assert len(extract_neural(print_of_corpus, None, strict)) < plain
     assert len(extract_neural(print_of_corpus, None, sparse)) < plain
+
+
+def test_a_second_look_changes_what_is_found_and_only_where_it_is_not_sure(
+    print_of_corpus: FingerImage,
+) -> None:
+    usual = extract_neural(print_of_corpus)
+    never, always = (dataclasses.replace(NEURAL, second_look=v) for v in (0.0, 1.1))
+    assert same(extract_neural(print_of_corpus, None, never), usual)
+    assert not same(extract_neural(print_of_corpus, None, always), usual)
+    noise = np.random.default_rng(1).normal(0, 160, print_of_corpus.pixels.shape)
+    poor = FingerImage(np.clip(print_of_corpus.pixels + noise, 0, 255).astype(np.uint8))
+    assert same(extract_neural(poor), extract_neural(poor, None, always))
+
+
+def test_a_turned_look_speaks_of_the_same_minutiae(print_of_corpus: FingerImage) -> None:
+    """Half a turn of the maps is undone: direction, offset and orientation included."""
+    here = network.forward(print_of_corpus.pixels)
+    there = network.forward(print_of_corpus.pixels, turned=True)
+    sure = (here[0] > 0) & (there[0] > 0)
+    assert sure.sum() > 20
+    for first in (3, 6):
+        cos = (here[first : first + 2] * there[first : first + 2]).sum(0)[sure]
+        length = np.hypot(*here[first : first + 2]) * np.hypot(*there[first : first + 2])
+        assert np.median(cos / length[sure]) > 0.98
+    assert np.abs(here[1:3] - there[1:3])[:, sure].mean() < 0.25
+
+
+def test_the_finger_and_orientation_parameters_change_the_result(
+    print_of_corpus: FingerImage,
+) -> None:
+    usual = extract_neural(print_of_corpus)
+    for change in (
+        {"finger_least": 0.995}, {"finger_smooth": 8.0}, {"finger_clean": 12},
+        {"orientation_smooth": 8.0},
+    ):  # fmt: skip
+        other = extract_neural(print_of_corpus, None, dataclasses.replace(NEURAL, **change))
+        assert not same(other, usual), change
 
 
 def test_stages_are_left_for_inspection(print_of_corpus: FingerImage) -> None:
@@ -119,8 +157,49 @@ def test_stages_are_left_for_inspection(print_of_corpus: FingerImage) -> None:
     assert {"mask", "maps", "window"} <= stages.keys()
 
 
+def empty_maps(side: int = 12) -> np.ndarray:
+    maps = np.zeros((9, side, side), np.float32)
+    maps[0] = -9.0
+    maps[3] = 1.0
+    return maps
+
+
+def test_a_peak_is_placed_by_the_cells_that_mean_the_same_place() -> None:
+    """Cell (5, 6) says x = 6.9, its neighbour (5, 7) 7.1; one two cells off means another place."""
+    maps = empty_maps()
+    maps[0, 5, 6], maps[0, 5, 7] = 2.0, 1.0
+    maps[1, 5, 6], maps[1, 5, 7] = 0.4, -0.4
+    maps[0, 4, 6], maps[2, 4, 6], maps[1, 4, 6] = 0.5, -0.9, 0.4
+    found = decode(maps, np.ones((48, 48), np.uint8), 4, dataclasses.replace(NEURAL, threshold=0.5))
+    p, q = 1 / (1 + np.exp(-2.0)), 1 / (1 + np.exp(-1.0))
+    x = (p * 6.9 + q * 7.1) / (p + q)
+    assert found[:, :2] == pytest.approx(np.array([[4 * x - 0.5, 4 * 5.5 - 0.5]]), abs=1e-4)
+    assert found[0, 4] == pytest.approx(p, abs=1e-6)
+
+
+def test_the_direction_is_a_mean_of_vectors_not_of_angles() -> None:
+    maps = empty_maps()
+    for column, angle in ((6, 0.2), (7, -0.2)):
+        maps[0, 5, column], maps[1, 5, column] = 2.0, 6.5 - column
+        maps[3, 5, column], maps[4, 5, column] = np.cos(angle), np.sin(angle)
+    found = decode(maps, np.ones((48, 48), np.uint8), 4)
+    assert len(found) == 1
+    assert np.cos(found[0, 2]) == pytest.approx(1, abs=1e-6)
+
+
+def test_peaks_outside_the_finger_are_dropped_and_odds_change_the_confidence() -> None:
+    maps = empty_maps()
+    maps[0, 3, 3] = maps[0, 9, 9] = 1.0
+    mask = np.zeros((48, 48), np.uint8)
+    mask[:24] = 1
+    found = decode(maps, mask, 4, NEURAL, (2.0, 1.0))
+    assert len(found) == 1
+    assert found[0, :2] == pytest.approx([13.5, 13.5])
+    assert found[0, 4] == pytest.approx(1 / (1 + np.exp(-3.0)), abs=1e-6)
+
+
 def test_model_file_round_trip(tmp_path: Path) -> None:
-    header = ModelHeader("net", 3, "nothing", 10, 4, 12.0, 10.0)
+    header = ModelHeader("net", 3, "nothing", 10, 4, 12.0, 10.0, 1.5, -0.25)
     write_model(tmp_path / "net.fpnet", header, b"\x01\x02\n\x03")
     assert read_model(tmp_path / "net.fpnet") == (header, b"\x01\x02\n\x03")
 

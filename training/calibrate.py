@@ -1,33 +1,30 @@
-"""Make the confidence a probability: fitted on prints that no weight has seen.
+"""Make the confidence of a model file a probability: fitted on prints that no weight has seen.
 
-    python -m training.calibrate --net out/net --labels out/teacher/fvc2002_DB1_B.npz \\
-        --truth out/unseen.npz
+    python -m training.calibrate --model fpmatch/minutiae/models/fpnet-2.fpnet \\
+        --labels out/teacher/fvc2002_DB1_B.npz --truth out/unseen.npz
 
-A claim is right if a label lies within `NEAR` pixels and `TURN` radians, one to one. Writes
-``confidence.json`` into the folder of the net, and prints how often claims of each confidence are
-right before and after.
+The file must be the one that the package ships. A claim is right if a label lies within `NEAR`
+pixels and `TURN` radians, one to one. Writes the header anew, and prints how often claims of each
+confidence are right before and after.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from fpmatch.errors import ExtractionError
-from fpmatch.minutiae.area import finger_area
-from fpmatch.minutiae.decode import decode
+from fpmatch.image import FingerImage
+from fpmatch.minutiae.model_file import read_model, write_model
+from fpmatch.minutiae.neural import extract_neural
 from fpmatch.parameters import NeuralParameters
-from training.export import load_average
-from training.network import STRIDE
 from training.prints import Print, read
-from training.targets import normalise
 from training.teach import NEAR, TURN
 
 CLEAR = 0.2
@@ -36,28 +33,23 @@ LEAST = NeuralParameters(threshold=0.02)
 """What the claims that are looked at must reach."""
 
 
-@torch.no_grad()
-def claims(net: torch.nn.Module, source: Print) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def claims(source: Print) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Confidence of every claim on a print that its labels decide, and whether it is right."""
-    area = finger_area(source.pixels)
-    normal = normalise(area.pixels.astype(np.float32))
-    padded = np.pad(normal, [(0, -n % 16) for n in normal.shape])
-    maps = net(torch.from_numpy(padded[None, None]))[0].numpy()
-    found = decode(maps, area.inside, STRIDE, LEAST)
+    found = extract_neural(FingerImage(source.pixels), None, LEAST)
     labels = source.minutiae
-    apart = np.hypot(*(found[:, None, :2] + area.corner - labels[None, :, :2]).transpose(2, 0, 1))
-    turn = np.abs(np.angle(np.exp(1j * (found[:, None, 2] - labels[None, :, 2]))))
+    apart = np.hypot(*(found.xy[:, None] - labels[None, :, :2]).transpose(2, 0, 1))
+    turn = np.abs(np.angle(np.exp(1j * (found.angle[:, None] - labels[None, :, 2]))))
     near = (apart <= NEAR) & (turn <= TURN)
     right, open_ = np.zeros((2, len(found)), np.bool_)
     free = labels[:, 4] >= CLEAR
-    for i in np.argsort(-found[:, 4], kind="stable"):
+    for i in np.argsort(-found.quality, kind="stable"):
         mine = np.flatnonzero(near[i] & free)
         if len(mine):
             right[i] = True
             free[mine[np.argmin(apart[i, mine])]] = False
         else:
             open_[i] = bool((near[i] & (labels[:, 4] < CLEAR)).any())
-    return found[~open_, 4].astype(np.float64), right[~open_]
+    return found.quality[~open_].astype(np.float64), right[~open_]
 
 
 def fit(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
@@ -84,26 +76,32 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> It
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--net", type=Path, required=True, help="folder of training.train")
+    parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--labels", type=Path, nargs="*", default=[], help="of training.teach")
     parser.add_argument("--truth", type=Path, nargs="*", default=[], help="of synthesise")
     args = parser.parse_args()
-    net, _ = load_average(args.net)
+    header, network = read_model(args.model)
     pairs = []
     for file in (*args.labels, *args.truth):
         for source in read(file).values():
             try:
-                pairs.append(claims(net, source))
+                pairs.append(claims(source))
             except ExtractionError:
                 continue
     confidence = np.concatenate([c for c, _ in pairs])
+    confidence = np.clip(confidence, 1e-6, 1 - 1e-6)
     right = np.concatenate([r for _, r in pairs])
     slope, offset = fit(confidence, right)
     after = 1 / (1 + np.exp(-(slope * np.log(confidence / (1 - confidence)) + offset)))
     for name, values in (("before", confidence), ("after", after)):
         print(name, *reliability(values, right), sep="\n  ")
-    (args.net / "confidence.json").write_text(json.dumps({"slope": slope, "offset": offset}))
-    print(f"slope {slope}, offset {offset}, from {len(pairs)} prints")
+    header = dataclasses.replace(
+        header,
+        confidence_slope=round(slope * header.confidence_slope, 4),
+        confidence_offset=round(slope * header.confidence_offset + offset, 4),
+    )
+    write_model(args.model, header, network)
+    print(f"{len(pairs)} prints, {len(right)} claims; {header}")
 
 
 if __name__ == "__main__":

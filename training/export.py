@@ -59,7 +59,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     net, steps = load_average(args.net)
-    confidence = json.loads((args.net / "confidence.json").read_text())
     header = ModelHeader(
         name=args.name,
         version=args.version,
@@ -68,8 +67,6 @@ def main() -> None:
         stride=STRIDE,
         normalise_sigma=NORMALISE_SIGMA,
         normalise_floor=NORMALISE_FLOOR,
-        confidence_slope=confidence["slope"],
-        confidence_offset=confidence["offset"],
     )
     write_model(args.out, header, onnx_bytes(net))
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, {header}")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fpmatch.minutiae import neural
+from fpmatch.minutiae import network
 from training.network import STRIDE
 
 SPREAD = 0.75
@@ -26,7 +26,7 @@ the heat, cos and sin of twice the orientation, its weight, finger."""
 
 def normalise(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """The extractor's own normalisation, with the numbers that the model file will carry."""
-    return neural.normalise(image, NORMALISE_SIGMA, NORMALISE_FLOOR)
+    return network.normalise(image, NORMALISE_SIGMA, NORMALISE_FLOOR)
 
 
 def maps(labels: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ IdentitiesFile = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="CSV of fingers of different folders that are one."),
 ]
-Extractor = Annotated[str | None, typer.Option(help="classical or neural.")]
+Extractor = Annotated[str | None, typer.Option(help="neural or classical.")]
 
 
 def evaluate_command(

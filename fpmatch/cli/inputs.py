@@ -24,9 +24,7 @@ Position = Annotated[
     str,
     typer.Option(metavar="FINGER", help="Finger position: 0 to 10 or a name like right-index."),
 ]
-Extractor = Annotated[
-    str | None, typer.Option(help="classical or neural; the default is classical.")
-]
+Extractor = Annotated[str | None, typer.Option(help="neural or classical; the default is neural.")]
 
 
 def parse_position(text: str) -> FingerPosition:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,16 +53,36 @@ class FingerArea:
 
     def cells(self) -> NDArray[np.float32]:
         """Orientation at the centres of the template's cells, NaN outside the finger."""
-        cell = TEMPLATE.orientation_cell
-        rows, columns = self.inside.shape
-        height, width = self.mask.shape
-        y = np.arange(cell // 2, height + cell // 2, cell) - self.window[0]
-        x = np.arange(cell // 2, width + cell // 2, cell) - self.window[1]
-        gx, gy = np.meshgrid(x, y)
-        known = (gx >= 0) & (gy >= 0) & (gx < columns) & (gy < rows)
-        known[known] = self.inside[gy[known], gx[known]] > 0
-        theta = self.field.angle_at(gx, gy)
-        return np.where(known, theta, np.nan).astype(np.float32)
+        return orientation_cells(self.mask.shape, self.window, self.inside, self.field.angle_at)
+
+
+def orientation_cells(
+    shape: tuple[int, ...],
+    window: tuple[int, int, int, int],
+    inside: NDArray[np.uint8],
+    angle_at: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]],
+) -> NDArray[np.float32]:
+    """Ridge orientation at the centres of a template's cells, NaN outside the finger.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the image.
+    window : tuple of int
+        Top, left, bottom, right of the part that was looked at.
+    inside : (h, w) uint8
+        Finger within the part.
+    angle_at : callable
+        x and y in the part -> orientation, radians in [0, pi).
+    """
+    cell = TEMPLATE.orientation_cell
+    rows, columns = inside.shape
+    y = np.arange(cell // 2, shape[0] + cell // 2, cell) - window[0]
+    x = np.arange(cell // 2, shape[1] + cell // 2, cell) - window[1]
+    gx, gy = np.meshgrid(x, y)
+    known = (gx >= 0) & (gy >= 0) & (gx < columns) & (gy < rows)
+    known[known] = inside[gy[known], gx[known]] > 0
+    return np.where(known, angle_at(gx, gy), np.nan).astype(np.float32)
 
 
 def finger_area(pixels: NDArray[np.uint8], parameters: MinutiaeParameters = MINUTIAE) -> FingerArea:
@@ -73,14 +95,13 @@ def finger_area(pixels: NDArray[np.uint8], parameters: MinutiaeParameters = MINU
     """
     p = parameters
     mask = segment(pixels, p)
-    if int(mask.sum()) < p.min_area:
-        _refuse(int(mask.sum()), p)
-    top, left, bottom, right = window = _window(mask)
+    require_ridges(int(mask.sum()), int(mask.sum()), p)
+    top, left, bottom, right = window = window_of(mask)
     part = np.ascontiguousarray(pixels[top:bottom, left:right])
     inside = np.ascontiguousarray(mask[top:bottom, left:right])
     normal = normalise(part, p)
     field = orientation_field(ridge_band(normal, p), part.shape, p)
-    _require_ridges(field, inside, p)
+    require_ridges(_running(field, inside, p), int(inside.sum()), p)
     return FingerArea(
         mask=mask,
         window=window,
@@ -100,26 +121,32 @@ def require_minutiae(count: int, parameters: MinutiaeParameters = MINUTIAE) -> N
         )
 
 
-def _require_ridges(
+def require_ridges(ridges: int, contrast: int, parameters: MinutiaeParameters = MINUTIAE) -> None:
+    """Raise `ExtractionError` unless there is ridge pattern enough, in all and of the contrast.
+
+    Parameters
+    ----------
+    ridges, contrast : int
+        Area of ridge pattern, and of anything that is not background, pixels.
+    """
+    p = parameters
+    if ridges < max(p.min_area, p.min_share * contrast):
+        raise ExtractionError(
+            f"{ridges} pixels of ridge pattern found in {contrast} pixels of contrast; at least "
+            f"{p.min_area} and {p.min_share:.0%} are needed: capture the finger again"
+        )
+
+
+def _running(
     field: OrientationField, mask: NDArray[np.uint8], parameters: MinutiaeParameters
-) -> None:
-    """Raise unless enough of the area, and enough in all, runs in a direction."""
-    p = parameters
+) -> int:
+    """Pixels of the area that run in a direction."""
     inside = mask[::2, ::2] > 0
-    ridges = 4 * int((inside & (field.coherence > p.min_coherence)).sum())
-    if ridges < max(p.min_area, p.min_share * int(mask.sum())):
-        _refuse(ridges, p, int(mask.sum()))
+    return 4 * int((inside & (field.coherence > parameters.min_coherence)).sum())
 
 
-def _refuse(ridges: int, parameters: MinutiaeParameters, area: int = 0) -> None:
-    p = parameters
-    raise ExtractionError(
-        f"{ridges} pixels of ridge pattern found in {area or ridges} pixels of contrast; at least "
-        f"{p.min_area} and {p.min_share:.0%} are needed: capture the finger again"
-    )
-
-
-def _window(mask: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+def window_of(mask: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right of a mask with a margin, pixels."""
     x, y, w, h = cv2.boundingRect(mask)
     height, width = mask.shape
     return (

@@ -16,7 +16,7 @@ EXTRACTORS: dict[str, Callable[..., Minutiae]] = {
     "neural": extract_neural,
 }
 """Extractors by name: called with a `FingerImage` and the stages dict or None."""
-DEFAULT = "classical"
+DEFAULT = "neural"
 
 
 def extract_minutiae(

@@ -5,10 +5,6 @@ How it was trained and on what: `docs/neural.md`; the model file says it too.
 
 from __future__ import annotations
 
-import functools
-import threading
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.image.finger_image import FingerImage
-from fpmatch.minutiae.area import finger_area, require_minutiae
+from fpmatch.minutiae.area import orientation_cells, require_minutiae, require_ridges, window_of
 from fpmatch.minutiae.decode import decode
 from fpmatch.minutiae.minutiae import Minutiae
-from fpmatch.minutiae.model_file import ModelHeader, read_model
+from fpmatch.minutiae.network import forward, model
+from fpmatch.minutiae.segmentation import segment
 from fpmatch.parameters import MINUTIAE, NEURAL, NeuralParameters
 
-_MULTIPLE = 16
-_LOCAL = threading.local()
+_CROSS = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
 
 
 def extract_neural(
@@ -35,64 +31,78 @@ def extract_neural(
 
     Notes
     -----
-    Position, direction, type and confidence come from the network; the finger area, the coarse
-    orientation field and the image quality from the same code as in the classical extractor.
-    One OpenCV network a thread, made on first use.
+    Minutiae, finger area and ridge orientation come from the network; only the window that it
+    looks at comes from the classical extractor's segmentation. Where it is not sure of what it
+    found, it looks a second time, at the print turned by half a turn, and the mean counts.
     """
     p = parameters
-    header, _ = _model()
-    area = finger_area(image.pixels)
-    maps = _forward(normalise(area.pixels, header.normalise_sigma, header.normalise_floor))
+    header, _ = model()
+    mask = segment(image.pixels)
+    require_ridges(int(mask.sum()), int(mask.sum()))
+    window = window_of(mask)
+    top, left, bottom, right = window
+    part = np.ascontiguousarray(image.pixels[top:bottom, left:right])
     odds = (header.confidence_slope, header.confidence_offset)
-    found = decode(maps, area.inside, header.stride, p, odds)
+
+    def read(maps: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        inside = _finger(maps[8], part.shape, header.stride, p)
+        return inside, decode(maps, inside, header.stride, p, odds)
+
+    maps = forward(part)
+    inside, found = read(maps)
+    if not len(found) or found[:, 4].mean() < p.second_look:
+        maps = (maps + forward(part, turned=True)) / np.float32(2)
+        inside, found = read(maps)
+    require_ridges(int(inside.sum()), int(mask.sum()))
     if stages is not None:
-        stages.update(
-            mask=area.mask, inside=area.inside, window=area.window, orientation=area.field,
-            maps=maps,
-        )  # fmt: skip
+        stages.update(mask=mask, inside=inside, window=window, maps=maps)
     require_minutiae(len(found))
     limit = np.array(image.pixels.shape[::-1], np.float32) - 1
     return Minutiae(
-        xy=np.clip(found[:, :2] + area.corner, 0, limit),
+        xy=np.clip(found[:, :2] + (left, top), 0, limit).astype(np.float32),
         angle=found[:, 2].copy(),
         kind=found[:, 3].astype(np.uint8),
         quality=found[:, 4].copy(),
         shape=(image.pixels.shape[0], image.pixels.shape[1]),
-        orientation=area.cells(),
-        image_quality=_quality(found[:, 4], area.mask),
+        orientation=_orientation(maps, inside, image.pixels.shape, window, header.stride, p),
+        image_quality=_quality(found[:, 4], mask),
         extractor=f"{header.name}-{header.version}",
     )
+
+
+def _finger(
+    logit: NDArray[np.float32], shape: tuple[int, ...], stride: int, p: NeuralParameters
+) -> NDArray[np.uint8]:
+    """(H, W) uint8: where the network sees finger, without specks and holes."""
+    sure = cv2.GaussianBlur(1 / (1 + np.exp(-logit)), (0, 0), p.finger_smooth)
+    area = (sure > p.finger_least).astype(np.uint8)
+    for step in (cv2.MORPH_OPEN, cv2.MORPH_CLOSE):
+        area = cv2.morphologyEx(area, step, _CROSS, iterations=p.finger_clean)
+    size = (area.shape[1] * stride, area.shape[0] * stride)
+    large = cv2.resize(area, size, interpolation=cv2.INTER_NEAREST)
+    return np.ascontiguousarray(large[: shape[0], : shape[1]], np.uint8)
+
+
+def _orientation(
+    maps: NDArray[np.float32],
+    inside: NDArray[np.uint8],
+    shape: tuple[int, ...],
+    window: tuple[int, int, int, int],
+    stride: int,
+    p: NeuralParameters,
+) -> NDArray[np.float32]:
+    """Ridge orientation at the template's cells, NaN outside the finger."""
+    cos, sin = (cv2.GaussianBlur(maps[k], (0, 0), p.orientation_smooth) for k in (6, 7))
+
+    def angle_at(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+        i = np.clip(y // stride, 0, cos.shape[0] - 1)
+        j = np.clip(x // stride, 0, cos.shape[1] - 1)
+        return np.mod(np.arctan2(sin[i, j].astype(np.float64), cos[i, j]) / 2, np.pi)
+
+    return orientation_cells(shape, window, inside, angle_at)
 
 
 def _quality(confidence: NDArray[np.float32], mask: NDArray[np.uint8]) -> int:
     """Mean confidence of the minutiae; a small impression loses in proportion to its area."""
     share = min(1.0, float(mask.sum()) / MINUTIAE.quality_area)
     return int(np.rint(100 * share * float(confidence.mean())))
-
-
-def normalise(
-    pixels: NDArray[np.uint8] | NDArray[np.float32], sigma: float, floor: float
-) -> NDArray[np.float32]:
-    """Local mean removed, divided by the local deviation; training calls it too."""
-    level = pixels.astype(np.float32)
-    centred = level - cv2.GaussianBlur(level, (0, 0), sigma)
-    power = cv2.GaussianBlur(centred * centred, (0, 0), sigma)
-    out: NDArray[np.float32] = centred / (np.sqrt(power) + np.float32(floor))
-    return out
-
-
-@functools.cache
-def _model() -> tuple[ModelHeader, bytes]:
-    return read_model(Path(str(files("fpmatch.minutiae") / "models" / NEURAL.model)))
-
-
-def _forward(normal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W) -> (6, H / stride, W / stride), after padding to a multiple of 16 with flat gray."""
-    net = getattr(_LOCAL, "net", None)
-    if net is None:
-        net = _LOCAL.net = cv2.dnn.readNetFromONNX(np.frombuffer(_model()[1], np.uint8))
-    bottom, right = (-n % _MULTIPLE for n in normal.shape)
-    padded = np.pad(normal, ((0, bottom), (0, right)))
-    net.setInput(np.ascontiguousarray(padded[None, None]))
-    out: NDArray[np.float32] = net.forward()[0].copy()
-    return out
