@@ -66,6 +66,9 @@ def test_the_other_benchmarks(cache):
     assert built["add_us_per_finger"] > 0
     opened = bench_open(60, cache=cache).figures
     assert 0 < opened["open_ms_median"] < 1000
+    for name in ("first", "median", "cpu_ms_median", "rw_ms_median", "rw_cpu_ms_median"):
+        key = f"engine_open_{name}" if "ms" in name else f"engine_open_ms_{name}"
+        assert 0 < opened[key] < 2000
 
 
 def test_a_mirror_image_is_another_finger():
