@@ -451,6 +451,8 @@ class IndexParameters:
     """Bytes under one checksum in a segment file."""
     tail_rows: int = 16384
     """Rows kept in memory before they are written as a segment."""
+    waiting_most: int = 65536
+    """Rows in memory from which an addition waits until they are written."""
     segments_most: int = 8
     """Segments after which the smaller ones are merged."""
 

@@ -82,6 +82,7 @@ def level(state: State, partition: str) -> None:
         )
     if len(extra):
         index.tombstone(extra)
+    if state.mode == "rw" and index.tombstones:
         index.compact()
     if len(missing):
         positions = columns.row_position[missing]
