@@ -436,10 +436,10 @@ class IndexParameters:
     """As `scan_below`, for the same."""
     judge_minutiae: int = 120
     """Probe minutiae that a record must have been held against before it is left out."""
-    listed_groups: int = 500
-    """Least records of the lists that several fingers are counted on."""
+    listed_rows: int = 500
+    """Least rows of the records that several fingers are counted on after the lists."""
     listed_share: float = 1 / 100
-    """The same as a share of the visible records."""
+    """The same as a share of the visible rows."""
     groups_kept: int = 100
     """Least records that the next finger is counted on."""
     sure_evidence: int = 200

@@ -50,7 +50,7 @@ def small(monkeypatch):
         subject_scan_below=12,
         sure_evidence=1,
         judge_minutiae=50,
-        listed_groups=40,
+        listed_rows=40,
         listed_share=0.0,
         groups_kept=5,
         groups_least=4,

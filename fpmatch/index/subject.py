@@ -75,19 +75,20 @@ def shortlist_groups(
         wanted = wanted_for(effort, largest)
         fingers = _in_order(probes, positions, wanted.surprise)
         clock.lap("cohort")
+        size = share(wanted.verified_least, wanted.verified_share, largest)
+        size = shortened(size, probes) if limit is None else limit
+        least = max(INDEX.groups_kept, size)
         if effort != "scan" and largest > scan_below(probes):
             found = [
                 _finger(views[p], f, quantizer, effort, len(fingers), clock, workers, count)
                 for f, p in fingers
             ]
-            size = share(INDEX.listed_groups, INDEX.listed_share, len(groups))
-            groups = np.sort(add_up(found, group_of_row)[0][:size])
+            listed = share(INDEX.listed_rows, INDEX.listed_share, largest)
+            listed = max(least, listed * len(groups) // largest)
+            groups = np.sort(add_up(found, group_of_row)[0][:listed])
             clock.lap("lists")
-        groups, votes = _narrowed(
-            Field(views, group_of_row, groups), fingers, clock, workers, count
-        )
-        size = share(wanted.verified_least, wanted.verified_share, largest)
-        size = shortened(size, probes) if limit is None else limit
+        field = Field(views, group_of_row, groups)
+        groups, votes = _narrowed(field, fingers, least, clock, workers, count)
         groups, votes, whole = groups[:size], votes[:size], False
     clock.lap("votes")
     rows = {p: _rows_of(view, groups, group_of_row) for p, view in views.items()}
@@ -137,7 +138,12 @@ def _in_order(
 
 
 def _narrowed(
-    field: Field, fingers: Sequence[Finger], clock: Clock, workers: Workers, count: Count
+    field: Field,
+    fingers: Sequence[Finger],
+    least: int,
+    clock: Clock,
+    workers: Workers,
+    count: Count,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count one finger after the other, leave out half of the groups after each, and rank.
 
@@ -147,7 +153,7 @@ def _narrowed(
     for prepared, position in fingers:
         field.count(position, prepared, clock, workers, count)
         if field.judged:
-            size = max(size // 2, INDEX.groups_kept)
+            size = max(size // 2, least)
             field.keep(size)
     groups, votes = field.ranked()
     return groups[votes > 0], votes[votes > 0]
