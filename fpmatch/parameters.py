@@ -445,6 +445,8 @@ class IndexParameters:
     sure_evidence: int = 200
     """Number of fingers times their minutiae above which the shortlist gets shorter in
     proportion."""
+    groups_unsure: int = 50
+    """Least records on the shortlist of several fingers, however many, if they are poor."""
     groups_least: int = 20
     """Least records on the shortlist of a search with several fingers."""
     block_bytes: int = 65536

@@ -275,6 +275,21 @@ def test_an_expungement_cut_off_before_compaction_is_finished_at_the_next_openin
             assert not any(codes[:80] in p.read_bytes() for p in Path(home).rglob("*.seg"))
 
 
+def test_an_engine_lets_go_of_everything_when_an_index_fails_to_close(monkeypatch):
+    def fails(*_):
+        raise OSError(28, "no space left")
+
+    with engine() as e:
+        home = e._state.folder
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "write_parts", fails)
+            with pytest.raises(OSError, match="no space"):
+                e.close()
+        with Engine.open(home, "rw", clock=Clock(), durability="off") as again:
+            assert again._state.indexes["criminal"].rows == 4
+        e.close()
+
+
 def test_the_thread_does_what_it_is_asked_for_in_order_and_once():
     done: list[int] = []
     gate = threading.Event()

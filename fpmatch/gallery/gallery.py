@@ -271,4 +271,5 @@ class Gallery:
         """Keep the columns and close the file."""
         with self.lock:
             self.keep_columns()
+            self._columns = {}
             self.database.close()

@@ -121,9 +121,12 @@ def evidence(probes: Sequence[SearchTemplate]) -> int:
 
 
 def shortened(size: int, probes: Sequence[SearchTemplate]) -> int:
-    """Groups to verify instead of `size` rows of one finger."""
+    """Groups to verify instead of `size` rows of one finger; `INDEX.groups_least` at the least."""
     told = max(evidence(probes), INDEX.sure_evidence)
-    return max(min(INDEX.groups_least, size), size * INDEX.sure_evidence // told)
+    fewer = size // max(1, len(probes))
+    if len(probes) > 1:
+        fewer = max(fewer, INDEX.groups_unsure)
+    return min(size, max(INDEX.groups_least, min(fewer, size * INDEX.sure_evidence // told)))
 
 
 def _in_order(
