@@ -440,14 +440,31 @@ class IndexParameters:
     """Up to this many allowed rows every effort compares all of them with the full matcher."""
     scan_below: int = 24576
     """Up to this many allowed rows the first stage visits each of them instead of the lists."""
-    finger_rows: int = 1000
-    """Least rows that one of several fingers votes for."""
-    groups_least: int = 50
+    subject_exhaustive_below: int = 256
+    """The same for several fingers of more than `sure_evidence`."""
+    subject_scan_below: int = 4096
+    """As `scan_below`, for the same."""
+    judge_minutiae: int = 120
+    """Probe minutiae that a record must have been held against before it is left out."""
+    listed_rows: int = 500
+    """Least rows of the records that several fingers are counted on after the lists."""
+    listed_share: float = 1 / 100
+    """The same as a share of the visible rows."""
+    groups_kept: int = 100
+    """Least records that the next finger is counted on."""
+    sure_evidence: int = 200
+    """Number of fingers times their minutiae above which the shortlist gets shorter in
+    proportion."""
+    groups_unsure: int = 50
+    """Least records on the shortlist of several fingers, however many, if they are poor."""
+    groups_least: int = 20
     """Least records on the shortlist of a search with several fingers."""
     block_bytes: int = 65536
     """Bytes under one checksum in a segment file."""
     tail_rows: int = 16384
     """Rows kept in memory before they are written as a segment."""
+    waiting_most: int = 65536
+    """Rows in memory from which an addition waits until they are written."""
     segments_most: int = 8
     """Segments after which the smaller ones are merged."""
 

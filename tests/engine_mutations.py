@@ -15,7 +15,13 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ("test_engine_leaks.py", "test_engine_later.py", "test_engine.py", "test_engine_crash.py")
+TESTS = (
+    "test_engine_leaks.py",
+    "test_engine_later.py",
+    "test_engine.py",
+    "test_engine_crash.py",
+    "test_gallery_snapshot.py",
+)
 
 MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
@@ -190,6 +196,36 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "gallery/columns.py",
         "        self._cache = {}\n\n\ndef",
         "\n\ndef",
+    ),
+    (
+        "columns of another state believed",
+        "gallery/snapshot.py",
+        'header["stamp"] != stamp.hex() or',
+        "False or",
+    ),
+    (
+        "damaged columns believed",
+        "gallery/snapshot.py",
+        "if digest != content",
+        "if False and digest != content",
+    ),
+    (
+        "columns kept that may not have followed",
+        "gallery/loading.py",
+        "                self._coming.pop(key, None)\n                if self.known.pop(key, None) is not None:\n                    self._coming[key] = value",
+        "                self.known[key] = value",
+    ),
+    (
+        "changes by other hands overlooked",
+        "gallery/loading.py",
+        "        self.known = {k: v for k, v in self.known.items() if found.get(k) == v}\n",
+        "",
+    ),
+    (
+        "expunged names stay in old columns",
+        "gallery/loading.py",
+        "        snapshot.remove_stale(folder, now)\n",
+        "",
     ),
     (
         "messages visible before the outcome",

@@ -283,7 +283,16 @@ def approximate(patch: pytest.MonkeyPatch) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("fpmatch.index.") and hasattr(module, "INDEX"):
             small = dataclasses.replace(
-                module.INDEX, exhaustive_below=1, scan_below=1, finger_rows=3, groups_least=2
+                module.INDEX,
+                exhaustive_below=1,
+                scan_below=1,
+                subject_exhaustive_below=1,
+                subject_scan_below=1,
+                judge_minutiae=1,
+                listed_rows=3,
+                groups_kept=2,
+                groups_unsure=2,
+                groups_least=2,
             )
             patch.setattr(module, "INDEX", small)
     for effort, wanted in ranking.PARAMETERS.items():

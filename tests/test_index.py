@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from fpmatch.descriptor import COLUMNS, SearchTemplate, encode, pack
 from fpmatch.errors import InputError, SearchCancelled
-from fpmatch.index import UNVERIFIED, PartitionIndex, batch, ranking, shortlist, subject
+from fpmatch.index import UNVERIFIED, PartitionIndex, batch, narrow, ranking, shortlist, subject
 from fpmatch.index.build import build_arrays, take
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.segment import Part
 from fpmatch.index.shortlist import look
+from fpmatch.index.stages import Count
 from fpmatch.index.votes import ballot
 from fpmatch.index.work import Clock, Workers
 from fpmatch.matcher import compare_many
@@ -41,8 +42,20 @@ def probes():
 @pytest.fixture
 def small(monkeypatch):
     """Thresholds so low that a few rows already go through the lists, and few are kept."""
-    low = dataclasses.replace(INDEX, exhaustive_below=6, scan_below=12, groups_least=4)
-    for module in (shortlist, batch, subject):
+    low = dataclasses.replace(
+        INDEX,
+        exhaustive_below=6,
+        scan_below=12,
+        subject_exhaustive_below=6,
+        subject_scan_below=12,
+        sure_evidence=1,
+        judge_minutiae=50,
+        listed_rows=40,
+        listed_share=0.0,
+        groups_kept=5,
+        groups_least=4,
+    )
+    for module in (shortlist, batch, subject, narrow):
         monkeypatch.setattr(module, "INDEX", low)
     for effort in ("fast", "balanced", "scan"):
         few = dataclasses.replace(
@@ -224,27 +237,114 @@ def test_fingers_of_one_person_are_added_up(index, probes, small, effort):
     assert set(by_position.row_ids[1] % 3) <= {0, 2}
 
 
+def search_subject(parts, fingers, positions, groups, effort, *, allowed=None, threads=1):
+    return subject.shortlist_groups(
+        parts, fingers, positions, groups, quantizer(256), allowed=allowed, effort=effort,
+        limit=None, clock=Clock(), workers=Workers(threads),
+    )  # fmt: skip
+
+
+def same_subjects(a, b) -> bool:
+    return (
+        a.groups.tobytes() == b.groups.tobytes()
+        and a.votes.tobytes() == b.votes.tobytes()
+        and all(x.tobytes() == y.tobytes() for x, y in zip(a.row_ids, b.row_ids, strict=True))
+        and (a.exhaustive, a.cost.live_fingers, a.cost.fingers_scanned)
+        == (b.exhaustive, b.cost.live_fingers, b.cost.fingers_scanned)
+    )
+
+
 @pytest.mark.parametrize("effort", ["balanced", "scan", "exhaustive"])
-def test_barred_rows_leave_no_trace_in_a_subject(gallery, probes, small, effort):
+@pytest.mark.parametrize("known", [False, True])
+def test_barred_rows_leave_no_trace_in_a_subject(gallery, probes, small, effort, known):
+    """Byte for byte, at any thread count and in any order of the fingers."""
     groups = np.arange(ROWS) // 3
-    positions = np.zeros(ROWS, np.uint8)
     for seed in range(40):
         rng = np.random.default_rng(seed)
+        positions = rng.integers(0, 4, ROWS).astype(np.uint8) * np.uint8(known)
         left = np.flatnonzero(rng.random(ROWS) < rng.choice([0.05, 0.3, 0.9]))
         allowed = np.isin(np.arange(ROWS), left)
         full = parts_of(gallery, np.arange(ROWS), positions, [100])
         without = parts_of(gallery, left, positions, [])
-        fingers = [probes[3], probes[4], probes[5]]
-        a, b = (
-            subject.shortlist_groups(
-                parts, fingers, [0, 0, 0], groups, quantizer(256),
-                allowed=mask, effort=effort, limit=None, clock=Clock(), workers=Workers(1),
-            )
-            for parts, mask in ((full, allowed), (without, None))
-        )  # fmt: skip
-        assert a.groups.tobytes() == b.groups.tobytes()
-        assert a.votes.tobytes() == b.votes.tobytes()
-        assert all(x.tobytes() == y.tobytes() for x, y in zip(a.row_ids, b.row_ids, strict=True))
+        fingers = [probes[3], probes[4], probes[5], probes[9]]
+        places = rng.integers(0, 4, 4).tolist() if known else [0] * 4
+        a = search_subject(full, fingers, places, groups, effort, allowed=allowed, threads=3)
+        assert same_subjects(a, search_subject(without, fingers, places, groups, effort))
+        c = search_subject(without, fingers[::-1], places[::-1], groups, effort)
+        assert same_subjects(a, dataclasses.replace(c, row_ids=c.row_ids[::-1]))
+
+
+def votes_by_group(index, probe, position, groups):
+    """Of each group the best row's votes, over all cylinders; -1 where it has no such row."""
+    view = look(index._store.parts(), None, position)
+    rows = [np.flatnonzero(seen) for seen in view.seen]
+    best = np.full(groups.max() + 1, -1)
+    for part, some in zip(view.parts, rows, strict=True):
+        best[groups[part.row_ids[some]]] = 0
+    every = (view, rows, ballot(probe), ROWS, Clock(), Workers(1), Count())
+    ids, votes, _ = shortlist.vote_by_rows(*every)
+    np.maximum.at(best, groups[ids], votes)
+    return best
+
+
+def test_fingers_narrow_the_records_one_after_the_other(index, probes, small):
+    """The same in plain Python: count, leave out half of those of which enough is known."""
+    groups = np.arange(ROWS) // 3
+    places = [1, 0, 2, 2]
+    fingers = sorted(probes[3:7], key=len, reverse=True)
+    assert len({len(f) for f in fingers}) == 4
+    found = search_subject(index._store.parts(), fingers, places, groups, "scan")
+    left = {g: [0, 0] for g in range(groups.max() + 1)}
+    size = len(left) // 2
+    for finger, position in zip(fingers, places, strict=True):
+        votes = votes_by_group(index, finger, position, groups)
+        for g, state in left.items():
+            if votes[g] >= 0:
+                state[0] += int(votes[g])
+                state[1] += len(finger)
+        judged = [g for g, (_, told) in left.items() if told >= 50]
+        if judged:
+            size = max(size // 2, 5)
+            for g in sorted(judged, key=lambda g: (-left[g][0], g))[size:]:
+                del left[g]
+    ranked = sorted((g for g in left if left[g][0]), key=lambda g: (-left[g][0], g))[:4]
+    assert found.groups.tolist() == ranked
+    assert found.votes.tolist() == [left[g][0] for g in ranked]
+    assert len(left) < groups.max()
+
+
+def test_a_record_is_not_left_out_for_fingers_that_it_lacks(tmp_path, gallery, probes, small):
+    """Two fingers have been counted on all others before the one that this record has."""
+    order = sorted((1, 2, 3, 4), key=lambda n: -len(probes[n]))[:3]
+    mate = order[2]
+    positions = 1 + (np.arange(ROWS) % 2).astype(np.uint8)
+    positions[mate] = 3
+    groups = np.arange(ROWS) // 2
+    groups[mate ^ 1] = ROWS
+    with PartitionIndex.create(tmp_path / "i", expected_fingers=1000) as made:
+        made.add(np.arange(ROWS), gallery, positions)
+        # The first two are of nobody here: their own rows are tombstoned.
+        made.tombstone(np.array(order[:2]))
+        fingers = [probes[n] for n in order]
+        for effort in ("scan", "balanced"):
+            found = made.shortlist_subject(fingers, groups, positions=[1, 2, 3], effort=effort)
+            assert not found.exhaustive
+            assert mate // 2 in found.groups
+
+
+@pytest.mark.parametrize(
+    ("fingers", "minutiae", "sure"), [(1, 80, False), (2, 40, False), (2, 60, True), (10, 13, True)]
+)
+def test_the_more_fingers_tell_the_less_is_compared(fingers, minutiae, sure):
+    one = SearchTemplate(**{n: np.zeros((minutiae, *s), d) for n, (d, s) in COLUMNS.items()})
+    probes = [one] * fingers
+    most = INDEX.subject_exhaustive_below if sure else INDEX.exhaustive_below
+    assert subject.exhaustive_below(probes) == most
+    assert subject.scan_below(probes) == (INDEX.subject_scan_below if sure else INDEX.scan_below)
+    size = subject.shortened(300, probes)
+    assert size == {(1, 80): 300, (2, 40): 150, (2, 60): 150, (10, 13): 46}[fingers, minutiae]
+    assert subject.shortened(300, [one] * 40) == INDEX.groups_least
+    assert subject.shortened(7, probes) == 7
 
 
 @pytest.mark.parametrize("effort", ["balanced", "scan"])

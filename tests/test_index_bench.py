@@ -16,6 +16,7 @@ from fpmatch.evaluate.bench_search import (
     bench_open,
     bench_search,
 )
+from fpmatch.evaluate.bench_tenprint import bench_tenprint, subjects_of
 from fpmatch.matcher import compare
 from fpmatch.synthetic.gallery import mates, templates
 
@@ -66,6 +67,9 @@ def test_the_other_benchmarks(cache):
     assert built["add_us_per_finger"] > 0
     opened = bench_open(60, cache=cache).figures
     assert 0 < opened["open_ms_median"] < 1000
+    for name in ("first", "median", "cpu_ms_median", "rw_ms_median", "rw_cpu_ms_median"):
+        key = f"engine_open_{name}" if "ms" in name else f"engine_open_ms_{name}"
+        assert 0 < opened[key] < 2000
 
 
 def test_a_mirror_image_is_another_finger():
@@ -93,3 +97,18 @@ def test_the_background_is_cached_and_cut(cache):
     first = next(background(60, cache=cache))
     again = encode(next(templates(1, 20260101)))
     assert first[0] == again
+
+
+def test_ten_fingers_against_one(cache):
+    made = bench_tenprint(12, fingers=4, subjects=3, poor=(0.0, 1.0), cache=cache).to_dict()
+    assert json.loads(json.dumps(made)) == made
+    assert [(r["poor"], r["positions"]) for r in made["by_case"]] == [
+        (share, positions) for share in (0.0, 1.0) for positions in ("known", "unknown")
+    ]
+    for row in made["by_case"]:
+        assert row["ratio"] == pytest.approx(row["alone_ms_median"] / row["together_ms_median"])
+        assert 0 <= row["rank1_alone"] <= 100
+    assert made["by_case"][0]["rank1"] == 100
+    people = subjects_of(12, 4, 3, 1.0)
+    assert people.records == (0, 5, 11)
+    assert all(len(finger) <= 13 for own in people.fingers for finger, _ in own)

@@ -11,6 +11,7 @@ from fpmatch.cli import (
     audit,
     bench,
     bench_gallery,
+    bench_tenprint,
     demo,
     evaluate,
     fingers,
@@ -68,6 +69,7 @@ app.add_typer(audit.app, name="audit")
 app.command("scenario")(scenario.scenario_command)
 app.command("evaluate")(evaluate.evaluate_command)
 bench_gallery.register(bench.app)
+bench_tenprint.register(bench.app)
 app.add_typer(bench.app, name="bench")
 app.add_typer(synth.app, name="synth")
 

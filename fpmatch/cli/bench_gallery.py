@@ -96,7 +96,7 @@ def build(fingers: Fingers = "10000", cache: Cache = None, json_file: JsonFile =
 def open_command(
     fingers: Fingers = "10000", cache: Cache = None, json_file: JsonFile = None
 ) -> None:
-    """Opening an index from disk, and the first search after it."""
+    """Opening an index, its first searches, and opening a whole gallery."""
     from fpmatch.evaluate.bench_search import bench_open
 
     _each(fingers, lambda n, p: bench_open(n, cache=cache, progress=p), json_file)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.evaluate.bench import Bench, quantiles, stated
 from fpmatch.evaluate.bench_gallery import ProbeSet, build_index, probe_set
+from fpmatch.evaluate.bench_opening import make_gallery, time_openings
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.index import PartitionIndex
 from fpmatch.index.build import LIST_COLUMNS
@@ -181,7 +182,11 @@ def bench_build(
 def bench_open(
     fingers: int = 10_000, *, cache: Source | None = None, progress: Progress | None = None
 ) -> Bench:
-    """Time to open a gallery, and of its first searches, which check the blocks they touch."""
+    """Time to open a gallery, and of its first searches, which check the blocks they touch.
+
+    ``open_ms_*`` is the index alone; ``engine_open_*`` all of `Engine.open` on a gallery of one
+    record a finger, the first time (``_first``) with columns read from the tables.
+    """
     own = probe_set((), synthetic=10, progress=progress)
     forms = [p for p in own.probes if p is not None]
     with tempfile.TemporaryDirectory() as folder:
@@ -202,6 +207,8 @@ def bench_open(
             "first_search_ms_median": quantiles(firsts).median,
             "second_search_ms_median": quantiles(seconds).median,
         }
+        make_gallery(Path(folder) / "gallery.fpm", at, fingers)
+        figures |= time_openings(Path(folder) / "gallery.fpm")
     return Bench("open", figures, stated(state="pages in the system's cache"))
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.errors import CorruptError
+from fpmatch.gallery.names import Names
+from fpmatch.gallery.snapshot import Snapshot
 
 NO_RECORD = -1
 
@@ -23,13 +25,12 @@ class Columns:
     def __init__(self) -> None:
         self.row_record: NDArray[np.int32] = np.full(0, NO_RECORD, np.int32)
         self.row_position: NDArray[np.uint8] = np.zeros(0, np.uint8)
-        self.names: list[str] = []
+        self.names = Names()
         self.sealed: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.protected: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.ban: NDArray[np.int32] = np.zeros(0, np.int32)
         self.bans: list[frozenset[str]] = [frozenset()]
         self.changes = 0
-        self._ordinal: dict[int, int] = {}
         self._cache: dict[tuple[bool, tuple[int, ...]], NDArray[np.bool_] | None] = {}
 
     @classmethod
@@ -60,15 +61,12 @@ class Columns:
         out = cls()
         ordered = sorted(records)
         keys = np.array([key for key, _ in ordered], np.int64)
-        out.names = [name for _, name in ordered]
-        out._ordinal = dict(zip(keys.tolist(), range(len(keys)), strict=True))
+        out.names = Names.of(ordered)
         out.sealed = np.zeros(len(keys), np.bool_)
         out.protected = np.zeros(len(keys), np.bool_)
         out.ban = np.zeros(len(keys), np.int32)
         for key, (protected, sealed, banned) in sorted(barred.items()):
-            out.put_record(
-                key, out.names[out._ordinal[key]], protected=protected, sealed=sealed, banned=banned
-            )
+            out.put_record(key, "", protected=protected, sealed=sealed, banned=banned)
         places = np.searchsorted(keys, owners)
         if len(owners) and not np.array_equal(np.append(keys, -1)[places], owners):
             raise CorruptError("the gallery holds fingers of records that it does not hold")
@@ -79,18 +77,60 @@ class Columns:
         out.row_position[rows] = positions
         return out
 
+    @classmethod
+    def from_(cls, found: Snapshot) -> Self:
+        """Columns as `snapshot` gave them out."""
+        out = cls()
+        arrays = found.arrays
+        out.names = Names(arrays["keys"], arrays["name_ends"], arrays["name_text"])
+        out.sealed = arrays["sealed"]
+        out.protected = arrays["protected"]
+        out.ban = arrays["ban"]
+        out.bans = list(found.bans)
+        out.row_record = arrays["row_record"]
+        out.row_position = arrays["row_position"]
+        return out
+
+    def snapshot(self) -> Snapshot:
+        """What the columns hold and nothing that was dropped, as if read from the tables anew."""
+        kept, keys, ends, text = self.names.pack()
+        place = np.full(len(self.names) + 1, NO_RECORD, np.int32)
+        place[kept] = np.arange(len(kept))
+        used = np.flatnonzero(self.row_record != NO_RECORD)
+        size = int(used[-1]) + 1 if len(used) else 0
+        owner = place[self.row_record[:size]]
+        # Numbered by first appearance, so that equal contents give equal bytes.
+        numbers, first = np.unique(self.ban[kept], return_index=True)
+        order = [0, *(n for n in numbers[np.argsort(first)].tolist() if n)]
+        rank = np.zeros(len(self.bans), np.int32)
+        rank[order] = np.arange(len(order))
+        return Snapshot(
+            {
+                "keys": keys,
+                "name_ends": ends,
+                "name_text": text,
+                "sealed": self.sealed[kept],
+                "protected": self.protected[kept],
+                "ban": rank[self.ban[kept]],
+                "row_record": owner,
+                "row_position": np.where(owner == NO_RECORD, 0, self.row_position[:size]).astype(
+                    np.uint8
+                ),
+            },
+            tuple(self.bans[n] for n in order),
+        )
+
     def put_record(
         self, key: int, name: str, *, protected: bool, sealed: bool, banned: frozenset[str]
     ) -> int:
-        """Add a record or change its flags; its ordinal."""
-        ordinal = self._ordinal.get(key)
+        """Add a record, or change the flags of one that is there; its ordinal."""
+        ordinal = self.names.ordinal(key)
         if ordinal is None:
             ordinal = len(self.names)
             self.sealed = _room(self.sealed, ordinal, False)
             self.protected = _room(self.protected, ordinal, False)
             self.ban = _room(self.ban, ordinal, 0)
-            self.names.append(name)
-            self._ordinal[key] = ordinal
+            self.names.add(key, name)
         if banned not in self.bans:
             self.bans.append(banned)
         self.protected[ordinal] = protected
@@ -104,12 +144,12 @@ class Columns:
         self.row_record = _room(self.row_record, row, NO_RECORD)
         self.row_position = _room(self.row_position, row, 0)
         self.row_position[row] = position
-        self.row_record[row] = self._ordinal[key]
+        self.row_record[row] = self._at(key)
         self._changed()
 
     def set_sealed(self, key: int, sealed: bool) -> None:
         """Set or lift a record's seal."""
-        self.sealed[self._ordinal[key]] = sealed
+        self.sealed[self._at(key)] = sealed
         self._changed()
 
     def drop_rows(self, rows: Iterable[int]) -> None:
@@ -120,9 +160,7 @@ class Columns:
 
     def drop_record(self, key: int) -> None:
         """Forget a record whose rows are gone."""
-        ordinal = self._ordinal.pop(key)
-        self.names[ordinal] = ""
-        self.sealed[ordinal] = True
+        self.sealed[self.names.drop(key)] = True
         self._changed()
 
     def barred(self, *, sees_protected: bool, uses: frozenset[str]) -> NDArray[np.bool_]:
@@ -156,6 +194,12 @@ class Columns:
         wanted[ordinals] = True
         wanted[NO_RECORD] = False
         return np.flatnonzero(wanted[self.row_record]).astype(np.int64)
+
+    def _at(self, key: int) -> int:
+        ordinal = self.names.ordinal(key)
+        if ordinal is None:
+            raise KeyError(key)
+        return ordinal
 
     def _hit(self, uses: frozenset[str]) -> tuple[int, ...]:
         return tuple(n for n, ban in enumerate(self.bans) if ban & uses)

@@ -13,19 +13,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from fpmatch.errors import InputError, ReadOnlyError
 from fpmatch.gallery import schema
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.digest import EMPTY, Sum
+from fpmatch.gallery.loading import ROW_BITS, Stamps
 from fpmatch.gallery.schema import Durability
 from fpmatch.template import Template
 from fpmatch.types import PartitionInfo
 
 FILE = "gallery.sqlite"
-ROW_BITS = 40
-_FINGER = np.dtype([("key", np.int64), ("record", np.int64), ("position", np.uint8)])
+__all__ = ["FILE", "ROW_BITS", "Gallery"]
 
 
 class Gallery:
@@ -36,14 +34,21 @@ class Gallery:
     changes something has committed it to disk when it returns.
     """
 
-    def __init__(self, database: sqlite3.Connection, mode: str) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, mode: str, folder: Path, *, sync: bool = True
+    ) -> None:
         self.database = database
         self.mode = mode
+        self.folder = folder
+        self.sync = sync
         self.lock = threading.RLock()
         self._columns: dict[str, Columns] = {}
         self._sums: dict[str, Sum] = {}
         self._roots: dict[str, str] = {}
         self._info: dict[str, tuple[int, PartitionInfo]] = {}
+        self._stamps = Stamps(database)
+        if mode == "rw":
+            self._stamps.install()
         for key, name, ndr, owner in database.execute(
             "SELECT id, name, ndr, owner FROM partition ORDER BY id"
         ):
@@ -59,7 +64,8 @@ class Gallery:
     def open(cls, folder: Path, mode: str = "r", *, durability: Durability = "full") -> Self:
         """Open for reading (``r``) or writing (``rw``)."""
         write = mode == "rw"
-        return cls(schema.connect(folder / FILE, write=write, durability=durability), mode)
+        database = schema.connect(folder / FILE, write=write, durability=durability)
+        return cls(database, mode, folder, sync=durability == "full")
 
     def secret(self, name: str) -> bytes:
         """A random key kept with the gallery, made when it is first asked for."""
@@ -148,43 +154,30 @@ class Gallery:
         )
 
     def committed_sum(self, partition: str, total: Sum) -> None:
-        """Take over a sum whose transaction has been committed."""
+        """Take over a sum whose transaction has been committed and is in the columns."""
         with self.lock:
             self._sums[partition] = total
             self._roots[partition] = total.root()
+            self._stamps.followed(self.key_of(partition))
 
     def columns(self, partition: str) -> Columns:
         """The partition's columns, loaded once."""
         with self.lock:
             if partition not in self._columns:
-                self._columns[partition] = self._load(self.key_of(partition))
+                self._columns[partition] = self._stamps.load(self.folder, self.key_of(partition))
             return self._columns[partition]
 
-    def _load(self, partition: int) -> Columns:
-        run = self.database.execute
-        # Names come from an index alone; the table is read for what bars a record, which few have.
-        records = run("SELECT id, record FROM record WHERE partition = ?", (partition,)).fetchall()
-        barred = run(
-            "SELECT id, protected, sealed, banned FROM record NOT INDEXED WHERE partition = ? "
-            "AND (protected != 0 OR sealed != 0 OR banned != '[]')",
-            (partition,),
-        ).fetchall()
-        first = partition << ROW_BITS
-        fingers = np.fromiter(
-            run(
-                "SELECT key, record, position FROM finger WHERE key >= ? AND key < ?",
-                (first, first + (1 << ROW_BITS)),
-            ),
-            _FINGER,
-        )
-        bans = {text: frozenset(json.loads(text)) for text in {text for *_, text in barred}}
-        return Columns.of(
-            records,
-            {key: (bool(p), bool(s), bans[text]) for key, p, s, text in barred},
-            fingers["key"] - first,
-            fingers["record"],
-            fingers["position"],
-        )
+    def keep_columns(self) -> None:
+        """Write the columns that are in memory to files, for the next opening; cheap if they are.
+
+        Without effect where the gallery is open for reading only. A file that cannot be written
+        costs the next opening its time and nothing else.
+        """
+        if self.mode != "rw":
+            return
+        with self.lock:
+            for name, columns in self._columns.items():
+                self._stamps.keep(self.folder, self.key_of(name), columns, sync=self.sync)
 
     def templates(self, partition: str, rows: list[int]) -> Iterator[tuple[int, Template]]:
         """Stored templates of rows, in the order given."""
@@ -229,8 +222,10 @@ class Gallery:
             raise ReadOnlyError("the gallery is open for reading only; open it with mode='rw'")
         with self.lock:
             self.database.execute("BEGIN IMMEDIATE")
+            before = self._stamps.began()
             try:
                 yield self.database
+                self._stamps.committing(before)
             except BaseException:
                 self.database.execute("ROLLBACK")
                 raise
@@ -258,9 +253,13 @@ class Gallery:
             database.execute("DELETE FROM journal WHERE id = ?", (name,))
 
     def scrub(self) -> None:
-        """Empty the write-ahead log; see `fpmatch.gallery.schema.scrub`."""
+        """Empty the write-ahead log and remove copies of columns as they were before.
+
+        See `fpmatch.gallery.schema.scrub`.
+        """
         with self.lock:
             schema.scrub(self.database)
+            self._stamps.scrub(self.folder)
 
     def vacuum(self) -> None:
         """Give the space of expunged templates back; rewrites the file."""
@@ -269,6 +268,8 @@ class Gallery:
             schema.scrub(self.database)
 
     def close(self) -> None:
-        """Close the file."""
+        """Keep the columns and close the file."""
         with self.lock:
+            self.keep_columns()
+            self._columns = {}
             self.database.close()

@@ -77,6 +77,7 @@ def enrol(
     taken: list[Taken] = []
     with gallery.lock:
         total = gallery.sum_of(partition).copy()
+        columns = gallery.columns(partition)
         with gallery.transaction() as database:
             for number, record in items:
                 database.execute("SAVEPOINT item")
@@ -103,7 +104,6 @@ def enrol(
                     "gallery_root": total.root(),
                 },
             )
-        columns = gallery.columns(partition)
         for one in taken:
             columns.put_record(
                 one.key, one.name, protected=one.protected, sealed=one.sealed, banned=one.banned

@@ -77,6 +77,7 @@ def expunge(
     with gallery.lock:
         found = targets(gallery, name, level, partition)
         sums = {p: gallery.sum_of(p).copy() for p, _ in found}
+        columns = {p: gallery.columns(p) for p, _ in found}
         gone: list[tuple[str, int]] = []
         with gallery.transaction() as database:
             for place, key in found:
@@ -99,9 +100,9 @@ def expunge(
                 gallery.store_sum(place, total)
             out.journal = gallery.journal("EXPUNGE", _fields(out, level, order, authority))
         for place, rows in out.rows.items():
-            gallery.columns(place).drop_rows(rows)
+            columns[place].drop_rows(rows)
         for place, key in gone:
-            gallery.columns(place).drop_record(key)
+            columns[place].drop_record(key)
         for place, total in sums.items():
             gallery.committed_sum(place, total)
     return out
@@ -168,6 +169,7 @@ def seal(
     with gallery.lock:
         ((place, key),) = targets(gallery, name, "record", partition)
         total = gallery.sum_of(place).copy()
+        columns = gallery.columns(place)
         with gallery.transaction() as database:
             total.remove(bytes(_one(database, "SELECT item FROM record WHERE id = ?", key)))
             database.execute("UPDATE record SET sealed = ? WHERE id = ?", (sealed, key))
@@ -182,6 +184,6 @@ def seal(
                     "gallery_root": total.root(),
                 },
             )
-        gallery.columns(place).set_sealed(key, sealed)
+        columns.set_sealed(key, sealed)
         gallery.committed_sum(place, total)
     return journal

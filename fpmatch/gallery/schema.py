@@ -68,6 +68,38 @@ CREATE TABLE journal (id TEXT PRIMARY KEY, kind TEXT NOT NULL, fields TEXT NOT N
 # `template` is only ever appended to and overwritten in place: SQLite leaves stale copies behind
 # when it moves cells between pages, even with secure_delete, and rows that never move leave none.
 
+STAMPS = """
+CREATE TABLE IF NOT EXISTS stamp (partition INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TRIGGER IF NOT EXISTS stamp_partition AFTER INSERT ON partition BEGIN
+    INSERT INTO stamp VALUES (NEW.id, randomblob(16));
+END;
+CREATE TRIGGER IF NOT EXISTS stamp_record_insert AFTER INSERT ON record BEGIN
+    UPDATE stamp SET value = randomblob(16) WHERE partition = NEW.partition;
+END;
+CREATE TRIGGER IF NOT EXISTS stamp_record_update
+AFTER UPDATE OF id, partition, record, protected, sealed, banned ON record BEGIN
+    UPDATE stamp SET value = randomblob(16) WHERE partition IN (OLD.partition, NEW.partition);
+END;
+CREATE TRIGGER IF NOT EXISTS stamp_record_delete AFTER DELETE ON record BEGIN
+    UPDATE stamp SET value = randomblob(16) WHERE partition = OLD.partition;
+END;
+CREATE TRIGGER IF NOT EXISTS stamp_finger_insert AFTER INSERT ON finger BEGIN
+    UPDATE stamp SET value = randomblob(16) WHERE partition = NEW.key >> 40;
+END;
+CREATE TRIGGER IF NOT EXISTS stamp_finger_update
+AFTER UPDATE OF key, record, position ON finger BEGIN
+    UPDATE stamp SET value = randomblob(16) WHERE partition IN (OLD.key >> 40, NEW.key >> 40);
+END;
+CREATE TRIGGER IF NOT EXISTS stamp_finger_delete AFTER DELETE ON finger BEGIN
+    UPDATE stamp SET value = randomblob(16) WHERE partition = OLD.key >> 40;
+END;
+INSERT OR IGNORE INTO stamp SELECT id, randomblob(16) FROM partition;
+"""
+# A new stamp with every change of what `fpmatch.gallery.columns` shows, whoever makes it: this
+# release, an older one, or a hand in the database. Drawn at random, so that none comes twice, not
+# even where an older copy of the file is put back and goes another way. Added to galleries that
+# lack it when they are opened for writing; older releases read and write them as before.
+
 LEDGER = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE notification (

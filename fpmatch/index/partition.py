@@ -32,8 +32,10 @@ class PartitionIndex:
 
     A row is one enrolled finger, named by an int64 id that the caller gives and never uses twice.
     The index is no system of record: rows added are in memory until `flush` (or until
-    `INDEX.tail_rows` of them have gathered) and are lost in a crash; `missing` tells what to add
-    again. Everything written is immutable, checksummed and replaced by renaming.
+    `INDEX.tail_rows` of them have gathered and a thread of the index has written them) and are
+    lost in a crash; `missing` tells what to add again. Everything written is immutable,
+    checksummed and replaced by renaming. That thread also merges segments; what goes wrong there
+    is raised by the next `add`, `flush`, `settle` or `close`, after their own work is done.
 
     Any number of threads may search while one adds. One process may have an index open for
     writing; others may read it, and see its changes after `refresh`.
@@ -142,16 +144,31 @@ class PartitionIndex:
         return self._store.tombstone(row_ids)
 
     def flush(self) -> None:
-        """Write the rows in memory as a segment."""
+        """Write the rows in memory as a segment; they are on disk when the call returns."""
         self._store.flush()
 
     def compact(self) -> None:
         """Merge everything into one segment without tombstoned rows, and delete the old files.
 
-        Streams: memory does not grow with the columns. Searches and additions go on meanwhile.
+        Waits for a merge that is under way. Streams: memory does not grow with the columns.
+        Searches, additions and tombstones go on meanwhile.
         """
-        self._store.flush()
-        self._store.merge(everything=True)
+        self._store.compact()
+
+    def settle(self) -> None:
+        """Wait until the background has nothing left to write or merge.
+
+        Raises
+        ------
+        Exception
+            What went wrong there, if something did.
+        """
+        self._store.settle()
+
+    @property
+    def tombstones(self) -> int:
+        """Rows tombstoned whose bytes are still stored: `compact` removes them."""
+        return self._store.tombstones
 
     def refresh(self) -> bool:
         """Take over what another process has committed; whether there was anything."""
@@ -325,9 +342,11 @@ class PartitionIndex:
         return scores
 
     def close(self) -> None:
-        """Write what is in memory (in mode ``rw``) and let go of files and threads."""
-        self._store.close()
-        self._workers.close()
+        """Wait for the background, write what is in memory, let go of files and threads."""
+        try:
+            self._store.close()
+        finally:
+            self._workers.close()
 
     def __enter__(self) -> Self:
         return self

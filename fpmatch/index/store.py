@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,28 +15,32 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import COLUMNS, PackedTemplates
 from fpmatch.errors import CorruptError, InputError, ReadOnlyError, StorageError
 from fpmatch.index import manifest as manifests
-from fpmatch.index.build import build_arrays, join, shapes, stream_arrays, take
+from fpmatch.index.build import build_arrays, join
 from fpmatch.index.manifest import Manifest
 from fpmatch.index.quantizer import SIZES, Quantizer, file_hash, quantizer
 from fpmatch.index.segment import Part, Segment
-from fpmatch.index.segment_format import SegmentWriter
+from fpmatch.index.work import Background
+from fpmatch.index.writing import Entry, joined, smaller, write_merged, write_parts
 from fpmatch.parameters import DESCRIPTOR, INDEX, digest
 
-Entry = tuple[str, str, int]
+Added = tuple[NDArray[np.int64], NDArray[np.uint8], PackedTemplates]
 
 
 class Store:
     """Segments, the rows in memory, and the manifest; used by `PartitionIndex` alone.
 
-    ``_lock`` guards the state and is held briefly; ``_merging`` is held through a merge, during
-    which searches, additions and tombstones go on.
+    ``_lock`` guards the state and is held briefly; ``_writing`` is held while a segment is
+    written, during which searches, additions and tombstones go on. Segments are written and
+    merged by a thread of the index's own as rows gather, and by `flush`, `compact` and `close`
+    in the caller's. Rows that are being written are in ``_frozen``.
     """
 
     def __init__(self, folder: Path, mode: str) -> None:
         self.folder = folder
         self.mode = mode
         self._lock = threading.RLock()
-        self._merging = threading.Lock()
+        self._writing = threading.RLock()
+        self._background = Background("fpmatch-index-write")
         self.manifest = manifests.read(folder)
         self._lockfile = None
         if mode == "rw":
@@ -48,7 +52,8 @@ class Store:
                 raise StorageError("this index is open for writing elsewhere") from error
         self._segments: tuple[Segment, ...] = ()
         self._memory: list[Part] = []
-        self._fresh: list[tuple[NDArray[np.int64], NDArray[np.uint8], PackedTemplates]] = []
+        self._frozen: tuple[Part, ...] = ()
+        self._fresh: list[Added] = []
         self._dead = np.zeros(0, np.int64)
         try:
             self._load()
@@ -104,6 +109,11 @@ class Store:
         """Bytes of the segment files."""
         return sum(segment.layout.file_bytes for segment in self._segments)
 
+    @property
+    def tombstones(self) -> int:
+        """See `PartitionIndex.tombstones`."""
+        return len(self._dead)
+
     def parts(self) -> tuple[Part, ...]:
         """Everything that a search visits; a snapshot, but tombstones count at once.
 
@@ -113,27 +123,29 @@ class Store:
         with self._lock:
             if self._fresh:
                 every, self._fresh = self._fresh, []
-                self._memory.append(
-                    Part(
-                        build_arrays(
-                            np.concatenate([ids for ids, _, _ in every]),
-                            np.concatenate([positions for _, positions, _ in every]),
-                            join([packed for _, _, packed in every]),
-                            self._quantizer(),
-                        )
-                    )
-                )
+                self._memory.append(self._part(every))
                 while len(self._memory) > 1 and len(self._memory[-2]) <= 2 * len(self._memory[-1]):
                     newest = [self._memory.pop(), self._memory.pop()]
-                    self._memory.append(Part(self._joined(newest)))
-            return (*self._segments, *self._memory)
+                    keep = [part.live.view(np.bool_) for part in newest]
+                    self._memory.append(Part(joined(newest, keep, self.manifest.lists)))
+            return (*self._segments, *self._frozen, *self._memory)
+
+    def _part(self, every: Sequence[Added]) -> Part:
+        return Part(
+            build_arrays(
+                np.concatenate([ids for ids, _, _ in every]),
+                np.concatenate([positions for _, positions, _ in every]),
+                join([packed for _, _, packed in every]),
+                self._quantizer(),
+            )
+        )
 
     def missing(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `PartitionIndex.missing`."""
         row_ids = np.asarray(row_ids, np.int64)
         with self._lock:
             held = np.isin(row_ids, self._dead)
-            for part in (*self._segments, *self._memory):
+            for part in (*self._segments, *self._frozen, *self._memory):
                 held |= part.find(row_ids) >= 0
             for ids, _, _ in self._fresh:
                 held |= np.isin(row_ids, ids)
@@ -163,9 +175,12 @@ class Store:
             if len(self.missing(row_ids)) < len(row_ids):
                 raise InputError("a row id is already in the index; ids are never used twice")
             self._fresh.append((row_ids, positions, packed))
-            held = sum(len(ids) for ids, _, _ in self._fresh) + sum(map(len, self._memory))
-        if held >= INDEX.tail_rows:
-            self.flush()
+            waiting = sum(len(ids) for ids, _, _ in self._fresh) + sum(map(len, self._memory))
+        if waiting >= INDEX.tail_rows:
+            self._background.ask(self._tidy)
+        if waiting >= INDEX.waiting_most:
+            self._background.wait()
+        self._background.check()
 
     def tombstone(self, row_ids: NDArray[np.int64]) -> int:
         """See `PartitionIndex.tombstone`."""
@@ -189,43 +204,75 @@ class Store:
     def flush(self) -> None:
         """See `PartitionIndex.flush`."""
         self._writable()
-        with self._lock:
-            self.parts()
-            if not self._memory:
-                return
-            parts = self._memory
-            entries = list(self.manifest.segments)
-            dead = self._dead
-            if any(part.live.any() for part in parts):
-                arrays = parts[0].arrays
-                if len(parts) > 1 or not parts[0].live.all():
-                    arrays = self._joined(parts)
-                entries.append(self._write(arrays))
-            for part in parts:
-                dead = np.setdiff1d(dead, part.row_ids)
-            self._commit(tuple(entries), dead)
-            self._memory = []
-            crowded = len(entries) > INDEX.segments_most
-        if crowded:
-            self.merge(everything=False)
+        self._write_memory()
+        if len(self._segments) > INDEX.segments_most:
+            self._background.ask(self._tidy)
+        self._background.check()
 
-    def merge(self, *, everything: bool) -> None:
-        """Merge segments into one without their tombstoned rows, then delete the old files.
-
-        All of them, or the smaller ones: from the smallest up as long as the next is no larger
-        than those before it together.
-        """
+    def compact(self) -> None:
+        """See `PartitionIndex.compact`."""
         self._writable()
-        with self._merging:
+        # Held throughout: the background must not begin another merge in between.
+        with self._writing:
+            self._write_memory()
+            self._merge(everything=True)
+
+    def settle(self) -> None:
+        """See `PartitionIndex.settle`."""
+        self._background.wait()
+        self._background.check()
+
+    def _tidy(self) -> None:
+        """What the background does: write the rows in memory, merge segments if they are many."""
+        with self._lock:
+            every = list(self._fresh)
+        if every:
+            part = self._part(every)
+            with self._lock:
+                # A search may have made a part of them meanwhile.
+                if [id(new) for new in self._fresh[: len(every)]] == [id(old) for old in every]:
+                    self._fresh = self._fresh[len(every) :]
+                    self._memory.append(part)
+        self._write_memory()
+        if len(self._segments) > INDEX.segments_most:
+            self._merge(everything=False)
+
+    def _write_memory(self) -> None:
+        """Write the rows in memory as a segment."""
+        with self._writing:
+            with self._lock:
+                self.parts()
+                if not self._memory:
+                    return
+                self._frozen, self._memory = tuple(self._memory), []
+                keep = [part.live.astype(np.bool_) for part in self._frozen]
+            try:
+                entry = write_parts(self.folder, self.manifest, self._frozen, keep)
+                with self._lock:
+                    # Rows tombstoned before are not in the segment; those since must stay so.
+                    pairs = zip(self._frozen, keep, strict=True)
+                    left = [np.zeros(0, np.int64), *(part.row_ids[~k] for part, k in pairs)]
+                    dead = np.setdiff1d(self._dead, np.concatenate(left))
+                    entries = self.manifest.segments
+                    self._commit((*entries, *(() if entry is None else (entry,))), dead)
+                    self._frozen = ()
+            except BaseException:
+                with self._lock:
+                    self._memory, self._frozen = [*self._frozen, *self._memory], ()
+                raise
+
+    def _merge(self, *, everything: bool) -> None:
+        """Merge segments into one without their tombstoned rows, then delete the old files."""
+        with self._writing:
             with self._lock:
                 chosen = list(self._segments)
                 dropped = self._dead
             if not everything:
-                chosen = _smaller(chosen)
+                chosen = smaller(chosen)
             if len(chosen) <= 1 and not (everything and len(dropped)):
                 return
             keep = [~np.isin(s.row_ids, dropped) for s in chosen]
-            entry = self._write_merged(chosen, keep)
+            entry = write_merged(self.folder, self.manifest, chosen, keep)
             with self._lock:
                 names = {s.path.name for s in chosen}
                 rest = tuple(e for e in self.manifest.segments if e[0] not in names)
@@ -233,47 +280,6 @@ class Store:
                 dead = np.setdiff1d(self._dead, np.intersect1d(dropped, merged))
                 self._commit((*rest, *(() if entry is None else (entry,))), dead)
                 manifests.remove_strays(self.folder, self.manifest)
-
-    def _write_merged(
-        self, segments: Sequence[Segment], keep: Sequence[NDArray[np.bool_]]
-    ) -> Entry | None:
-        """Stream the kept rows of some segments into a new one."""
-        rows = [np.flatnonzero(k) for k in keep]
-        if not sum(map(len, rows)):
-            return None
-        cylinders = sum(
-            int((s.offsets[r + 1] - s.offsets[r]).sum())
-            for s, r in zip(segments, rows, strict=True)
-        )
-        count = sum(map(len, rows))
-        writer = self._writer(shapes(count, cylinders, self.manifest.lists))
-        arrays = {name: writer.array(name) for name in writer.layout.sections}
-        stream_arrays(segments, rows, arrays, self._quantizer())
-        del arrays
-        return writer.path.name, writer.commit(), count
-
-    def _joined(self, parts: Sequence[Part]) -> dict[str, NDArray]:
-        keep = [np.flatnonzero(part.live) for part in parts]
-        pairs = list(zip(parts, keep, strict=True))
-        return build_arrays(
-            np.concatenate([p.row_ids[k] for p, k in pairs]),
-            np.concatenate([p.positions[k] for p, k in pairs]),
-            join([take(p.packed, k) for p, k in pairs]),
-            self._quantizer(),
-        )
-
-    def _write(self, arrays: Mapping[str, NDArray]) -> Entry:
-        writer = self._writer({n: (a.dtype, a.shape) for n, a in arrays.items()})
-        for section, array in arrays.items():
-            writer.array(section)[...] = array
-        return writer.path.name, writer.commit(), len(arrays["row_ids"])
-
-    def _writer(self, arrays: Mapping[str, tuple[np.dtype, tuple[int, ...]]]) -> SegmentWriter:
-        with self._lock:
-            taken = [int(p.name[8:16]) for p in self.folder.glob("segment-????????.seg*")]
-            name = f"segment-{1 + max([0, *taken]):08d}.seg"
-            attributes = {"parameters": self.manifest.parameters, "lists": self.manifest.lists}
-            return SegmentWriter(self.folder / name, attributes, arrays)
 
     def _commit(self, segments: tuple[Entry, ...], dead: NDArray[np.int64]) -> None:
         generation = self.manifest.generation + 1
@@ -304,26 +310,20 @@ class Store:
 
     def close(self) -> None:
         """Write what is in memory and let go of everything."""
-        if self._lockfile is not None:
-            self.flush()
-            with self._merging, self._lock:
-                self._lockfile.close()
+        try:
+            if self._lockfile is not None:
+                self._background.wait()
+                self._write_memory()
+                self._background.check()
+        finally:
+            self._background.close()
+            with self._writing, self._lock:
+                if self._lockfile is not None:
+                    self._lockfile.close()
                 self._lockfile = None
                 self.mode = "r"
-        self._segments = ()
-        self._memory = []
-
-
-def _smaller(segments: Sequence[Segment]) -> list[Segment]:
-    """The smaller segments, in the order given."""
-    chosen: set[str] = set()
-    total = 0
-    for segment in sorted(segments, key=lambda s: (len(s), s.path.name)):
-        if len(chosen) > 1 and len(segment) > total:
-            break
-        chosen.add(segment.path.name)
-        total += len(segment)
-    return [s for s in segments if s.path.name in chosen]
+                self._segments = ()
+                self._memory = []
 
 
 def list_count(expected_fingers: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fpmatch.errors import SearchCancelled
+
+log = logging.getLogger(__name__)
 
 
 class Cancel(Protocol):
@@ -93,6 +96,62 @@ class Workers:
             if self._pool is not None:
                 self._pool.shutdown()
                 self._pool = None
+
+
+class Background:
+    """One thread that does what it is asked for while the caller goes on.
+
+    The thread is made at the first request and ends with `close`. The first error is kept until
+    `check` raises it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._waiting: list[Callable[[], None]] = []
+        self._error: BaseException | None = None
+
+    def ask(self, task: Callable[[], None]) -> None:
+        """Have a task done; one that waits already is not done twice."""
+        with self._lock:
+            if task in self._waiting:
+                return
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(1, self._name)
+            self._waiting.append(task)
+            self._pool.submit(self._do, task)
+
+    def _do(self, task: Callable[[], None]) -> None:
+        with self._lock:
+            self._waiting.remove(task)
+        try:
+            task()
+        except BaseException as error:
+            log.warning("work in the background failed: %s", type(error).__name__)
+            with self._lock:
+                self._error = self._error or error
+
+    def wait(self) -> None:
+        """Return when everything asked for so far is done."""
+        with self._lock:
+            last = None if self._pool is None else self._pool.submit(lambda: None)
+        if last is not None:
+            last.result()
+
+    def check(self) -> None:
+        """Raise the first error since the last call, if there was one."""
+        with self._lock:
+            error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def close(self) -> None:
+        """Do what is asked for, then end the thread."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()
 
 
 def spans(count: int, size: int) -> Iterable[tuple[int, int]]:

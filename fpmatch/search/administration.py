@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -260,14 +261,15 @@ class Administration:
         return self._state.audit
 
     def close(self) -> None:
-        """Write what is in memory and let go of all files."""
-        for index in self._state.indexes.values():
-            index.close()
-        self._state.indexes.clear()
-        self._state.audit.close()
-        self._state.ledger.close()
-        self._state.gallery.close()
-        self._lock.close()
+        """Write what is in memory and let go of all files, also where one of them fails."""
+        with ExitStack() as last_first:
+            last_first.callback(self._lock.close)
+            last_first.callback(self._state.gallery.close)
+            last_first.callback(self._state.ledger.close)
+            last_first.callback(self._state.audit.close)
+            last_first.callback(self._state.indexes.clear)
+            for index in self._state.indexes.values():
+                last_first.callback(index.close)
 
     def __enter__(self) -> Self:
         return self

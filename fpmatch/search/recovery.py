@@ -30,6 +30,7 @@ def recover(state: State) -> None:
     keep.expire(state)
     for info in state.gallery.partitions:
         attach(state, info.name)
+    state.gallery.keep_columns()
 
 
 def attach(state: State, partition: str) -> None:
@@ -68,9 +69,12 @@ def level(state: State, partition: str) -> None:
     """Add rows that the index lacks, and tombstone those that the gallery has no longer."""
     columns = state.gallery.columns(partition)
     index = state.indexes[partition]
-    rows = np.flatnonzero(columns.row_record >= 0).astype(np.int64)
-    missing = index.missing(rows)
-    extra = np.setdiff1d(index.row_ids(), rows)
+    held = index.row_ids()
+    wanted = columns.row_record >= 0
+    wanted = np.append(wanted, np.zeros(max(0, int(held.max(initial=-1)) + 1 - len(wanted)), bool))
+    extra = held[~wanted[held]]
+    wanted[held] = False
+    missing = index.missing(np.flatnonzero(wanted).astype(np.int64))
     if state.mode != "rw" and (len(missing) or len(extra)):
         raise StorageError(
             f"the index of partition {partition!r} is behind its gallery; open it once with "
@@ -78,6 +82,7 @@ def level(state: State, partition: str) -> None:
         )
     if len(extra):
         index.tombstone(extra)
+    if state.mode == "rw" and index.tombstones:
         index.compact()
     if len(missing):
         positions = columns.row_position[missing]

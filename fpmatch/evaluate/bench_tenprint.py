@@ -1,0 +1,215 @@
+"""Benchmark of subjects with several fingers against as many searches of one finger."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpmatch.descriptor import SearchTemplate, encode
+from fpmatch.evaluate.bench import Bench, quantiles, stated
+from fpmatch.evaluate.bench_gallery import SEED, background, mirrored
+from fpmatch.evaluate.extraction import Progress
+from fpmatch.gallery import Columns
+from fpmatch.index import PartitionIndex
+from fpmatch.search.compare import Handle, Hits, Limits, compare
+from fpmatch.search.gate import Gate
+from fpmatch.search.probe import Probe
+from fpmatch.synthetic.gallery import mates
+from fpmatch.template import Template
+from fpmatch.types import FingerPosition
+
+POOR = 13
+"""Minutiae that are left of a poor finger: those nearest to one of them, as of a small touch."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subjects:
+    """Second touches of enrolled people.
+
+    Parameters
+    ----------
+    records : tuple of int
+        Who they are.
+    fingers : tuple of tuple of (SearchTemplate, position)
+    """
+
+    records: tuple[int, ...]
+    fingers: tuple[tuple[tuple[SearchTemplate, FingerPosition], ...], ...]
+
+
+def bench_tenprint(
+    records: int = 1000,
+    *,
+    fingers: int = 10,
+    subjects: int = 40,
+    poor: Sequence[float] = (0.0, 0.5, 1.0),
+    effort: str = "balanced",
+    threads: int = 1,
+    cache: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Bench:
+    """Time and rank-1 of one search with all fingers, and of a search with each.
+
+    Parameters
+    ----------
+    records : int
+        Enrolled people, all with as many fingers as are searched.
+    fingers : int
+        1 to 10.
+    subjects : int
+        People searched for; all are enrolled.
+    poor : sequence of float
+        Shares of the probe fingers of which only a small patch is left.
+    cache : path, optional
+        Folder that keeps the background for the next run.
+
+    Notes
+    -----
+    A search is what the engine does in one partition: shortlist, verification, fusion. Probes
+    of known positions are compared with rows of their own, those of unknown position with all.
+    Rank-1 counts ties as misses; `rank1_alone` is over single fingers.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        index = subject_index(Path(folder), records, fingers, cache, progress)
+        index.close()
+        with PartitionIndex.open(folder, threads=threads) as index:
+            handle = handle_of(index, records, fingers)
+            rows = []
+            for share in poor:
+                people = subjects_of(records, fingers, subjects, share)
+                for known in (True, False):
+                    row = measure(handle, people, known, effort, progress)
+                    rows.append(
+                        {"poor": share, "positions": "known" if known else "unknown", **row}
+                    )
+    figures = {"records": records, "fingers": fingers, "effort": effort, "by_case": rows}
+    return Bench(
+        "tenprint",
+        figures,
+        stated(threads=threads, subjects=subjects, seed=SEED, clock="process CPU"),
+    )
+
+
+def subject_index(
+    folder: Path,
+    records: int,
+    fingers: int,
+    cache: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> PartitionIndex:
+    """An index of `records` times `fingers` rows: row r is finger r mod fingers of its record."""
+    total = records * fingers
+    index = PartitionIndex.create(folder, expected_fingers=total)
+    done = 0
+    for packed in background(total, cache=None if cache is None else Path(cache)):
+        ids = done + np.arange(len(packed))
+        index.add(ids, packed, (1 + ids % fingers).astype(np.uint8))
+        done += len(packed)
+        if progress is not None:
+            progress(f"building {total}", done, total)
+    index.compact()
+    return index
+
+
+def handle_of(index: PartitionIndex, records: int, fingers: int) -> Handle:
+    """What the engine searches with, without its other files."""
+    rows = np.arange(records * fingers)
+    columns = Columns.of(
+        [(n + 1, f"R-{n:08d}") for n in range(records)],
+        {},
+        rows,
+        rows // fingers + 1,
+        (1 + rows % fingers).astype(np.uint8),
+    )
+    return Handle("background", index, columns, str, Gate())
+
+
+def subjects_of(records: int, fingers: int, count: int, poor: float) -> Subjects:
+    """Second touches of some records, evenly spaced; a share of the fingers is poor."""
+    rng = np.random.default_rng(SEED)
+    chosen = np.unique(np.linspace(0, records - 1, count).astype(int)).tolist()
+    people = []
+    for record in chosen:
+        rows = range(record * fingers, (record + 1) * fingers)
+        touches = {n: next(mates(1, SEED, start=n)) for n in {row // 2 for row in rows}}
+        own = []
+        for place, row in enumerate(rows):
+            template = touches[row // 2]
+            if row % 2:
+                template = mirrored(template)
+            if rng.random() < poor:
+                template = patch(template, rng)
+            own.append((encode(template), FingerPosition(1 + place)))
+        people.append(tuple(own))
+    return Subjects(tuple(chosen), tuple(people))
+
+
+def patch(template: Template, rng: np.random.Generator) -> Template:
+    """The minutiae nearest to one of them."""
+    if len(template) <= POOR:
+        return template
+    centre = template.xy[rng.integers(len(template))].astype(np.float64)
+    far = ((template.xy - centre) ** 2).sum(axis=1)
+    kept = np.sort(np.argsort(far, kind="stable")[:POOR])
+    return replace(
+        template,
+        xy=template.xy[kept],
+        angle=template.angle[kept],
+        kind=template.kind[kept],
+        quality=template.quality[kept],
+    )
+
+
+def measure(
+    handle: Handle, people: Subjects, known: bool, effort: str, progress: Progress | None = None
+) -> dict[str, Any]:
+    """One case: all fingers at once and each alone, in turn."""
+    together, alone, verified = [], [], []
+    right, single = [], []
+    for n, (record, fingers) in enumerate(zip(people.records, people.fingers, strict=True)):
+        named = [(f, p if known else FingerPosition.UNKNOWN) for f, p in fingers]
+        hits, spent = _searched(handle, named, effort)
+        together.append(spent)
+        right.append(_first(hits, record))
+        verified.append(hits.cost.fingers_verified)
+        each = [_searched(handle, [one], effort) for one in named]
+        alone.append(sum(spent for _, spent in each))
+        single += [_first(hits, record) for hits, _ in each]
+        if progress is not None:
+            progress("searching", n + 1, len(people.records))
+    # The first subject warms up and is not timed.
+    at_once, apart = quantiles(together[1:]).median, quantiles(alone[1:]).median
+    return {
+        "together_ms_median": at_once,
+        "alone_ms_median": apart,
+        "ratio": apart / at_once,
+        "rank1": 100 * float(np.mean(right)),
+        "rank1_alone": 100 * float(np.mean(single)),
+        "verified_median": quantiles([float(v) for v in verified]).median,
+    }
+
+
+def _searched(
+    handle: Handle, named: Sequence[tuple[SearchTemplate, FingerPosition]], effort: str
+) -> tuple[Hits, float]:
+    groups: dict[FingerPosition, list[SearchTemplate]] = {}
+    for finger, position in named:
+        groups.setdefault(position, []).append(finger)
+    probe = Probe(tuple((p, tuple(groups[p])) for p in sorted(groups)))
+    start = time.process_time()
+    hits = compare(handle, probe, sees_protected=True, uses=frozenset(), limits=Limits(effort))
+    return hits, 1e3 * (time.process_time() - start)
+
+
+def _first(hits: Hits, record: int) -> bool:
+    mine = hits.records == record
+    if not mine.any():
+        return False
+    return bool(hits.scores[mine].max() > hits.scores[~mine].max(initial=-np.inf))

@@ -1,0 +1,133 @@
+"""A partition's columns: from a snapshot where it fits, else from the tables."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+
+from fpmatch.gallery import schema, snapshot
+from fpmatch.gallery.columns import Columns
+
+ROW_BITS = 40
+_FINGER = np.dtype([("key", np.int64), ("record", np.int64), ("position", np.uint8)])
+log = logging.getLogger(__name__)
+
+
+def from_tables(database: sqlite3.Connection, partition: int) -> Columns:
+    """Columns as the tables have them; about 2 us a record and finger."""
+    run = database.execute
+    # Names come from an index alone; the table is read for what bars a record, which few have.
+    records = run("SELECT id, record FROM record WHERE partition = ?", (partition,)).fetchall()
+    barred = run(
+        "SELECT id, protected, sealed, banned FROM record NOT INDEXED WHERE partition = ? "
+        "AND (protected != 0 OR sealed != 0 OR banned != '[]')",
+        (partition,),
+    ).fetchall()
+    first = partition << ROW_BITS
+    fingers = np.fromiter(
+        run(
+            "SELECT key, record, position FROM finger WHERE key >= ? AND key < ?",
+            (first, first + (1 << ROW_BITS)),
+        ),
+        _FINGER,
+    )
+    bans = {text: frozenset(json.loads(text)) for text in {text for *_, text in barred}}
+    return Columns.of(
+        records,
+        {key: (bool(p), bool(s), bans[text]) for key, p, s, text in barred},
+        fingers["key"] - first,
+        fingers["record"],
+        fingers["position"],
+    )
+
+
+class Stamps:
+    """Which state of the database the columns in memory show.
+
+    `known` has a partition's stamp from when its columns were loaded until something happens
+    that they may not have followed: a change by another hand, or one of this process that ended
+    between the commit and the columns. Columns without a known stamp are never written to a file.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self.known: dict[int, bytes] = {}
+        self._coming: dict[int, bytes] = {}
+        self._kept: dict[int, bytes] = {}
+
+    def install(self) -> None:
+        """Have the database make stamps, if it does not yet."""
+        found = self._database.execute(
+            "SELECT COUNT(*) FROM sqlite_master WHERE name LIKE 'stamp%'"
+        ).fetchone()[0]
+        if found < schema.STAMPS.count("CREATE"):
+            self._database.executescript("BEGIN;" + schema.STAMPS + "COMMIT;")
+
+    def now(self) -> dict[int, bytes]:
+        """The stamps in the database; empty where it makes none."""
+        try:
+            found = self._database.execute("SELECT partition, value FROM stamp").fetchall()
+        except sqlite3.OperationalError:
+            return {}
+        return {int(key): bytes(value) for key, value in found}
+
+    def began(self) -> dict[int, bytes]:
+        """At the start of a transaction: notices what others have changed."""
+        found = self.now()
+        self.known = {k: v for k, v in self.known.items() if found.get(k) == v}
+        return found
+
+    def committing(self, before: dict[int, bytes]) -> None:
+        """At its end: the columns of what it changed show nothing known until `followed`."""
+        for key, value in self.now().items():
+            if before.get(key) != value:
+                self._coming.pop(key, None)
+                if self.known.pop(key, None) is not None:
+                    self._coming[key] = value
+
+    def followed(self, partition: int) -> None:
+        """The columns show what the last transaction made of the partition."""
+        if partition in self._coming:
+            self.known[partition] = self._coming.pop(partition)
+
+    def load(self, folder: Path, partition: int) -> Columns:
+        """The partition's columns."""
+        database = self._database
+        inside = database.in_transaction
+        if not inside:
+            database.execute("BEGIN")
+        try:
+            stamp = self.now().get(partition)
+            found = None if stamp is None else snapshot.read(folder, partition, stamp)
+            columns = from_tables(database, partition) if found is None else Columns.from_(found)
+        finally:
+            if not inside:
+                database.execute("ROLLBACK")
+        if stamp is not None and not inside:
+            self.known[partition] = stamp
+            if found is not None:
+                self._kept[partition] = stamp
+        return columns
+
+    def keep(self, folder: Path, partition: int, columns: Columns, *, sync: bool) -> None:
+        """Write the partition's columns to a file, unless it is there or they may differ."""
+        stamp = self.known.get(partition)
+        if stamp is None or self._kept.get(partition) == stamp:
+            return
+        if self.now().get(partition) != stamp:
+            return
+        try:
+            snapshot.write(folder, partition, stamp, columns.snapshot(), sync=sync)
+            self._kept[partition] = stamp
+        except OSError as error:
+            log.warning("no snapshot of partition %d was written: %s", partition, error)
+
+    def scrub(self, folder: Path) -> None:
+        """Remove files of other states than the present."""
+        now = self.now()
+        snapshot.remove_stale(folder, now)
+        self._kept = {k: v for k, v in self._kept.items() if now.get(k) == v}

@@ -1,0 +1,101 @@
+"""Keys and names of records by ordinal: packed as they were loaded, lists for what came later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Names:
+    """``names[ordinal]`` is a record's name, "" where it was dropped; ordinals are never reused.
+
+    Parameters
+    ----------
+    keys : (N,) int64
+        Ascending.
+    ends : (N + 1,) int64
+        Name n is ``text[ends[n]:ends[n + 1]]``, in UTF-8; decoded when it is asked for.
+    text : (B,) uint8
+    """
+
+    def __init__(
+        self,
+        keys: NDArray[np.int64] | None = None,
+        ends: NDArray[np.int64] | None = None,
+        text: NDArray[np.uint8] | None = None,
+    ) -> None:
+        self._keys = np.zeros(0, np.int64) if keys is None else keys
+        self._ends = np.zeros(1, np.int64) if ends is None else ends
+        self._text = np.zeros(0, np.uint8) if text is None else text
+        self._later: list[tuple[int, str]] = []
+        self._place: dict[int, int] = {}
+        self._gone: set[int] = set()
+
+    @classmethod
+    def of(cls, records: Sequence[tuple[int, str]]) -> Names:
+        """From (key, name), ascending in key."""
+        return cls(np.array([key for key, _ in records], np.int64), *_packed(n for _, n in records))
+
+    def __len__(self) -> int:
+        return len(self._keys) + len(self._later)
+
+    def __getitem__(self, ordinal: SupportsIndex) -> str:
+        ordinal = int(ordinal)
+        if not 0 <= ordinal < len(self):
+            raise IndexError(ordinal)
+        if ordinal in self._gone:
+            return ""
+        if ordinal >= len(self._keys):
+            return self._later[ordinal - len(self._keys)][1]
+        return self._text[self._ends[ordinal] : self._ends[ordinal + 1]].tobytes().decode()
+
+    def ordinal(self, key: int) -> int | None:
+        """Where a record is; None if it is not there (any more). Logarithmic in N."""
+        if key in self._place:
+            return self._place[key]
+        at = int(np.searchsorted(self._keys, key))
+        there = at < len(self._keys) and int(self._keys[at]) == key and at not in self._gone
+        return at if there else None
+
+    def add(self, key: int, name: str) -> int:
+        """Add a record; its ordinal."""
+        ordinal = len(self)
+        self._later.append((key, name))
+        self._place[key] = ordinal
+        return ordinal
+
+    def drop(self, key: int) -> int:
+        """Forget a record; the ordinal that it had. KeyError if it is not there."""
+        ordinal = self.ordinal(key)
+        if ordinal is None:
+            raise KeyError(key)
+        self._gone.add(ordinal)
+        self._place.pop(key, None)
+        if ordinal >= len(self._keys):
+            self._later[ordinal - len(self._keys)] = (key, "")
+        return ordinal
+
+    def pack(
+        self,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
+        """Ordinals of the records that are there, ascending in key; their keys, ends and text."""
+        keys = np.concatenate([self._keys, np.array([k for k, _ in self._later], np.int64)])
+        if not self._gone and (np.diff(keys) > 0).all():
+            ends, text = _packed(name for _, name in self._later)
+            ends = np.concatenate([self._ends, ends[1:] + self._ends[-1]])
+            return np.arange(len(keys)), keys, ends, np.concatenate([self._text, text])
+        there = np.ones(len(keys), np.bool_)
+        there[list(self._gone)] = False
+        kept = np.flatnonzero(there)
+        kept = kept[np.argsort(keys[kept], kind="stable")]
+        return kept, keys[kept], *_packed(self[n] for n in kept)
+
+
+def _packed(names: object) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    encoded = [name.encode() for name in names]  # type: ignore[attr-defined]
+    ends = np.zeros(len(encoded) + 1, np.int64)
+    np.cumsum([len(name) for name in encoded], out=ends[1:])
+    return ends, np.frombuffer(b"".join(encoded), np.uint8)

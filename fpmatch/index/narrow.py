@@ -1,0 +1,113 @@
+"""Records narrowed finger by finger: each is counted only where those before it left hope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.index.shortlist import View
+from fpmatch.index.stages import Count, Task, vote_task
+from fpmatch.index.votes import Ballot
+from fpmatch.index.work import Clock, Workers, spans
+from fpmatch.parameters import INDEX
+
+_CHUNK = 8192
+Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Rows of a part, and the place of each one's group among the groups in play."""
+
+
+class Field:
+    """The groups (records) in play, with the votes of the fingers counted so far.
+
+    Parameters
+    ----------
+    views : mapping of position to View
+        What a finger of each position may see.
+    group_of_row : (R,) int64
+    groups : (G,) int64, ascending
+        Where to begin.
+
+    Attributes
+    ----------
+    votes : (G,) int64
+        Over the fingers counted, of each the best row of the group.
+    evidence : (G,) int64
+        Minutiae of the fingers counted of which the group has a row.
+    """
+
+    def __init__(
+        self,
+        views: Mapping[int, View],
+        group_of_row: NDArray[np.int64],
+        groups: NDArray[np.int64],
+    ) -> None:
+        self._views = views
+        self._group_of_row = group_of_row
+        self._rows: dict[int, list[Rows]] = {}
+        self.groups = groups
+        self.votes = np.zeros(len(groups), np.int64)
+        self.evidence = np.zeros(len(groups), np.int64)
+
+    def count(
+        self, position: int, prepared: Ballot, clock: Clock, workers: Workers, count: Count
+    ) -> None:
+        """Add a finger's votes, counted over all cylinders of the rows in play."""
+        rows = self._in_play(position)
+        votes = [np.zeros(len(some), np.int64) for some, _ in rows]
+        tasks: list[Task] = []
+        for part, (some, _), out in zip(self._views[position].parts, rows, votes, strict=True):
+            step = min(_CHUNK, max(512, len(some) // workers.threads + 1))
+            for span in spans(len(some), step):
+                tasks.append(vote_task(part, some, span, prepared, out, clock, count))
+        workers.run(tasks)
+        best = np.zeros(len(self.groups), np.int64)
+        there = np.zeros(len(self.groups), np.bool_)
+        for (_, place), got in zip(rows, votes, strict=True):
+            np.maximum.at(best, place, got)
+            there[place] = True
+        self.votes += best
+        self.evidence[there] += len(prepared.codes)
+
+    def keep(self, size: int) -> None:
+        """Keep the `size` groups of most votes, and those that too little is known of.
+
+        A group that lacks the fingers counted so far is not held against those that have them.
+        """
+        judged = np.flatnonzero(self.evidence >= INDEX.judge_minutiae)
+        if len(judged) <= size:
+            return
+        order = np.lexsort((self.groups[judged], -self.votes[judged]))
+        out = np.ones(len(self.groups), np.bool_)
+        out[judged[order[size:]]] = False
+        place = np.where(out, np.cumsum(out) - 1, -1)
+        for rows in self._rows.values():
+            for number, (some, old) in enumerate(rows):
+                new = place[old]
+                rows[number] = (some[new >= 0], new[new >= 0])
+        self.groups, self.votes = self.groups[out], self.votes[out]
+        self.evidence = self.evidence[out]
+
+    @property
+    def judged(self) -> bool:
+        """Whether enough is known of any group to leave some out."""
+        return bool((self.evidence >= INDEX.judge_minutiae).any())
+
+    def ranked(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Groups and votes, most votes first, ties by group."""
+        order = np.lexsort((self.groups, -self.votes))
+        return self.groups[order], self.votes[order]
+
+    def _in_play(self, position: int) -> list[Rows]:
+        if position not in self._rows:
+            place = np.full(int(self._group_of_row.max(initial=-1)) + 1, -1, np.int64)
+            place[self.groups] = np.arange(len(self.groups))
+            view = self._views[position]
+            found = []
+            for part, seen in zip(view.parts, view.seen, strict=True):
+                rows = np.flatnonzero(seen)
+                at = place[self._group_of_row[part.row_ids[rows]]]
+                found.append((rows[at >= 0], at[at >= 0]))
+            self._rows[position] = found
+        return self._rows[position]
