@@ -29,8 +29,8 @@ from training.teach import NEAR, TURN
 
 CLEAR = 0.2
 """Labels of less confidence (or quality) neither confirm nor refute a claim."""
-LEAST = NeuralParameters(threshold=0.02)
-"""What the claims that are looked at must reach."""
+LEAST = NeuralParameters(threshold=0.02, second_look=0.0)
+"""What the claims that are judged must reach; the network looks once."""
 
 
 def claims(source: Print) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
