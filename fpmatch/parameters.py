@@ -41,6 +41,8 @@ class NeuralParameters:
     """File in `fpmatch/minutiae/models`."""
     threshold: float = 0.3
     """Lowest confidence of a minutia: the probability that it is there."""
+    doubtful: float = 0.05
+    """Lowest confidence of a claim that counts in the image quality."""
     min_distance: float = 6.0
     """Two minutiae closer than this, pixels at 500 ppi, are one: the more confident stays."""
     second_look: float = 0.8

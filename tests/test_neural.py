@@ -151,6 +151,13 @@ def test_the_finger_and_orientation_parameters_change_the_result(
         assert not same(other, usual), change
 
 
+def test_doubtful_claims_lower_the_quality_and_nothing_else(print_of_corpus: FingerImage) -> None:
+    usual = extract_neural(print_of_corpus)
+    strict = extract_neural(print_of_corpus, None, dataclasses.replace(NEURAL, doubtful=0.3))
+    assert same(usual, strict)
+    assert usual.image_quality < strict.image_quality
+
+
 def test_stages_are_left_for_inspection(print_of_corpus: FingerImage) -> None:
     stages: dict[str, object] = {}
     extract_minutiae(print_of_corpus, extractor="neural", stages=stages)
@@ -170,7 +177,7 @@ def test_a_peak_is_placed_by_the_cells_that_mean_the_same_place() -> None:
     maps[0, 5, 6], maps[0, 5, 7] = 2.0, 1.0
     maps[1, 5, 6], maps[1, 5, 7] = 0.4, -0.4
     maps[0, 4, 6], maps[2, 4, 6], maps[1, 4, 6] = 0.5, -0.9, 0.4
-    found = decode(maps, np.ones((48, 48), np.uint8), 4, dataclasses.replace(NEURAL, threshold=0.5))
+    found = decode(maps, np.ones((48, 48), np.uint8), 4, 0.5)
     p, q = 1 / (1 + np.exp(-2.0)), 1 / (1 + np.exp(-1.0))
     x = (p * 6.9 + q * 7.1) / (p + q)
     assert found[:, :2] == pytest.approx(np.array([[4 * x - 0.5, 4 * 5.5 - 0.5]]), abs=1e-4)
@@ -182,7 +189,7 @@ def test_the_direction_is_a_mean_of_vectors_not_of_angles() -> None:
     for column, angle in ((6, 0.2), (7, -0.2)):
         maps[0, 5, column], maps[1, 5, column] = 2.0, 6.5 - column
         maps[3, 5, column], maps[4, 5, column] = np.cos(angle), np.sin(angle)
-    found = decode(maps, np.ones((48, 48), np.uint8), 4)
+    found = decode(maps, np.ones((48, 48), np.uint8), 4, 0.3)
     assert len(found) == 1
     assert np.cos(found[0, 2]) == pytest.approx(1, abs=1e-6)
 
@@ -192,7 +199,7 @@ def test_peaks_outside_the_finger_are_dropped_and_odds_change_the_confidence() -
     maps[0, 3, 3] = maps[0, 9, 9] = 1.0
     mask = np.zeros((48, 48), np.uint8)
     mask[:24] = 1
-    found = decode(maps, mask, 4, NEURAL, (2.0, 1.0))
+    found = decode(maps, mask, 4, 0.3, NEURAL, (2.0, 1.0))
     assert len(found) == 1
     assert found[0, :2] == pytest.approx([13.5, 13.5])
     assert found[0, 4] == pytest.approx(1 / (1 + np.exp(-3.0)), abs=1e-6)

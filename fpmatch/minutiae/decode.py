@@ -17,6 +17,7 @@ def decode(
     maps: NDArray[np.float32],
     mask: NDArray[np.uint8],
     stride: int,
+    least: float,
     parameters: NeuralParameters = NEURAL,
     odds: tuple[float, float] = (1.0, 0.0),
 ) -> NDArray[np.float32]:
@@ -29,6 +30,8 @@ def decode(
     mask : (H, W) uint8
     stride : int
         Pixels per cell.
+    least : float
+        Lowest confidence.
     odds : tuple of float
         Slope and offset of the confidence's log-odds.
 
@@ -42,9 +45,8 @@ def decode(
     Position and direction are means over the peak's cell and those of its neighbours that point
     to the same place, weighed by their confidence.
     """
-    p = parameters
     heat = 1 / (1 + np.exp(-(odds[0] * maps[0] + odds[1])))
-    peak = (heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))) & (heat >= p.threshold)
+    peak = (heat >= cv2.dilate(heat, np.ones((3, 3), np.uint8))) & (heat >= least)
     row, column = np.nonzero(peak)
     x, y, angle = _refine(heat, maps, row, column)
     x, y = x * stride - 0.5, y * stride - 0.5
@@ -54,7 +56,7 @@ def decode(
     kind = np.where(maps[5, row, column] > 0, 2, 1)
     out = np.stack([x, y, angle, kind, heat[row, column]], axis=1).astype(np.float32)
     out = out[mask[yi, xi] > 0]
-    return out[_apart(out, p.min_distance)]
+    return out[_apart(out, parameters.min_distance)]
 
 
 def _refine(

@@ -46,13 +46,16 @@ def extract_neural(
 
     def read(maps: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         inside = _finger(maps[8], part.shape, header.stride, p)
-        return inside, decode(maps, inside, header.stride, p, odds)
+        least = min(p.doubtful, p.threshold)
+        return inside, decode(maps, inside, header.stride, least, p, odds)
 
     maps = forward(part)
-    inside, found = read(maps)
+    inside, claims = read(maps)
+    found = claims[claims[:, 4] >= p.threshold]
     if not len(found) or found[:, 4].mean() < p.second_look:
         maps = (maps + forward(part, turned=True)) / np.float32(2)
-        inside, found = read(maps)
+        inside, claims = read(maps)
+        found = claims[claims[:, 4] >= p.threshold]
     require_ridges(int(inside.sum()), int(mask.sum()))
     if stages is not None:
         stages.update(mask=mask, inside=inside, window=window, maps=maps)
@@ -65,7 +68,7 @@ def extract_neural(
         quality=found[:, 4].copy(),
         shape=(image.pixels.shape[0], image.pixels.shape[1]),
         orientation=_orientation(maps, inside, image.pixels.shape, window, header.stride, p),
-        image_quality=_quality(found[:, 4], mask),
+        image_quality=_quality(claims[:, 4], mask),
         extractor=f"{header.name}-{header.version}",
     )
 
@@ -103,6 +106,9 @@ def _orientation(
 
 
 def _quality(confidence: NDArray[np.float32], mask: NDArray[np.uint8]) -> int:
-    """Mean confidence of the minutiae; a small impression loses in proportion to its area."""
+    """Mean confidence of all claims, doubtful ones too: a clear print leaves little in doubt.
+
+    A small impression loses in proportion to its area.
+    """
     share = min(1.0, float(mask.sum()) / MINUTIAE.quality_area)
     return int(np.rint(100 * share * float(confidence.mean())))
