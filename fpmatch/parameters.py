@@ -365,24 +365,24 @@ class CalibrationParameters:
     """Raw score -> -10 log10 of the false match rate, by straight lines between knots.
 
     Fitted by ``python -m benchmarks.fit_calibration`` on the 201 600 non-mated pairs, within and
-    across sets, of FVC2000 and FVC2002 DB1-4 B with the classical extractor: empirical rates down
+    across sets, of FVC2000 and FVC2002 DB1-4 B with the learned extractor: empirical rates down
     to 1 in 1000, an exponential tail beyond. Checked on synthetic templates: docs/matching.md.
     """
 
     raw: tuple[int, ...] = (
         0,
-        194,
-        286,
-        322,
-        1939,
+        280,
+        316,
+        1569,
         2620,
-        3561,
-        4395,
-        5484,
-        6341,
-        7211,
-        8244,
-        9020,
+        3252,
+        4143,
+        4922,
+        5942,
+        6829,
+        7734,
+        8874,
+        9722,
         200000,
     )
     """Knots, raw score."""
@@ -400,7 +400,7 @@ class CalibrationParameters:
         23.0103,
         26.9897,
         30.0,
-        831.6898,
+        839.5035,
     )
     """Value at the knots, -10 log10(FMR)."""
 
