@@ -11,7 +11,7 @@ import pytest
 from fpmatch.descriptor import encode
 from fpmatch.errors import InputError
 from fpmatch.evaluate.bench import bundled_prints
-from fpmatch.evaluate.bench_gallery import background, joined, mirrored, probe_set
+from fpmatch.evaluate.bench_gallery import background, joined, mirrored, opened, probe_set
 from fpmatch.evaluate.bench_index import bench_batch, bench_build, bench_mask, bench_open
 from fpmatch.evaluate.bench_peer import measure_nbis
 from fpmatch.evaluate.bench_search import bench_search
@@ -89,6 +89,30 @@ def test_the_peer_compares_the_same_prints(tmp_path, cache):
     assert peer["ratio_balanced"] == pytest.approx(made["templates_per_second_per_core"] / rate)
     scan = made["scan_templates_per_second_per_core"]
     assert peer["ratio_scan"] == pytest.approx(scan / rate)
+
+
+def test_a_gallery_is_kept_for_the_next_run(tmp_path, monkeypatch):
+    from fpmatch.evaluate import bench_gallery
+
+    one = probe_set((), synthetic=3)
+    built = []
+    build = bench_gallery.build_index
+    monkeypatch.setattr(
+        bench_gallery, "build_index", lambda *a, **k: built.append(a) or build(*a, **k)
+    )
+    for fingers, probes, count in (
+        (40, one, 1),
+        (40, one, 1),
+        (50, one, 2),
+        (40, joined(one, one), 3),
+    ):
+        with opened(fingers, probes, 1, tmp_path, None) as index:
+            assert index.rows == fingers
+        assert len(built) == count
+    assert len(list(tmp_path.glob("index-*"))) == 3
+    with opened(40, one, 1, None, None) as index:
+        assert index.rows == 40
+    assert len(list(tmp_path.glob("index-*"))) == 3
 
 
 def test_joined_sets_keep_their_identities_apart():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +22,7 @@ from fpmatch.descriptor import COLUMNS, PackedTemplates, SearchTemplate, encode,
 from fpmatch.evaluate.evaluation import load_samples
 from fpmatch.evaluate.extraction import Progress, Sample
 from fpmatch.index import PartitionIndex
+from fpmatch.parameters import DESCRIPTOR, SYNTHETIC_GALLERY, digest
 from fpmatch.synthetic.gallery import mates, templates
 from fpmatch.template import Template
 
@@ -159,16 +162,32 @@ def opened(
     cache: str | os.PathLike[str] | None,
     progress: Progress | None,
 ) -> Iterator[PartitionIndex]:
-    """`build_index` in a folder of its own, opened as a reader does; both go at the end."""
-    kept = None if cache is None else Path(cache)
+    """`build_index`, opened as a reader does; kept in the cache folder or gone at the end."""
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder) / "index"
-        build_index(at, fingers, probes, cache=kept, progress=progress).close()
+        if cache is None:
+            build_index(at, fingers, probes, progress=progress).close()
+        else:
+            at = Path(cache) / f"index-{fingers}-{_contents(fingers, probes)}"
+            if not at.exists():
+                half = at.with_suffix(".part")
+                shutil.rmtree(half, ignore_errors=True)
+                build_index(half, fingers, probes, cache=Path(cache), progress=progress).close()
+                half.rename(at)
         index = PartitionIndex.open(at, threads=threads)
         try:
             yield index
         finally:
             index.close()
+
+
+def _contents(fingers: int, probes: ProbeSet) -> str:
+    """Everything that an index of the benchmarks is made from, hashed."""
+    total = hashlib.sha256(f"{fingers} {SEED} {digest(DESCRIPTOR, SYNTHETIC_GALLERY)}".encode())
+    total.update(probes.mates.offsets.tobytes())
+    for name in COLUMNS:
+        total.update(getattr(probes.mates, name).tobytes())
+    return total.hexdigest()[:16]
 
 
 def build_index(
