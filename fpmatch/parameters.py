@@ -434,6 +434,10 @@ class IndexParameters:
     """A distance votes if it lies this many deviations below the cohort's mean."""
     vote_unit: int = 64
     """Integer units of a vote of one."""
+    cylinders: int = 36
+    """Cylinders that vote in a usual probe: the median of FVC2000 and FVC2002 B."""
+    deepest: int = 4
+    """Most times the usual share of the lists, for a probe of few cylinders."""
     beam: int = 8
     """Heads whose centroids are looked at when a cylinder is given its list."""
     large_from: int = 200_000
@@ -476,7 +480,8 @@ class EffortParameters:
     """How far a shortlist looks; no part of what an index stores."""
 
     lists_share: float
-    """Share of the lists that every probe cylinder looks into."""
+    """Share of the lists that each cylinder of a probe of `IndexParameters.cylinders` looks into;
+    those of a smaller probe look into more, of a larger into fewer."""
     lists_least: int
     """Least lists that every probe cylinder looks into."""
     rescored_least: int
@@ -556,9 +561,9 @@ DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()
 INDEX = IndexParameters()
 EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000, 2.5, 1)
-EFFORT_BALANCED = EffortParameters(1 / 64, 8, 8000, 1 / 125, 300, 1 / 2500)
-EFFORT_BALANCED_LARGE = EffortParameters(1 / 128, 8, 8000, 1 / 125, 300, 1 / 2500, 2.0, 1)
-EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 2500)
+EFFORT_BALANCED = EffortParameters(1 / 64, 8, 4000, 1 / 125, 300, 1 / 2500)
+EFFORT_BALANCED_LARGE = EffortParameters(1 / 128, 8, 8000, 1 / 125, 300, 1 / 1000, 1.75, 1)
+EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 1000)
 SEARCH = SearchParameters()
 CALIBRATION = CalibrationParameters()
 EVALUATE = EvaluateParameters()

@@ -101,6 +101,24 @@ def list_votes(ballot, pairs, masks, assigned, codes, angle, offsets, seen, wind
     return votes
 
 
+def measure(found, probe, rows, places, codes, offsets, q_codes, table, cut):
+    """(row, vote, probe) of every entry within its cut."""
+    out = []
+    for e, i in zip(found, probe, strict=True):
+        d = distance(codes[int(offsets[rows[e]]) + int(places[e])], q_codes[i])
+        if d <= cut[i]:
+            out.append((int(rows[e]), int(table[i, d]), int(i)))
+    return out
+
+
+def tally(votes, rows):
+    """Of each row the sum over probe cylinders of the best vote."""
+    best: dict[tuple[int, int], int] = {}
+    for row, vote, i in votes:
+        best[row, i] = max(best.get((row, i), 0), vote)
+    return np.array([sum(v for (r, _), v in best.items() if r == row) for row in range(rows)])
+
+
 def leaders(votes, size, top):
     capped = np.minimum(votes, top)
     for v in range(top, 1, -1):

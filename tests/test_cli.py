@@ -280,7 +280,7 @@ def test_bench_leakage(fpm):
 @pytest.fixture
 def asked(monkeypatch) -> list[tuple[str, tuple, dict]]:
     """Calls of the 1:N benchmarks, which are tested by themselves."""
-    from fpmatch.evaluate import bench_search
+    from fpmatch.evaluate import bench_fnir, bench_index, bench_search
     from fpmatch.evaluate.bench import Bench
 
     calls: list[tuple[str, tuple, dict]] = []
@@ -292,19 +292,35 @@ def asked(monkeypatch) -> list[tuple[str, tuple, dict]]:
 
         return call
 
-    for kind in ("search", "mask", "batch", "build", "open"):
-        monkeypatch.setattr(bench_search, f"bench_{kind}", fake(kind))
+    monkeypatch.setattr(bench_search, "bench_search", fake("search"))
+    monkeypatch.setattr(bench_fnir, "bench_fnir", fake("fnir"))
+    for kind in ("mask", "batch", "build", "open"):
+        monkeypatch.setattr(bench_index, f"bench_{kind}", fake(kind))
     return calls
 
 
 def test_bench_search_hands_its_options_on(fpm, asked, tmp_path):
     words = ("--probes", "a", "b", "--ppi-map", "p.json", "--identities", "i.csv")
     words += ("--effort", "scan", "--threads", 2, "--cache", tmp_path)
+    words += ("--extractor", "neural", "--scan-probes", 7, "--peer", "none")
     as_json(fpm("bench", "search", "--fingers", "200,100", *words, "--json", "-"))
     ((kind, (fingers, probes), named),) = asked
     assert (kind, fingers, [str(p) for p in probes]) == ("search", [100, 200], ["a", "b"])
     assert (str(named["ppi_map"]), str(named["identities"])) == ("p.json", "i.csv")
     assert (named["effort"], named["threads"], named["cache"]) == ("scan", 2, tmp_path)
+    assert (named["extractor"], named["scan_probes"], named["peer"]) == ("neural", 7, "none")
+
+
+def test_bench_fnir_hands_its_options_on(fpm, asked, tmp_path):
+    words = ("--probes", "a", "b", "--ppi-map", "p.json", "--identities", "i.csv", "--mated", 5)
+    words += ("--nonmated", 2000, "--efforts", "fast,scan", "--threads", 2, "--cache", tmp_path)
+    as_json(fpm("bench", "fnir", "--fingers", 300, *words, "--extractor", "neural", "--json", "-"))
+    ((kind, (fingers, probes), named),) = asked
+    assert (kind, fingers, [str(p) for p in probes]) == ("fnir", 300, ["a", "b"])
+    assert (str(named["ppi_map"]), str(named["identities"])) == ("p.json", "i.csv")
+    assert (named["nonmated"], named["mated"], named["threads"]) == (2000, 5, 2)
+    assert (named["efforts"], named["extractor"]) == (("fast", "scan"), "neural")
+    assert named["cache"] == tmp_path
 
 
 @pytest.mark.parametrize("kind", ["mask", "batch", "build", "open"])

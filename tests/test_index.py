@@ -16,13 +16,14 @@ from fpmatch.errors import InputError, SearchCancelled
 from fpmatch.index import UNVERIFIED, PartitionIndex, batch, narrow, ranking, shortlist, subject
 from fpmatch.index.build import build_arrays, take
 from fpmatch.index.quantizer import quantizer
+from fpmatch.index.ranking import lists_for
 from fpmatch.index.segment import Part
 from fpmatch.index.shortlist import look
 from fpmatch.index.stages import Count
 from fpmatch.index.votes import ballot
 from fpmatch.index.work import Clock, Workers
 from fpmatch.matcher import compare_many
-from fpmatch.parameters import EFFORT_BALANCED, INDEX
+from fpmatch.parameters import EFFORT_BALANCED, INDEX, EffortParameters
 from fpmatch.synthetic.gallery import mates, templates
 
 ROWS = 240
@@ -377,6 +378,17 @@ def test_parameters_change_something(index, probes, small):
         index.shortlist(probes[0], effort="thorough")
     with pytest.raises(InputError, match="positions"):
         index.shortlist_many(probes, positions=[0])
+
+
+def test_a_small_probe_looks_into_more_lists():
+    wanted = EffortParameters(1 / 128, 8, 0, 0.0, 0, 0.0)
+    usual = lists_for(wanted, 16384, INDEX.cylinders)
+    assert usual == 128
+    assert lists_for(wanted, 16384, INDEX.cylinders // 2) == 2 * usual
+    assert lists_for(wanted, 16384, 2 * INDEX.cylinders) == usual // 2
+    assert lists_for(wanted, 16384, 1) == lists_for(wanted, 16384, 0) == INDEX.deepest * usual
+    assert lists_for(wanted, 16384, INDEX.cylinders, fingers=4) == usual // 4
+    assert lists_for(wanted, 256, 60) == 8
 
 
 def test_a_probe_without_minutiae(index, small):

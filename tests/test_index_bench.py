@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
 
 from fpmatch.descriptor import encode
-from fpmatch.evaluate.bench_gallery import background, mirrored, probe_set
-from fpmatch.evaluate.bench_search import (
-    bench_batch,
-    bench_build,
-    bench_mask,
-    bench_open,
-    bench_search,
-)
+from fpmatch.errors import InputError
+from fpmatch.evaluate.bench import bundled_prints
+from fpmatch.evaluate.bench_gallery import background, joined, mirrored, opened, probe_set
+from fpmatch.evaluate.bench_index import bench_batch, bench_build, bench_mask, bench_open
+from fpmatch.evaluate.bench_peer import measure_nbis
+from fpmatch.evaluate.bench_search import bench_search
 from fpmatch.evaluate.bench_tenprint import bench_tenprint, subjects_of
 from fpmatch.matcher import compare
 from fpmatch.synthetic.gallery import mates, templates
@@ -33,7 +32,8 @@ def small(monkeypatch, cache):
     monkeypatch.setattr(bench_gallery, "BATCH", 30)
     real = bench_gallery.probe_set
     few = lambda *a, **k: real(*a, **{**k, "synthetic": min(6, k.get("synthetic", 6))})  # noqa: E731
-    monkeypatch.setattr("fpmatch.evaluate.bench_search.probe_set", few)
+    for module in ("bench_search", "bench_index"):
+        monkeypatch.setattr(f"fpmatch.evaluate.{module}.probe_set", few)
 
 
 def test_search_fields(cache):
@@ -54,6 +54,76 @@ def test_search_fields(cache):
     a, b = (row["search_ms_median"] for row in made["by_fingers"])
     assert made["growth_exponent"] == pytest.approx(np.log(b / a) / np.log(2))
     assert "machine" in made["conditions"]
+    along, linear = made["calculated"]
+    assert along["fingers"] == linear["fingers"] == 600
+    assert along["search_ms_median"] == pytest.approx(b * 10 ** made["growth_exponent"])
+    assert linear["search_ms_median"] == pytest.approx(10 * b)
+    assert "skipped" in made["peer"]
+
+
+def test_a_peer_is_known_or_left_out(cache):
+    assert "peer" not in bench_search([30], peer="none", cache=cache).figures
+    with pytest.raises(InputError, match="nbis, none"):
+        bench_search([30], peer="other", cache=cache)
+
+
+def test_the_peer_is_skipped_with_its_reason(monkeypatch):
+    assert "folders" in measure_nbis(())["skipped"]
+    monkeypatch.setitem(sys.modules, "nbis", None)
+    assert measure_nbis(("anywhere",)) == {
+        "name": "nbis-py",
+        "skipped": "not installed: pip install nbis-py",
+    }
+
+
+def test_the_peer_compares_the_same_prints(tmp_path, cache):
+    pytest.importorskip("nbis")
+    folder = bundled_prints() / "optical"
+    for path in sorted(folder.glob("*_[12].png"))[:4]:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "ppi.json").write_text(json.dumps({tmp_path.name: 500}))
+    made = bench_search([60], [tmp_path], ppi_map=tmp_path / "ppi.json", cache=cache).to_dict()
+    peer = made["peer"]
+    assert peer["comparisons"] == 4
+    rate = peer["templates_per_second_per_core"]
+    assert rate == pytest.approx(1e6 / peer["compare_us_median"])
+    assert peer["ratio_balanced"] == pytest.approx(made["templates_per_second_per_core"] / rate)
+    scan = made["scan_templates_per_second_per_core"]
+    assert peer["ratio_scan"] == pytest.approx(scan / rate)
+
+
+def test_a_gallery_is_kept_for_the_next_run(tmp_path, monkeypatch):
+    from fpmatch.evaluate import bench_gallery
+
+    one = probe_set((), synthetic=3)
+    built = []
+    build = bench_gallery.build_index
+    monkeypatch.setattr(
+        bench_gallery, "build_index", lambda *a, **k: built.append(a) or build(*a, **k)
+    )
+    for fingers, probes, count in (
+        (40, one, 1),
+        (40, one, 1),
+        (50, one, 2),
+        (40, joined(one, one), 3),
+    ):
+        with opened(fingers, probes, 1, tmp_path, None) as index:
+            assert index.rows == fingers
+        assert len(built) == count
+    assert len(list(tmp_path.glob("index-*"))) == 3
+    with opened(40, one, 1, None, None) as index:
+        assert index.rows == 40
+    assert len(list(tmp_path.glob("index-*"))) == 3
+
+
+def test_joined_sets_keep_their_identities_apart():
+    one, two = probe_set((), synthetic=3), probe_set((), synthetic=2)
+    both = joined(one, two)
+    assert len(both.probes) == len(both.mates) == 5
+    assert both.mates[3] == two.mates[0]
+    rows = np.arange(7)
+    for k in range(5):
+        assert np.flatnonzero(both.own(k, rows)).tolist() == [k]
 
 
 def test_the_other_benchmarks(cache):

@@ -14,6 +14,7 @@ import pytest
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates
 from fpmatch.index import _kernels as kernels
+from fpmatch.index import stages
 from fpmatch.index.build import LIST_COLUMNS, build_arrays, build_lists
 from fpmatch.index.quantizer import Quantizer
 from fpmatch.index.ranking import unplace
@@ -145,8 +146,41 @@ def test_lists_hold_every_cylinder_once(seed):
     assert all((again[name] == arrays[name]).all() for name in again)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_full_distances_and_sums(seed):
+    rng = np.random.default_rng(seed)
+    packed = packed_of(rng, 12)
+    count = int(rng.integers(0, 200))
+    lengths = np.diff(packed.offsets)
+    rows = rng.choice(np.flatnonzero(lengths), 90).astype(np.uint32)
+    places = np.array([rng.integers(0, lengths[r]) for r in rows], np.uint8)
+    probe = ballot_of(rng, 9)
+    which = np.sort(rng.choice(np.flatnonzero(probe.cut >= 0), count)).astype(np.uint8)
+    found = rng.integers(0, len(rows), count)
+    near = (
+        np.zeros(count + 1, np.uint32),
+        np.zeros(count + 1, np.uint16),
+        np.zeros(count + 1, np.uint8),
+    )
+    kept = kernels.measure(
+        found, which, count, (rows, places), packed.codes, packed.offsets, probe.codes,
+        probe.table, probe.cut, (*near, np.zeros(count + 1, np.int64)),
+    )  # fmt: skip
+    expected = naive.measure(
+        found, which, rows, places, packed.codes, packed.offsets, probe.codes, probe.table,
+        probe.cut,
+    )  # fmt: skip
+    assert list(zip(*(column[:kept].tolist() for column in near), strict=True)) == expected
+    state = np.zeros(12, np.uint64)
+    half = kept // 2
+    kernels.tally(near, half, 0, state)
+    kernels.tally(tuple(column[half:] for column in near), kept - half, 0, state)
+    assert (state >> np.uint64(32) == naive.tally(expected, 12)).all()
+
+
 @pytest.mark.parametrize("seed", range(12))
-def test_votes_by_lists(seed):
+def test_votes_by_lists(seed, monkeypatch):
+    monkeypatch.setattr(stages, "_BUFFER", 1 if seed % 3 else 1 << 15)
     rng = np.random.default_rng(seed)
     packed = packed_of(rng, 25)
     quantizer, _ = quantizer_of(rng)

@@ -10,6 +10,7 @@ import typer
 from fpmatch.cli import (
     audit,
     bench,
+    bench_fnir,
     bench_gallery,
     bench_tenprint,
     demo,
@@ -69,6 +70,7 @@ app.add_typer(audit.app, name="audit")
 app.command("scenario")(scenario.scenario_command)
 app.command("evaluate")(evaluate.evaluate_command)
 bench_gallery.register(bench.app)
+bench_fnir.register(bench.app)
 bench_tenprint.register(bench.app)
 app.add_typer(bench.app, name="bench")
 app.add_typer(synth.app, name="synth")

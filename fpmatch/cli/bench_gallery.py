@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fpmatch.cli.bench import IdentitiesFile, PpiMap, Probes, show
+from fpmatch.cli.inputs import Extractor
 from fpmatch.cli.output import JsonFile, Progress, check_target, progress_bar
 from fpmatch.errors import InputError
 
@@ -31,8 +32,13 @@ def search(
     probes: Probes = None,
     ppi_map: PpiMap = None,
     identities: IdentitiesFile = None,
+    extractor: Extractor = None,
     effort: Effort = "balanced",
     threads: Threads = 1,
+    scan_probes: Annotated[
+        int, typer.Option(help="Probes searched with effort scan above 150 000 fingers.")
+    ] = 140,
+    peer: Annotated[str, typer.Option(help="nbis (if it is installed) or none.")] = "nbis",
     cache: Cache = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -46,8 +52,11 @@ def search(
             probes or (),
             ppi_map=ppi_map,
             identities=identities,
+            extractor=extractor,
             effort=effort,
             threads=threads,
+            scan_probes=scan_probes,
+            peer=peer,
             cache=cache,
             progress=progress,
         )
@@ -62,7 +71,7 @@ def mask(
     json_file: JsonFile = None,
 ) -> None:
     """What barring a share of the records costs a search."""
-    from fpmatch.evaluate.bench_search import bench_mask
+    from fpmatch.evaluate.bench_index import bench_mask
 
     def one(n: int, progress: Progress | None) -> Bench:
         return bench_mask(n, effort=effort, threads=threads, cache=cache, progress=progress)
@@ -78,7 +87,7 @@ def batch(
     json_file: JsonFile = None,
 ) -> None:
     """Batches against single searches."""
-    from fpmatch.evaluate.bench_search import bench_batch
+    from fpmatch.evaluate.bench_index import bench_batch
 
     def one(n: int, progress: Progress | None) -> Bench:
         return bench_batch(n, batch=size, threads=threads, cache=cache, progress=progress)
@@ -88,7 +97,7 @@ def batch(
 
 def build(fingers: Fingers = "10000", cache: Cache = None, json_file: JsonFile = None) -> None:
     """Enrolment into an index, its merges and its size."""
-    from fpmatch.evaluate.bench_search import bench_build
+    from fpmatch.evaluate.bench_index import bench_build
 
     _each(fingers, lambda n, p: bench_build(n, cache=cache, progress=p), json_file)
 
@@ -97,7 +106,7 @@ def open_command(
     fingers: Fingers = "10000", cache: Cache = None, json_file: JsonFile = None
 ) -> None:
     """Opening an index, its first searches, and opening a whole gallery."""
-    from fpmatch.evaluate.bench_search import bench_open
+    from fpmatch.evaluate.bench_index import bench_open
 
     _each(fingers, lambda n, p: bench_open(n, cache=cache, progress=p), json_file)
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import math
 import os
+import shutil
+import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +22,7 @@ from fpmatch.descriptor import COLUMNS, PackedTemplates, SearchTemplate, encode,
 from fpmatch.evaluate.evaluation import load_samples
 from fpmatch.evaluate.extraction import Progress, Sample
 from fpmatch.index import PartitionIndex
+from fpmatch.parameters import DESCRIPTOR, SYNTHETIC_GALLERY, digest
 from fpmatch.synthetic.gallery import mates, templates
 from fpmatch.template import Template
 
@@ -59,6 +67,7 @@ def probe_set(
     *,
     ppi_map: str | os.PathLike[str] | Mapping[str, float] | None = None,
     identities: str | os.PathLike[str] | None = None,
+    extractor: str | None = None,
     synthetic: int = 200,
     progress: Progress | None = None,
 ) -> ProbeSet:
@@ -75,7 +84,7 @@ def probe_set(
             f"{synthetic} synthetic fingers, second touches",
         )  # fmt: skip
     samples, names = load_samples(
-        folders, ppi_map=ppi_map, identities=identities, progress=progress
+        folders, ppi_map=ppi_map, identities=identities, extractor=extractor, progress=progress
     )
     enrolled = [s for s in samples if s.impression == 1 and s.template is not None]
     probes = [s for s in samples if s.impression != 1]
@@ -86,6 +95,19 @@ def probe_set(
         np.array([s.identity for s in enrolled], np.int64),
         ", ".join(names),
     )
+
+
+def joined(first: ProbeSet, second: ProbeSet) -> ProbeSet:
+    """Both sets of probes, with both sets of mates enrolled; identities stay apart."""
+    base = 1 + int(max(first.identity.max(initial=-1), first.mate_identity.max(initial=-1)))
+    return ProbeSet(
+        first.probes + second.probes,
+        np.concatenate([first.identity, base + second.identity]),
+        pack([*(first.mates[k] for k in range(len(first.mates))),
+              *(second.mates[k] for k in range(len(second.mates)))]),
+        np.concatenate([first.mate_identity, base + second.mate_identity]),
+        f"{first.source}; {second.source}",
+    )  # fmt: skip
 
 
 def _encoded(sample: Sample) -> SearchTemplate | None:
@@ -132,6 +154,42 @@ def mirrored(template: Template) -> Template:
     return dataclasses.replace(template, xy=xy, angle=angle, orientation=field)
 
 
+@contextmanager
+def opened(
+    fingers: int,
+    probes: ProbeSet,
+    threads: int,
+    cache: str | os.PathLike[str] | None,
+    progress: Progress | None,
+) -> Iterator[PartitionIndex]:
+    """`build_index`, opened as a reader does; kept in the cache folder or gone at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        at = Path(folder) / "index"
+        if cache is None:
+            build_index(at, fingers, probes, progress=progress).close()
+        else:
+            at = Path(cache) / f"index-{fingers}-{_contents(fingers, probes)}"
+            if not at.exists():
+                half = at.with_suffix(".part")
+                shutil.rmtree(half, ignore_errors=True)
+                build_index(half, fingers, probes, cache=Path(cache), progress=progress).close()
+                half.rename(at)
+        index = PartitionIndex.open(at, threads=threads)
+        try:
+            yield index
+        finally:
+            index.close()
+
+
+def _contents(fingers: int, probes: ProbeSet) -> str:
+    """Everything that an index of the benchmarks is made from, hashed."""
+    total = hashlib.sha256(f"{fingers} {SEED} {digest(DESCRIPTOR, SYNTHETIC_GALLERY)}".encode())
+    total.update(probes.mates.offsets.tobytes())
+    for name in COLUMNS:
+        total.update(getattr(probes.mates, name).tobytes())
+    return total.hexdigest()[:16]
+
+
 def build_index(
     folder: Path,
     fingers: int,
@@ -154,3 +212,41 @@ def build_index(
             progress(f"building {fingers}", done, fingers)
     index.compact()
     return index
+
+
+def timed_in_full(
+    index: PartitionIndex,
+    probe: SearchTemplate | None,
+    effort: str,
+    allowed: NDArray[np.bool_] | None = None,
+) -> tuple[float, float, NDArray[np.int64], NDArray[np.int32], dict[str, float]]:
+    """One search with its verification: seconds of wall and process, rows, scores, stages."""
+    if probe is None:
+        return math.nan, math.nan, np.zeros(0, np.int64), np.zeros(0, np.int32), {}
+    wall, cpu = time.perf_counter(), time.process_time()
+    found = index.shortlist(probe, effort=effort, allowed=allowed)
+    middle = time.perf_counter()
+    scores = index.verify(probe, found.row_ids)
+    end = time.perf_counter()
+    ms = {**found.cost.milliseconds, "verify": 1e3 * (end - middle)}
+    return end - wall, time.process_time() - cpu, found.row_ids, scores, ms
+
+
+def timed_search(
+    index: PartitionIndex,
+    probe: SearchTemplate | None,
+    effort: str,
+    allowed: NDArray[np.bool_] | None,
+) -> tuple[float, float]:
+    """One search with its verification: seconds of wall and process."""
+    wall, cpu, *_ = timed_in_full(index, probe, effort, allowed)
+    return wall, cpu
+
+
+def gallery_conditions(own: ProbeSet, effort: str) -> dict[str, Any]:
+    """What a 1:N benchmark says of its gallery."""
+    return {
+        "probes": own.source,
+        "background": "synthetic fingers and their mirror images, one touch each",
+        "effort": effort,
+    }

@@ -25,7 +25,7 @@ from fpmatch.index.votes import ballot
 from fpmatch.index.work import Cancel, Clock, Workers, spans
 from fpmatch.parameters import INDEX
 
-_SHARED_ROWS = 1024
+_SHARED_ROWS = 256
 
 
 def shortlist_batch(

@@ -74,6 +74,16 @@ def share(least: int, fraction: float, count: int) -> int:
     return max(least, int(count * fraction))
 
 
+def lists_for(wanted: EffortParameters, lists: int, cylinders: int, fingers: int = 1) -> int:
+    """Lists that each of a probe's cylinders looks into.
+
+    What a probe may look into is shared out among its cylinders: each of a few has more to find.
+    With several fingers each has its part of the lists.
+    """
+    times = min(INDEX.cylinders / max(1, cylinders), INDEX.deepest)
+    return share(wanted.lists_least, wanted.lists_share * times / fingers, lists)
+
+
 def best(
     row_ids: NDArray[np.int64], votes: NDArray[np.int64], at: NDArray[np.int64], size: int
 ) -> Ranked:

@@ -14,6 +14,7 @@ from fpmatch.index.quantizer import Quantizer
 from fpmatch.index.ranking import (
     Ranked,
     best,
+    lists_for,
     merge,
     place,
     ranges_for,
@@ -91,7 +92,7 @@ def shortlist(
     if effort == "scan" or view.count <= INDEX.scan_below:
         rows = [np.flatnonzero(seen) for seen in view.seen]
     else:
-        lists = share(wanted.lists_least, wanted.lists_share, quantizer.lists)
+        lists = lists_for(wanted, quantizer.lists, prepared.voting)
         size = share(wanted.rescored_least, wanted.rescored_share, view.count)
         found = vote_by_lists(
             view, prepared, quantizer, lists, wanted.slack, size, clock, workers, count

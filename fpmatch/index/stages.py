@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fpmatch.index._kernels import (
     leaders,
     list_ranges,
+    measure,
     sift,
     squeeze_pairs,
     tally,
@@ -26,7 +27,7 @@ from fpmatch.index.work import Clock
 from fpmatch.parameters import DESCRIPTOR, EFFORT_BALANCED, INDEX
 
 Task = Callable[[], None]
-_BUFFER = 1 << 17
+_BUFFER = 1 << 15
 _TALLIES = 1 << 16
 
 
@@ -111,8 +112,15 @@ def list_task(
             ranges = np.zeros((len(pairs.lists), 2), np.int64)
             list_ranges(pairs.lists, starts, rows, low, high, ranges)
         longest = int((ranges[:, 1] - ranges[:, 0]).max(initial=0))
+        marks = np.zeros(longest, np.uint8)
         entries = np.zeros(max(_BUFFER, longest + 1), np.int64)
         probes = np.zeros(len(entries), np.uint8)
+        near = (
+            np.zeros(len(entries), np.uint32),
+            np.zeros(len(entries), np.uint16),
+            np.zeros(len(entries), np.uint8),
+        )
+        where = np.zeros(len(entries), np.int64)
         state = np.zeros(high - low, np.uint64)
         at = 0
         while at < len(pairs.lists) and clock.go_on():
@@ -127,11 +135,12 @@ def list_task(
                 (arrays["list_low"], arrays["list_high"], rows, arrays["list_angles"]),
                 seen,
                 begin,
+                marks,
                 entries,
                 probes,
             )
             part.ensure_rows(rows[entries[:kept]].astype(np.int64), ("codes",))
-            tally(
+            number_near = measure(
                 entries,
                 probes,
                 kept,
@@ -141,9 +150,9 @@ def list_task(
                 ballot.codes,
                 ballot.table,
                 ballot.cut,
-                low,
-                state,
+                (*near, where),
             )
+            tally(near, number_near, low, state)
             looked = int((ranges[begin:at, 1] - ranges[begin:at, 0]).sum())
             count.add(0, looked)
         least = leaders(state, size, np.zeros(_TALLIES, np.int64))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.index.narrow import Field
 from fpmatch.index.quantizer import Quantizer
-from fpmatch.index.ranking import Ranked, merge, share, wanted_for
+from fpmatch.index.ranking import Ranked, lists_for, merge, share, wanted_for
 from fpmatch.index.segment import Part
 from fpmatch.index.shortlist import View, look, vote_by_lists, vote_by_rows
 from fpmatch.index.stages import Count
@@ -178,7 +178,7 @@ def _finger(
     if view.count <= INDEX.subject_scan_below:
         rows = [np.flatnonzero(seen) for seen in view.seen]
         return vote_by_rows(view, rows, prepared, size, clock, workers, count)
-    lists = share(wanted.lists_least, wanted.lists_share / fingers, quantizer.lists)
+    lists = lists_for(wanted, quantizer.lists, prepared.voting, fingers)
     found = vote_by_lists(
         view, prepared, quantizer, lists, wanted.slack, size, clock, workers, count
     )

@@ -33,6 +33,11 @@ class Ballot:
     table: NDArray[np.uint16]
     cut: NDArray[np.int64]
 
+    @property
+    def voting(self) -> int:
+        """Cylinders that can vote from a list."""
+        return int(np.count_nonzero(self.cut >= 0))
+
 
 @functools.cache
 def cohort() -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:

@@ -1,0 +1,88 @@
+"""The peer beside 1:N searches: Bozorth3 on MINDTCT's minutiae, as nbis-py wraps them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+from fpmatch.evaluate.bench import quantiles
+from fpmatch.evaluate.extraction import Progress
+from fpmatch.evaluate.folders import Database, find_databases, read_ppi_map
+
+Source = str | os.PathLike[str]
+PROBES = 40
+
+
+def measure_nbis(
+    probes: Sequence[Source],
+    ppi_map: Source | Mapping[str, float] | None = None,
+    *,
+    count: int = PROBES,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Time of a 1:N comparison by nbis-py, of the same prints and in the same process.
+
+    Parameters
+    ----------
+    probes, ppi_map
+        Folders of ``<finger>_<impression>.<ext>``: impression 1 of every finger is the gallery.
+    count : int
+        Probes among the other impressions, evenly spaced.
+
+    Returns
+    -------
+    dict
+        ``name`` and, where there was nothing to measure, ``skipped`` with the reason; else
+        ``comparisons``, ``compare_us_median`` (wall clock; median over the probes of the mean
+        over the gallery) and ``templates_per_second_per_core``. Bozorth3 visits every print, so
+        that this rate holds at any size.
+    """
+    name = "nbis-py"
+    try:
+        import nbis
+
+        name = f"nbis-py {metadata.version('nbis-py')} (mindtct, bozorth3)"
+    except ImportError:
+        return {"name": name, "skipped": "not installed: pip install nbis-py"}
+    if not probes:
+        return {"name": name, "skipped": "needs folders of prints: it takes images, not templates"}
+    keys = ppi_map if ppi_map is None or isinstance(ppi_map, Mapping) else read_ppi_map(ppi_map)
+    found = find_databases(probes, ppi_map=keys)
+    gallery = [(d, k) for d in found for k, f in enumerate(d.impressions) if f.impression == 1]
+    rest = [(d, k) for d in found for k, f in enumerate(d.impressions) if f.impression != 1]
+    rest = rest[:: max(1, len(rest) // count)][:count]
+    settings = nbis.NbisExtractorSettings(
+        min_quality=0.0, get_center=False, check_fingerprint=False, compute_nfiq2=False, ppi=500.0
+    )
+    extractor = nbis.new_nbis_extractor(settings)
+    sets = []
+    for done, (database, k) in enumerate([*gallery, *rest]):
+        sets.append(extractor.extract_minutiae(_png(database, k)))
+        if progress is not None:
+            progress("extracting for nbis-py", done + 1, len(gallery) + len(rest))
+    enrolled = sets[: len(gallery)]
+    times = []
+    for probe in sets[len(gallery) :]:
+        start = time.perf_counter()
+        for other in enrolled:
+            probe.compare(other)
+        times.append((time.perf_counter() - start) / len(enrolled))
+    median = quantiles(times).median
+    return {
+        "name": name,
+        "comparisons": len(times) * len(enrolled),
+        "compare_us_median": 1e6 * median,
+        "templates_per_second_per_core": 1 / median,
+    }
+
+
+def _png(database: Database, number: int) -> bytes:
+    import cv2
+
+    from fpmatch.image import read_image
+
+    image = read_image(database.impressions[number].path, ppi=database.ppi)
+    return bytes(cv2.imencode(".png", image.pixels)[1])

@@ -1,0 +1,45 @@
+"""Kernels of the index: block checksums, cylinder distances, lists, votes.
+
+A vote of a candidate row is the sum over the probe's cylinders of ``table[i, d]``, d the lowest
+Hamming distance of probe cylinder i to a cylinder of the row whose direction differs by at most
+``window`` (256 units a turn). Everything is integer arithmetic: sums do not depend on order.
+
+Compiled callers are cached by the date of their own file: after an edit in one of these files,
+delete the ``*.nbi`` beside all of them.
+"""
+
+from fpmatch.index._kernels.bits import BITS, WORDS, distance, popcount, prefetch
+from fpmatch.index._kernels.checksum import checksum_blocks
+from fpmatch.index._kernels.lists import (
+    fill_lists,
+    list_ranges,
+    nearest_lists,
+    sort_lists,
+    squeeze,
+    squeeze_pairs,
+)
+from fpmatch.index._kernels.rows import best_distances, lowest, unroll, vote_rows
+from fpmatch.index._kernels.sift import leaders, measure, sift, tally
+
+__all__ = [
+    "BITS",
+    "WORDS",
+    "best_distances",
+    "checksum_blocks",
+    "distance",
+    "fill_lists",
+    "leaders",
+    "list_ranges",
+    "lowest",
+    "measure",
+    "nearest_lists",
+    "popcount",
+    "prefetch",
+    "sift",
+    "sort_lists",
+    "squeeze",
+    "squeeze_pairs",
+    "tally",
+    "unroll",
+    "vote_rows",
+]
