@@ -31,6 +31,7 @@ class Columns:
         self.ban: NDArray[np.int32] = np.zeros(0, np.int32)
         self.bans: list[frozenset[str]] = [frozenset()]
         self.changes = 0
+        self._dropped = False
         self._cache: dict[tuple[bool, tuple[int, ...]], NDArray[np.bool_] | None] = {}
 
     @classmethod
@@ -156,6 +157,8 @@ class Columns:
         """Forget rows; nothing refers to their record by them any more."""
         for row in rows:
             self.row_record[row] = NO_RECORD
+        # The index may hold them still, where dropping them there failed.
+        self._dropped = True
         self._changed()
 
     def drop_record(self, key: int) -> None:
@@ -183,7 +186,7 @@ class Columns:
         if key not in cache:
             barred = self.barred(sees_protected=sees_protected, uses=uses)
             mask = None
-            if barred.any():
+            if self._dropped or barred.any():
                 mask = ~np.append(barred, True)[self.row_record]
             cache[key] = mask
         return cache[key]

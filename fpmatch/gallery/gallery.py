@@ -222,8 +222,8 @@ class Gallery:
             raise ReadOnlyError("the gallery is open for reading only; open it with mode='rw'")
         with self.lock:
             self.database.execute("BEGIN IMMEDIATE")
-            before = self._stamps.began()
             try:
+                before = self._stamps.began()
                 yield self.database
                 self._stamps.committing(before)
             except BaseException:
@@ -258,8 +258,8 @@ class Gallery:
         See `fpmatch.gallery.schema.scrub`.
         """
         with self.lock:
-            schema.scrub(self.database)
             self._stamps.scrub(self.folder)
+            schema.scrub(self.database)
 
     def vacuum(self) -> None:
         """Give the space of expunged templates back; rewrites the file."""
@@ -270,6 +270,8 @@ class Gallery:
     def close(self) -> None:
         """Keep the columns and close the file."""
         with self.lock:
-            self.keep_columns()
-            self._columns = {}
-            self.database.close()
+            try:
+                self.keep_columns()
+            finally:
+                self._columns = {}
+                self.database.close()

@@ -61,11 +61,15 @@ class Stamps:
 
     def install(self) -> None:
         """Have the database make stamps, if it does not yet."""
+        if not self._guarded():
+            self._database.executescript("BEGIN IMMEDIATE;" + schema.STAMPS + "COMMIT;")
+
+    def _guarded(self) -> bool:
+        """Whether the database has every trigger; one is lost with a table that is made anew."""
         found = self._database.execute(
             "SELECT COUNT(*) FROM sqlite_master WHERE name LIKE 'stamp%'"
         ).fetchone()[0]
-        if found < schema.STAMPS.count("CREATE"):
-            self._database.executescript("BEGIN;" + schema.STAMPS + "COMMIT;")
+        return int(found) >= schema.STAMPS.count("CREATE")
 
     def now(self) -> dict[int, bytes]:
         """The stamps in the database; empty where it makes none."""
@@ -79,6 +83,7 @@ class Stamps:
         """At the start of a transaction: notices what others have changed."""
         found = self.now()
         self.known = {k: v for k, v in self.known.items() if found.get(k) == v}
+        self._coming.clear()  # What was not followed by now never will be.
         return found
 
     def committing(self, before: dict[int, bytes]) -> None:
@@ -101,7 +106,7 @@ class Stamps:
         if not inside:
             database.execute("BEGIN")
         try:
-            stamp = self.now().get(partition)
+            stamp = self.now().get(partition) if self._guarded() else None
             found = None if stamp is None else snapshot.read(folder, partition, stamp)
             columns = from_tables(database, partition) if found is None else Columns.from_(found)
         finally:

@@ -83,13 +83,17 @@ class Names:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
         """Ordinals of the records that are there, ascending in key; their keys, ends and text."""
         keys = np.concatenate([self._keys, np.array([k for k, _ in self._later], np.int64)])
-        if not self._gone and (np.diff(keys) > 0).all():
-            ends, text = _packed(name for _, name in self._later)
-            ends = np.concatenate([self._ends, ends[1:] + self._ends[-1]])
-            return np.arange(len(keys)), keys, ends, np.concatenate([self._text, text])
         there = np.ones(len(keys), np.bool_)
         there[list(self._gone)] = False
         kept = np.flatnonzero(there)
+        if (np.diff(keys[kept]) > 0).all():
+            loaded, later = np.split(there, [len(self._keys)])
+            length = np.diff(self._ends)
+            first = np.append(0, np.cumsum(length[loaded]))
+            pairs = zip(self._later, later.tolist(), strict=True)
+            ends, text = _packed(name for (_, name), stays in pairs if stays)
+            text = np.concatenate([self._text[np.repeat(loaded, length)], text])
+            return kept, keys[kept], np.concatenate([first, ends[1:] + first[-1]]), text
         kept = kept[np.argsort(keys[kept], kind="stable")]
         return kept, keys[kept], *_packed(self[n] for n in kept)
 

@@ -71,7 +71,7 @@ CREATE TABLE journal (id TEXT PRIMARY KEY, kind TEXT NOT NULL, fields TEXT NOT N
 STAMPS = """
 CREATE TABLE IF NOT EXISTS stamp (partition INTEGER PRIMARY KEY, value BLOB NOT NULL);
 CREATE TRIGGER IF NOT EXISTS stamp_partition AFTER INSERT ON partition BEGIN
-    INSERT INTO stamp VALUES (NEW.id, randomblob(16));
+    INSERT OR REPLACE INTO stamp VALUES (NEW.id, randomblob(16));
 END;
 CREATE TRIGGER IF NOT EXISTS stamp_record_insert AFTER INSERT ON record BEGIN
     UPDATE stamp SET value = randomblob(16) WHERE partition = NEW.partition;
@@ -93,7 +93,7 @@ END;
 CREATE TRIGGER IF NOT EXISTS stamp_finger_delete AFTER DELETE ON finger BEGIN
     UPDATE stamp SET value = randomblob(16) WHERE partition = OLD.key >> 40;
 END;
-INSERT OR IGNORE INTO stamp SELECT id, randomblob(16) FROM partition;
+INSERT OR REPLACE INTO stamp SELECT id, randomblob(16) FROM partition;
 """
 # A new stamp with every change of what `fpmatch.gallery.columns` shows, whoever makes it: this
 # release, an older one, or a hand in the database. Drawn at random, so that none comes twice, not

@@ -20,7 +20,7 @@ from fpmatch.index.manifest import Manifest
 from fpmatch.index.quantizer import SIZES, Quantizer, file_hash, quantizer
 from fpmatch.index.segment import Part, Segment
 from fpmatch.index.work import Background
-from fpmatch.index.writing import Entry, joined, smaller, write_merged, write_parts
+from fpmatch.index.writing import Entry, died_since, joined, smaller, write_merged, write_parts
 from fpmatch.parameters import DESCRIPTOR, INDEX, digest
 
 Added = tuple[NDArray[np.int64], NDArray[np.uint8], PackedTemplates]
@@ -216,6 +216,9 @@ class Store:
         with self._writing:
             self._write_memory()
             self._merge(everything=True)
+            with self._lock:
+                # What a write that failed has left holds rows that may be gone by now.
+                manifests.remove_strays(self.folder, self.manifest)
 
     def settle(self) -> None:
         """See `PartitionIndex.settle`."""
@@ -253,6 +256,7 @@ class Store:
                     pairs = zip(self._frozen, keep, strict=True)
                     left = [np.zeros(0, np.int64), *(part.row_ids[~k] for part, k in pairs)]
                     dead = np.setdiff1d(self._dead, np.concatenate(left))
+                    dead = np.union1d(dead, died_since(self._frozen, keep))
                     entries = self.manifest.segments
                     self._commit((*entries, *(() if entry is None else (entry,))), dead)
                     self._frozen = ()
@@ -267,17 +271,21 @@ class Store:
             with self._lock:
                 chosen = list(self._segments)
                 dropped = self._dead
-            if not everything:
-                chosen = smaller(chosen)
-            if len(chosen) <= 1 and not (everything and len(dropped)):
+                if not everything:
+                    chosen = smaller(chosen)
+                keep = [s.live.astype(np.bool_) for s in chosen]
+            stale = len(dropped) or not all(k.all() for k in keep)
+            if len(chosen) <= 1 and not (everything and stale):
                 return
-            keep = [~np.isin(s.row_ids, dropped) for s in chosen]
             entry = write_merged(self.folder, self.manifest, chosen, keep)
             with self._lock:
                 names = {s.path.name for s in chosen}
                 rest = tuple(e for e in self.manifest.segments if e[0] not in names)
-                merged = np.concatenate([s.row_ids for s in chosen])
-                dead = np.setdiff1d(self._dead, np.intersect1d(dropped, merged))
+                gone = dropped
+                if not everything:
+                    gone = np.intersect1d(dropped, np.concatenate([s.row_ids for s in chosen]))
+                dead = np.setdiff1d(self._dead, gone)
+                dead = np.union1d(dead, died_since(chosen, keep))
                 self._commit((*rest, *(() if entry is None else (entry,))), dead)
                 manifests.remove_strays(self.folder, self.manifest)
 

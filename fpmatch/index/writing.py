@@ -66,6 +66,12 @@ def write_merged(
     return writer.path.name, writer.commit(), count
 
 
+def died_since(parts: Sequence[Part], keep: Sequence[NDArray[np.bool_]]) -> NDArray[np.int64]:
+    """Ids of the kept rows of some parts that were tombstoned since, durably or not."""
+    dead = [p.row_ids[k & (p.live == 0)] for p, k in zip(parts, keep, strict=True)]
+    return np.concatenate([np.zeros(0, np.int64), *dead])
+
+
 def smaller(segments: Sequence[Segment]) -> list[Segment]:
     """The smaller segments, in the order given.
 

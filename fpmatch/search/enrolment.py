@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 
 from fpmatch.descriptor import encode, pack
+from fpmatch.errors import FpmatchError
 from fpmatch.gallery import EnrolError, EnrolReport, NewRow, records, sources
 from fpmatch.parameters import SEARCH
 from fpmatch.search.state import State
@@ -49,16 +50,25 @@ def _batch(state: State, partition: str, batch: list[tuple[int, Record]]) -> Enr
 
 
 def index_rows(state: State, partition: str, rows: list[NewRow]) -> None:
-    """Bring stored rows into the partition's index."""
+    """Bring stored rows into the partition's index.
+
+    All of them, also where an addition raises what went wrong in the background before it.
+    """
+    first: Exception | None = None
     for few in _batched(rows, SEARCH.enrol_batch):
         stored = dict(state.gallery.templates(partition, [r.row for r in few]))
         found = [r for r in few if r.row in stored]
         if found:
-            state.indexes[partition].add(
-                np.array([r.row for r in found], np.int64),
-                pack([encode(stored[r.row]) for r in found]),
-                np.array([int(r.position) for r in found], np.uint8),
-            )
+            try:
+                state.indexes[partition].add(
+                    np.array([r.row for r in found], np.int64),
+                    pack([encode(stored[r.row]) for r in found]),
+                    np.array([int(r.position) for r in found], np.uint8),
+                )
+            except (OSError, FpmatchError) as error:
+                first = first or error
+    if first is not None:
+        raise first
 
 
 def _batched(rows: Iterable[NewRow], size: int) -> Iterator[list[NewRow]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 
@@ -59,7 +60,8 @@ def rebuild(state: State, partition: str, why: Exception) -> None:
     )
     old = state.indexes.pop(partition, None)
     if old is not None:
-        old.close()
+        with contextlib.suppress(Exception):  # What it could not write is made again.
+            old.close()
     shutil.rmtree(state.folder / "index" / partition, ignore_errors=True)
     _make(state, partition)
     level(state, partition)
@@ -74,7 +76,7 @@ def level(state: State, partition: str) -> None:
     wanted = np.append(wanted, np.zeros(max(0, int(held.max(initial=-1)) + 1 - len(wanted)), bool))
     extra = held[~wanted[held]]
     wanted[held] = False
-    missing = index.missing(np.flatnonzero(wanted).astype(np.int64))
+    missing = np.flatnonzero(wanted).astype(np.int64)
     if state.mode != "rw" and (len(missing) or len(extra)):
         raise StorageError(
             f"the index of partition {partition!r} is behind its gallery; open it once with "

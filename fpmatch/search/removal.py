@@ -47,12 +47,14 @@ def expunge(
             partition=partition,
         )
         reached("expunge.committed")
-        state.gallery.scrub()
-        reached("expunge.scrubbed")
-        for place, rows in out.rows.items():
-            if rows:
-                state.indexes[place].tombstone(np.array(rows, np.int64))
-                state.indexes[place].compact()
+        try:
+            state.gallery.scrub()
+            reached("expunge.scrubbed")
+        finally:
+            for place, rows in out.rows.items():
+                if rows:
+                    state.indexes[place].tombstone(np.array(rows, np.int64))
+                    state.indexes[place].compact()
         reached("expunge.indexed")
     probes = 0
     if level == "identity":
