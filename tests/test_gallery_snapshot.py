@@ -17,7 +17,7 @@ from fpmatch.gallery.gallery import FILE
 from fpmatch.gallery.loading import from_tables
 from fpmatch.gallery.names import Names
 from fpmatch.search import Engine
-from fpmatch.types import PartitionInfo
+from fpmatch.types import PartitionInfo, Record
 
 GOLDEN = Path(__file__).parent / "golden" / "columns-1.col"
 STAMP = bytes(range(16))
@@ -246,6 +246,39 @@ def test_nothing_is_written_of_columns_that_may_differ_from_the_tables(place, mo
     seal(gallery, "r2")
     gallery.close()
     assert not opened(place)
+
+
+@pytest.mark.parametrize("then", ["refused", "nothing"])
+def test_columns_that_missed_a_seal_are_never_kept(monkeypatch, then):
+    """Cut off after its commit, then a transaction that leaves the stamp as it is."""
+    with engine({"criminal": [record("C-1", 1), record("C-2", 2)]}) as e:
+        home = e._state.folder
+        with monkeypatch.context() as patch:
+            patch.setattr(Columns, "set_sealed", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                e.seal("C-1", order="o", authority="a")
+        if then == "refused":
+            assert e.enrol("criminal", [Record("", [])]).errors
+        else:
+            records.enrol(e._state.gallery, "criminal", [])
+        e.close()
+        for mode in ("r", "rw"):
+            with Engine.open(home, mode, clock=Clock(), durability="off") as again:
+                gallery = again._state.gallery
+                assert from_tables(gallery.database, 1).sealed[:2].tolist() == [True, False]
+                assert gallery.columns("criminal").sealed[:2].tolist() == [True, False]
+
+
+def test_a_database_that_lost_a_trigger_gets_new_stamps(place):
+    gallery = Gallery.open(place, "rw", durability="off")
+    before = loading.Stamps(gallery.database).now()
+    gallery.database.execute("DROP TRIGGER stamp_record_update")
+    gallery.close()
+    again = Gallery.open(place, "rw", durability="off")
+    after = loading.Stamps(again.database).now()
+    again.close()
+    assert before.keys() == after.keys()
+    assert all(before[k] != after[k] for k in before)
 
 
 def test_nothing_is_written_after_a_change_by_another_hand(place):

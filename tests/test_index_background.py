@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_helpers import Clock, engine, record
+from engine_helpers import Clock, engine, folder, record
 
 from fpmatch.descriptor import encode, pack
 from fpmatch.index import PartitionIndex, store
@@ -273,6 +274,60 @@ def test_an_expungement_cut_off_before_compaction_is_finished_at_the_next_openin
         assert any(codes[:80] in p.read_bytes() for p in home.rglob("*.seg"))
         with Engine.open(home, "rw", clock=Clock(), durability="off"):
             assert not any(codes[:80] in p.read_bytes() for p in Path(home).rglob("*.seg"))
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_a_kill_before_compaction_leaves_no_tombstone_of_a_row_that_is_nowhere(people):
+    """The row was in memory alone: no later opening fails, or rewrites the index again."""
+    home = folder()
+    script = f"""
+import os, signal
+from engine_helpers import Clock, record
+from fpmatch.index import PartitionIndex
+from fpmatch.search import Engine
+e = Engine.create({str(home / "g")!r}, durability="off", clock=Clock())
+e.add_partition("criminal", 1, "DOJ-FBI", expected_fingers=100)
+e.enrol("criminal", [record("C-1", 1), record("C-2", 2)][:{people}])
+PartitionIndex.compact = lambda s: os.kill(os.getpid(), signal.SIGKILL)
+e.expunge("C-1", order="o", authority="CA")
+"""
+    tests = Path(__file__).parent
+    done = subprocess.run([sys.executable, "-c", script], cwd=tests, check=False)
+    assert done.returncode == -signal.SIGKILL
+    generations = []
+    for _ in range(3):
+        with Engine.open(home / "g", "rw", clock=Clock(), durability="off") as e:
+            index = e._state.indexes["criminal"]
+            assert index.rows == people - 1
+            assert index.tombstones == 0
+            index.flush()
+            generations.append(index.generation)
+    assert generations[1] == generations[2]
+    shutil.rmtree(home)
+
+
+@pytest.mark.parametrize("step", ["segment", "manifest"])
+def test_compaction_takes_what_a_failed_write_has_left(tmp_path, gallery, monkeypatch, step):
+    def fails(*_, **__):
+        raise OSError(28, "no space left")
+
+    index = PartitionIndex.create(tmp_path / "i", expected_fingers=1000)
+    rows = np.arange(5)
+    with monkeypatch.context() as patch:
+        if step == "segment":
+            patch.setattr("fpmatch.index.segment_format.os.fsync", fails)
+        else:
+            patch.setattr("fpmatch.index.manifest.write", fails)
+        index.add(rows, take(gallery, rows), np.zeros(5, np.uint8))
+        index._store._background.wait()
+    secret = gallery[3].codes.tobytes()[:80]
+    assert any(secret in p.read_bytes() for p in (tmp_path / "i").iterdir())
+    with pytest.raises(OSError, match="no space"):
+        index.settle()
+    index.tombstone(np.array([3]))
+    index.compact()
+    assert not any(secret in p.read_bytes() for p in (tmp_path / "i").iterdir())
+    index.close()
 
 
 def test_an_engine_lets_go_of_everything_when_an_index_fails_to_close(monkeypatch):

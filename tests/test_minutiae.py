@@ -224,7 +224,7 @@ def test_every_parameter_changes_something(prints):
         "min_area": 10**6, "min_coherence": 0.99, "min_share": 0.99,
         "period_min": 8.0, "period_max": 9.0, "segment_open": 60, "segment_close": 2,
         "segment_percentile": 60.0, "segment_threshold": 0.6,
-        "trace": 2,
+        "trace": 2, "frequency_half": 12, "frequency_along": 2,
         "coherence_smooth": 60.0, "coherence_clean": 60, "coherence_least": 0.7,
         "quality_area": 1e6,
         "island_area": 3000, "hole_area": 400,

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.errors import InputError
 from fpmatch.minutiae._kernels import ridge_spectrum
 from fpmatch.minutiae.orientation import OrientationField
 from fpmatch.parameters import MINUTIAE, MinutiaeParameters
@@ -64,6 +65,8 @@ def period_field(
     the largest bin of a windowed Fourier sum; then a robust blur of the logarithm.
     """
     step, half = parameters.frequency_step, parameters.frequency_half
+    if np.hypot(half, parameters.frequency_along) > PAD - 2:
+        raise InputError(f"a window of {half} by {parameters.frequency_along} leaves the padding")
     inside = np.ascontiguousarray(mask[::step, ::step])
     theta = field.angle()[::step, ::step].copy()
     window, cosines, sines, periods = _basis(half)
