@@ -330,6 +330,20 @@ def test_compaction_takes_what_a_failed_write_has_left(tmp_path, gallery, monkey
     index.close()
 
 
+def test_an_opening_that_fails_lets_go_of_the_indexes(monkeypatch, caplog):
+    with engine({"criminal": [record("C-1", 1)]}) as e:
+        home = e._state.folder
+        e.close()
+        with monkeypatch.context() as patch:
+            patch.setattr("fpmatch.gallery.Gallery.keep_columns", lambda _: 1 / 0)
+            with pytest.raises(ZeroDivisionError) as kept:
+                Engine.open(home, "rw", clock=Clock(), durability="off")
+        with Engine.open(home, "rw", clock=Clock(), durability="off") as again:
+            assert again._state.indexes["criminal"].rows == 1
+        assert kept.value.__traceback__ is not None  # and with it what the frames still hold
+        assert "rebuilt" not in caplog.text
+
+
 def test_an_engine_lets_go_of_everything_when_an_index_fails_to_close(monkeypatch):
     def fails(*_):
         raise OSError(28, "no space left")

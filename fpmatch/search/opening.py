@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -47,6 +48,7 @@ def open_state(
     if mode not in ("r", "rw"):
         raise InputError(f"mode must be 'r' or 'rw', not {mode!r}")
     handle = lock(folder, mode)
+    state: State | None = None
     try:
         gallery = Gallery.open(folder, mode, durability=durability)
         state = State(
@@ -68,6 +70,10 @@ def open_state(
         state.policy = newest(gallery)
         recovery.recover(state)
     except BaseException:
+        # Or the next opening in this process would find them locked, and make them again.
+        for index in state.indexes.values() if state is not None else ():
+            with contextlib.suppress(Exception):
+                index.close()
         handle.close()
         raise
     return state, handle
