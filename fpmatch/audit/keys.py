@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from fpmatch.durable import sync_folder
 from fpmatch.errors import AuditError
 from fpmatch.types import Candidate
 
@@ -34,7 +35,8 @@ def create_key(log_path: Path) -> bytes:
             file.write(key.hex().encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        _sync_folder(path.parent)
+        with contextlib.suppress(OSError):  # not every file system can sync a folder
+            sync_folder(path.parent)
     except OSError as error:
         raise AuditError(f"the key file {path} cannot be made: {error}") from error
     return key
@@ -81,12 +83,3 @@ def candidate_digest(key: bytes, candidates: Iterable[Candidate]) -> str:
         mac.update(record)
         mac.update(round(candidate.score * 100).to_bytes(8, "big", signed=True))
     return mac.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # not every file system can sync a folder
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

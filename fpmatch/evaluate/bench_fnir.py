@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import SearchTemplate, encode
 from fpmatch.errors import InputError
 from fpmatch.evaluate.bench import SEED, Bench, stated
-from fpmatch.evaluate.bench_gallery import STRANGERS, joined, opened, probe_set
+from fpmatch.evaluate.bench_gallery import STRANGERS, joined, opened, probe_set, rows_of
 from fpmatch.evaluate.bootstrap import percentile_interval
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.index import PartitionIndex
@@ -264,9 +264,7 @@ def _search(
     lists = index.shortlist_many([probe for _, probe in usable], effort=effort)
     for (n, probe), found in zip(usable, lists, strict=True):
         scores = index.verify(probe, found.row_ids)
-        mine = np.zeros(len(scores), np.bool_)
-        mixed = found.row_ids < len(mate_identity)
-        mine[mixed] = mate_identity[found.row_ids[mixed]] == identity[n]
+        mine = rows_of(int(identity[n]), mate_identity, found.row_ids)
         out[0, n] = scores[mine].max(initial=-1)
         out[1, n] = scores[~mine].max(initial=-1)
     return out

@@ -56,10 +56,17 @@ class ProbeSet:
 
     def own(self, probe: int, row_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of some rows are of the probe's identity."""
-        out = np.zeros(len(row_ids), np.bool_)
-        mixed = row_ids < len(self.mate_identity)
-        out[mixed] = self.mate_identity[row_ids[mixed]] == self.identity[probe]
-        return out
+        return rows_of(int(self.identity[probe]), self.mate_identity, row_ids)
+
+
+def rows_of(
+    identity: int, mate_identity: NDArray[np.int64], row_ids: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which of some rows are of an identity; rows past the mates are background."""
+    out = np.zeros(len(row_ids), np.bool_)
+    mixed = row_ids < len(mate_identity)
+    out[mixed] = mate_identity[row_ids[mixed]] == identity
+    return out
 
 
 def probe_set(

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.durable import sync_folder
 from fpmatch.errors import CorruptError
 
 MAGIC = b"FPMCOL\r\n"
@@ -104,7 +105,7 @@ def write(
         temporary.unlink(missing_ok=True)
         raise
     if sync:
-        _sync_folder(folder)
+        sync_folder(folder)
 
 
 def read(folder: Path, partition: int, stamp: bytes) -> Snapshot | None:
@@ -182,11 +183,3 @@ def _digest(pieces: Iterable[Any]) -> bytes:
     for piece in pieces:
         out.update(piece)
     return out.digest()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.durable import sync_folder
 from fpmatch.errors import CorruptError, StorageError
-from fpmatch.index.segment_format import sync_folder
 
 NAME = "index.json"
 FORMAT = 1

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.index.shortlist import View
-from fpmatch.index.stages import Count, Task, vote_task
+from fpmatch.index.shortlist import View, count_rows
+from fpmatch.index.stages import Count
 from fpmatch.index.votes import Ballot
-from fpmatch.index.work import Clock, Workers, spans
+from fpmatch.index.work import Clock, Workers
 from fpmatch.parameters import INDEX
 
-_CHUNK = 8192
 Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Rows of a part, and the place of each one's group among the groups in play."""
 
@@ -55,13 +54,8 @@ class Field:
     ) -> None:
         """Add a finger's votes, counted over all cylinders of the rows in play."""
         rows = self._in_play(position)
-        votes = [np.zeros(len(some), np.int64) for some, _ in rows]
-        tasks: list[Task] = []
-        for part, (some, _), out in zip(self._views[position].parts, rows, votes, strict=True):
-            step = min(_CHUNK, max(512, len(some) // workers.threads + 1))
-            for span in spans(len(some), step):
-                tasks.append(vote_task(part, some, span, prepared, out, clock, count))
-        workers.run(tasks)
+        some = [chosen for chosen, _ in rows]
+        votes = count_rows(self._views[position], some, prepared, clock, workers, count)
         best = np.zeros(len(self.groups), np.int64)
         there = np.zeros(len(self.groups), np.bool_)
         for (_, place), got in zip(rows, votes, strict=True):

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.durable import sync_folder
 from fpmatch.errors import CorruptError
 from fpmatch.index._kernels import checksum_blocks
 from fpmatch.parameters import INDEX
@@ -179,12 +180,3 @@ def read_layout(path: Path) -> tuple[Layout, NDArray[np.uint64], str]:
     if size != layout.file_bytes:
         raise CorruptError(f"{path.name}: {size} bytes, its header says {layout.file_bytes}")
     return layout, np.frombuffer(body, "<u8", offset=length).astype(np.uint64), digest.hex()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -176,13 +176,25 @@ def vote_by_rows(
     count: Count,
 ) -> Ranked:
     """The given rows of every part, ranked by the votes of all their cylinders."""
+    return rank_rows(view, rows, count_rows(view, rows, prepared, clock, workers, count), size)
+
+
+def count_rows(
+    view: View,
+    rows: Sequence[NDArray[np.int64]],
+    prepared: Ballot,
+    clock: Clock,
+    workers: Workers,
+    count: Count,
+) -> list[NDArray[np.int64]]:
+    """Votes of the given rows of every part, over all their cylinders."""
     tasks: list[Task] = []
     votes = [np.zeros(len(r), np.int64) for r in rows]
     for part, chosen, out in zip(view.parts, rows, votes, strict=True):
         for span in spans(len(chosen), min(_CHUNK, max(512, len(chosen) // workers.threads + 1))):
             tasks.append(vote_task(part, chosen, span, prepared, out, clock, count))
     workers.run(tasks)
-    return rank_rows(view, rows, votes, size)
+    return votes
 
 
 def rank_rows(

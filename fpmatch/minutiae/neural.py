@@ -44,18 +44,18 @@ def extract_neural(
     part = np.ascontiguousarray(image.pixels[top:bottom, left:right])
     odds = (header.confidence_slope, header.confidence_offset)
 
-    def read(maps: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def read(maps: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+        """Finger area, all claims, and those of them that are minutiae."""
         inside = _finger(maps[8], part.shape, header.stride, p)
         least = min(p.doubtful, p.threshold)
-        return inside, decode(maps, inside, header.stride, least, p, odds)
+        claims = decode(maps, inside, header.stride, least, p, odds)
+        return inside, claims, claims[claims[:, 4] >= p.threshold]
 
     maps = forward(part)
-    inside, claims = read(maps)
-    found = claims[claims[:, 4] >= p.threshold]
+    inside, claims, found = read(maps)
     if not len(found) or found[:, 4].mean() < p.second_look:
         maps = (maps + forward(part, turned=True)) / np.float32(2)
-        inside, claims = read(maps)
-        found = claims[claims[:, 4] >= p.threshold]
+        inside, claims, found = read(maps)
     require_ridges(int(inside.sum()), int(mask.sum()))
     if stages is not None:
         stages.update(mask=mask, inside=inside, window=window, maps=maps)
