@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fpmatch.cli.inputs import Extractor, Position, Ppi, load_template, parse_position
+from fpmatch.cli.manifest import unique_names
 from fpmatch.cli.output import JsonFile, emit, figure, progress_bar, table
 from fpmatch.errors import FpmatchError, InputError
 
@@ -20,23 +21,29 @@ def extract_command(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a template NAME.fpt for each image.")
     ] = None,
+    names: Annotated[
+        str, typer.Option(help="Name templates by file, or by path below the shared folder.")
+    ] = "file",
+    force: Annotated[bool, typer.Option(help="Replace templates that are there.")] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Extract minutiae templates; an image that fails is reported and the rest goes on."""
     finger = parse_position(position)
+    targets: dict[Path, Path] = {}
     if out is not None:
+        targets = {p: out / f"{name}.fpt" for p, name in unique_names(images, names).items()}
         _make_folder(out)
     rows: list[dict[str, Any]] = []
     with progress_bar() as progress:
         for number, path in enumerate(images, 1):
             try:
                 template = load_template(path, ppi=ppi, position=finger, extractor=extractor)
+                data = template.to_bytes()
+                if out is not None:
+                    _write(targets[path], data, force=force)
             except FpmatchError as error:
                 rows.append({"image": str(path), "error": str(error)})
             else:
-                data = template.to_bytes()
-                if out is not None:
-                    _write(out / f"{path.stem}.fpt", data)
                 rows.append({"image": str(path), **_describe(template), "bytes": len(data)})
             if progress is not None:
                 progress("extracting", number, len(images))
@@ -106,8 +113,11 @@ def _make_folder(path: Path) -> None:
         raise InputError(f"cannot make the folder {path}: {error.strerror}") from error
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, *, force: bool) -> None:
     try:
+        if not force and path.exists() and path.read_bytes() != data:
+            raise InputError(f"{path} holds another template; --force replaces it")
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error

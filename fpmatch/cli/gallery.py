@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fpmatch.cli.inputs import Extractor, Position, Ppi, load_template, parse_position
+from fpmatch.cli.manifest import Entry, entries
 from fpmatch.cli.output import JsonFile, emit, progress_bar, table
 from fpmatch.errors import FpmatchError, InputError
 from fpmatch.types import Record
@@ -53,13 +53,21 @@ def enrol_command(
         list[Path],
         typer.Argument(
             metavar="SOURCE...",
-            help="Images or .fpt templates (one record each, named by the file), a .csv with "
-            "columns record, position, file, or one .parquet file.",
+            help="Images or .fpt templates, .csv manifests (columns record, file, and any of "
+            "position, identity, event, contributor, protected, banned_uses), or one .parquet "
+            "file.",
         ),
     ],
     record: Annotated[
         str, typer.Option(help="Take all images as the fingers of this one record.")
     ] = "",
+    names: Annotated[
+        str,
+        typer.Option(
+            help="What names a record: its file, its path below the folder that all share, or "
+            "its folder, whose files are then its fingers.",
+        ),
+    ] = "file",
     ppi: Ppi = None,
     position: Position = "unknown",
     extractor: Extractor = None,
@@ -74,13 +82,13 @@ def enrol_command(
         if len(sources) == 1 and sources[0].suffix == ".parquet":
             report = engine.enrol(partition, str(sources[0]))
         else:
-            items = list(_items(sources, record))
+            found = entries(sources, record=record, naming=names)
 
             def read(path: Path, where: str) -> Template:
                 chosen = parse_position(where) if where else finger
                 return load_template(path, ppi=ppi, position=chosen, extractor=extractor)
 
-            report = engine.enrol(partition, _records(items, read, failed, progress))
+            report = engine.enrol(partition, _records(found, read, failed, progress))
     _show(report, failed, json_file)
 
 
@@ -178,54 +186,29 @@ def _partition(text: str) -> tuple[str, int, str]:
     return name, int(number), owner
 
 
-_Item = tuple[str, list[tuple[Path, str]]]
-
-
-def _items(sources: list[Path], record: str) -> Iterator[_Item]:
-    """Record id, and its files with their positions ("" for the option's)."""
-    images: list[Path] = []
-    for source in sources:
-        if source.suffix == ".csv":
-            yield from _listed(source)
-        else:
-            images.append(source)
-    if record and images:
-        yield record, [(path, "") for path in images]
-    elif images:
-        for path in images:
-            yield path.stem, [(path, "")]
-
-
-def _listed(path: Path) -> Iterator[_Item]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    groups: dict[str, list[tuple[Path, str]]] = {}
-    for number, row in enumerate(rows, 2):
-        if not row.get("record") or not row.get("file"):
-            raise InputError(f"{path}, line {number}: the columns record and file need a value")
-        found = (path.parent / row["file"], row.get("position") or "")
-        groups.setdefault(row["record"], []).append(found)
-    yield from groups.items()
-
-
 def _records(
-    items: list[_Item], read: Any, failed: list[dict[str, str]], progress: Any
+    found: list[Entry], read: Any, failed: list[dict[str, str]], progress: Any
 ) -> Iterator[Record]:
     """Extract record by record; a finger that fails is noted and left out."""
-    for number, (name, files) in enumerate(items, 1):
+    for number, entry in enumerate(found, 1):
         fingers = []
-        for path, where in files:
+        for path, where in entry.files:
             try:
                 fingers.append(read(path, where))
             except FpmatchError as error:
-                failed.append({"record": name, "file": str(path), "error": str(error)})
+                failed.append({"record": entry.record, "file": str(path), "error": str(error)})
         if fingers:
-            yield Record(name, fingers)
+            yield Record(
+                entry.record,
+                fingers,
+                identity=entry.identity,
+                event=entry.event,
+                contributor=entry.contributor,
+                protected=entry.protected,
+                banned_uses=entry.banned_uses,
+            )
         if progress is not None:
-            progress("enrolling", number, len(items))
+            progress("enrolling", number, len(found))
 
 
 def _show(report: EnrolReport, failed: list[dict[str, str]], json_file: str | None) -> None:

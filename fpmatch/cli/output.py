@@ -40,14 +40,19 @@ def console(*, stderr: bool = False) -> Console:
 def emit(result: Any, json_file: str | None, *tables: Table | str) -> None:
     """Write JSON where asked, and print the tables unless JSON goes to standard output."""
     if json_file is not None:
-        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = printable(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
         if json_file == "-":
             sys.stdout.write(text)
             return
         write_text(json_file, text)
     out = console()
     for table in tables:
-        out.print(table)
+        out.print(printable(table) if isinstance(table, str) else table)
+
+
+def printable(text: str) -> str:
+    """Text that can be written anywhere: bytes of file names that are no UTF-8 are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def write_text(path: str, text: str) -> None:
@@ -105,7 +110,7 @@ def figure(value: Any) -> str:
         return f"{value:.3g}"
     if isinstance(value, float):
         return f"{value:,.2f}".replace(",", " ")
-    return str(value)
+    return printable(str(value))
 
 
 @contextmanager
@@ -135,6 +140,6 @@ def progress_bar() -> Iterator[Progress | None]:
 
 def fail(error: Exception) -> None:
     """Print one line to standard error and leave with status 2."""
-    message = " ".join(str(error).split()) or type(error).__name__
+    message = printable(" ".join(str(error).split())) or type(error).__name__
     print(f"fpmatch: error: {message}", file=sys.stderr)
     sys.exit(2)
