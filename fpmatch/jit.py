@@ -1,4 +1,4 @@
-"""The one decorator of every numeric kernel, and the warm-up that compiles them."""
+"""The one decorator of every numeric kernel."""
 
 from __future__ import annotations
 
@@ -22,15 +22,21 @@ def kernel(function: F | None = None, *, inline: bool = False, fastmath: bool = 
 
     Notes
     -----
-    With ``NUMBA_DISABLE_JIT=1`` kernels run as plain Python: tests run both ways.
+    With ``NUMBA_DISABLE_JIT=1`` kernels run as plain Python: tests run both ways. Where nothing
+    can be cached, or the cache is damaged, kernels are compiled again: slower, never an error.
     """
     import numba
 
+    from fpmatch.kernel_cache import attach
+
     def wrap(f: F) -> Any:
-        options: dict[str, Any] = {"nogil": True, "cache": not inline, "fastmath": fastmath}
+        options: dict[str, Any] = {"nogil": True, "fastmath": fastmath}
         if inline:
             options["inline"] = "always"
-        return numba.njit(**options)(f)
+        made = numba.njit(**options)(f)
+        if not inline and jit_enabled():
+            attach(made)
+        return made
 
     return wrap(function) if function is not None else wrap
 
