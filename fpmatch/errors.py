@@ -13,7 +13,8 @@
     │   └── RefusedError                   the one answer to absent, sealed and denied
     ├── StorageError (RuntimeError)        files on disk
     │   ├── CorruptError                   a checksum or format check failed
-    │   └── ReadOnlyError                  a write on something opened read-only
+    │   ├── ReadOnlyError                  a write on something opened read-only
+    │   └── WriteError (OSError)           the disk is full, or does not let a file be written
     ├── AuditError (RuntimeError)          the log cannot be appended to, or does not verify
     ├── SearchCancelled (RuntimeError)     the caller cancelled
     └── MissingExtra (ImportError)         an optional dependency is not installed
@@ -68,6 +69,10 @@ class CorruptError(StorageError):
 
 class ReadOnlyError(StorageError):
     """A write was asked of an engine opened read-only."""
+
+
+class WriteError(StorageError, OSError):
+    """The disk is full, or lets a file not be written; nothing that was acknowledged is lost."""
 
 
 class AuditError(FpmatchError, RuntimeError):

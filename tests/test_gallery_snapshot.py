@@ -308,7 +308,7 @@ def test_a_file_that_cannot_be_written_stops_nothing(place, monkeypatch):
 
     gallery = Gallery.open(place, "rw", durability="off")
     seal(gallery, "r1")
-    monkeypatch.setattr(snapshot.os, "replace", fails)
+    monkeypatch.setattr("fpmatch.durable.os.replace", fails)
     gallery.close()
     assert not list(place.glob("*.part"))
     assert not opened(place)

@@ -7,9 +7,7 @@ leave one out unseen.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -19,6 +17,7 @@ from typing import Any
 
 from fpmatch.audit import disclosure, merkle, store
 from fpmatch.audit.checkpoint import Checkpoint
+from fpmatch.durable import replacing
 from fpmatch.errors import AuditError, InputError
 
 PUBLIC_FIELDS: tuple[str, ...] = (
@@ -90,7 +89,6 @@ def write_export(
     AuditError
         If a record is damaged or the file cannot be written.
     """
-    temporary = target.with_name(target.name + ".part")
 
     @cache
     def shown(path: str) -> bool:
@@ -98,7 +96,7 @@ def write_export(
 
     count = 0
     try:
-        with store.reading(log_path) as database, temporary.open("wb") as file:
+        with store.reading(log_path) as database, replacing(target) as file:
             base, head, peaks = store.base(database)
             header = {
                 "fpmatch_audit_export": 1,
@@ -113,14 +111,8 @@ def write_export(
                 keep = where is None or where(row)
                 file.write(_line(disclosure.disclose(row, shown if keep else _nothing)))
                 count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
     except (OSError, InputError) as error:
         raise AuditError(f"the export {target} cannot be written: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
     return count
 
 

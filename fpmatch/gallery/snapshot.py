@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.durable import sync_folder
+from fpmatch.durable import replacing
 from fpmatch.errors import CorruptError
 
 MAGIC = b"FPMCOL\r\n"
@@ -92,20 +91,9 @@ def write(
     start = _START.pack(MAGIC, VERSION, len(header))
     digest = _digest([start, header, *pieces])
     path = path_of(folder, partition)
-    temporary = path.with_name(path.name + ".part")
-    try:
-        with open(temporary, "wb") as file:
-            for piece in (start, digest, header, *pieces):
-                file.write(piece)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    if sync:
-        sync_folder(folder)
+    with replacing(path, sync=sync) as file:
+        for piece in (start, digest, header, *pieces):
+            file.write(piece)
 
 
 def read(folder: Path, partition: int, stamp: bytes) -> Snapshot | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.durable import sync_folder
+from fpmatch.durable import replacing, storage_errors
 from fpmatch.errors import CorruptError, StorageError
 
 NAME = "index.json"
@@ -81,13 +80,8 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a whole file so that a crash leaves the old one or the new one."""
-    temporary = path.with_name(path.name + ".part")
-    with open(temporary, "wb") as file:
+    with storage_errors(path.name), replacing(path) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    sync_folder(path.parent)
 
 
 def read_tombstones(folder: Path, manifest: Manifest) -> NDArray[np.int64]:

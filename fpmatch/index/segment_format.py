@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.durable import sync_folder
-from fpmatch.errors import CorruptError
+from fpmatch.durable import put_in_place, reserve, storage_errors
+from fpmatch.errors import CorruptError, WriteError
 from fpmatch.index._kernels import checksum_blocks
 from fpmatch.parameters import INDEX
 
@@ -110,8 +110,12 @@ class SegmentWriter:
         start = _PREFIX.size + len(self._header) + 8 * blocks
         start = -(-start // 4096) * 4096
         self.layout = Layout(dict(attributes), sections, start, blocks, INDEX.block_bytes)
-        with open(self.temporary, "wb") as file:
-            file.truncate(self.layout.file_bytes)
+        try:
+            with storage_errors(path.name), open(self.temporary, "wb") as file:
+                reserve(file, self.layout.file_bytes)
+        except WriteError:
+            self.temporary.unlink(missing_ok=True)
+            raise
         self._bytes = np.memmap(self.temporary, np.uint8, "r+")
 
     def array(self, name: str) -> NDArray:
@@ -129,10 +133,10 @@ class SegmentWriter:
         self._bytes[: len(head)] = head
         self._bytes.flush()
         del self._bytes
-        with open(self.temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(self.temporary, self.path)
-        sync_folder(self.path.parent)
+        with storage_errors(self.path.name):
+            with open(self.temporary, "rb") as file:
+                os.fsync(file.fileno())
+            put_in_place(self.temporary, self.path)
         return digest.hexdigest()
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpmatch.durable import replacing
 from fpmatch.errors import CorruptError
 
 MAGIC = b"FPNET1\n"
@@ -50,12 +50,8 @@ def write_model(path: Path, header: ModelHeader, network: bytes) -> None:
         },
         sort_keys=True,
     )
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
+    with replacing(path) as file:
         file.write(MAGIC + line.encode() + b"\n" + network)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def read_model(path: Path) -> tuple[ModelHeader, bytes]:

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 
 from fpmatch.audit import Kind
-from fpmatch.errors import CorruptError, ReadOnlyError, StorageError
+from fpmatch.errors import CorruptError, ReadOnlyError, StorageError, WriteError
 from fpmatch.gallery import NewRow
 from fpmatch.index import PartitionIndex
 from fpmatch.search import keep, outbox
@@ -46,7 +46,7 @@ def attach(state: State, partition: str) -> None:
             _make(state, partition)
         level(state, partition)
     except (CorruptError, StorageError) as error:
-        if state.mode != "rw" or isinstance(error, ReadOnlyError):
+        if state.mode != "rw" or isinstance(error, ReadOnlyError | WriteError):
             raise
         rebuild(state, partition, error)
 
