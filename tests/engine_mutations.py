@@ -21,6 +21,7 @@ TESTS = (
     "test_engine.py",
     "test_engine_crash.py",
     "test_gallery_snapshot.py",
+    "test_attack_opaque.py",
 )
 
 MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
@@ -396,6 +397,121 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "(fcntl.LOCK_EX if mode",
         "(fcntl.LOCK_SH if mode",
     ),
+    (
+        "answers leave when they are ready",
+        "search/hold.py",
+        "while (rest := until - timer.monotonic()) > 0:",
+        "while (rest := 0.0) > 0:",
+    ),
+    (
+        "failures leave when they happen",
+        "search/hold.py",
+        "if kind is None or issubclass(kind, Exception):",
+        "if kind is None:",
+    ),
+    (
+        "late answers leave when they are ready",
+        "search/hold.py",
+        "max(turns, math.ceil(passed / period))",
+        "turns",
+    ),
+    (
+        "lists have one set time",
+        "search/hold.py",
+        "turns = opaque or",
+        "turns = int(opaque > 0) or",
+    ),
+    (
+        "what was not searched is not held",
+        "search/run.py",
+        "running.opaque |= d.opaque and not d.view",
+        "running.opaque |= d.opaque and d.probe and not d.view",
+    ),
+    (
+        "what turned opaque meanwhile is not held",
+        "search/release.py",
+        "        running.opaque |= out[-1].hidden\n",
+        "",
+    ),
+    (
+        "opaque from now on is not opaque",
+        "search/release.py",
+        "first.opaque or (second is not None and second.opaque)",
+        "first.opaque",
+    ),
+    (
+        "copies can be fetched before the answer leaves",
+        "search/run.py",
+        "    hold.after.append(\n        lambda: state.copies.update({(tcn, ori): copy for ori, copy in copied.items()})\n    )\n",
+        "    state.copies.update({(tcn, ori): copy for ori, copy in copied.items()})\n",
+    ),
+    (
+        "hidden partitions are searched in the policy's order",
+        "search/run.py",
+        "sorted(decision.partitions, key=lambda d: not d.view)",
+        "decision.partitions",
+    ),
+    (
+        "a cancel is asked in hidden partitions",
+        "search/run.py",
+        "cancel if granted.view else None",
+        "cancel",
+    ),
+    (
+        "a cancel is asked only where there is something to search",
+        "search/run.py",
+        "if cancel is not None and cancel.is_set():",
+        "if cancel is not None and running.handles and cancel.is_set():",
+    ),
+    (
+        "errors of hidden partitions are told",
+        "search/run.py",
+        "        if running.decision[partition].view:\n            raise",
+        "        raise",
+    ),
+    (
+        "errors of partitions that are seen are passed over",
+        "search/run.py",
+        "        if running.decision[partition].view:\n            raise",
+        "        pass",
+    ),
+    (
+        "deadlines in a list begin with the list",
+        "search/batch.py",
+        "    running.started = time.monotonic()\n",
+        "",
+    ),
+    (
+        "no decoy for what was not searched",
+        "search/outbox.py",
+        "return one.hidden or (",
+        "return (",
+    ),
+    (
+        "only probes that are retained are logged",
+        "search/keep.py",
+        "elif one.hidden and running.submission.request.retain:",
+        "elif False:",
+    ),
+    (
+        "a probe that cannot be retained is told",
+        "search/keep.py",
+        "        if one.section.outcome is Outcome.SEARCHED_DISCLOSED:\n            raise",
+        "        raise",
+    ),
+    (
+        "what an event led to shows in the log's length",
+        "search/later.py",
+        "if section.reason is Reason.NOT_DISCLOSED:",
+        "if False:",
+    ),
+    (
+        "a wait ended by an opaque policy is not logged",
+        "search/later.py",
+        "if truth.outcome in (",
+        "if section.outcome in (",
+    ),
+    ("no warning without a set time", "search/hold.py", "if opaque and not", "if False and not"),
     ("orders without a name", "search/removal.py", "if not order or not authority:", "if False:"),
 )
 

@@ -41,6 +41,7 @@ class Kind(enum.StrEnum):
     UNSEAL = "UNSEAL"
     DEFER = "DEFER"
     DEFER_CANCELLED = "DEFER_CANCELLED"
+    DEFER_USED = "DEFER_USED"
     RELEASE = "RELEASE"
     NOTIFY = "NOTIFY"
     EXPORT = "EXPORT"

@@ -16,7 +16,7 @@ from fpmatch.gallery import EnrolReport, Receipt
 from fpmatch.gallery.schema import Durability
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
-from fpmatch.search import enrolment, opening, recovery, removal
+from fpmatch.search import enrolment, hold, opening, recovery, removal
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
 
@@ -79,8 +79,11 @@ class Administration:
         hit_score : float
             Score from which a partition's owner is told of a candidate.
         withheld_ms : float
-            An answer with a withheld partition leaves no earlier than so long after it was asked
-            for; set it above the longest search, and the clock tells nothing of a hit.
+            An answer that hides something, what was found in a withheld partition or whether an
+            opaque one was searched, leaves so long after the call, or at the next multiple where
+            it takes longer; failures too. Set it above the longest search, and the clock tells
+            nothing. A list of `search_many` has that time once for each submission that meets an
+            opaque partition.
         routes : mapping of partition to {ORI or jurisdiction: office}
             Where notifications go; the nearest ancestor's route counts, ``*`` is the last resort.
         vault : Vault, optional
@@ -187,6 +190,7 @@ class Administration:
             state.gallery.publish(numbered.digest, numbered.to_toml(), version, state.clock())
             state.policy = numbered
             state.log()
+        hold.warn(state)
         return version
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from fpmatch.parameters import SEARCH
 from fpmatch.search.compare import Handle, Limits, compare_many
+from fpmatch.search.hold import Hold
 from fpmatch.search.probe import Probe
 from fpmatch.search.run import Running, finish, intent_of, prepare
 from fpmatch.search.state import State
@@ -21,22 +22,22 @@ def search_many(state: State, requests: Sequence[SearchRequest]) -> list[SearchR
     """See `Engine.search_many`."""
     out: list[SearchResponse] = []
     size = SEARCH.search_batch
-    batch = [prepare(state, request) for request in requests]
-    for first in range(0, len(batch), size):
-        out += _batch(state, batch[first : first + size])
+    with Hold(state) as hold:
+        batch = [hold.watch(prepare(state, request)) for request in requests]
+        for first in range(0, len(batch), size):
+            out += _batch(state, batch[first : first + size], hold)
     return out
 
 
-def _batch(state: State, batch: list[Running]) -> list[SearchResponse]:
+def _batch(state: State, batch: list[Running], hold: Hold) -> list[SearchResponse]:
     seqs = state.audit.intents([intent_of(state, running) for running in batch])
     for running, seq in zip(batch, seqs, strict=True):
         running.intent = seq
-        running.started = time.monotonic()
     reached("search.intent")
     for group in _groups(batch).values():
         if len(group) > 1:
             _share(group)
-    return [_finished(state, running) for running in batch]
+    return [_finished(state, running, hold) for running in batch]
 
 
 def _groups(batch: list[Running]) -> dict[object, list[tuple[Running, Handle]]]:
@@ -71,9 +72,11 @@ def _share(group: list[tuple[Running, Handle]]) -> None:
         running.hits[handle.partition] = hits
 
 
-def _finished(state: State, running: Running) -> SearchResponse:
+def _finished(state: State, running: Running, hold: Hold) -> SearchResponse:
+    # Or its deadline would tell how long others' partitions took.
+    running.started = time.monotonic()
     try:
-        return finish(state, running, None)
+        return finish(state, running, hold)
     except Exception as error:
         log.warning("a search of a batch failed: %s", type(error).__name__)
         sections = tuple(

@@ -41,7 +41,9 @@ class Engine(Administration):
         AuditError
             If the log cannot take the record: then nothing is compared.
         SearchCancelled
-            If it was cancelled; nothing is released.
+            If it was cancelled while partitions that the submitter sees were searched; nothing is
+            released. Later a cancel changes nothing, nor does anything that goes wrong in a
+            partition whose results the submitter may not see: it is logged as ``FAILED``.
         """
         return run.search(self._state, request, cancel)
 
@@ -50,7 +52,8 @@ class Engine(Administration):
 
         Those that may see the same records share scans. All requests are checked first: a
         malformed one is an `InputError` before anything is searched. One that fails later has
-        `FAILED` sections and stops nothing.
+        `FAILED` sections and stops nothing. All answers leave when the last is ready; a deadline
+        counts from the time that the search of its own submission begins.
         """
         return batch.search_many(self._state, list(requests))
 

@@ -7,6 +7,7 @@ policy is asked anew and both must allow it: what was denied then stays denied.
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fpmatch.audit import Kind
 from fpmatch.audit.records import time_text
-from fpmatch.errors import InputError, RefusedError
+from fpmatch.errors import AuditError, InputError, RefusedError
 from fpmatch.gallery.ledger import KeptProbe
 from fpmatch.gallery.removal import UNIFORM
 from fpmatch.search.release import Released, ReleasedPartition
@@ -24,6 +25,8 @@ from fpmatch.types import Outcome, PartitionDecision, Permission, Reason, Search
 
 if TYPE_CHECKING:
     from fpmatch.search.run import Running
+
+log = logging.getLogger(__name__)
 
 DEFERRED, RETAINED = "deferred", "retained"
 DISPOSITIONS = {
@@ -41,7 +44,9 @@ def store(state: State, running: Running, released: Released) -> None:
             token = _defer(state, running, one)
             released.partitions[i] = replace(one, section=replace(one.section, token=token))
         elif _retains(running, one):
-            _put(state, running, one.granted, RETAINED, "", "")
+            _retain(state, running, one)
+        elif one.hidden and running.submission.request.retain:
+            _noted(state, running, one.granted, "RETAIN")
 
 
 def _retains(running: Running, one: ReleasedPartition) -> bool:
@@ -50,6 +55,19 @@ def _retains(running: Running, one: ReleasedPartition) -> bool:
         and one.granted.retain
         and one.truth.partition in running.hits
     )
+
+
+def _retain(state: State, running: Running, one: ReleasedPartition) -> None:
+    try:
+        _put(state, running, one.granted, RETAINED, "", "")
+    except AuditError:
+        raise
+    except Exception as error:
+        if one.section.outcome is Outcome.SEARCHED_DISCLOSED:
+            raise
+        # As after any other step of a search that the submitter sees nothing of.
+        log.warning("a probe was not retained: %s", type(error).__name__)
+        _noted(state, running, one.granted, "RETAIN")
 
 
 def _defer(state: State, running: Running, one: ReleasedPartition) -> str:
@@ -84,17 +102,24 @@ def _put(
         _facts_of(running, granted),
     )
     state.ledger.keep(probe, contents)
-    state.audit.event(
+    _noted(
+        state,
+        running,
+        granted,
         Kind.DEFER if kind == DEFERRED else "RETAIN",
-        {
-            "tcn": running.submission.tcn,
-            "partition": granted.partition,
-            "token": trace(token),
-            "event": event,
-            "expires": expires,
-        },
+        token=trace(token),
+        event=event,
+        expires=expires,
     )
     return token
+
+
+def _noted(
+    state: State, running: Running, granted: PartitionDecision, kind: str, **more: str
+) -> None:
+    """Log that a probe is kept; with no token, that none is, so that records count the same."""
+    fields = {"tcn": running.submission.tcn, "partition": granted.partition}
+    state.audit.event(kind, {**fields, "token": "", "event": "", "expires": "", **more})
 
 
 def _facts_of(running: Running, granted: PartitionDecision) -> dict[str, Any]:

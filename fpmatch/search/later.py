@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from fpmatch.audit import Kind
+from fpmatch.gallery.ledger import KeptProbe
 from fpmatch.search import keep, run
+from fpmatch.search.hold import Hold
 from fpmatch.search.state import State
-from fpmatch.types import Outcome, SearchResponse
+from fpmatch.types import Outcome, PartitionResult, Reason, SearchResponse
 
 
 def report_event(
@@ -14,21 +17,41 @@ def report_event(
 ) -> SearchResponse:
     """See `Engine.report_event`."""
     changes: dict[str, Any] = {"disposition": keep.disposition_of(event, disposition)}
-    kept = keep.claim(state, token)
-    if everywhere:
-        changes["partitions"] = None
-    response = run.search(state, keep.request_of(state, kept, **changes), None, kept)
-    outcome = response[kept.partition].outcome
-    if outcome is Outcome.DEFERRED_CANCELLED:
-        keep.cancel(state, kept, event)
-    elif outcome is not Outcome.DEFERRED:
-        state.ledger.destroy(token)
+    with Hold(state) as hold:
+        kept = keep.claim(state, token)
+        if everywhere:
+            changes["partitions"] = None
+        request = keep.request_of(state, kept, **changes)
+        response = run.search(state, request, None, kept, hold)
+        section = response[kept.partition]
+        if section.outcome is not Outcome.DEFERRED:
+            _settle(state, kept, event, hold.watched[-1].truth[kept.partition], section)
     return response
+
+
+def _settle(
+    state: State, kept: KeptProbe, event: str, truth: PartitionResult, section: PartitionResult
+) -> None:
+    """End a probe's wait, in as many steps whatever came of it where that may not be told."""
+    if truth.outcome in (Outcome.DEFERRED, Outcome.DEFERRED_CANCELLED):
+        keep.cancel(state, kept, event)
+        return
+    if section.reason is Reason.NOT_DISCLOSED:
+        state.audit.event(
+            Kind.DEFER_USED,
+            {
+                "tcn": kept.request["tcn"],
+                "partition": kept.partition,
+                "token": keep.trace(kept.token),
+            },
+        )
+    state.ledger.destroy(kept.token)
 
 
 def cascade(state: State, partition: str) -> list[SearchResponse]:
     """See `Engine.cascade`."""
-    return [
-        run.search(state, keep.request_of(state, kept), None, kept)
-        for kept in state.ledger.kept(keep.RETAINED, partition)
-    ]
+    with Hold(state) as hold:
+        return [
+            run.search(state, keep.request_of(state, kept), None, kept, hold)
+            for kept in state.ledger.kept(keep.RETAINED, partition)
+        ]

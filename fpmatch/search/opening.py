@@ -15,7 +15,7 @@ from fpmatch.gallery import Gallery
 from fpmatch.gallery.ledger import Ledger
 from fpmatch.gallery.schema import Durability
 from fpmatch.policy import Policy
-from fpmatch.search import recovery
+from fpmatch.search import hold, recovery
 from fpmatch.search.state import State, Vault
 
 
@@ -68,6 +68,7 @@ def open_state(
             vault=vault,
         )
         state.policy = newest(gallery)
+        hold.warn(state)
         recovery.recover(state)
     except BaseException:
         # Or the next opening in this process would find them locked, and make them again.

@@ -28,14 +28,17 @@ def prepare(state: State, running: Running, released: Released) -> None:
     """Write the messages of a search, not yet visible.
 
     Where a result is withheld but an owner would be told, a search without a hit writes a decoy,
-    so that it waits for the disk as often as one with a hit.
+    so that it waits for the disk as often as one with a hit; where the submitter may not know if
+    there was a search, no search does too.
     """
-    owners = {info.name: info for info in state.gallery.partitions}
+    known = (*(state.policy.partitions if state.policy else ()), *state.gallery.partitions)
+    owners = {info.name: info for info in known}
     messages, decoys = [], []
     for i, one in enumerate(released.partitions):
         if not one.hits and not _needs_decoy(one):
             continue
-        message = _message(state, running, one, owners[one.section.partition])
+        name = one.section.partition
+        message = _message(state, running, one, owners.get(name) or PartitionInfo(name, 0, ""))
         content = envelope_of(one.hits)
         envelope = None if state.vault is None else state.vault.seal(message.owner, content)
         if one.hits:
@@ -48,8 +51,8 @@ def prepare(state: State, running: Running, released: Released) -> None:
 
 
 def _needs_decoy(one: ReleasedPartition) -> bool:
-    withheld = one.truth.outcome is Outcome.SEARCHED_WITHHELD
-    return withheld and Permission.NOTIFY in one.granted.permissions
+    withheld = one.section.outcome is Outcome.SEARCHED_WITHHELD
+    return one.hidden or (withheld and Permission.NOTIFY in one.granted.permissions)
 
 
 def show(state: State, running: Running, released: Released) -> None:

@@ -53,6 +53,11 @@ class ReleasedPartition:
     notifications: tuple[Notification, ...] = ()
     recipients: tuple[str, ...] = ()
 
+    @property
+    def hidden(self) -> bool:
+        """Whether the submitter may not even know if this was searched."""
+        return self.section.reason is Reason.NOT_DISCLOSED
+
 
 @dataclass(slots=True)
 class Released:
@@ -64,7 +69,7 @@ class Released:
 
 def judge(state: State, running: Running) -> Released:
     """Ask the current policy again at the current time, and cut what may not leave."""
-    from fpmatch.search.run import decide
+    from fpmatch.search.run import decide, kept_quiet
 
     again = decide(state, running.submission, state.policy, running.kept)
     later = {d.partition: d for d in again.partitions}
@@ -72,26 +77,41 @@ def judge(state: State, running: Running) -> Released:
     for first in running.decision.partitions:
         second = later.get(first.partition)
         granted = narrowed(first, second)
+        one: ReleasedPartition | None = None
         hits = running.hits.get(first.partition)
-        if hits is None:
-            truth = _unsearched(running, first)
-            section = truth if running.decision.refused else shown(truth, granted)
-            out.append(ReleasedPartition(section, truth, granted))
-        else:
-            out.append(_searched(state, running, hits, granted))
+        if hits is not None:
+            with kept_quiet(running, first.partition):
+                one = _searched(state, running, hits, granted)
+        out.append(one or _without_hits(running, first, granted))
+        running.opaque |= out[-1].hidden
+        running.withheld |= out[-1].section.outcome is Outcome.SEARCHED_WITHHELD
     return Released(again, out)
+
+
+def _without_hits(
+    running: Running, first: PartitionDecision, granted: PartitionDecision
+) -> ReleasedPartition:
+    if first.partition in running.failed:
+        truth = PartitionResult(first.partition, Outcome.FAILED, Reason.ERROR)
+        return ReleasedPartition(shown(withheld(granted), granted), truth, granted)
+    truth = _unsearched(running, first)
+    section = truth if running.decision.refused else shown(truth, granted)
+    return ReleasedPartition(section, truth, granted)
 
 
 def narrowed(first: PartitionDecision, second: PartitionDecision | None) -> PartitionDecision:
     """The intersection of two decisions: what either denies is denied."""
+    opaque = first.opaque or (second is not None and second.opaque)
     if second is None or not second.probe:
-        return replace(first, permissions=Permission.NONE, reason=Reason.RELEASE_DENIED)
+        return replace(
+            first, permissions=Permission.NONE, reason=Reason.RELEASE_DENIED, opaque=opaque
+        )
     return replace(
         first,
         permissions=first.permissions & second.permissions,
         reason=first.reason if second.view or not first.view else second.reason,
         sees_protected=first.sees_protected and second.sees_protected,
-        opaque=first.opaque or second.opaque,
+        opaque=opaque,
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -22,6 +25,7 @@ from fpmatch.parameters import (
 from fpmatch.policy import Policy
 from fpmatch.search import copies, keep, outbox, probe, release
 from fpmatch.search.compare import Handle, Hits, Limits, compare
+from fpmatch.search.hold import Hold
 from fpmatch.search.probe import Probe, Submission
 from fpmatch.search.state import State
 from fpmatch.search.steps import reached
@@ -38,15 +42,31 @@ from fpmatch.types import (
 
 MATCHER_VERSION = "mcc-1"
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(slots=True)
 class Running:
-    """One search on its way."""
+    """One search on its way.
+
+    Parameters
+    ----------
+    opaque, withheld : bool
+        Whether the answer hides if a partition was searched, or what was found in one.
+    failed : dict of str
+        Partitions whose search went wrong where that may not be told, and the kind of error.
+    truth : dict of PartitionResult
+        What became of each partition, once it is decided what leaves.
+    """
 
     submission: Submission
     decision: Decision
-    handles: tuple[Handle, ...]
+    handles: tuple[Handle, ...] = ()
     kept: KeptProbe | None = None
+    opaque: bool = False
+    withheld: bool = False
+    failed: dict[str, str] = field(default_factory=dict)
+    truth: dict[str, PartitionResult] = field(default_factory=dict)
     intent: int = 0
     started: float = 0.0
     hits: dict[str, Hits] = field(default_factory=dict)
@@ -90,14 +110,44 @@ def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None)
     known = (*state.gallery.partitions, *(policy.partitions if policy else ()))
     submission = probe.check(request, known)
     decision = decide(state, submission, policy, kept)
-    handles = tuple(
-        state.handle(d.partition)
-        for d in decision.partitions
-        if d.probe and not decision.refused and d.partition in state.indexes
-    )
-    running = Running(submission, decision, handles, kept, started=time.monotonic())
+    running = Running(submission, decision, kept=kept, started=time.monotonic())
+    running.handles = _handles(state, running)
+    for d in decision.partitions:
+        running.opaque |= d.opaque and not d.view
+        running.withheld |= d.probe and not d.view
     reached("search.decided")
     return running
+
+
+def _handles(state: State, running: Running) -> tuple[Handle, ...]:
+    """What may be searched; first the partitions whose results the submitter sees.
+
+    So a deadline or a cancel meets these in the same place whatever follows them.
+    """
+    decision = running.decision
+    handles: list[Handle] = []
+    for d in sorted(decision.partitions, key=lambda d: not d.view):
+        if d.probe and not decision.refused and d.partition in state.indexes:
+            with kept_quiet(running, d.partition):
+                handles.append(state.handle(d.partition))
+    return tuple(handles)
+
+
+@contextmanager
+def kept_quiet(running: Running, partition: str) -> Iterator[None]:
+    """Note what goes wrong in a partition whose results the submitter may not see.
+
+    Nothing of it is told, for an error may depend on what is stored there, or tell that it was
+    searched at all. Where the submitter sees the results the error goes its way.
+    """
+    try:
+        yield
+    except Exception as error:
+        if running.decision[partition].view:
+            raise
+        log.warning("a search of partition %s failed: %s", partition, type(error).__name__)
+        running.hits.pop(partition, None)
+        running.failed[partition] = type(error).__name__
 
 
 def intent_of(state: State, running: Running) -> IntentRecord:
@@ -119,23 +169,31 @@ def search(
     request: SearchRequest,
     cancel: object | None = None,
     kept: KeptProbe | None = None,
+    hold: Hold | None = None,
 ) -> SearchResponse:
     """One search from request to response; see `Engine.search`.
 
-    ``kept`` is the probe that is taken up again, if it is one.
+    ``kept`` is the probe that is taken up again, if it is one. ``hold`` is that of the call
+    which the search is part of, if it is; else the search is the call.
     """
-    running = prepare(state, request, kept)
+    if hold is None:
+        with Hold(state) as own:
+            return search(state, request, cancel, kept, own)
+    running = hold.watch(prepare(state, request, kept))
     running.intent = state.audit.intent(intent_of(state, running))
     reached("search.intent")
-    return finish(state, running, cancel)
+    return finish(state, running, hold, cancel)
 
 
-def finish(state: State, running: Running, cancel: object | None) -> SearchResponse:
+def finish(
+    state: State, running: Running, hold: Hold, cancel: object | None = None
+) -> SearchResponse:
     """Everything after the intent. Whatever goes wrong here is logged as FAILED."""
     try:
         run_comparisons(running, cancel)
         reached("search.compared")
         released = release.judge(state, running)
+        running.truth = {one.truth.partition: one.truth for one in released.partitions}
         reached("search.judged")
         outbox.prepare(state, running, released)
         keep.store(state, running, released)
@@ -147,9 +205,12 @@ def finish(state: State, running: Running, cancel: object | None) -> SearchRespo
         raise
     reached("search.outcome")
     outbox.show(state, running, released)
-    state.copies.update({(running.submission.tcn, ori): copy for ori, copy in copied.items()})
+    tcn = running.submission.tcn
+    # Who may fetch a copy would else see on it when the search was over.
+    hold.after.append(
+        lambda: state.copies.update({(tcn, ori): copy for ori, copy in copied.items()})
+    )
     reached("search.released")
-    _wait(state, running, released)
     return SearchResponse(
         running.submission.tcn,
         running.decision.policy_version,
@@ -158,33 +219,32 @@ def finish(state: State, running: Running, cancel: object | None) -> SearchRespo
     )
 
 
-def _wait(state: State, running: Running, released: release.Released) -> None:
-    """Hold back an answer with a withheld partition until its set time, hit or no hit."""
-    outcomes = {one.truth.outcome for one in released.partitions}
-    if Outcome.SEARCHED_WITHHELD in outcomes:
-        rest = running.started + state.withheld_ms / 1000 - time.monotonic()
-        if rest > 0:
-            time.sleep(rest)
-
-
 def run_comparisons(running: Running, cancel: object | None) -> None:
-    """Search what was granted. Holds no engine and no gallery: only the handles it was given."""
+    """Search what was granted. Holds no engine and no gallery: only the handles it was given.
+
+    A cancel counts until the partitions whose results the submitter sees are searched: were it
+    asked in the others, it would tell how long they take.
+    """
+    if cancel is not None and cancel.is_set():  # type: ignore[attr-defined]
+        raise SearchCancelled("the search was cancelled")
     if not running.handles:
         return
     request = running.submission.request
     deadline = None
     if request.deadline_ms is not None:
         deadline = running.started + request.deadline_ms / 1000
-    limits = Limits(request.effort, deadline, cancel)
-    encoded = Probe.of(request.fingers)
+    encoded: Probe | None = None
     uses = running.uses
     for handle in running.handles:
         if handle.partition in running.hits:
             continue
         granted = running.decision[handle.partition]
-        running.hits[handle.partition] = compare(
-            handle, encoded, sees_protected=granted.sees_protected, uses=uses, limits=limits
-        )
+        limits = Limits(request.effort, deadline, cancel if granted.view else None)
+        with kept_quiet(running, handle.partition):
+            encoded = encoded or Probe.of(request.fingers)
+            running.hits[handle.partition] = compare(
+                handle, encoded, sees_protected=granted.sees_protected, uses=uses, limits=limits
+            )
 
 
 def _outcome(state: State, running: Running, released: release.Released) -> OutcomeRecord:
@@ -209,6 +269,7 @@ def _outcome(state: State, running: Running, released: release.Released) -> Outc
         partitions=tuple(partitions),
         release_policy_version=released.decision.policy_version,
         release_policy_digest=released.decision.policy_digest,
+        error=next(iter(running.failed.values()), ""),
         duration=duration_bucket(1000 * (time.monotonic() - running.started)),
     )
 
@@ -217,7 +278,7 @@ def fail(state: State, running: Running, error: BaseException) -> None:
     """Log a search that ended in an error; nothing of it is released."""
     outbox.drop(state, running.intent)
     keep.drop(state, running.intent)
-    searched = {h.partition for h in running.handles}
+    searched = {*running.failed, *(h.partition for h in running.handles)}
     partitions = []
     for d in running.decision.partitions:
         outcome = Outcome.FAILED if d.partition in searched else Outcome.NOT_SEARCHED

@@ -17,6 +17,7 @@ from fpmatch.index import PartitionIndex
 from fpmatch.policy import Policy
 from fpmatch.search.compare import Handle
 from fpmatch.search.gate import Gate
+from fpmatch.search.hold import Timer
 from fpmatch.types import SearchResponse
 
 
@@ -46,6 +47,7 @@ class State:
     threads: int = 1
     hit_score: float = 0.0
     withheld_ms: float = 0.0
+    timer: Timer = field(default_factory=Timer)
     routes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     vault: Vault | None = None
     policy: Policy | None = None
