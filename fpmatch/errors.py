@@ -7,6 +7,7 @@
     │   ├── ImageError                     not a readable image
     │   ├── ResolutionError                resolution missing, absurd or contradictory
     │   ├── TemplateError                  not a valid template
+    │   ├── FormatError                    a file of an interchange format is damaged (byte position)
     │   └── PolicyFileError                a policy document is malformed (file, line, fix)
     ├── ExtractionError (ValueError)       a readable image without enough ridge pattern
     ├── PolicyError (PermissionError)      an act outside its author's authority
@@ -41,6 +42,23 @@ class ResolutionError(InputError):
 
 class TemplateError(InputError):
     """The bytes or arrays are no valid template."""
+
+
+class FormatError(InputError):
+    """A file of an interchange format cannot be read, or a value cannot be written in it.
+
+    Parameters
+    ----------
+    message : str
+    at : int, optional
+        Position of the fault in the file, bytes from its start; the message begins with it.
+    """
+
+    at: int | None = None
+
+    def __init__(self, message: str, at: int | None = None) -> None:
+        super().__init__(message if at is None else f"byte {at}: {message}")
+        self.at = at
 
 
 class PolicyFileError(InputError):

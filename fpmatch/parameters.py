@@ -550,6 +550,18 @@ class SearchParameters:
     """Submissions of `Engine.search_many` whose results are held at a time."""
 
 
+@dataclass(frozen=True, slots=True)
+class FormatParameters:
+    """Limits of what is read from interchange formats; each is a guard, none is tuned."""
+
+    max_bytes: int = 1 << 28
+    """Largest file read, bytes: a ten-print card at 1000 ppi, uncompressed, takes 100 million."""
+    max_minutiae: int = 4096
+    """Most minutiae read from one impression; a template keeps 255, a palm has about 1000."""
+    xyt_digits: int = 6
+    """Longest number in an `.xyt` file, digits."""
+
+
 IMAGE = ImageParameters()
 TEMPLATE = TemplateParameters()
 NEURAL = NeuralParameters()
@@ -567,6 +579,7 @@ EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 1000)
 SEARCH = SearchParameters()
 CALIBRATION = CalibrationParameters()
 EVALUATE = EvaluateParameters()
+FORMATS = FormatParameters()
 
 
 def digest(*sections: Any) -> str:

@@ -1,0 +1,52 @@
+"""Interchange formats: bytes <-> what they hold, recognised by content.
+
+A file is read with `read` into a value that holds all of it, so that `write` loses nothing; the
+templates in it come from `read_templates`. `fpmatch.formats.table` is the table of formats.
+"""
+
+from fpmatch.formats.convert import Conversion, convert, read_templates, templates_of
+from fpmatch.formats.extended import (
+    CoresAndDeltas,
+    RidgeCounts,
+    Singularity,
+    cores_and_deltas,
+    cores_and_deltas_block,
+    ridge_counts,
+    ridge_counts_block,
+)
+from fpmatch.formats.table import NAMES, read, recognise, write
+from fpmatch.formats.templates import from_templates, to_templates
+from fpmatch.formats.values import (
+    Block,
+    Deviation,
+    Device,
+    QualityBlock,
+    TemplateRecord,
+    View,
+)
+
+__all__ = [
+    "NAMES",
+    "Block",
+    "Conversion",
+    "CoresAndDeltas",
+    "Deviation",
+    "Device",
+    "QualityBlock",
+    "RidgeCounts",
+    "Singularity",
+    "TemplateRecord",
+    "View",
+    "convert",
+    "cores_and_deltas",
+    "cores_and_deltas_block",
+    "from_templates",
+    "read",
+    "read_templates",
+    "recognise",
+    "ridge_counts",
+    "ridge_counts_block",
+    "templates_of",
+    "to_templates",
+    "write",
+]

@@ -1,0 +1,112 @@
+"""The table of formats, and reading and writing by it.
+
+A new format is a file with a `Codec` and a line here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fpmatch.errors import FormatError
+from fpmatch.formats import fmr, stored, xyt
+from fpmatch.formats.codec import Codec
+from fpmatch.formats.source import Source, read_bytes
+from fpmatch.template import Template
+
+CODECS: tuple[Codec, ...] = (
+    fmr.CODEC,
+    stored.CODEC,
+    xyt.CODEC,
+)
+
+NAMES = tuple(name for codec in CODECS for name in codec.names)
+
+
+def recognise(source: Source) -> str:
+    """The format of a file, by its content alone.
+
+    Returns
+    -------
+    str
+        A name in `NAMES`.
+
+    Raises
+    ------
+    FormatError
+        If it is of no known format, or of a known one and too damaged to tell which edition.
+    """
+    return _recognise(read_bytes(source))
+
+
+def _recognise(data: bytes) -> str:
+    for codec in CODECS:
+        name = codec.recognise(data)
+        if name is not None:
+            return name
+    raise FormatError(f"{len(data)} bytes of no known format ({', '.join(NAMES)})")
+
+
+def read(source: Source, format: str | None = None, *, strict: bool = False) -> Any:
+    """Read a file of any known format.
+
+    Parameters
+    ----------
+    source : path, bytes or binary file object
+    format : str, optional
+        A name in `NAMES`; by default what `recognise` says.
+    strict : bool
+        Refuse what departs from its standard; otherwise the content's ``deviations`` say what did.
+
+    Returns
+    -------
+    TemplateRecord, Template
+        All that the file holds.
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged or, with ``strict``, deviates; with the byte position.
+    InputError
+        If the source cannot be read.
+
+    Notes
+    -----
+    Cost: linear in the size of the file, in time and memory. Safe to call from several threads.
+    """
+    data = read_bytes(source)
+    name = _recognise(data) if format is None else format
+    content = codec_of(name).read(data, name)
+    deviations = getattr(content, "deviations", ())
+    if strict and deviations:
+        more = f" (and {len(deviations) - 1} more)" if len(deviations) > 1 else ""
+        raise FormatError(f"{deviations[0].what}{more}", deviations[0].at)
+    return content
+
+
+def write(content: Any) -> bytes:
+    """Serialise content in the format that it is of.
+
+    Raises
+    ------
+    FormatError
+        If a value does not fit the format, or the content is of none.
+    """
+    return codec_of(format_of(content)).write(content)
+
+
+def format_of(content: Any) -> str:
+    """The name of the format that content is of."""
+    if isinstance(content, Template):
+        return stored.NAMES[0]
+    name = getattr(content, "format", None)
+    if not isinstance(name, str):
+        raise FormatError(f"{type(content).__name__} is no content of a known format")
+    return name
+
+
+def codec_of(name: str) -> Codec:
+    """The codec of a format by its name."""
+    for codec in CODECS:
+        if name in codec.names:
+            return codec
+    raise FormatError(f"no format {name!r:.40}; known are {', '.join(NAMES)}")
