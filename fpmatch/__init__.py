@@ -17,6 +17,7 @@ _PUBLIC = {
     "ExtractionError": "fpmatch.errors",
     "FingerImage": "fpmatch.image",
     "FingerPosition": "fpmatch.types",
+    "FormatError": "fpmatch.errors",
     "FpmatchError": "fpmatch.errors",
     "Impression": "fpmatch.types",
     "InputError": "fpmatch.errors",
@@ -34,6 +35,7 @@ _PUBLIC = {
     "compare": "fpmatch.matcher",
     "extract": "fpmatch.template",
     "read_image": "fpmatch.image",
+    "read_templates": "fpmatch.formats",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

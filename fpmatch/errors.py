@@ -7,7 +7,7 @@
     │   ├── ImageError                     not a readable image
     │   ├── ResolutionError                resolution missing, absurd or contradictory
     │   ├── TemplateError                  not a valid template
-    │   ├── FormatError                    a file of an interchange format is damaged (byte position)
+    │   ├── FormatError                    a damaged interchange file (byte position)
     │   └── PolicyFileError                a policy document is malformed (file, line, fix)
     ├── ExtractionError (ValueError)       a readable image without enough ridge pattern
     ├── PolicyError (PermissionError)      an act outside its author's authority

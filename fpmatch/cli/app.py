@@ -13,6 +13,7 @@ from fpmatch.cli import (
     bench_fnir,
     bench_gallery,
     bench_tenprint,
+    convert,
     demo,
     evaluate,
     fingers,
@@ -59,6 +60,7 @@ def _root(
 app.command("demo")(demo.demo_command)
 app.command("extract")(fingers.extract_command)
 app.command("compare")(fingers.compare_command)
+app.command("convert")(convert.convert_command)
 app.command("init")(gallery.init_command)
 app.command("enrol")(gallery.enrol_command)
 app.command("search")(search.search_command)

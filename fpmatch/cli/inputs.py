@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,6 @@ from fpmatch.types import FingerPosition, Impression
 
 if TYPE_CHECKING:
     from fpmatch.template import Template
-
-_MAGIC = b"FPT"
 
 Ppi = Annotated[
     float | None,
@@ -45,21 +44,22 @@ def load_template(
     impression: Impression = Impression.UNKNOWN,
     extractor: str | None = None,
 ) -> Template:
-    """Read a stored template, or extract one from an image.
+    """Read a template of any format (see `fpmatch.formats`), or extract one from an image.
 
-    A stored template keeps the position that it holds.
+    A file that names its finger keeps the position that it holds.
     """
+    from fpmatch.formats import read_templates, recognise
     from fpmatch.image import read_image
-    from fpmatch.template import Template, extract
+    from fpmatch.template import extract
 
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(_MAGIC))
-        if head == _MAGIC:
-            return Template.from_bytes(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    if recognise(path) is not None:
+        found = read_templates(path, ppi=ppi)
+        if len(found) != 1:
+            raise InputError(
+                f"{path} holds {len(found)} impressions; take one out with fpmatch convert --view"
+            )
+        named = found[0].position is not FingerPosition.UNKNOWN
+        return found[0] if named else replace(found[0], position=position)
     image = read_image(str(path), ppi=ppi)
     return extract(image, position=position, impression=impression, extractor=extractor)
 

@@ -14,8 +14,8 @@ from fpmatch.formats.extended import (
     ridge_counts,
     ridge_counts_block,
 )
-from fpmatch.formats.table import NAMES, read, recognise, write
-from fpmatch.formats.templates import from_templates, to_templates
+from fpmatch.formats.table import NAMES, format_of, read, recognise, write
+from fpmatch.formats.templates import from_templates, to_templates, turn_of
 from fpmatch.formats.values import (
     Block,
     Deviation,
@@ -40,6 +40,7 @@ __all__ = [
     "convert",
     "cores_and_deltas",
     "cores_and_deltas_block",
+    "format_of",
     "from_templates",
     "read",
     "read_templates",
@@ -48,5 +49,6 @@ __all__ = [
     "ridge_counts_block",
     "templates_of",
     "to_templates",
+    "turn_of",
     "write",
 ]

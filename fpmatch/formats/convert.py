@@ -13,7 +13,7 @@ from fpmatch.formats.extended import translate
 from fpmatch.formats.fmr_layouts import BY_NAME, Layout
 from fpmatch.formats.source import Source
 from fpmatch.formats.table import NAMES, codec_of, read
-from fpmatch.formats.templates import from_templates, to_templates, turn_of
+from fpmatch.formats.templates import from_templates, to_templates
 from fpmatch.formats.units import other_units
 from fpmatch.formats.values import Device, TemplateRecord, View
 from fpmatch.template import Template
@@ -116,7 +116,7 @@ def convert(
     losses = list(_beyond_templates(content))
     if to == stored.NAMES[0]:
         if len(before) != 1:
-            raise FormatError(f"a stored template is one view, not {len(before)}: choose with view=")
+            raise FormatError(f"a stored template is one view, not {len(before)}: choose one")
         return Conversion(before[0], tuple(losses))
     if to not in NAMES:
         raise FormatError(f"nothing is converted to {to!r:.40}")

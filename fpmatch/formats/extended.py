@@ -140,7 +140,7 @@ def cores_and_deltas_block(points: CoresAndDeltas, format: str) -> Block:
         for name, group in (("cores", points.cores), ("deltas", points.deltas)):
             having = {bool(point.angles) for point in group}
             if incits and (len(having) > 1 or len(group) > _COUNT_BITS):
-                raise FormatError(f"{BY_NAME[format].title}: up to 15 {name}, all with angles or none")
+                raise FormatError(f"up to 15 {name}, all with angles or none, fit {format}")
             flag = _ALL_HAVE_ANGLES if incits and having == {True} else 0
             parts.append(bytes([flag | len(group)]))
             for point in group:

@@ -110,9 +110,7 @@ def _parse(layout: Layout, data: bytes) -> tuple[TemplateRecord, int]:
     else:
         views, product = _plain(layout, cursor, notes)
     if declared != cursor.at:
-        notes.add(
-            declared_at, f"length {declared} declared, {cursor.at} bytes read", _STRUCTURAL
-        )
+        notes.add(declared_at, f"length {declared} declared, {cursor.at} bytes read", _STRUCTURAL)
     if cursor.left:
         notes.add(cursor.at, f"{cursor.left} bytes follow the record", _STRUCTURAL)
     for view in views:
@@ -127,9 +125,7 @@ def _length(layout: Layout, cursor: Cursor) -> int:
     return short or cursor.number(4, "the record length")
 
 
-def _plain(
-    layout: Layout, cursor: Cursor, notes: _Notes
-) -> tuple[list[View], tuple[int, int]]:
+def _plain(layout: Layout, cursor: Cursor, notes: _Notes) -> tuple[list[View], tuple[int, int]]:
     product = (0, 0)
     if layout.incits:
         product = (cursor.number(2, "the product owner"), cursor.number(2, "the product type"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def _plain(layout: Layout, record: TemplateRecord) -> bytes:
     return b"".join(parts)
 
 
-def _shared(layout: Layout, record: TemplateRecord, name: str):  # type: ignore[no-untyped-def]
+def _shared(layout: Layout, record: TemplateRecord, name: str) -> Any:
     values = {getattr(view, name) for view in record.views}
     if len(values) != 1:
         raise FormatError(

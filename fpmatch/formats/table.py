@@ -22,28 +22,24 @@ CODECS: tuple[Codec, ...] = (
 NAMES = tuple(name for codec in CODECS for name in codec.names)
 
 
-def recognise(source: Source) -> str:
+def recognise(source: Source) -> str | None:
     """The format of a file, by its content alone.
 
     Returns
     -------
-    str
-        A name in `NAMES`.
+    str or None
+        A name in `NAMES`; None if it is of no known format (an image, say).
 
     Raises
     ------
     FormatError
-        If it is of no known format, or of a known one and too damaged to tell which edition.
+        If it is of a known family beyond doubt and too damaged to tell which member.
+    InputError
+        If the source cannot be read.
     """
-    return _recognise(read_bytes(source))
-
-
-def _recognise(data: bytes) -> str:
-    for codec in CODECS:
-        name = codec.recognise(data)
-        if name is not None:
-            return name
-    raise FormatError(f"{len(data)} bytes of no known format ({', '.join(NAMES)})")
+    data = read_bytes(source)
+    found = (codec.recognise(data) for codec in CODECS)
+    return next((name for name in found if name is not None), None)
 
 
 def read(source: Source, format: str | None = None, *, strict: bool = False) -> Any:
@@ -59,8 +55,8 @@ def read(source: Source, format: str | None = None, *, strict: bool = False) -> 
 
     Returns
     -------
-    TemplateRecord, Template
-        All that the file holds.
+    content
+        `TemplateRecord`, or `Template` for ``fpt``: all that the file holds.
 
     Raises
     ------
@@ -74,7 +70,9 @@ def read(source: Source, format: str | None = None, *, strict: bool = False) -> 
     Cost: linear in the size of the file, in time and memory. Safe to call from several threads.
     """
     data = read_bytes(source)
-    name = _recognise(data) if format is None else format
+    name = recognise(data) if format is None else format
+    if name is None:
+        raise FormatError(f"{len(data)} bytes of no known format ({', '.join(NAMES)})")
     content = codec_of(name).read(data, name)
     deviations = getattr(content, "deviations", ())
     if strict and deviations:

@@ -90,9 +90,7 @@ def _template(
     kind = view.kind[keep]
     return Template(
         xy=np.minimum(units, over).astype(np.uint16),
-        angle=from_units(
-            view.angle[keep], turn_of(format), opposite=format == xyt.NAMES[0]
-        ),
+        angle=from_units(view.angle[keep], turn_of(format), opposite=format == xyt.NAMES[0]),
         kind=np.where(kind <= max(MinutiaType), kind, MinutiaType.OTHER).astype(np.uint8),
         quality=_reported(view)[keep],
         width=max(1, int(shape[0])),
@@ -117,8 +115,10 @@ def _scale(view: View, format: str, ppi: float | None) -> NDArray[np.float64]:
             f"resolution of {found[0]:g} x {found[1]:g} ppi is outside "
             f"{IMAGE.min_ppi:g}..{IMAGE.max_ppi:g}; say which with ppi="
         )
-    near = np.abs(found / IMAGE.ppi - 1) <= IMAGE.exact_tolerance
-    return np.where(near, 1.0, IMAGE.ppi / found)
+    # Whole pixels per centimetre stand for 500 and 1000 ppi: 197 and 394.
+    times = np.maximum(np.rint(found / IMAGE.ppi), 1)
+    near = np.abs(found / (times * IMAGE.ppi) - 1) <= IMAGE.exact_tolerance
+    return np.where(near, 1 / times, IMAGE.ppi / found)
 
 
 def _best(view: View) -> NDArray[np.int64]:

@@ -1,15 +1,15 @@
 """Angles of the interchange formats against ours.
 
 fpmatch: 65536 units a turn, clockwise on the screen, from an ending along its ridge. The standards
-count counter-clockwise. ISO/IEC 19794-2, INCITS 378 and NIST's M1 flavour point the same way; NIST's
-own flavour of `.xyt` and the standard fields of Type-9 point the opposite way ("out and away" from
-the ridge; User's Guide to NIST Biometric Image Software, 2007, on mindtct).
+count counter-clockwise. ISO/IEC 19794-2, INCITS 378 and NIST's M1 flavour point the same way; the
+other flavour of `.xyt` and the standard fields of Type-9 point the opposite way ("out and away from
+the ridge": comments of NIST's mindtct, which writes both).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fpmatch.parameters import TEMPLATE
 
@@ -23,7 +23,7 @@ DEGREES = 360
 CM_PER_INCH = 2.54
 
 
-def from_units(angle: NDArray, turn: int, *, opposite: bool = False) -> NDArray[np.uint16]:
+def from_units(angle: ArrayLike, turn: int, *, opposite: bool = False) -> NDArray[np.uint16]:
     """Counter-clockwise units -> `Template.angle`.
 
     Parameters
@@ -39,16 +39,14 @@ def from_units(angle: NDArray, turn: int, *, opposite: bool = False) -> NDArray[
     return (ours % TEMPLATE.turn).astype(np.uint16)
 
 
-def to_units(
-    angle: NDArray[np.uint16], turn: int, *, opposite: bool = False
-) -> NDArray[np.uint16]:
+def to_units(angle: NDArray[np.uint16], turn: int, *, opposite: bool = False) -> NDArray[np.uint16]:
     """`Template.angle` -> counter-clockwise units; undoes `from_units`."""
     half = TEMPLATE.turn // 2 if opposite else 0
     theirs = (half - np.asarray(angle, np.int64)) % TEMPLATE.turn
     return (np.rint(theirs * (turn / TEMPLATE.turn)).astype(np.int64) % turn).astype(np.uint16)
 
 
-def other_units(angle: NDArray, turn: int, other: int) -> NDArray[np.uint16]:
+def other_units(angle: ArrayLike, turn: int, other: int) -> NDArray[np.uint16]:
     """Units of one counter-clockwise format -> those of another."""
     scaled = np.rint(np.asarray(angle, np.float64) * (other / turn)).astype(np.int64)
     return (scaled % other).astype(np.uint16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,8 @@ class Device:
 class View:
     """One impression in a record: the numbers of the file, in the file's own units.
 
+    Columns are given as integers of any width that fit; a copy is kept.
+
     Parameters
     ----------
     xy : (M, 2) uint16
@@ -111,10 +114,10 @@ class View:
         How ridge endings are placed, ISO/IEC 19794-2:2011.
     """
 
-    xy: NDArray[np.uint16]
-    angle: NDArray[np.uint16]
-    kind: NDArray[np.uint8]
-    quality: NDArray[np.uint8] | None
+    xy: NDArray[Any]
+    angle: NDArray[Any]
+    kind: NDArray[Any]
+    quality: NDArray[Any] | None
     width: int = 0
     height: int = 0
     resolution: tuple[int, int] = (0, 0)
@@ -130,7 +133,7 @@ class View:
 
     def __post_init__(self) -> None:
         m = len(self.angle)
-        columns: list[tuple[str, type, tuple[int, ...]]] = [
+        columns: list[tuple[str, Any, tuple[int, ...]]] = [
             ("xy", np.uint16, (m, 2)),
             ("angle", np.uint16, (m,)),
             ("kind", np.uint8, (m,)),
@@ -138,9 +141,10 @@ class View:
         if self.quality is not None:
             columns.append(("quality", np.uint8, (m,)))
         for name, dtype, shape in columns:
-            array = np.array(getattr(self, name), dtype=dtype, order="C", copy=True)
-            if array.shape != shape:
-                raise FormatError(f"{name} must have shape {shape}, not {array.shape}")
+            given = np.asarray(getattr(self, name))
+            array: NDArray[Any] = np.array(given, dtype=dtype, order="C", copy=True)
+            if array.shape != shape or not np.array_equal(array, given):
+                raise FormatError(f"{name} must be {np.dtype(dtype)} of shape {shape}")
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 
@@ -183,6 +187,11 @@ class TemplateRecord:
         Owner and type of the product that made it (INCITS 378); 0 unknown.
     deviations : tuple of Deviation
         What reading leniently passed over; takes no part in equality.
+
+    Raises
+    ------
+    FormatError
+        From `View`, if columns differ in length or a number does not fit its width.
     """
 
     format: str

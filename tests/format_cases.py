@@ -1,0 +1,103 @@
+"""Records of every format, made up: what round trips, documents and mutations start from."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from fpmatch import formats
+from fpmatch.formats.fmr_layouts import BY_NAME
+from fpmatch.parameters import TEMPLATE
+from fpmatch.template import Template
+from fpmatch.types import FingerPosition, Impression
+
+FMR = tuple(BY_NAME)
+
+
+def view(
+    name: str,
+    seed: int = 0,
+    count: int = 20,
+    *,
+    position: int = 2,
+    number: int = 0,
+    blocks: tuple[formats.Block, ...] = (),
+    quality: bool = True,
+) -> formats.View:
+    """One impression with every field set that the format has."""
+    layout = BY_NAME[name]
+    rng = np.random.default_rng(seed)
+    qualities = (formats.QualityBlock(63),)
+    device = formats.Device(0x123, 0x8)
+    rest = {}
+    if not layout.size_in_header:
+        qualities = (formats.QualityBlock(63, 66, 12),)
+    if layout.representations:
+        qualities = (formats.QualityBlock(63, 66, 12), formats.QualityBlock(40, 1, 2))
+        device = formats.Device(0x1234, 0, 0xABCD, 3)
+        rest = {"time": bytes(range(9)), "certifications": ((7, 1), (8, 2)), "ending": 1}
+    return formats.View(
+        xy=rng.integers(0, (388, 374), (count, 2)),
+        angle=rng.integers(0, layout.turn, count),
+        kind=rng.integers(0, 3, count),
+        quality=rng.integers(0, 101, count) if quality or not layout.representations else None,
+        width=388,
+        height=374,
+        resolution=(197, 197),
+        position=position,
+        impression=1,
+        number=number,
+        qualities=qualities,
+        blocks=blocks,
+        device=device,
+        **rest,
+    )
+
+
+def record(name: str, seed: int = 0, count: int = 20, views: int = 2) -> formats.TemplateRecord:
+    """A record with ridge counts, cores and deltas and a vendor's block."""
+    counts = formats.RidgeCounts(1, ((0, 1, 4), (2, 3, 0)))
+    points = formats.CoresAndDeltas(
+        (formats.Singularity(100, 120, (30,)),),
+        (formats.Singularity(80, 200, (10, 70, 130)), formats.Singularity(90, 210, (0, 1, 2))),
+    )
+    blocks = (
+        formats.ridge_counts_block(counts),
+        formats.cores_and_deltas_block(points, name),
+        formats.Block(0x0144, b"vendor's own"),
+    )
+    made = tuple(
+        view(name, seed + i, count, number=i, blocks=blocks if i == 0 else ()) for i in range(views)
+    )
+    product = (66, 17) if BY_NAME[name].incits else (0, 0)
+    return formats.TemplateRecord(name, made, product)
+
+
+def template(
+    seed: int = 0, count: int = 40, *, turn: int = TEMPLATE.turn, step: int = 1
+) -> Template:
+    """A template on the grid of a format: whole pixels if ``step`` is 8, ``turn`` angles a turn."""
+    rng = np.random.default_rng(seed)
+    size = np.array([388, 374])
+    angle = np.rint(rng.integers(0, turn, count) * (TEMPLATE.turn / turn)).astype(np.int64)
+    return Template(
+        xy=(rng.integers(0, size * 8 // step, (count, 2)) * step).astype(np.uint16),
+        angle=(-angle % TEMPLATE.turn).astype(np.uint16),
+        kind=rng.integers(0, 3, count).astype(np.uint8),
+        quality=rng.integers(0, 101, count).astype(np.uint8),
+        width=388,
+        height=374,
+        position=FingerPosition.LEFT_RING,
+        impression=Impression.ROLLED,
+        image_quality=63,
+        extractor="classical-1" if step == 1 else "",
+    )
+
+
+records = st.builds(
+    record,
+    st.sampled_from(FMR),
+    st.integers(0, 2**32),
+    st.integers(0, 255),
+    st.integers(1, 3),
+)

@@ -1,0 +1,186 @@
+"""Mutated inputs for every reader of interchange formats.
+
+``python tests/fuzz_formats.py --inputs 200000 [--reader NAME] [--seed N] [--keep DIR]`` reads so
+many mutated inputs with each reader and exits with 1 if any raised outside fpmatch's tree, took
+over ten seconds, or, of every fiftieth, took more memory than the stated multiple of its size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import os
+import random
+import sys
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import format_cases as cases
+import mutate
+
+from fpmatch import formats
+from fpmatch.errors import FpmatchError
+
+MEMORY_TIMES = 40
+"""Peak of Python's allocations while reading, in multiples of the input."""
+MEMORY_FLOOR = 1 << 18
+"""What small inputs may take whatever their size: error messages, tables, first imports."""
+SECONDS = 10.0
+MEASURED = 50
+
+
+@dataclass
+class Tally:
+    """What a run saw."""
+
+    inputs: int = 0
+    read: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    slowest: float = 0.0
+    most_memory: float = 0.0
+    faults: list[tuple[bytes, str]] = field(default_factory=list)
+
+
+def seeds(reader: str) -> list[bytes]:
+    """Files to start from: our own records, and the small samples where they are at hand."""
+    made = SEEDS[reader]()
+    folder = Path(os.environ.get("FPMATCH_DATA", "")) / "formats" / FOLDERS.get(reader, "-")
+    if os.environ.get("FPMATCH_DATA") and folder.is_dir():
+        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+        made += [path.read_bytes() for path in files if path.stat().st_size < 50_000][:40]
+    return made
+
+
+def _fmr_seeds() -> list[bytes]:
+    sizes = [(name, count) for name in cases.FMR for count in (3, 30)]
+    return [formats.write(cases.record(name, count=count)) for name, count in sizes]
+
+
+def _text_seeds() -> list[bytes]:
+    one = cases.template(count=12)
+    return [formats.write(formats.convert(one, name).content) for name in ("xyt", "xyt-m1")]
+
+
+def _stored_seeds() -> list[bytes]:
+    return [cases.template(seed, count).to_bytes() for seed, count in ((0, 3), (1, 40))]
+
+
+SEEDS: dict[str, Callable[[], list[bytes]]] = {
+    "fmr": _fmr_seeds,
+    "xyt": _text_seeds,
+    "fpt": _stored_seeds,
+}
+FOLDERS = {"fmr": "templates"}
+
+
+def use(data: bytes) -> bool:
+    """Read, and do with the content what a caller would; whether it could be read."""
+    try:
+        content = formats.read(data)
+    except FpmatchError:
+        return False
+    for ppi in (None, 500):
+        with contextlib.suppress(FpmatchError):
+            for template in formats.templates_of(content, ppi=ppi):
+                template.to_bytes()
+    _dig(content)
+    try:
+        written = formats.write(content)
+    except FpmatchError:
+        return True
+    formats.read(written, formats.format_of(content))
+    return True
+
+
+def _dig(content: Any) -> None:
+    """Parse what is only parsed on demand."""
+    for view in getattr(content, "views", ()):
+        for block in getattr(view, "blocks", ()):
+            with contextlib.suppress(FpmatchError):
+                formats.ridge_counts(block)
+            with contextlib.suppress(FpmatchError):
+                formats.cores_and_deltas(block, content.format)
+
+
+def _with_checksum(data: bytes) -> bytes:
+    """Stored templates carry a CRC-32, which would stop nearly every change at the door."""
+    return data[:4] + zlib.crc32(data[8:]).to_bytes(4, "little") + data[8:]
+
+
+MENDED: dict[str, Callable[[bytes], bytes]] = {"fpt": _with_checksum}
+
+
+def fuzz(reader: str, inputs: int, seed: int = 0) -> Tally:
+    """Read mutated inputs; faults are collected, never raised."""
+    starts = seeds(reader)
+    for start in starts:
+        use(start)
+    rng = random.Random(f"{reader} {seed}")
+    tally = Tally()
+    for number in range(inputs):
+        data = mutate.mutate(starts, rng)
+        if reader in MENDED and rng.random() < 0.9:
+            data = MENDED[reader](data)
+        measured = number % MEASURED == 0
+        if measured:
+            tracemalloc.start()
+        begun = time.perf_counter()
+        try:
+            read = use(data)
+        except Exception as error:  # every foreign exception is a finding
+            tally.faults.append((data, f"{type(error).__name__}: {error}"))
+            read = False
+        took = time.perf_counter() - begun
+        if measured:
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            over = max(peak - MEMORY_FLOOR, 0) / max(len(data), 1)
+            tally.most_memory = max(tally.most_memory, over)
+            if over > MEMORY_TIMES:
+                tally.faults.append((data, f"{peak} bytes for {len(data)}"))
+        if took > SECONDS:
+            tally.faults.append((data, f"{took:.1f} s"))
+        tally.inputs += 1
+        tally.read += read
+        tally.refused += not read
+        tally.seconds += took
+        tally.slowest = max(tally.slowest, took)
+    return tally
+
+
+def main() -> int:
+    """The command; 1 if anything was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inputs", type=int, default=200_000)
+    parser.add_argument("--reader", choices=sorted(SEEDS), action="append")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="folder for inputs that found something")
+    options = parser.parse_args()
+    found = 0
+    for reader in options.reader or sorted(SEEDS):
+        tally = fuzz(reader, options.inputs, options.seed)
+        found += len(tally.faults)
+        print(
+            f"{reader}: {tally.inputs} inputs, {tally.read} read, {tally.refused} refused, "
+            f"{len(tally.faults)} faults, {tally.seconds:.0f} s, slowest {tally.slowest * 1e3:.0f} "
+            f"ms, memory at most {tally.most_memory:.1f} times the input over {MEMORY_FLOOR} bytes",
+            flush=True,
+        )
+        for data, what in tally.faults[:20]:
+            print(f"  {len(data)} bytes: {what[:200]}")
+            if options.keep is not None:
+                options.keep.mkdir(parents=True, exist_ok=True)
+                name = f"{reader}-{hashlib.sha256(data).hexdigest()[:12]}"
+                (options.keep / name).write_bytes(data)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""A structured mutator: seeded changes of the kinds that break readers of binary formats."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+_BYTES = (0, 1, 0x1C, 0x1D, 0x1E, 0x1F, 0x2E, 0x30, 0x39, 0x3A, 0x7F, 0x80, 0xFE, 0xFF)
+_NUMBERS = (0, 1, 0x7F, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
+_DIGITS = (b"0", b"-1", b"1e9", b"99999999999999999999", b"01", b" 1", b"1.5", b"", b"\xb2")
+
+
+def mutate(seeds: Sequence[bytes], rng: random.Random) -> bytes:
+    """One input: a seed under one to four changes."""
+    data = bytearray(rng.choice(seeds))
+    for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4))):
+        data = rng.choice(_CHANGES)(data, seeds, rng)
+    return bytes(data)
+
+
+def _place(data: bytearray, rng: random.Random) -> int:
+    # Headers are at the front: half of the changes go there.
+    size = len(data)
+    return rng.randrange(min(size, 64) if rng.random() < 0.5 else size) if size else 0
+
+
+def _flip(data: bytearray, _: object, rng: random.Random) -> bytearray:
+    if data:
+        data[_place(data, rng)] ^= 1 << rng.randrange(8)
+    return data
+
+
+def _set(data: bytearray, _: object, rng: random.Random) -> bytearray:
+    if data:
+        data[_place(data, rng)] = rng.choice(_BYTES)
+    return data
+
+
+def _number(data: bytearray, _: object, rng: random.Random) -> bytearray:
+    at = _place(data, rng)
+    width = rng.choice((2, 4))
+    value = rng.choice(_NUMBERS) & (256**width - 1)
+    data[at : at + width] = value.to_bytes(width, "big")
+    return data
+
+
+def _nudge(data: bytearray, _: object, rng: random.Random) -> bytearray:
+    if data:
+        at = _place(data, rng)
+        data[at] = (data[at] + rng.choice((-2, -1, 1, 2))) % 256
+    return data
+
+
+def _cut(data: bytearray, _: object, rng: random.Random) -> bytearray:
+    return data[: rng.randrange(len(data) + 1)]
+
+
+def _drop(data: bytearray, _: object, rng: random.Random) -> bytearray:
+    at = _place(data, rng)
+    del data[at : at + rng.choice((1, 1, 2, 3, 8, 40))]
+    return data
+
+
+def _double(data: bytearray, _: object, rng: random.Random) -> bytearray:
+    at = _place(data, rng)
+    piece = data[at : at + rng.choice((1, 2, 6, 40, 200))]
+    data[at:at] = piece * rng.choice((1, 1, 2, 20))
+    return data
+
+
+def _insert(data: bytearray, _: object, rng: random.Random) -> bytearray:
+    at = _place(data, rng)
+    data[at:at] = rng.randbytes(rng.choice((1, 2, 4, 16)))
+    return data
+
+
+def _splice(data: bytearray, seeds: Sequence[bytes], rng: random.Random) -> bytearray:
+    other = rng.choice(seeds)
+    at = rng.randrange(len(other) + 1)
+    return data[: rng.randrange(len(data) + 1)] + other[at : at + rng.randrange(1, 4096)]
+
+
+def _figure(data: bytearray, _: object, rng: random.Random) -> bytearray:
+    """Replace a run of decimal digits, as lengths and counts are in text formats."""
+    at = start = _place(data, rng)
+    while start < len(data) and not 0x30 <= data[start] <= 0x39 and start < at + 64:
+        start += 1
+    end = start
+    while end < len(data) and 0x30 <= data[end] <= 0x39:
+        end += 1
+    data[start:end] = rng.choice(_DIGITS) if rng.random() < 0.5 else b"%d" % rng.randrange(2000)
+    return data
+
+
+_CHANGES = (_flip, _set, _number, _nudge, _cut, _drop, _double, _insert, _splice, _figure)

@@ -1,0 +1,33 @@
+"""docs/formats.md against the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import format_cases as cases
+import pytest
+
+from fpmatch import formats
+
+PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text("utf-8")
+
+
+def test_the_page_names_every_format_and_no_other() -> None:
+    table = PAGE.split("| name | standard |")[1].split("\n\n")[0]
+    named = [
+        name
+        for line in table.splitlines()[2:]
+        for name in re.findall(r"`([\w-]+)`", line.split("|")[1])
+    ]
+    assert sorted(named) == sorted(formats.NAMES)
+
+
+def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "agency.bin").write_bytes(formats.write(cases.record("incits2004")))
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(compile(code, "formats.md", "exec"), names)
+    assert len(names["templates"]) == 2
+    assert formats.recognise(names["data"]) == "iso2011"
