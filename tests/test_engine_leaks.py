@@ -544,3 +544,20 @@ def test_l18_an_error_after_the_intent_is_logged_as_failed(monkeypatch):
 
 def _broken(*_args, **_more):
     raise AuditError("the disk is full")
+
+
+def test_l17_an_expungement_meets_a_message_that_is_not_shown_yet(monkeypatch):
+    from fpmatch.gallery.ledger import Ledger
+
+    with engine() as e:
+        release = Ledger.release
+
+        def late(ledger, intent):
+            e.expunge("I-1", **ORDER)
+            release(ledger, intent)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "release", late)
+            e.search(request(HELD, partitions=["immigration"]))
+        (message,) = e.notifications()
+        assert b"I-1" not in e.envelope(message.id, "DHS")

@@ -176,7 +176,8 @@ class Engine(Administration):
             for m in (*self.notifications(), *self.notifications(delivered=True))
             if m.id == notification and m.owner == owner
         ]
-        content = self._state.envelopes.get(notification) if found else None
+        held = self._state.envelopes.get(notification) if found else None
+        content = held[1] if held is not None else None
         if found and content is None:
             content = self._state.ledger.envelope(notification)
         if content is None:

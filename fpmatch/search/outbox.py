@@ -62,7 +62,7 @@ def show(state: State, running: Running, released: Released) -> None:
         wrote |= bool(one.notifications) or _needs_decoy(one)
         for message in one.notifications:
             if state.vault is None:
-                state.envelopes[message.id] = envelope_of(one.hits)
+                state.envelopes[message.id] = (message.partition, envelope_of(one.hits))
     if wrote:
         state.ledger.release(running.intent)
 
@@ -107,10 +107,10 @@ def _message(
 
 def forget(state: State, names: set[tuple[str, str]]) -> None:
     """Take expunged records out of the envelopes in memory."""
-    partition = {m.id: m.partition for m in (*waiting(state), *waiting(state, delivered=True))}
-    for name, content in list(state.envelopes.items()):
-        kept = [c for c in json.loads(content) if (partition[name], c["record"]) not in names]
-        state.envelopes[name] = json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()
+    for name, (partition, content) in list(state.envelopes.items()):
+        kept = [c for c in json.loads(content) if (partition, c["record"]) not in names]
+        text = json.dumps(kept, sort_keys=True, separators=(",", ":"))
+        state.envelopes[name] = (partition, text.encode())
 
 
 def waiting(state: State, *, delivered: bool = False) -> list[Notification]:

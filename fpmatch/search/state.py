@@ -35,7 +35,13 @@ class Vault(Protocol):
 
 @dataclass(slots=True)
 class State:
-    """One open engine."""
+    """One open engine.
+
+    Parameters
+    ----------
+    envelopes : dict of (str, bytes)
+        By message, its partition and the owner's list, where no vault keeps them.
+    """
 
     folder: Path
     mode: str
@@ -53,7 +59,7 @@ class State:
     policy: Policy | None = None
     indexes: dict[str, PartitionIndex] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
-    envelopes: dict[str, bytes] = field(default_factory=dict)
+    envelopes: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     copies: dict[tuple[str, str], SearchResponse] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
