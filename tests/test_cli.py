@@ -273,8 +273,20 @@ def test_errors_are_one_line_and_status_two(fpm, words, tmp_path, monkeypatch):
 
 
 def test_bench_leakage(fpm):
-    result = as_json(fpm("bench", "leakage", "--fingers", 20, "--pairs", 10, "--json", "-"))
+    words = ("--fingers", 20, "--pairs", 10, "--withheld-ms", 2, "--json", "-")
+    result = as_json(fpm("bench", "leakage", *words))
     assert (result["bench"], result["fingers"], result["pairs"]) == ("leakage", 20, 10)
+    asked = {name.removesuffix("_guessed") for name in result if name.endswith("_guessed")}
+    assert asked == {
+        "withheld_hit",
+        "denied_large",
+        "opaque_withheld_hit",
+        "opaque_denied_large",
+        "opaque_searched",
+        "opaque_unheld_searched",
+    }
+    assert result["withheld_bytes_equal"] is result["opaque_withheld_bytes_equal"] is True
+    assert result["withheld_ms"] == 2
 
 
 @pytest.fixture

@@ -83,13 +83,18 @@ def audit(
 def leakage(
     fingers: Annotated[int, typer.Option(help="Fingers of a large partition.")] = 2000,
     pairs: Annotated[int, typer.Option(help="Paired searches of each question.")] = 200,
+    withheld_ms: Annotated[
+        float, typer.Option(help="When opaque answers leave; above the longest search.")
+    ] = 100.0,
     json_file: JsonFile = None,
 ) -> None:
-    """What a submitter can learn from a clock: withheld hits, and the size of denied partitions."""
+    """What a submitter can learn from a clock, under a full and an opaque policy."""
     from fpmatch.evaluate.bench_leakage import bench_leakage
 
     with progress_bar() as progress:
-        result = bench_leakage(fingers=fingers, pairs=pairs, progress=progress)
+        result = bench_leakage(
+            fingers=fingers, pairs=pairs, withheld_ms=withheld_ms, progress=progress
+        )
     show(result, json_file)
 
 

@@ -1,17 +1,21 @@
 """What a submitter can learn from a clock.
 
-Two questions, each asked with paired searches in random order: does an answer of a partition
-whose results are withheld take longer on a hit than on none, and does an answer take longer when a
-partition that the submitter may not search is large?
+Paired searches in random order ask, under a policy of full and under one of opaque status: does an
+answer of a partition whose results are withheld take longer on a hit than on none, and does an
+answer take longer when a partition that the submitter may not search is large? Under the opaque
+policy also: does an answer take longer where the partition was searched than where it was not?
+This is asked without a set time too (``unheld``): what the clock tells then is what the set time
+has to hide, and shows that the measurement can see it.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,12 +64,20 @@ who = "{WITHHELD}"
 partition = "immigration"
 author = "DHS"
 """
+OPAQUE = POLICY.replace('owner = "DHS"\n', 'owner = "DHS"\nstatus_visibility = "opaque"\n', 1)
+Sides = tuple[list[float], list[float]]
+Figures = dict[str, float | int | bool]
+_NUMBERS = itertools.count(1)
 
 
 def bench_leakage(
-    *, fingers: int = 2000, pairs: int = 200, progress: Progress | None = None
+    *,
+    fingers: int = 2000,
+    pairs: int = 200,
+    withheld_ms: float = 100.0,
+    progress: Progress | None = None,
 ) -> Bench:
-    """Time withheld hits against withheld misses, and denied partitions of two sizes.
+    """Time withheld hits, denied partitions of two sizes, and opaque partitions.
 
     Parameters
     ----------
@@ -73,44 +85,72 @@ def bench_leakage(
         Fingers of the criminal partition, and of a large immigration partition.
     pairs : int
         Paired searches of each question; at least 10.
+    withheld_ms : float
+        When answers leave under the opaque policy; above the longest search.
 
     Returns
     -------
     Bench
         For each question the median of both sides in milliseconds, Welch's t, and the share of
-        pairs that a guess by the clock alone gets right (0.5 is blind).
+        pairs that a guess by the clock alone gets right (0.5 is blind). Questions asked under the
+        opaque policy begin with ``opaque``; ``longest_ms`` is the longest search without a set
+        time, and ``withheld_ms`` means nothing unless it is more.
+
+    Notes
+    -----
+    Cost: 12 searches a pair, 6 of them of ``withheld_ms`` each.
     """
     if fingers < 20 or pairs < 10:
         raise InputError(f"{fingers} fingers and {pairs} pairs; at least 20 and 10 are needed")
-    figures: dict[str, float | int | bool] = {"fingers": fingers, "pairs": pairs}
+    if not 0 < withheld_ms < math.inf:
+        raise InputError(f"withheld_ms must be a positive number, not {withheld_ms!r}")
+    figures: Figures = {"fingers": fingers, "pairs": pairs}
+    longest = 0.0
     with tempfile.TemporaryDirectory(prefix="fpmatch-leakage-") as folder:
-        large = _engine(Path(folder) / "large", fingers, fingers)
-        small = _engine(Path(folder) / "small", fingers, 0)
-        with large, small:
-            hit, miss = _hits(large, fingers, pairs, progress)
-            figures |= _compared("withheld_hit", "withheld_miss", hit, miss)
-            many, none = _denied(large, small, fingers, pairs, progress)
-            figures |= _compared("denied_large", "denied_empty", many, none)
-            figures["withheld_bytes_equal"] = _equal(large, fingers)
+        for name, policy, held in (("full", POLICY, 0.0), ("opaque", OPAQUE, withheld_ms)):
+            large = _engine(Path(folder) / f"{name}-large", (fingers, fingers), policy, held)
+            small = _engine(Path(folder) / f"{name}-small", (fingers, 0), policy, held)
+            label = "opaque_" if held else ""
+            with large, small:
+                asked = {
+                    ("withheld_hit", "withheld_miss"): _hits(large, fingers, pairs, progress),
+                    ("denied_large", "denied_empty"): _denied(
+                        large, small, fingers, pairs, progress
+                    ),
+                }
+                if held:
+                    asked["searched", "not_searched"] = _searched(large, fingers, pairs, progress)
+                figures[f"{label}withheld_bytes_equal"] = _equal(large, fingers)
+            for (first, second), sides in asked.items():
+                figures |= _compared(f"{label}{first}", f"{label}{second}", *sides)
+                longest = max(longest, 0.0 if held else max(map(max, sides)))
+        with Engine.open(Path(folder) / "opaque-large", "r", clock=_clock) as unheld:
+            sides = _searched(unheld, fingers, pairs, progress)
+        figures |= _compared("opaque_unheld_searched", "opaque_unheld_not_searched", *sides)
+        longest = max(longest, *map(max, sides))
+    figures |= {"withheld_ms": withheld_ms, "longest_ms": round(longest, 3)}
     return Bench("leakage", figures, stated(durability="full", seed=SEED, clock="wall"))
 
 
-def _engine(folder: Path, criminal: int, immigration: int) -> Engine:
-    engine = Engine.create(folder, clock=lambda: datetime(2011, 1, 1, tzinfo=UTC))
-    for name, ndr, owner, start, count in (
-        ("criminal", 1, "DOJ-FBI", 0, criminal),
-        ("immigration", 9, "DHS", 10**6, immigration),
+def _clock() -> datetime:
+    return datetime(2011, 1, 1, tzinfo=UTC)
+
+
+def _engine(folder: Path, counts: tuple[int, int], policy: str, withheld_ms: float) -> Engine:
+    engine = Engine.create(folder, clock=_clock, withheld_ms=withheld_ms)
+    for (name, ndr, owner, start), count in zip(
+        (("criminal", 1, "DOJ-FBI", 0), ("immigration", 9, "DHS", 10**6)), counts, strict=True
     ):
         engine.add_partition(name, ndr, owner)
         made = templates(count, SEED, start=start, position=POSITION)
         engine.enrol(name, (Record(f"{name}-{i}", [t]) for i, t in enumerate(made)))
-    engine.publish(Policy.parse(POLICY))
+    engine.publish(Policy.parse(policy))
     return engine
 
 
-def _probe(start: int, ori: str, number: int) -> SearchRequest:
+def _probe(start: int, ori: str) -> SearchRequest:
     (finger,) = mates(1, SEED, start=start, position=POSITION, batch=1)
-    return SearchRequest(fingers=[finger], booking_ori=ori, tcn=f"L{number:08d}")
+    return SearchRequest(fingers=[finger], booking_ori=ori, tcn=f"L{next(_NUMBERS):08d}")
 
 
 def _timed(engine: Engine, request: SearchRequest) -> float:
@@ -119,55 +159,67 @@ def _timed(engine: Engine, request: SearchRequest) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
-def _hits(
-    engine: Engine, fingers: int, pairs: int, progress: Progress | None
-) -> tuple[list[float], list[float]]:
-    rng = random.Random(SEED)
-    out: tuple[list[float], list[float]] = ([], [])
+Pair = tuple[tuple[Engine, SearchRequest], tuple[Engine, SearchRequest]]
+
+
+def _asked(
+    make: Callable[[int], Pair], name: str, seed: int, pairs: int, progress: Progress | None
+) -> Sides:
+    """Time both sides of each pair, in random order; the first three pairs warm up."""
+    rng = random.Random(seed)
+    out: Sides = ([], [])
     for i in range(-3, pairs):
-        # Neither probe has a mate in the criminal partition.
-        requests = [
-            _probe(10**6 + (i % fingers), WITHHELD, 2 * i + 10),
-            _probe(2 * 10**6 + i + 3, WITHHELD, 2 * i + 11),
-        ]
-        order = [0, 1] if rng.random() < 0.5 else [1, 0]
-        for side in order:
-            took = _timed(engine, requests[side])
+        both = make(i)
+        for side in rng.sample((0, 1), 2):
+            took = _timed(*both[side])
             if i >= 0:
                 out[side].append(took)
         if progress is not None and i >= 0:
-            progress("withheld", i + 1, pairs)
+            progress(name, i + 1, pairs)
     return out
+
+
+def _hits(engine: Engine, fingers: int, pairs: int, progress: Progress | None) -> Sides:
+    """A probe with a mate in the withheld partition and one without, neither in the other."""
+
+    def pair(i: int) -> Pair:
+        hit, miss = 10**6 + (i % fingers), 2 * 10**6 + i + 3
+        return (engine, _probe(hit, WITHHELD)), (engine, _probe(miss, WITHHELD))
+
+    return _asked(pair, "withheld", SEED, pairs, progress)
 
 
 def _denied(
     large: Engine, small: Engine, fingers: int, pairs: int, progress: Progress | None
-) -> tuple[list[float], list[float]]:
-    rng = random.Random(SEED + 1)
-    out: tuple[list[float], list[float]] = ([], [])
-    for i in range(-3, pairs):
-        request = _probe(i % fingers, DENIED, i + 10**7)
-        order = [0, 1] if rng.random() < 0.5 else [1, 0]
-        for side in order:
-            took = _timed((large, small)[side], request)
-            if i >= 0:
-                out[side].append(took)
-        if progress is not None and i >= 0:
-            progress("denied", i + 1, pairs)
-    return out
+) -> Sides:
+    """The same search where the denied partition is large and where it is empty."""
+
+    def pair(i: int) -> Pair:
+        request = _probe(i % fingers, DENIED)
+        return (large, request), (small, request)
+
+    return _asked(pair, "denied", SEED + 1, pairs, progress)
+
+
+def _searched(engine: Engine, fingers: int, pairs: int, progress: Progress | None) -> Sides:
+    """The same probe, every second one with a mate in it, where it is searched and where not."""
+
+    def pair(i: int) -> Pair:
+        start = (10**6 if i % 2 else 3 * 10**6) + i % fingers
+        return (engine, _probe(start, WITHHELD)), (engine, _probe(start, DENIED))
+
+    return _asked(pair, "opaque", SEED + 2, pairs, progress)
 
 
 def _equal(engine: Engine, fingers: int) -> bool:
     sections = {
-        engine.search(_probe(start, WITHHELD, start))["immigration"]
+        engine.search(_probe(start, WITHHELD))["immigration"]
         for start in (10**6, 10**6 + fingers // 2, 3 * 10**6)
     }
     return len(sections) == 1
 
 
-def _compared(
-    first: str, second: str, a: Sequence[float], b: Sequence[float]
-) -> dict[str, float | int | bool]:
+def _compared(first: str, second: str, a: Sequence[float], b: Sequence[float]) -> Figures:
     return {
         f"{first}_ms_median": round(quantiles(a).median, 3),
         f"{second}_ms_median": round(quantiles(b).median, 3),
