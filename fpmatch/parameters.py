@@ -558,6 +558,10 @@ class FormatParameters:
     """Largest file read, bytes: a ten-print card at 1000 ppi, uncompressed, takes 100 million."""
     max_minutiae: int = 4096
     """Most minutiae read from one impression; a template keeps 255, a palm has about 1000."""
+    max_fields: int = 4096
+    """Most fields of one record of a transaction."""
+    max_records: int = 1000
+    """Most records of one transaction: ten times what two digits can number."""
     xyt_digits: int = 6
     """Longest number in an `.xyt` file, digits."""
 

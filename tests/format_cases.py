@@ -12,6 +12,7 @@ from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Impression
 
 FMR = tuple(BY_NAME)
+MINUTIAE = "001\x1f01000200045\x1f02\x1fA\x1e002\x1f01500250225\x1f63\x1fB"
 
 
 def view(
@@ -101,3 +102,23 @@ records = st.builds(
     st.integers(0, 255),
     st.integers(1, 3),
 )
+
+
+def transaction(version: str = "0400", **header: str) -> formats.Transaction:
+    """A small transaction of our own: a Type-4, a Type-14, both with raw pictures, and a Type-9."""
+    first = {2: version, 4: "CAR", 5: "20240102", 7: "DAI000000", 8: "XX0010200", 9: "CTRL-1"}
+    first |= {11: "19.69", 12: "19.69"}
+    raw = bytes(range(64)) * 64
+    head = bytes([0, 0, 0, 0, 1, 1, 2, *[255] * 5, 0, 0, 64, 0, 64, 0])
+    fourteen = {2: "02", 3: "1", 4: "XX0010200", 5: "20240102", 6: "64", 7: "64", 8: "1"}
+    fourteen |= {9: "500", 10: "500", 11: "NONE", 12: "8", 13: "3", 999: raw}
+    nine = {2: "03", 3: "1", 4: "S", 6: "04", 10: "2", 12: MINUTIAE}
+    return formats.Transaction(
+        (
+            formats.tagged(1, first | header),
+            formats.tagged(2, {2: "00", 73: "XX0010200\x1eXX0010300"}),
+            formats.BinaryRecord(4, head + raw),
+            formats.tagged(14, fourteen),
+            formats.tagged(9, nine),
+        )
+    )

@@ -72,12 +72,27 @@ def _stored_seeds() -> list[bytes]:
     return [cases.template(seed, count).to_bytes() for seed, count in ((0, 3), (1, 40))]
 
 
+def _itl_seeds() -> list[bytes]:
+    """Small ones with all kinds of records, and one whose minutiae are in the fields of M1."""
+    made = cases.transaction()
+    m1 = {2: "03", 3: "1", 128: "64", 129: "64", 130: "2", 131: "197", 132: "197", 134: "04"}
+    m1 |= {
+        135: "90\x1f000F\x1f1",
+        137: "001\x1f12\x1f13\x1f5\x1f1\x1f90\x1e002\x1f9\x1f8\x1f7\x1f2\x1f0",
+    }
+    other = formats.Transaction((*made.records[:-1], formats.tagged(9, m1)))
+    fbi = {2: "03", 3: "1", 14: "08", 23: "001\x1f01000200281\x1f00\x1fC\x1f03304"}
+    third = formats.Transaction((made.header, formats.tagged(9, fbi)))
+    return [formats.write(one) for one in (made, other, third)]
+
+
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "fmr": _fmr_seeds,
     "xyt": _text_seeds,
     "fpt": _stored_seeds,
+    "itl": _itl_seeds,
 }
-FOLDERS = {"fmr": "templates"}
+FOLDERS = {"fmr": "templates", "itl": "nist_itl"}
 
 
 def use(data: bytes) -> bool:
@@ -100,7 +115,14 @@ def use(data: bytes) -> bool:
 
 
 def _dig(content: Any) -> None:
-    """Parse what is only parsed on demand."""
+    """Parse what is only parsed on demand; decoding pictures is the business of another room."""
+    if isinstance(content, formats.Transaction):
+        with contextlib.suppress(FpmatchError):
+            for picture in formats.pictures(content):
+                picture.disagreement()
+                if picture.coding == "RAW":
+                    with contextlib.suppress(FpmatchError):
+                        picture.read()
     for view in getattr(content, "views", ()):
         for block in getattr(view, "blocks", ()):
             with contextlib.suppress(FpmatchError):

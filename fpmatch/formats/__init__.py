@@ -14,6 +14,15 @@ from fpmatch.formats.extended import (
     ridge_counts,
     ridge_counts_block,
 )
+from fpmatch.formats.itl_pictures import pictures
+from fpmatch.formats.itl_values import (
+    BinaryRecord,
+    Field,
+    TaggedRecord,
+    Transaction,
+    tagged,
+)
+from fpmatch.formats.pictures import Picture
 from fpmatch.formats.table import NAMES, format_of, read, recognise, write
 from fpmatch.formats.templates import from_templates, to_templates, turn_of
 from fpmatch.formats.values import (
@@ -27,26 +36,33 @@ from fpmatch.formats.values import (
 
 __all__ = [
     "NAMES",
+    "BinaryRecord",
     "Block",
     "Conversion",
     "CoresAndDeltas",
     "Deviation",
     "Device",
+    "Field",
+    "Picture",
     "QualityBlock",
     "RidgeCounts",
     "Singularity",
+    "TaggedRecord",
     "TemplateRecord",
+    "Transaction",
     "View",
     "convert",
     "cores_and_deltas",
     "cores_and_deltas_block",
     "format_of",
     "from_templates",
+    "pictures",
     "read",
     "read_templates",
     "recognise",
     "ridge_counts",
     "ridge_counts_block",
+    "tagged",
     "templates_of",
     "to_templates",
     "turn_of",

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from fpmatch.errors import FormatError
-from fpmatch.formats import stored
+from fpmatch.formats import itl_minutiae, stored, xyt
 from fpmatch.formats.extended import translate
 from fpmatch.formats.fmr_layouts import BY_NAME, Layout
+from fpmatch.formats.itl_values import Transaction
 from fpmatch.formats.source import Source
-from fpmatch.formats.table import NAMES, codec_of, read
+from fpmatch.formats.table import codec_of, read
 from fpmatch.formats.templates import from_templates, to_templates
 from fpmatch.formats.units import other_units
 from fpmatch.formats.values import Device, TemplateRecord, View
@@ -49,6 +50,8 @@ def templates_of(
         return [content if position is None else replace(content, position=position)]
     if isinstance(content, TemplateRecord):
         return to_templates(content, position=position, ppi=ppi, size=size)
+    if isinstance(content, Transaction):
+        return itl_minutiae.templates(content, position=position, ppi=ppi, size=size)
     raise FormatError(f"{type(content).__name__} holds no templates")
 
 
@@ -118,7 +121,7 @@ def convert(
         if len(before) != 1:
             raise FormatError(f"a stored template is one view, not {len(before)}: choose one")
         return Conversion(before[0], tuple(losses))
-    if to not in NAMES:
+    if to not in BY_NAME and to not in xyt.NAMES:
         raise FormatError(f"nothing is converted to {to!r:.40}")
     record = from_templates(before, to)
     after = to_templates(record, size=(before[0].width, before[0].height))

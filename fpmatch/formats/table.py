@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fpmatch.errors import FormatError
-from fpmatch.formats import fmr, stored, xyt
+from fpmatch.formats import fmr, itl, stored, xyt
 from fpmatch.formats.codec import Codec
 from fpmatch.formats.source import Source, read_bytes
 from fpmatch.template import Template
@@ -16,6 +16,7 @@ from fpmatch.template import Template
 CODECS: tuple[Codec, ...] = (
     fmr.CODEC,
     stored.CODEC,
+    itl.CODEC,
     xyt.CODEC,
 )
 
@@ -56,7 +57,7 @@ def read(source: Source, format: str | None = None, *, strict: bool = False) -> 
     Returns
     -------
     content
-        `TemplateRecord`, or `Template` for ``fpt``: all that the file holds.
+        `TemplateRecord`, `Transaction`, or `Template` for ``fpt``: all that the file holds.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fpmatch.errors import FormatError, ResolutionError
 from fpmatch.formats import xyt
 from fpmatch.formats.fmr_layouts import BY_NAME
-from fpmatch.formats.units import CM_PER_INCH, from_units, to_units
+from fpmatch.formats.units import CM_PER_INCH, from_units, settled, to_units
 from fpmatch.formats.values import QualityBlock, TemplateRecord, View
 from fpmatch.parameters import IMAGE, TEMPLATE
 from fpmatch.template import QUALITY_UNKNOWN, Template
@@ -96,7 +96,7 @@ def _template(
         width=max(1, int(shape[0])),
         height=max(1, int(shape[1])),
         position=_position(view.position) if position is None else position,
-        impression=_impression(view.impression),
+        impression=impression_of(view.impression),
         image_quality=next(
             (q.value for q in view.qualities if q.value <= _BEST_QUALITY), QUALITY_UNKNOWN
         ),
@@ -115,10 +115,7 @@ def _scale(view: View, format: str, ppi: float | None) -> NDArray[np.float64]:
             f"resolution of {found[0]:g} x {found[1]:g} ppi is outside "
             f"{IMAGE.min_ppi:g}..{IMAGE.max_ppi:g}; say which with ppi="
         )
-    # Whole pixels per centimetre stand for 500 and 1000 ppi: 197 and 394.
-    times = np.maximum(np.rint(found / IMAGE.ppi), 1)
-    near = np.abs(found / (times * IMAGE.ppi) - 1) <= IMAGE.exact_tolerance
-    return np.where(near, 1 / times, IMAGE.ppi / found)
+    return np.array([IMAGE.ppi / settled(float(one)) for one in found])
 
 
 def _best(view: View) -> NDArray[np.int64]:
@@ -136,7 +133,8 @@ def _position(code: int) -> FingerPosition:
     return FingerPosition(code) if code <= max(FingerPosition) else FingerPosition.UNKNOWN
 
 
-def _impression(code: int) -> Impression:
+def impression_of(code: int) -> Impression:
+    """An impression code as templates know it: latents of all kinds are one, others unknown."""
     if code in _LATENT_CODES:
         return Impression.LATENT
     return Impression(code) if code in set(Impression) else Impression.UNKNOWN

@@ -1,0 +1,199 @@
+"""Type-9 records of a transaction as templates: standard, FBI (IAFIS) and M1 (INCITS 378) fields.
+
+The standard fields count hundredths of a millimetre from the bottom left and point away from the
+ridge; the FBI's count them from the top left and point along it, as M1 does in pixels. Seen in
+files that hold one print in all three.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpmatch.errors import FormatError
+from fpmatch.formats.itl_pictures import PICTURE_TYPES, number_of, picture
+from fpmatch.formats.itl_values import Field, TaggedRecord, Transaction
+from fpmatch.formats.templates import impression_of, to_templates
+from fpmatch.formats.units import CM_PER_INCH, DEGREES, from_units, settled
+from fpmatch.formats.values import QualityBlock, TemplateRecord, View
+from fpmatch.parameters import FORMATS, IMAGE, TEMPLATE
+from fpmatch.template import Template
+from fpmatch.types import FingerPosition, Impression, MinutiaType
+
+TYPE_9 = 9
+_HUNDREDTHS_PER_INCH = 2540
+_IMPRESSION, _POSITION, _STANDARD = 3, 6, 12
+_FBI_POSITION, _FBI = 14, 23
+_M1_WIDTH, _M1_HEIGHT, _M1_UNIT, _M1_X, _M1_Y, _M1_POSITION = 128, 129, 130, 131, 132, 134
+_M1_QUALITY, _M1 = 135, 137
+_PER_INCH = 1
+_NUMBERS = re.compile(rb"([0-9]{4})([0-9]{4})([0-9]{3})")
+_KINDS = {b"A": MinutiaType.ENDING, b"B": MinutiaType.BIFURCATION}
+_WORST, _BEST, _NO_QUALITY = 63, 2, 1
+_ROUND = 100
+
+
+def templates(
+    transaction: Transaction,
+    *,
+    position: FingerPosition | None = None,
+    ppi: float | None = None,
+    size: tuple[int, int] | None = None,
+) -> list[Template]:
+    """A template for each Type-9 record that holds minutiae.
+
+    Parameters
+    ----------
+    transaction : Transaction
+    position : FingerPosition, optional
+        Wins over what the records say.
+    ppi, size
+        Of the source image; `size` is taken from the image with the same number if not given, and
+        `ppi` applies to M1 fields, which count in pixels.
+
+    Raises
+    ------
+    FormatError
+        With the byte position, if a field of minutiae is malformed.
+    ResolutionError
+        If M1 fields state no credible resolution and ``ppi`` is not given.
+    """
+    out = []
+    for record in transaction.of_type(TYPE_9):
+        assert isinstance(record, TaggedRecord)
+        if record.get(_M1) is not None:
+            view = m1_view(record)
+            shown = TemplateRecord("incits2004", (view,))
+            out += to_templates(shown, position=position, ppi=ppi, size=size)
+            continue
+        for number, rising in ((_STANDARD, True), (_FBI, False)):
+            field = record.get(number)
+            if field is not None:
+                shape = size or _image_size(transaction, record)
+                out.append(_millimetres(record, field, shape, rising, position))
+                break
+    return out
+
+
+def _image_size(transaction: Transaction, record: TaggedRecord) -> tuple[int, int] | None:
+    """Size at 500 ppi of the image that the minutiae belong to, where it is there."""
+    for other in transaction.records:
+        if other.type in PICTURE_TYPES and other.idc.lstrip(b"0") == record.idc.lstrip(b"0"):
+            try:
+                shown = picture(transaction, other)
+            except FormatError:
+                continue
+            width, height = shown.coded_size or (shown.width, shown.height)
+            x, y = shown.ppi or (IMAGE.ppi, IMAGE.ppi)
+            return round(width * IMAGE.ppi / settled(x)), round(height * IMAGE.ppi / settled(y))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Minutiae:
+    """Columns of a field: hundredths of a millimetre, degrees, types, qualities 0 to 100."""
+
+    xy: np.ndarray
+    angle: np.ndarray
+    kind: np.ndarray
+    quality: np.ndarray
+
+
+def _millimetres(
+    record: TaggedRecord,
+    field: Field,
+    shape: tuple[int, int] | None,
+    rising: bool,
+    position: FingerPosition | None,
+) -> Template:
+    columns = _columns(field)
+    keep = np.sort(np.argsort(-columns.quality, kind="stable")[: TEMPLATE.max_minutiae])
+    scale = IMAGE.ppi * TEMPLATE.subpixel / _HUNDREDTHS_PER_INCH
+    units = np.rint(columns.xy[keep] * scale).astype(np.int64)
+    if rising:
+        top = int(units[:, 1].max(initial=0)) if shape is None else shape[1] * TEMPLATE.subpixel
+        units[:, 1] = top - units[:, 1]
+    units = np.clip(units, 0, np.iinfo(np.uint16).max)
+    least = units.max(axis=0, initial=0) // TEMPLATE.subpixel + 1
+    width, height = np.maximum(least, shape or (1, 1)).tolist()
+    code = number_of(record, _POSITION if rising else _FBI_POSITION, 0)
+    known = code <= max(FingerPosition)
+    return Template(
+        xy=units.astype(np.uint16),
+        angle=from_units(columns.angle[keep], DEGREES, opposite=rising),
+        kind=columns.kind[keep].astype(np.uint8),
+        quality=columns.quality[keep].astype(np.uint8),
+        width=width,
+        height=height,
+        position=position if position is not None else FingerPosition(code if known else 0),
+        impression=_impression(record),
+    )
+
+
+def _columns(field: Field) -> _Minutiae:
+    rows: list[tuple[int, ...]] = []
+    for items in field.items:
+        found = _NUMBERS.fullmatch(items[1]) if len(items) >= 4 else None
+        if found is None or len(rows) >= FORMATS.max_minutiae:
+            name = field.tag.decode("ascii")
+            raise FormatError(f"minutia {len(rows) + 1} of field {name} is malformed", field.at)
+        rows.append((*map(int, found.groups()), _KINDS.get(items[3][:1], 0), _quality(items[2])))
+    table = np.array(rows, np.int64).reshape(-1, 5)
+    return _Minutiae(table[:, :2], table[:, 2] % DEGREES, table[:, 3], table[:, 4])
+
+
+def _quality(value: bytes) -> int:
+    """0 to 100: the standard runs from 2 (best) to 63 (worst); 0 is manual, 1 is none given."""
+    if not value.isdigit() or len(value) > 2 or int(value) == _NO_QUALITY:
+        return 0
+    if int(value) == 0:
+        return _ROUND
+    return max(0, round((_WORST - int(value)) * _ROUND / (_WORST - _BEST)))
+
+
+def _impression(record: TaggedRecord) -> Impression:
+    return impression_of(number_of(record, _IMPRESSION, int(Impression.UNKNOWN)))
+
+
+def m1_view(record: TaggedRecord) -> View:
+    """The INCITS 378 fields of a Type-9 record as one view of a minutiae record.
+
+    Raises
+    ------
+    FormatError
+        With the byte position, if a field is malformed or out of range.
+    """
+    field = record.get(_M1)
+    if field is None:
+        raise FormatError("the record has no field 9.137", record.fields[0].at)
+    rows: list[list[int]] = []
+    for items in field.items:
+        numbers = [item.strip() for item in items[1:6]]
+        whole = len(numbers) == 5 and all(n.isdigit() and len(n) <= 5 for n in numbers)
+        if not whole or len(rows) >= FORMATS.max_minutiae:
+            raise FormatError(f"minutia {len(rows) + 1} of field 9.137 is malformed", field.at)
+        rows.append([int(n) for n in numbers])
+    table = np.array(rows, np.int64).reshape(-1, 5)
+    x, y = number_of(record, _M1_X, 0), number_of(record, _M1_Y, 0)
+    if number_of(record, _M1_UNIT, 0) == _PER_INCH:
+        x, y = round(x / CM_PER_INCH), round(y / CM_PER_INCH)
+    quality = record.get(_M1_QUALITY)
+    first = quality.items[0][0] if quality else b""
+    known = first.isdigit() and int(first[:4]) <= 255
+    try:
+        return View(
+            xy=table[:, :2],
+            angle=table[:, 2],
+            kind=table[:, 3],
+            quality=np.minimum(table[:, 4], 255),
+            width=number_of(record, _M1_WIDTH, 0),
+            height=number_of(record, _M1_HEIGHT, 0),
+            resolution=(x, y),
+            position=number_of(record, _M1_POSITION, 0),
+            impression=number_of(record, _IMPRESSION, int(Impression.UNKNOWN)),
+            qualities=(QualityBlock(int(first)),) if known else (),
+        )
+    except FormatError as error:
+        raise FormatError(f"field 9.137: {error}", field.at) from error
