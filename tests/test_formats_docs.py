@@ -30,4 +30,7 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(compile(code, "formats.md", "exec"), names)
     assert len(names["templates"]) == 2
-    assert formats.recognise(names["data"]) == "iso2011"
+    assert names["result"].content.format == "iso2011"
+    assert formats.recognise(names["data"]) == "itl"
+    assert names["transaction"].header.text(8) == "XX0010200"
+    assert names["transaction"].records[1].get(73).items == ((b"XX0010200",),)
