@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
 from fpmatch.template import Template
-from fpmatch.types import FingerPosition, Record, SearchRequest
+from fpmatch.types import FingerPosition, Record, SearchRequest, SearchResponse
 
 SHM = Path("/dev/shm")
 NOW = datetime(2011, 1, 15, tzinfo=UTC)
@@ -131,10 +133,23 @@ def record(name: str, person: int, touch: int = 0, **more: Any) -> Record:
     return Record(name, [print_of(person, touch)], **more)
 
 
+_numbers = count(1)
+
+
 def request(ori: str = ON, person: int = 1, touch: int = 5, **more: Any) -> SearchRequest:
-    more.setdefault("tcn", f"TCN-{ori}-{person}")
+    more.setdefault("tcn", f"TCN-{next(_numbers)}")
     more.setdefault("fingers", [print_of(person, touch)])
     return SearchRequest(booking_ori=ori, **more)
+
+
+def again(asked: SearchRequest) -> SearchRequest:
+    """The same submission under a control number that no agency has used."""
+    return dataclasses.replace(asked, tcn=f"TCN-{next(_numbers)}")
+
+
+def told(response: SearchResponse) -> bytes:
+    """What a response says, its control number aside."""
+    return dataclasses.replace(response, tcn="").to_bytes()
 
 
 class Clock:

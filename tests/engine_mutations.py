@@ -22,6 +22,7 @@ TESTS = (
     "test_engine_crash.py",
     "test_gallery_snapshot.py",
     "test_attack_opaque.py",
+    "test_attack_once.py",
 )
 
 MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
@@ -34,8 +35,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "an intent that fails is passed over",
         "search/run.py",
-        "    running.intent = state.audit.intent(intent_of(state, running))",
-        "    try:\n        running.intent = state.audit.intent(intent_of(state, running))\n    except Exception:\n        pass",
+        "    running.intent = state.audit.intent(intent_of(state, running), once=True)",
+        "    try:\n        running.intent = state.audit.intent(intent_of(state, running), once=True)\n    except Exception:\n        pass",
     ),
     (
         "kept probes not narrowed",
@@ -260,9 +261,9 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "copies handed out again and again",
-        "search/engine.py",
-        "self._state.copies.pop((tcn, ori), None)",
-        "self._state.copies.get((tcn, ori))",
+        "search/copies.py",
+        "state.copies.pop(found[0])",
+        "state.copies[found[0]]",
     ),
     (
         "copies ignore the recipient's mask",
@@ -305,8 +306,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "any kept probe taken for a deferred one",
         "search/keep.py",
-        "if kept is None or kept.kind != DEFERRED:",
-        "if kept is None:",
+        "state.ledger.claim(token, kind, f",
+        "state.ledger.claim(token, found.kind, f",
     ),
     (
         "cancelled probes stay",
@@ -317,8 +318,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a token good for several searches",
         "search/later.py",
-        "        state.ledger.destroy(token)\n",
-        "        pass\n",
+        "        )\n    state.ledger.destroy(kept.token)\n",
+        "        )\n    state.ledger.unclaim(kept.token, kept.claimed)\n",
     ),
     ("probes of unanswered searches stay", "search/keep.py", "if not answered or", "if"),
     ("write-ahead log not emptied", "search/removal.py", "        state.gallery.scrub()\n", ""),
@@ -442,8 +443,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "copies can be fetched before the answer leaves",
         "search/run.py",
-        "    hold.after.append(\n        lambda: state.copies.update({(tcn, ori): copy for ori, copy in copied.items()})\n    )\n",
-        "    state.copies.update({(tcn, ori): copy for ori, copy in copied.items()})\n",
+        "    hold.after.append(lambda: copies.keep(state, running, copied))\n",
+        "    copies.keep(state, running, copied)\n",
     ),
     (
         "hidden partitions are searched in the policy's order",
@@ -513,6 +514,96 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     ("no warning without a set time", "search/hold.py", "if opaque and not", "if False and not"),
     ("orders without a name", "search/removal.py", "if not order or not authority:", "if False:"),
+    (
+        "a probe that is taken up can be taken up again",
+        "gallery/ledger.py",
+        "AND kind = ? AND claimed = ''",
+        "AND kind = ?",
+    ),
+    (
+        "a claim that failed is kept",
+        "search/keep.py",
+        "    except BaseException:\n        settle(state, kept)\n        raise",
+        "    except BaseException:\n        raise",
+    ),
+    (
+        "a spent token is given back after an error",
+        "search/keep.py",
+        "        elif became != Outcome.DEFERRED:\n            state.ledger.destroy(kept.token)\n",
+        "",
+    ),
+    (
+        "claims of the living are settled by others",
+        "search/keep.py",
+        "if p.claimed and not state.living.alive(_claimant(p))",
+        "if p.claimed",
+    ),
+    (
+        "claims of the dead are never settled",
+        "search/keep.py",
+        "if p.claimed and not state.living.alive(_claimant(p))",
+        "if False",
+    ),
+    (
+        "probes of running searches are judged by others",
+        "search/keep.py",
+        "p.owner != SETTLED and not alive[p.owner]",
+        "p.owner != SETTLED",
+    ),
+    (
+        "messages of running searches are judged by others",
+        "search/outbox.py",
+        "        if state.living.alive(owner):\n            continue\n",
+        "",
+    ),
+    (
+        "expired probes are cancelled without a claim",
+        "search/keep.py",
+        "        kept = _take(state, waiting.token, DEFERRED)\n        if kept",
+        "        kept = waiting\n        if kept",
+    ),
+    (
+        "a control number can be used again",
+        "search/run.py",
+        "intent_of(state, running), once=True)",
+        "intent_of(state, running))",
+    ),
+    (
+        "a control number can be used again in a list",
+        "search/batch.py",
+        "for running in batch], once=True)",
+        "for running in batch])",
+    ),
+    (
+        "a control number belongs to whoever used it first",
+        "audit/writer.py",
+        "any(_agency(body) == agency for (body,) in earlier)",
+        "any(True for _ in earlier)",
+    ),
+    (
+        "a number twice in one list",
+        "audit/writer.py",
+        "(agency, e.tcn) in seen or ",
+        "",
+    ),
+    (
+        "copies of other agencies' submissions",
+        "search/copies.py",
+        "and (booking is None or key[0] == booking)",
+        "",
+    ),
+    (
+        "a proof over several agencies' searches",
+        "audit/proof.py",
+        'if len({intent.fields.get("/cri") for intent in found[::2]}) > 1:',
+        "if False:",
+    ),
+    (
+        "a forked child keeps its parent alive",
+        "locking.py",
+        "        file.close()\n\n\nif hasattr",
+        "        pass\n\n\nif hasattr",
+    ),
 )
 
 

@@ -18,11 +18,13 @@ from engine_helpers import (
     OTHER,
     POLICY,
     Clock,
+    again,
     engine,
     folder,
     print_of,
     record,
     request,
+    told,
 )
 
 from fpmatch.errors import (
@@ -196,8 +198,8 @@ def test_several_fingers_are_fused_and_unknown_positions_meet_all():
 def test_search_many_equals_single_searches():
     asked = [request(o, p, tcn=f"{o}{p}") for p in (1, 2, 7) for o in (ON, OFF, HELD, OTHER)]
     with engine() as e:
-        single = [e.search(r).to_bytes() for r in asked]
-        assert [r.to_bytes() for r in e.search_many(asked)] == single
+        single = [told(e.search(r)) for r in asked]
+        assert [told(r) for r in e.search_many([again(r) for r in asked])] == single
         assert e.search_many([]) == []
         assert e.audit.verify().ok
 
@@ -219,8 +221,8 @@ def test_search_many_shares_scans_and_one_failure_stops_nothing(monkeypatch):
     asked = [request(o, p, tcn=f"{o}{p}") for p in (1, 2) for o in (ON, OFF, HELD)]
     asked.append(request(ON, 1, tcn="other role", role="advocate"))
     with engine() as e:
-        single = [e.search(r).to_bytes() for r in asked]
-        assert [r.to_bytes() for r in e.search_many(asked)] == single
+        single = [told(e.search(r)) for r in asked]
+        assert [told(r) for r in e.search_many([again(r) for r in asked])] == single
         assert sorted(shared) == [("criminal", 6), ("immigration", 4)]
         judge = run.release.judge
 
@@ -230,9 +232,10 @@ def test_search_many_shares_scans_and_one_failure_stops_nothing(monkeypatch):
             return judge(state, running)
 
         monkeypatch.setattr(run.release, "judge", fails)
+        asked = [again(r) for r in asked]
         answers = e.search_many(asked)
         assert {s.outcome for s in answers[1]} == {Outcome.FAILED}
-        assert [r.to_bytes() for i, r in enumerate(answers) if i != 1] == [
+        assert [told(r) for i, r in enumerate(answers) if i != 1] == [
             b for i, b in enumerate(single) if i != 1
         ]
         assert e.audit.verify().dangling == ()
@@ -405,13 +408,13 @@ def test_reopened_engine_answers_the_same_and_reads_only():
         e.enrol("immigration", [record("I-1", 1, banned_uses=frozenset({"CNA"}))])
         e.publish(Policy.parse(POLICY))
         e.seal("C-2", order="o", authority="CA")
-        before = [e.search(request(person=p)).to_bytes() for p in (1, 2)]
+        before = [told(e.search(request(person=p))) for p in (1, 2)]
         with pytest.raises(StorageError, match="open"):
             Engine.open(place)
     with Engine.open(place, durability="off", clock=Clock()) as e:
         with Engine.open(place, durability="off", clock=Clock()) as second:
-            assert second.search(request()).to_bytes() == before[0]
-        assert [e.search(request(person=p)).to_bytes() for p in (1, 2)] == before
+            assert told(second.search(request())) == before[0]
+        assert [told(e.search(request(person=p))) for p in (1, 2)] == before
         for act in (
             lambda: e.enrol("criminal", []),
             lambda: e.publish(Policy.parse(POLICY)),
@@ -449,7 +452,7 @@ def test_a_damaged_index_is_rebuilt_from_the_gallery():
         e.add_partition("criminal", 1, "DOJ-FBI")
         e.enrol("criminal", [record(f"C-{i}", i) for i in range(1, 6)])
         e.publish(Policy.parse(POLICY))
-        before = e.search(request()).to_bytes()
+        before = told(e.search(request()))
     segment = next((place / "index" / "criminal").glob("*.seg"))
     content = bytearray(segment.read_bytes())
     content[20] ^= 255
@@ -457,7 +460,7 @@ def test_a_damaged_index_is_rebuilt_from_the_gallery():
     with pytest.raises(CorruptError):
         Engine.open(place, durability="off", clock=Clock())
     with Engine.open(place, "rw", durability="off", clock=Clock()) as e:
-        assert e.search(request()).to_bytes() == before
+        assert told(e.search(request())) == before
         assert [r.fields["what"] for r in e.audit.records(kind="ENGINE")] == ["index rebuilt"]
     shutil.rmtree(place)
 
@@ -527,11 +530,11 @@ def test_a_vault_seals_envelopes_at_rest():
 def test_the_engine_is_usable_from_several_threads():
     asked = [request(o, p, tcn=f"{o}{p}") for p in (1, 2, 7) for o in (ON, OFF, HELD)]
     with engine() as e:
-        expected = [e.search(r).to_bytes() for r in asked]
+        expected = [told(e.search(r)) for r in asked]
         found: dict[int, bytes] = {}
 
         def work(i):
-            found[i] = e.search(asked[i]).to_bytes()
+            found[i] = told(e.search(again(asked[i])))
 
         threads = [threading.Thread(target=work, args=(i,)) for i in range(len(asked))]
         for t in threads:

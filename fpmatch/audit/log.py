@@ -127,8 +127,16 @@ class AuditLog(AuditReader):
         database = store.connect(path, write=True, durability=durability)
         return cls(path, Writer(database, clock, gather_seconds), key, actor)
 
-    def intent(self, record: IntentRecord) -> int:
+    def intent(self, record: IntentRecord, *, once: bool = False) -> int:
         """Write the first half of a search, before anything is compared.
+
+        Parameters
+        ----------
+        record : IntentRecord
+        once : bool
+            Only if the agency (``cri``) has not used the control number before, as far back as
+            the log goes; looked up and written in one transaction, so that of several processes
+            one succeeds.
 
         Returns
         -------
@@ -140,13 +148,18 @@ class AuditLog(AuditReader):
         AuditError
             If it could not be written: then the search must be refused.
         InputError
-            If a field has no place in the log (floats, bytes, long text).
+            If a field has no place in the log (floats, bytes, long text), or with `once` the
+            number was used.
         """
-        return self._append([search_entry(Kind.INTENT, record)])[0]
+        return self.intents([record], once=once)[0]
 
-    def intents(self, records: Iterable[IntentRecord]) -> list[int]:
+    def intents(self, records: Iterable[IntentRecord], *, once: bool = False) -> list[int]:
         """Write many first halves with one sync: all or none. Errors as for `intent`."""
-        return self._append([search_entry(Kind.INTENT, r) for r in records])
+        entries = [search_entry(Kind.INTENT, r) for r in records]
+        if once:
+            for e in entries:
+                e.once = True
+        return self._append(entries)
 
     def outcome(self, intent_seq: int, record: OutcomeRecord) -> int:
         """Write the second half of a search, before its result is released.

@@ -176,6 +176,30 @@ def build(
     return Proof(claim, tcn, partition, sentence, tuple(records), tuple(paths), checkpoint)
 
 
+def of_agency(tcn: str, rows: list[store.Row], cri: str | None) -> list[store.Row]:
+    """The rows of one agency's transaction among all that have its number.
+
+    Parameters
+    ----------
+    rows : list of Row
+        Intents and outcomes.
+    cri : str or None
+        The agency; None where only one used the number.
+
+    Raises
+    ------
+    AuditError
+        If none is named and several agencies used the number.
+    """
+    agency = {r.seq: str(json.loads(r.body).get("/cri", "")) for r in rows if r.kind == Kind.INTENT}
+    if cri is None:
+        if len(set(agency.values())) > 1:
+            raise AuditError(f"several agencies used the number {tcn!r}; say whose with cri=")
+        return rows
+    intents = {seq for seq, name in agency.items() if name == cri}
+    return [r for r in rows if r.seq in intents or r.intent_seq in intents]
+
+
 def _pairs(tcn: str, rows: list[store.Row], checkpoint: Checkpoint) -> list[store.Row]:
     intents = [r for r in rows if r.kind == Kind.INTENT]
     outcomes = {r.intent_seq: r for r in rows if r.kind == Kind.OUTCOME}
@@ -201,6 +225,8 @@ def _fault(claim: Claim, tcn: str, partition: str, found: list[Disclosed]) -> st
     """Why the disclosed records do not carry the claim; empty if they do."""
     if not found or len(found) % 2:
         return "a proof needs the intent and the outcome of each search"
+    if len({intent.fields.get("/cri") for intent in found[::2]}) > 1:
+        return "its searches are those of several agencies"
     for intent, outcome in zip(found[::2], found[1::2], strict=True):
         if intent.kind != Kind.INTENT or outcome.kind != Kind.OUTCOME:
             return "the records are not an intent and its outcome"

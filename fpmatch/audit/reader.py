@@ -80,7 +80,12 @@ class AuditReader:
         return Checkpoint(log_id, report.last_seq, report.root, report.head, last.time)
 
     def prove_not_searched(
-        self, tcn: str, partition: str, checkpoint: Checkpoint | None = None
+        self,
+        tcn: str,
+        partition: str,
+        checkpoint: Checkpoint | None = None,
+        *,
+        cri: str | None = None,
     ) -> proof.Proof:
         """Prove that a transaction compared nothing in a partition; O(n).
 
@@ -90,24 +95,32 @@ class AuditReader:
             Which transaction, which partition.
         checkpoint : Checkpoint, optional
             The one to prove against, as kept by a witness; else one of the log as it is now.
+        cri : str, optional
+            The agency whose transaction it is; needed where several used the same number.
 
         Raises
         ------
         AuditError
             If it cannot be proved: the partition was searched, the search has no outcome, the
-            transaction is unknown, or the log is not the one that the witness saw.
+            transaction is unknown or several agencies', or the log is not the one that the
+            witness saw.
         """
-        return self._prove("NOT_SEARCHED", tcn, partition, checkpoint)
+        return self._prove("NOT_SEARCHED", tcn, partition, checkpoint, cri)
 
     def prove_withheld(
-        self, tcn: str, partition: str, checkpoint: Checkpoint | None = None
+        self,
+        tcn: str,
+        partition: str,
+        checkpoint: Checkpoint | None = None,
+        *,
+        cri: str | None = None,
     ) -> proof.Proof:
         """Prove that a partition was searched and its result withheld from the submitter.
 
         The proof is the same in form for no hit and for ten, and holds no counts. Parameters
         and errors as for `prove_not_searched`.
         """
-        return self._prove("WITHHELD", tcn, partition, checkpoint)
+        return self._prove("WITHHELD", tcn, partition, checkpoint, cri)
 
     def export(
         self,
@@ -184,9 +197,14 @@ class AuditReader:
         """Leave a trace of a reading, where the log can be written."""
 
     def _prove(
-        self, claim: proof.Claim, tcn: str, partition: str, checkpoint: Checkpoint | None
+        self,
+        claim: proof.Claim,
+        tcn: str,
+        partition: str,
+        checkpoint: Checkpoint | None,
+        cri: str | None,
     ) -> proof.Proof:
-        asked = {"tcn": tcn, "partition": partition}
+        asked = {"tcn": tcn, "partition": partition, **({} if cri is None else {"cri": cri})}
         self._note(Kind.AUDIT_READ, {"what": f"prove {claim}", "asked": asked})
         own = checkpoint or self.checkpoint()
         base, hashes, peaks = leaf_hashes(self.path)
@@ -196,7 +214,8 @@ class AuditReader:
             raise AuditError("the log is not the one that the checkpoint was taken of")
         with store.reading(self.path) as database:
             rows = list(store.rows(database, "tcn = ? AND kind IN ('INTENT', 'OUTCOME')", (tcn,)))
-        return proof.build(claim, tcn, partition, rows, own, (base, hashes, peaks))
+        mine = proof.of_agency(tcn, rows, cri)
+        return proof.build(claim, tcn, partition, mine, own, (base, hashes, peaks))
 
     def _select(self, asked: Mapping[str, Any]) -> Iterator[AuditRecord]:
         conditions = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import threading
@@ -32,8 +33,9 @@ class Entry:
     nonce: bytes
     committed: str
     intent_seq: int | None = None
+    once: bool = False
     seq: int = 0
-    error: AuditError | None = None
+    error: AuditError | InputError | None = None
     done: bool = False
 
 
@@ -87,6 +89,8 @@ class Writer:
         ------
         AuditError
             If they could not be written; then none of them is in the log.
+        InputError
+            If one that may be there once is there; then too.
         """
         if not entries:
             return []
@@ -146,9 +150,10 @@ class Writer:
     def _place_all(self, database: sqlite3.Connection, groups: list[Sequence[Entry]]) -> None:
         for group in groups:
             reason = _misfit(database, group)
-            if reason is not None:
+            used = _used_before(database, group)
+            if reason is not None or used is not None:
                 for e in group:
-                    e.error = AuditError(reason)
+                    e.error = InputError(used) if used is not None else AuditError(reason)
             else:
                 self.place(database, group)
 
@@ -188,3 +193,26 @@ def _misfit(database: sqlite3.Connection, group: Sequence[Entry]) -> str | None:
             return f"the intent {e.intent_seq} has an outcome already"
         answered.add(e.intent_seq)
     return None
+
+
+def _used_before(database: sqlite3.Connection, group: Sequence[Entry]) -> str | None:
+    """Why a search may not begin: its agency used the control number before."""
+    seen: set[tuple[str, str]] = set()
+    for e in group:
+        if not e.once:
+            continue
+        agency = _agency(e.body)
+        earlier = database.execute(
+            "SELECT body FROM records WHERE tcn = ? AND kind = ?", (e.tcn, Kind.INTENT)
+        )
+        if (agency, e.tcn) in seen or any(_agency(body) == agency for (body,) in earlier):
+            return (
+                f"the agency {agency} has used the control number {e.tcn[:128]!r} before; a "
+                "submission needs a number of its own (and may name that one as tcr)"
+            )
+        seen.add((agency, e.tcn))
+    return None
+
+
+def _agency(body: str) -> str:
+    return str(json.loads(body).get("/cri", ""))

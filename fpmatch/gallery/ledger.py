@@ -18,6 +18,9 @@ from fpmatch.gallery import schema
 from fpmatch.gallery.schema import Durability
 
 FILE = "ledger.sqlite"
+_PROBE = "token, kind, partition, event, expires, identity, request, owner, claimed"
+SETTLED = "settled"
+"""Owner of a probe whose search is known to have been answered."""
 PENDING, READY, DELIVERED, DECOY = "pending", "ready", "delivered", "decoy"
 
 
@@ -66,6 +69,10 @@ class KeptProbe:
         Whom an expungement must name to destroy it too; may be empty.
     request : mapping
         The facts of the submission, as plain types.
+    owner : str
+        The opening of the gallery whose search kept it.
+    claimed : str
+        Who is taking it up at the moment, and under which control number: ``OWNER|TCN``, or "".
     """
 
     token: str
@@ -75,6 +82,8 @@ class KeptProbe:
     expires: str
     identity: str
     request: dict[str, Any]
+    owner: str = ""
+    claimed: str = ""
 
 
 class Ledger:
@@ -93,7 +102,9 @@ class Ledger:
     @classmethod
     def open(cls, folder: Path, *, durability: Durability = "full") -> Self:
         """Open for writing; several processes may."""
-        return cls(schema.connect(folder / FILE, write=True, durability=durability))
+        database = schema.connect(folder / FILE, write=True, durability=durability)
+        schema.add_columns(database, schema.LEDGER_COLUMNS)
+        return cls(database)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -112,18 +123,33 @@ class Ledger:
         self,
         messages: Sequence[tuple[Notification, bytes | None]],
         decoys: Sequence[Notification] = (),
+        owner: str = "",
     ) -> None:
         """Store messages that nobody can see before `release`.
 
-        Decoys are never shown: they make a search without a hit wait for the disk like one with.
+        Parameters
+        ----------
+        messages : sequence of (Notification, bytes or None)
+            Each with its envelope, as the vault sealed it.
+        decoys : sequence of Notification
+            Never shown: they make a search without a hit wait for the disk like one with.
+        owner : str
+            The opening of the gallery whose search it is.
         """
         rows = [(m, PENDING, envelope) for m, envelope in messages]
         rows += [(m, DECOY, None) for m in decoys]
         with self._transaction() as database:
             for message, state, envelope in rows:
                 database.execute(
-                    "INSERT OR IGNORE INTO notification VALUES (?, ?, ?, ?, ?)",
-                    (message.id, message.intent, state, json.dumps(asdict(message)), envelope),
+                    "INSERT OR IGNORE INTO notification VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        message.id,
+                        message.intent,
+                        state,
+                        json.dumps(asdict(message)),
+                        envelope,
+                        owner,
+                    ),
                 )
 
     def release(self, intent: int) -> None:
@@ -145,13 +171,14 @@ class Ledger:
                 (intent, PENDING, DECOY),
             )
 
-    def pending(self) -> list[int]:
-        """Searches whose messages are not shown yet."""
+    def pending(self) -> list[tuple[int, str]]:
+        """Searches whose messages are not shown yet, with the opening that each belongs to."""
         with self.lock:
             found = self.database.execute(
-                "SELECT DISTINCT intent FROM notification WHERE state IN (?, ?)", (PENDING, DECOY)
+                "SELECT DISTINCT intent, owner FROM notification WHERE state IN (?, ?)",
+                (PENDING, DECOY),
             ).fetchall()
-        return [int(intent) for (intent,) in found]
+        return [(int(intent), str(owner)) for intent, owner in found]
 
     def notifications(self, *, delivered: bool = False) -> list[Notification]:
         """Messages that wait, or those that were delivered, oldest first."""
@@ -190,7 +217,7 @@ class Ledger:
                 for one in contents
             ]
             database.execute(
-                "INSERT INTO probe VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO probe VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     probe.token,
                     probe.kind,
@@ -200,14 +227,53 @@ class Ledger:
                     probe.identity,
                     json.dumps(probe.request),
                     json.dumps(numbers),
+                    probe.owner,
+                    probe.claimed,
                 ),
+            )
+
+    def claim(self, token: str, kind: str, claimed: str) -> KeptProbe | None:
+        """Take a probe up, if nobody else is doing so: one statement, so one of all succeeds.
+
+        Parameters
+        ----------
+        token, kind : str
+            Which probe; one of another kind is not there.
+        claimed : str
+            As in `KeptProbe`.
+
+        Returns
+        -------
+        KeptProbe or None
+            None if it is not there, or claimed already.
+        """
+        with self._transaction() as database:
+            row = database.execute(
+                "UPDATE probe SET claimed = ? WHERE token = ? AND kind = ? AND claimed = '' "
+                f"RETURNING {_PROBE}",
+                (claimed, token, kind),
+            ).fetchone()
+        return None if row is None else _kept(row)
+
+    def disown(self, token: str, owner: str) -> None:
+        """Note that a probe's search was answered, so that no later opening asks again."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE probe SET owner = ? WHERE token = ? AND owner = ?", (SETTLED, token, owner)
+            )
+
+    def unclaim(self, token: str, claimed: str) -> None:
+        """Let go of a probe that was taken up and still waits; another's claim stays."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE probe SET claimed = '' WHERE token = ? AND claimed = ?", (token, claimed)
             )
 
     def kept(self, kind: str, partition: str | None = None) -> list[KeptProbe]:
         """Probes of a kind, by token."""
         with self.lock:
             found = self.database.execute(
-                "SELECT token, kind, partition, event, expires, identity, request FROM probe "
+                f"SELECT {_PROBE} FROM probe "
                 "WHERE kind = ? AND (? IS NULL OR partition = ?) ORDER BY token",
                 (kind, partition, partition),
             ).fetchall()
@@ -217,9 +283,7 @@ class Ledger:
         """One probe, or None."""
         with self.lock:
             row = self.database.execute(
-                "SELECT token, kind, partition, event, expires, identity, request FROM probe "
-                "WHERE token = ?",
-                (token,),
+                f"SELECT {_PROBE} FROM probe WHERE token = ?", (token,)
             ).fetchone()
         return None if row is None else _kept(row)
 
@@ -267,6 +331,8 @@ class Ledger:
             self.database.close()
 
 
-def _kept(row: tuple[str, str, str, str, str, str, str]) -> KeptProbe:
-    token, kind, partition, event, expires, identity, request = row
-    return KeptProbe(token, kind, partition, event, expires, identity, json.loads(request))
+def _kept(row: tuple[str, ...]) -> KeptProbe:
+    token, kind, partition, event, expires, identity, request, owner, claimed = row
+    return KeptProbe(
+        token, kind, partition, event, expires, identity, json.loads(request), owner, claimed
+    )

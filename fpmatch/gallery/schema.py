@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -107,7 +108,8 @@ CREATE TABLE notification (
     intent INTEGER NOT NULL,
     state TEXT NOT NULL,
     body TEXT NOT NULL,
-    envelope BLOB
+    envelope BLOB,
+    owner TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX notification_intent ON notification (intent);
 CREATE TABLE probe (
@@ -118,10 +120,15 @@ CREATE TABLE probe (
     expires TEXT NOT NULL,
     identity TEXT NOT NULL,
     request TEXT NOT NULL,
-    templates TEXT NOT NULL
+    templates TEXT NOT NULL,
+    owner TEXT NOT NULL DEFAULT '',
+    claimed TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE template (id INTEGER PRIMARY KEY AUTOINCREMENT, bytes BLOB NOT NULL);
 """
+
+LEDGER_COLUMNS = (("notification", "owner"), ("probe", "owner"), ("probe", "claimed"))
+"""Columns that ledgers made before do not have; added when they are opened."""
 
 
 def create(path: Path, script: str) -> None:
@@ -172,6 +179,28 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
             f"{path.name} has format {found and found[0]}; this release reads up to {FORMAT}"
         )
     return database
+
+
+def add_columns(database: sqlite3.Connection, columns: Iterable[tuple[str, str]]) -> None:
+    """Add text columns that a table lacks; safe with several processes at once.
+
+    Parameters
+    ----------
+    columns : iterable of (str, str)
+        Table and column; empty text is their value in the rows that are there.
+    """
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        for table, column in columns:
+            there = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+            if column not in there:
+                database.execute(
+                    f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
+                )
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
 
 
 def scrub(database: sqlite3.Connection) -> None:

@@ -268,6 +268,7 @@ class Administration:
         """Write what is in memory and let go of all files, also where one of them fails."""
         with ExitStack() as last_first:
             last_first.callback(self._lock.close)
+            last_first.callback(self._state.living.close)
             last_first.callback(self._state.gallery.close)
             last_first.callback(self._state.ledger.close)
             last_first.callback(self._state.audit.close)

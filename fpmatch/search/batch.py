@@ -30,7 +30,7 @@ def search_many(state: State, requests: Sequence[SearchRequest]) -> list[SearchR
 
 
 def _batch(state: State, batch: list[Running], hold: Hold) -> list[SearchResponse]:
-    seqs = state.audit.intents([intent_of(state, running) for running in batch])
+    seqs = state.audit.intents([intent_of(state, running) for running in batch], once=True)
     for running, seq in zip(batch, seqs, strict=True):
         running.intent = seq
     reached("search.intent")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fpmatch.errors import InputError, RefusedError
+from fpmatch.gallery.removal import UNIFORM
 from fpmatch.search.release import Released, handles
 from fpmatch.search.state import State
 from fpmatch.types import (
@@ -22,6 +24,29 @@ from fpmatch.types import (
 
 if TYPE_CHECKING:
     from fpmatch.search.run import Running
+
+
+def take(state: State, tcn: str, ori: str, booking: str | None) -> SearchResponse:
+    """See `Engine.copy`; of several callers at once one gets it."""
+    with state.lock:
+        found = [
+            key
+            for key in state.copies
+            if key[1:] == (tcn, ori) and (booking is None or key[0] == booking)
+        ]
+        if not found:
+            raise RefusedError(UNIFORM)
+        if len(found) > 1:
+            raise InputError("several agencies used this number; say whose with booking_ori=")
+        return state.copies.pop(found[0])
+
+
+def keep(state: State, running: Running, made: dict[str, SearchResponse]) -> None:
+    """Let recipients fetch the copies of an answered search."""
+    booking = running.submission.facts.chain[0]
+    with state.lock:
+        for ori, copy in made.items():
+            state.copies[booking, running.submission.tcn, ori] = copy
 
 
 def make(state: State, running: Running, released: Released) -> dict[str, SearchResponse]:

@@ -9,7 +9,7 @@ from fpmatch.errors import RefusedError
 from fpmatch.gallery.ledger import Notification
 from fpmatch.gallery.removal import UNIFORM
 from fpmatch.policy import Explanation
-from fpmatch.search import batch, keep, later, outbox, run
+from fpmatch.search import batch, copies, later, outbox, run
 from fpmatch.search.administration import Administration
 from fpmatch.search.replay import ReplayReport, replay
 from fpmatch.types import SearchRequest, SearchResponse
@@ -85,7 +85,7 @@ class Engine(Administration):
 
     def cancel(self, token: str, *, why: str = "cancelled") -> None:
         """Destroy a deferred probe; the log says that nothing was compared. Errors as above."""
-        keep.cancel(self._state, keep.claim(self._state, token), why)
+        later.cancel(self._state, token, why)
 
     def cascade(self, partition: str) -> list[SearchResponse]:
         """Search a partition again with every probe retained for it, each under its own terms.
@@ -95,18 +95,27 @@ class Engine(Administration):
         """
         return later.cascade(self._state, partition)
 
-    def copy(self, tcn: str, ori: str) -> SearchResponse:
+    def copy(self, tcn: str, ori: str, *, booking_ori: str | None = None) -> SearchResponse:
         """The copy of a response that an agency named in ``copies_to`` gets; handed out once.
+
+        Parameters
+        ----------
+        tcn : str
+            The control number of the submission.
+        ori : str
+            The agency that asks for its copy.
+        booking_ori : str, optional
+            The agency that submitted; needed where copies of several agencies wait that used the
+            same number.
 
         Raises
         ------
         RefusedError
             If there is none for it.
+        InputError
+            If copies of several agencies' submissions of that number wait for it.
         """
-        found = self._state.copies.pop((tcn, ori), None)
-        if found is None:
-            raise RefusedError(UNIFORM)
-        return found
+        return copies.take(self._state, tcn, ori, booking_ori)
 
     def replay(self, seq: int, request: SearchRequest) -> ReplayReport:
         """Run a logged search again, on the gallery as it is now, and compare digests.

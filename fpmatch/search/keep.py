@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fpmatch.audit import Kind
 from fpmatch.audit.records import time_text
 from fpmatch.errors import AuditError, InputError, RefusedError
-from fpmatch.gallery.ledger import KeptProbe
+from fpmatch.gallery.ledger import SETTLED, KeptProbe
 from fpmatch.gallery.removal import UNIFORM
 from fpmatch.search.release import Released, ReleasedPartition
 from fpmatch.search.state import State
@@ -100,6 +101,7 @@ def _put(
         expires,
         request.attributes.get("identity", ""),
         _facts_of(running, granted),
+        owner=state.living.name,
     )
     state.ledger.keep(probe, contents)
     _noted(
@@ -167,7 +169,7 @@ def request_of(state: State, kept: KeptProbe, **changes: Any) -> SearchRequest:
         disposition=facts["disposition"],
         protected=facts["protected"],
         attributes=facts["attributes"],
-        tcn=f"{facts['tcn']}/{secrets.token_hex(4)}"[-128:],
+        tcn=kept.claimed.partition("|")[2],
         tcr=facts["tcn"],
         max_candidates=facts["max_candidates"],
         threshold=facts["threshold"],
@@ -186,20 +188,76 @@ def sticky(kept: KeptProbe, decision: PartitionDecision) -> PartitionDecision:
     return replace(decision, permissions=allowed)
 
 
-def claim(state: State, token: str) -> KeptProbe:
-    """The deferred probe of a token.
+def claim(state: State, token: str, kind: str = DEFERRED) -> KeptProbe:
+    """Take up the probe of a token, before anything is compared; `settle` or `cancel` ends it.
+
+    Whoever else reports, cancels or expires it meanwhile, in this process or another, finds it
+    gone.
 
     Raises
     ------
     RefusedError
-        The same for a token that never was, was used, cancelled or has expired.
+        The same for a token that never was, was used, cancelled, has expired or is taken up.
     """
     expire(state)
-    kept = state.ledger.find(token)
-    if kept is None or kept.kind != DEFERRED:
+    kept = _take(state, token, kind)
+    if kept is None:
         state.audit.event(Kind.AUTH_FAILED, {"what": "deferred search", "token": trace(token)})
         raise RefusedError(UNIFORM)
     return kept
+
+
+def _take(state: State, token: str, kind: str) -> KeptProbe | None:
+    found = state.ledger.find(token)
+    if found is None:
+        return None
+    tcn = f"{found.request['tcn']}/{secrets.token_hex(8)}"[-128:]
+    return state.ledger.claim(token, kind, f"{state.living.name}|{tcn}")
+
+
+def retained(state: State, partition: str) -> Iterator[KeptProbe]:
+    """Take up one after the other the probes retained for a partition that nobody else has."""
+    for kept in state.ledger.kept(RETAINED, partition):
+        mine = _take(state, kept.token, RETAINED)
+        if mine is not None:
+            try:
+                yield mine
+            finally:
+                state.ledger.unclaim(mine.token, mine.claimed)
+
+
+@contextmanager
+def settled(state: State, kept: KeptProbe) -> Iterator[None]:
+    """Do what a claimed probe was taken up for; if that fails, the log says what became of it."""
+    try:
+        yield
+    except BaseException:
+        settle(state, kept)
+        raise
+
+
+def settle(state: State, kept: KeptProbe) -> None:
+    """End a claim that was cut off: spent if its search was answered, else good again.
+
+    Parameters
+    ----------
+    kept : KeptProbe
+        With its claim, which is this process's own or that of one that is dead.
+    """
+    records = state.audit.records
+    if any(r.fields.get("token") == trace(kept.token) for r in records(kind=Kind.DEFER_CANCELLED)):
+        state.ledger.destroy(kept.token)
+        return
+    tcn = kept.claimed.partition("|")[2]
+    for record in records(kind=Kind.OUTCOME, tcn=tcn):
+        if record.fields.get("result", "ok") != "ok" or kept.kind != DEFERRED:
+            continue
+        became = record.partitions.get(kept.partition, {}).get("outcome")
+        if became == Outcome.DEFERRED_CANCELLED:
+            cancel(state, kept, "cut off")
+        elif became != Outcome.DEFERRED:
+            state.ledger.destroy(kept.token)
+    state.ledger.unclaim(kept.token, kept.claimed)
 
 
 def disposition_of(event: str, disposition: str | None) -> str:
@@ -232,25 +290,46 @@ def cancel(state: State, kept: KeptProbe, why: str) -> None:
 def expire(state: State) -> int:
     """Destroy deferred probes whose time is over; how many there were."""
     now = time_text(state.clock())
-    over = [k for k in state.ledger.kept(DEFERRED) if k.expires and k.expires <= now]
-    for kept in over:
-        cancel(state, kept, "expired")
-    return len(over)
+    over = [
+        k for k in state.ledger.kept(DEFERRED) if k.expires and k.expires <= now and not k.claimed
+    ]
+    count = 0
+    for waiting in over:
+        kept = _take(state, waiting.token, DEFERRED)
+        if kept is not None:
+            with settled(state, kept):
+                cancel(state, kept, "expired")
+            count += 1
+    return count
 
 
 def recover(state: State) -> None:
-    """Destroy probes of searches that were never answered, and those cancelled before a crash."""
+    """Settle what openings that have ended left: claims, and probes of unanswered searches.
+
+    A probe that belongs to an opening that is alive is left to it.
+    """
     kept = [*state.ledger.kept(DEFERRED), *state.ledger.kept(RETAINED)]
-    if not kept:
+    alive = {name: state.living.alive(name) for name in {p.owner for p in kept}}
+    claimed = [p for p in kept if p.claimed and not state.living.alive(_claimant(p))]
+    fresh = [p for p in kept if not p.claimed and p.owner != SETTLED and not alive[p.owner]]
+    for probe in claimed:
+        settle(state, probe)
+    if not fresh:
         return
     gone = {r.fields.get("token") for r in state.audit.records(kind=Kind.DEFER_CANCELLED)}
-    for probe in kept:
+    for probe in fresh:
         answered = any(
             r.intent_seq == probe.request["intent"] and r.fields.get("result", "ok") == "ok"
             for r in state.audit.records(kind=Kind.OUTCOME, tcn=probe.request["tcn"])
         )
         if not answered or trace(probe.token) in gone:
             state.ledger.destroy(probe.token)
+        else:
+            state.ledger.disown(probe.token, probe.owner)
+
+
+def _claimant(probe: KeptProbe) -> str:
+    return probe.claimed.partition("|")[0]
 
 
 def drop(state: State, intent: int) -> None:

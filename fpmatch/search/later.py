@@ -19,14 +19,24 @@ def report_event(
     changes: dict[str, Any] = {"disposition": keep.disposition_of(event, disposition)}
     with Hold(state) as hold:
         kept = keep.claim(state, token)
-        if everywhere:
-            changes["partitions"] = None
-        request = keep.request_of(state, kept, **changes)
-        response = run.search(state, request, None, kept, hold)
-        section = response[kept.partition]
-        if section.outcome is not Outcome.DEFERRED:
-            _settle(state, kept, event, hold.watched[-1].truth[kept.partition], section)
+        with keep.settled(state, kept):
+            if everywhere:
+                changes["partitions"] = None
+            request = keep.request_of(state, kept, **changes)
+            response = run.search(state, request, None, kept, hold)
+            section = response[kept.partition]
+            if section.outcome is Outcome.DEFERRED:
+                state.ledger.unclaim(token, kept.claimed)
+            else:
+                _settle(state, kept, event, hold.watched[-1].truth[kept.partition], section)
     return response
+
+
+def cancel(state: State, token: str, why: str) -> None:
+    """See `Engine.cancel`."""
+    kept = keep.claim(state, token)
+    with keep.settled(state, kept):
+        keep.cancel(state, kept, why)
 
 
 def _settle(
@@ -53,5 +63,5 @@ def cascade(state: State, partition: str) -> list[SearchResponse]:
     with Hold(state) as hold:
         return [
             run.search(state, keep.request_of(state, kept), None, kept, hold)
-            for kept in state.ledger.kept(keep.RETAINED, partition)
+            for kept in keep.retained(state, partition)
         ]

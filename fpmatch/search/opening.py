@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import IO
 
 from fpmatch.audit import AuditLog
+from fpmatch.durable import storage_errors
 from fpmatch.errors import CorruptError, InputError, StorageError
 from fpmatch.gallery import Gallery
 from fpmatch.gallery.ledger import Ledger
 from fpmatch.gallery.schema import Durability
 from fpmatch.policy import Policy
 from fpmatch.search import hold, recovery
+from fpmatch.search.living import Living
 from fpmatch.search.state import State, Vault
 
 
@@ -49,7 +51,10 @@ def open_state(
         raise InputError(f"mode must be 'r' or 'rw', not {mode!r}")
     handle = lock(folder, mode)
     state: State | None = None
+    living: Living | None = None
     try:
+        with storage_errors(folder.name):
+            living = Living(folder)
         gallery = Gallery.open(folder, mode, durability=durability)
         state = State(
             folder=folder,
@@ -61,6 +66,7 @@ def open_state(
             ),
             clock=clock,
             handle_key=gallery.secret("handles"),
+            living=living,
             threads=threads,
             hit_score=hit_score,
             withheld_ms=withheld_ms,
@@ -75,6 +81,8 @@ def open_state(
         for index in state.indexes.values() if state is not None else ():
             with contextlib.suppress(Exception):
                 index.close()
+        if living is not None:
+            living.close()
         handle.close()
         raise
     return state, handle

@@ -47,7 +47,7 @@ def prepare(state: State, running: Running, released: Released) -> None:
         else:
             decoys.append(message)
     if messages or decoys:
-        state.ledger.prepare(messages, decoys)
+        state.ledger.prepare(messages, decoys, state.living.name)
 
 
 def _needs_decoy(one: ReleasedPartition) -> bool:
@@ -73,8 +73,10 @@ def drop(state: State, intent: int) -> None:
 
 
 def recover(state: State) -> None:
-    """Settle what a crash left between preparing and showing."""
-    for intent in state.ledger.pending():
+    """Settle what openings that have ended left between preparing and showing."""
+    for intent, owner in state.ledger.pending():
+        if state.living.alive(owner):
+            continue
         if any(r.intent_seq == intent for r in _outcomes(state, intent)):
             state.ledger.release(intent)
         else:

@@ -26,6 +26,7 @@ def recover(state: State) -> None:
         state.gallery.scrub()
         state.ledger.scrub()
         state.log()
+    state.living.clear()
     outbox.recover(state)
     keep.recover(state)
     keep.expire(state)

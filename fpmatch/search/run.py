@@ -180,7 +180,7 @@ def search(
         with Hold(state) as own:
             return search(state, request, cancel, kept, own)
     running = hold.watch(prepare(state, request, kept))
-    running.intent = state.audit.intent(intent_of(state, running))
+    running.intent = state.audit.intent(intent_of(state, running), once=True)
     reached("search.intent")
     return finish(state, running, hold, cancel)
 
@@ -205,11 +205,8 @@ def finish(
         raise
     reached("search.outcome")
     outbox.show(state, running, released)
-    tcn = running.submission.tcn
     # Who may fetch a copy would else see on it when the search was over.
-    hold.after.append(
-        lambda: state.copies.update({(tcn, ori): copy for ori, copy in copied.items()})
-    )
+    hold.after.append(lambda: copies.keep(state, running, copied))
     reached("search.released")
     return SearchResponse(
         running.submission.tcn,

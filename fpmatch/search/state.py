@@ -18,6 +18,7 @@ from fpmatch.policy import Policy
 from fpmatch.search.compare import Handle
 from fpmatch.search.gate import Gate
 from fpmatch.search.hold import Timer
+from fpmatch.search.living import Living
 from fpmatch.types import SearchResponse
 
 
@@ -50,6 +51,7 @@ class State:
     audit: AuditLog
     clock: Callable[[], datetime]
     handle_key: bytes
+    living: Living
     threads: int = 1
     hit_score: float = 0.0
     withheld_ms: float = 0.0
@@ -60,7 +62,7 @@ class State:
     indexes: dict[str, PartitionIndex] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
     envelopes: dict[str, tuple[str, bytes]] = field(default_factory=dict)
-    copies: dict[tuple[str, str], SearchResponse] = field(default_factory=dict)
+    copies: dict[tuple[str, str, str], SearchResponse] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def writable(self) -> None:
