@@ -170,14 +170,14 @@ class Play:
             raise Violation("the retained probes are not those that were asked for and granted")
         if seen.pending:
             raise Violation("messages are neither shown nor dropped after their search")
-        told = Counter((tcn, partition) for tcn, partition, _, _ in seen.messages)
+        told = Counter(m.key for m in seen.messages)
         for key in told.keys() | model.messages.keys():
             least, most = model.messages.get(key, (0, 0))
             if not least <= told[key] <= most:
                 raise Violation(f"{told[key]} messages for {key}; {least} to {most} expected")
-        if {name for _, _, name, done in seen.messages if done} != model.delivered:
+        if {m.id for m in seen.messages if m.delivered} != model.delivered:
             raise Violation("the delivered messages are not those that were delivered")
-        self.steps.waiting = [m for m in seen.messages if not m[3]]
+        self.steps.waiting = [m for m in seen.messages if not m.delivered]
 
     def _check_log(self, actor: Actor | Peer) -> None:
         good, records = actor.log()

@@ -55,15 +55,24 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Message:
+    """A message to an owner: of which submission, of whom, and whether it was delivered."""
+
+    key: tuple[str, str, str]
+    id: str
+    delivered: bool
+
+
+@dataclass(frozen=True)
 class Seen:
     """What an engine holds, looked at from inside between two steps."""
 
     roots: dict[str, str]
     rows_differ: tuple[str, ...]
     deferred: frozenset[str]
-    retained: tuple[tuple[str, str], ...]
+    retained: tuple[tuple[str, str, str], ...]
     pending: int
-    messages: tuple[tuple[str, str, bool], ...]
+    messages: tuple[Message, ...]
 
 
 def reply(response: SearchResponse) -> Reply:
@@ -180,10 +189,13 @@ class Actor:
             {info.name: state.gallery.root(info.name) for info in self.engine.partitions},
             tuple(differ),
             frozenset(k.token for k in ledger.kept("deferred")),
-            tuple((k.request["tcn"], k.partition) for k in ledger.kept("retained")),
+            tuple(
+                (k.request["tcn"], k.request["booking_ori"], k.partition)
+                for k in ledger.kept("retained")
+            ),
             len(ledger.pending()),
             tuple(
-                (m.tcn, m.partition, m.id, done)
+                Message((m.tcn, m.booking_ori, m.partition), m.id, done)
                 for done in (False, True)
                 for m in self.engine.notifications(delivered=done)
             ),

@@ -37,6 +37,7 @@ from fpmatch.types import (
 )
 
 EVERYTHING = 10**6
+Key = tuple[str, str, str]
 NUMBERS = {p.name: p.ndr for p in cases.world().partitions}
 
 
@@ -80,12 +81,14 @@ class Model:
         Deferred probes that wait.
     loose : set of str
         Tokens of which it is not known how long they wait: the policy changed meanwhile.
-    copies : dict of (tcn, ori) to set of bytes
+    copies : dict of (tcn, ori) to list of bytes
         Copies that were not fetched yet.
     lost : set of (tcn, ori)
         Those of them that may be gone.
-    messages : dict of (tcn, partition) to (int, int)
+    messages : dict of (tcn, agency, partition) to (int, int)
         How often, at least and at most, an owner is told.
+    answered : list of (request, reply)
+        Searches under their own control numbers.
     """
 
     key: bytes
@@ -93,9 +96,10 @@ class Model:
     tokens: dict[str, Waiting] = field(default_factory=dict)
     spent: list[str] = field(default_factory=list)
     loose: set[str] = field(default_factory=set)
-    copies: dict[tuple[str, str], set[bytes]] = field(default_factory=dict)
-    retained: dict[tuple[str, str], SearchRequest] = field(default_factory=dict)
-    messages: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    copies: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
+    retained: dict[Key, SearchRequest] = field(default_factory=dict)
+    messages: dict[Key, tuple[int, int]] = field(default_factory=dict)
+    answered: list[tuple[SearchRequest, object]] = field(default_factory=list)
     delivered: set[str] = field(default_factory=set)
     lost: set[tuple[str, str]] = field(default_factory=set)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import policy_cases as cases
-from adversary_actor import THREADS, Answer, Call, Reply
+from adversary_actor import THREADS, Answer, Call, Message, Reply
 from adversary_model import Expected, Model, Waiting, catalogue, sections_of
 from test_engine_properties import finger
 
@@ -46,8 +46,7 @@ class Searches:
         self.without = without
         self.records = catalogue(rng, finger)
         self.mode = ""
-        self.waiting: list[tuple[str, str, str, bool]] = []
-        self.used: list[SearchRequest] = []
+        self.waiting: list[Message] = []
         self.number = 0
 
     # -- searches ------------------------------------------------------------------------------
@@ -61,7 +60,7 @@ class Searches:
             facts = cases.facts(rng)
         self.number += 1
         person = rng.randrange(5)
-        asked = SearchRequest(
+        return SearchRequest(
             fingers=[finger(rng, person) for _ in range(rng.choice((1, 1, 2)))],
             booking_ori=facts.chain[0],
             chain=facts.chain[1:],
@@ -80,8 +79,6 @@ class Searches:
             threshold=rng.choice((0.0, 0.0, 20.0)),
             effort=rng.choice(("fast", "balanced", "scan", "exhaustive")),
         )
-        self.used.append(asked)
-        return asked
 
     def promising(self, facts: Facts) -> bool:
         """Whether anything but a plain denial comes of it: most random searches meet that."""
@@ -113,12 +110,14 @@ class Searches:
             f"for {expected.content!r}",
         )
         self.tokens(request, expected, reply)
+        booking = request.booking_ori
         for partition in expected.told:
-            model.messages[request.tcn, partition] = (1, 1)
+            model.messages[request.tcn, booking, partition] = (1, 1)
         for partition in expected.retained:
-            model.retained[request.tcn, partition] = request
+            model.retained[request.tcn, booking, partition] = request
         for ori, content in expected.copies.items():
-            model.copies[request.tcn, ori] = {content}
+            model.copies.setdefault((request.tcn, ori), []).append(content)
+        model.answered.append((request, reply))
 
     def tokens(self, request: SearchRequest, expected: Expected, reply: Reply) -> None:
         deferred = {p for p, outcome in reply.outcomes.items() if outcome == "DEFERRED"}
@@ -171,6 +170,31 @@ class Searches:
 
         return [Call("search", {"request": request})] * THREADS, check
 
+    def number_again(self) -> Step:
+        """A control number of before with other fingers: refused, or the answer of before."""
+        before, reply = self.rng.choice(self.model.answered)
+        request = dataclasses.replace(before, fingers=self.request().fingers)
+
+        def check(answers: list[Answer]) -> None:
+            again = answers[0].value
+            demand(bool(answers[0].error) or again == reply, "one number has two answers")
+
+        return [Call("search", {"request": request})], check
+
+    def number_of_another(self) -> Step:
+        """The control number of another agency: that one's answers, copies and messages stay."""
+        before, _ = self.rng.choice(self.model.answered)
+        fresh = self.request()
+        taken = {r.booking_ori for r, _ in self.model.answered if r.tcn == before.tcn}
+        if fresh.booking_ori not in taken:
+            fresh = dataclasses.replace(fresh, tcn=before.tcn, copies_to=before.copies_to)
+        expected = self.model.expect(fresh)
+
+        def check(answers: list[Answer]) -> None:
+            self.answered(fresh, expected, answers[0])
+
+        return [Call("search", {"request": fresh})], check
+
     # -- what was deferred ---------------------------------------------------------------------
 
     def _event(self) -> tuple[str, Call, Expected, str]:
@@ -194,13 +218,14 @@ class Searches:
             reply.content == expected.content,
             f"after an event: {reply.content!r} for {expected.content!r}",
         )
+        asked = self.model.tokens[token].request
         for name in expected.told:
-            self.model.messages[reply.tcn, name] = (1, 1)
+            self.model.messages[reply.tcn, asked.booking_ori, name] = (1, 1)
         if reply.outcomes[partition] != "DEFERRED":
             self.model.spend(token)
         for name, other in reply.tokens.items():
             if other != token:
-                kept = dataclasses.replace(self.model.tokens[token].request, tcn=reply.tcn)
+                kept = dataclasses.replace(asked, tcn=reply.tcn)
                 until = expected.decision[name].defer_expires
                 event = dataclasses.replace(kept, disposition=None, partitions=(name,))
                 self.model.tokens[other] = Waiting(event, name, until)
@@ -218,6 +243,7 @@ class Searches:
         """One token's event from all threads, one of them a cancel at times: once."""
         token, call, expected, partition = self._event()
         calls = [call] * THREADS
+        booking = self.model.tokens[token].request.booking_ori
         if self.rng.random() < 0.4:
             calls[0] = Call("cancel", {"token": token})
 
@@ -237,7 +263,7 @@ class Searches:
                     self.model.loose.update(set(reply.tokens.values()) - {token})
                     demand(reply.content == expected.content, "an event has another answer")
                     for name in expected.told:
-                        self.model.messages[reply.tcn, name] = (1, 1)
+                        self.model.messages[reply.tcn, booking, name] = (1, 1)
             for reply in final:
                 self.happened(token, expected, partition, reply)
             if ended:
@@ -277,24 +303,24 @@ class Searches:
 
     def cascade(self) -> Step:
         model = self.model
-        partition = self.rng.choice(sorted(p for _, p in model.retained))
-        probes = {tcn: r for (tcn, p), r in model.retained.items() if p == partition}
-        expected = {
-            tcn: model.expect(
-                dataclasses.replace(r, partitions=(partition,), retain=False, copies_to=())
-            )
-            for tcn, r in probes.items()
-        }
+        partition = self.rng.choice(sorted(p for _, _, p in model.retained))
+        probes = [r for (_, _, p), r in model.retained.items() if p == partition]
+        expected: dict[str, list[tuple[SearchRequest, Expected]]] = {}
+        for probe in probes:
+            again = dataclasses.replace(probe, partitions=(partition,), retain=False, copies_to=())
+            expected.setdefault(probe.tcn, []).append((probe, model.expect(again)))
 
         def check(answers: list[Answer]) -> None:
             demand(not answers[0].error, f"cascade raised {answers[0].error}")
             done = Counter(r.tcn.rsplit("/", 1)[0] for r in answers[0].value)
-            demand(done == Counter(list(probes)), "a retained probe was not searched once")
+            asked = Counter(probe.tcn for probe in probes)
+            demand(done == asked, "a retained probe was not searched once")
             for reply in answers[0].value:
                 mine = expected[reply.tcn.rsplit("/", 1)[0]]
-                self.subset(reply, [mine], exact={partition})
-                for name in mine.told:
-                    model.messages[reply.tcn, name] = (0, 1)
+                self.subset(reply, [e for _, e in mine], exact={partition})
+                for probe, each in mine:
+                    for name in each.told:
+                        model.messages[reply.tcn, probe.booking_ori, name] = (0, 1)
 
         return [Call("cascade", {"partition": partition})], check
 

@@ -38,6 +38,8 @@ class Steps(Searches):
             self.cancelled: 0.5,
             self.nothing: 1,
             self.same_number: 1,
+            self.number_again: 0.5 if self.model.answered else 0,
+            self.number_of_another: 0.5 if self.model.answered else 0,
             self.visit: 0.5,
             self.cascade: 1 if self.model.retained else 0,
             self.event: 4 if self.model.live() else 0,
@@ -56,6 +58,7 @@ class Steps(Searches):
                 self.expunge: 1.5,
                 self.publish: 1,
                 self.change_during_searches: 4,
+                self.changes_at_once: 3,
             }
         else:
             choices[self.read_only] = 0.5
@@ -72,13 +75,17 @@ class Steps(Searches):
         def check(answers: list[Answer]) -> None:
             got = [a.value for a in answers if not a.error]
             demand({a.error for a in answers} <= {"", REFUSED}, "copy raised another error")
-            demand(len(got) <= 1, f"a copy was handed out {len(got)} times")
+            waiting = self.model.copies[key]
+            most = len(waiting)
+            demand(len(got) <= most, f"{most} copies were handed out {len(got)} times")
             for reply in got:
                 demand(not reply.tokens, "a copy carries a token")
-                demand(reply.content in self.model.copies[key], "a copy shows something else")
+                demand(reply.content in waiting, "a copy shows something else")
+                waiting.remove(reply.content)
             # Of two processes that read, only the one that searched has its copies.
-            if got or (key not in self.model.lost and self.mode == "rw"):
-                demand(bool(got), "a copy that waits was refused")
+            if key not in self.model.lost and self.mode == "rw":
+                demand(len(got) == min(most, times), "a copy that waits was refused")
+            if not waiting:
                 del self.model.copies[key]
 
         return [call] * times, check
@@ -87,7 +94,7 @@ class Steps(Searches):
         return self.copy(THREADS)
 
     def deliver(self, times: int = 1) -> Step:
-        name = self.rng.choice(self.waiting)[2]
+        name = self.rng.choice(self.waiting).id
 
         def check(answers: list[Answer]) -> None:
             true = [a.value for a in answers if a.value]
@@ -167,6 +174,20 @@ class Steps(Searches):
     def expunge(self) -> Step:
         return self._alone("expunge")
 
+    def changes_at_once(self) -> Step:
+        """Changes of different partitions from all threads."""
+        made: dict[str, Call] = {}
+        while len(made) < THREADS:
+            call = self._change(self.rng.choice(("enrol", "enrol", "seal", "expunge")))
+            made.setdefault(call.given["partition"], call)
+        calls = list(made.values())
+
+        def check(answers: list[Answer]) -> None:
+            for call, answer in zip(calls, answers, strict=True):
+                self._changed(call, [answer])
+
+        return calls, check
+
     def change_during_searches(self) -> Step:
         """One change from one thread, searches from the others: each sees before or after."""
         change = self._change(self.rng.choice(("enrol", "seal", "unseal", "expunge", "publish")))
@@ -188,7 +209,7 @@ class Steps(Searches):
                     self.tokens(request, old, reply)
                 for name in worlds[0].told | worlds[1].told:
                     both = change.kind != "publish" and all(name in w.told for w in worlds)
-                    self.model.messages[request.tcn, name] = (int(both), 1)
+                    self.model.messages[request.tcn, request.booking_ori, name] = (int(both), 1)
 
         searches = [Call("search", {"request": r}) for r in requests]
         return [change, *searches], check
