@@ -122,3 +122,33 @@ def transaction(version: str = "0400", **header: str) -> formats.Transaction:
             formats.tagged(9, nine),
         )
     )
+
+
+def image_record(name: str, seed: int = 0, views: int = 2) -> formats.FingerImageRecord:
+    """A finger image record with raw pictures and every field set that the edition has."""
+    rng = np.random.default_rng(seed)
+    rest: dict = {"qualities": (formats.QualityBlock(63),), "device": formats.Device(0x1234)}
+    if name == "fir2011":
+        rest = {
+            "qualities": (formats.QualityBlock(63, 66, 12), formats.QualityBlock(40, 1, 2)),
+            "device": formats.Device(0x1234, 0, 0xABCD, 3),
+            "time": bytes(range(9)),
+            "certifications": ((7, 1), (8, 2)),
+            "extended": b"\0\3\0\0\0\x0cnote",
+        }
+    made = tuple(
+        formats.ImageView(
+            data=rng.integers(0, 256, 64 * 60, dtype=np.uint8).tobytes(),
+            width=60,
+            height=64,
+            unit=2,
+            scan_resolution=(394, 394),
+            resolution=(197, 197),
+            position=2 + i,
+            number=i,
+            impression=1,
+            **rest,
+        )
+        for i in range(views)
+    )
+    return formats.FingerImageRecord(name, made)

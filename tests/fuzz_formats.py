@@ -86,13 +86,18 @@ def _itl_seeds() -> list[bytes]:
     return [formats.write(one) for one in (made, other, third)]
 
 
+def _fir_seeds() -> list[bytes]:
+    return [formats.write(cases.image_record(name)) for name in ("fir2005", "fir2011")]
+
+
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
+    "fir": _fir_seeds,
     "fmr": _fmr_seeds,
     "xyt": _text_seeds,
     "fpt": _stored_seeds,
     "itl": _itl_seeds,
 }
-FOLDERS = {"fmr": "templates", "itl": "nist_itl"}
+FOLDERS = {"fmr": "templates", "itl": "nist_itl", "fir": "fir"}
 
 
 def use(data: bytes) -> bool:
@@ -116,13 +121,14 @@ def use(data: bytes) -> bool:
 
 def _dig(content: Any) -> None:
     """Parse what is only parsed on demand; decoding pictures is the business of another room."""
-    if isinstance(content, formats.Transaction):
+    if isinstance(content, formats.Transaction | formats.FingerImageRecord):
         with contextlib.suppress(FpmatchError):
-            for picture in formats.pictures(content):
+            for picture in formats.pictures_of(content):
                 picture.disagreement()
                 if picture.coding == "RAW":
                     with contextlib.suppress(FpmatchError):
                         picture.read()
+        return
     for view in getattr(content, "views", ()):
         for block in getattr(view, "blocks", ()):
             with contextlib.suppress(FpmatchError):

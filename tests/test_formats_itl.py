@@ -95,7 +95,7 @@ def test_sample(samples: Path, name: str) -> None:
     assert [record.type for record in transaction.records] == [1, *types]
     assert [deviation.at for deviation in transaction.deviations] == deviations
     assert formats.write(transaction) == data
-    found = formats.pictures(transaction)
+    found = formats.pictures_of(transaction)
     assert [
         (p.positions[0], p.finger, p.impression_type.name, _credible(p)) for p in found
     ] == shown
@@ -128,16 +128,16 @@ def test_a_picture_whose_size_is_not_the_stated_one_is_read_as_it_is(samples: Pa
         "the record states 1800x1000 pixels, the picture has 1600x976",
         "the record states 1800x900 pixels, the picture has 1600x800",
     ]
-    image = formats.pictures(transaction)[2].read()
+    image = formats.pictures_of(transaction)[2].read()
     assert image.original_shape == (800, 1600)
 
 
 def test_an_incredible_resolution_is_refused_unless_the_caller_says(samples: Path) -> None:
-    picture = formats.pictures(formats.read(samples / "valid1.7.an2"))[0]
+    picture = formats.pictures_of(formats.read(samples / "valid1.7.an2"))[0]
     with pytest.raises(ResolutionError, match=r"96 x 96 ppi; under 250 .* ppi="):
         picture.read()
     assert picture.read(ppi=500).original_shape == (336, 388)
-    unknown = formats.pictures(formats.read(samples / "valid1.6.an2"))[0]
+    unknown = formats.pictures_of(formats.read(samples / "valid1.6.an2"))[0]
     with pytest.raises(ResolutionError, match="no resolution"):
         unknown.read()
 
@@ -199,7 +199,7 @@ def test_the_three_kinds_of_type_9_say_the_same(samples: Path) -> None:
 def test_type_9_agrees_with_our_extraction(samples: Path) -> None:
     transaction = formats.read(samples / "type-9-14-std.an2")
     (template,) = formats.templates_of(transaction)
-    own = fp.extract(formats.pictures(transaction)[0].read())
+    own = fp.extract(formats.pictures_of(transaction)[0].read())
     apart = np.linalg.norm(template.xy[:, None] / 8 - own.xy[None] / 8, axis=2)
     assert (apart.min(1) < 10).all()
     turn = (template.angle.astype(int) - own.angle[apart.argmin(1)] + 32768) % 65536 - 32768
@@ -225,8 +225,8 @@ def test_what_we_write_is_read_by_nistitl() -> None:
     assert back.header.get(3).value == b"1\x1f4\x1e2\x1f00\x1e4\x1f01\x1e14\x1f02\x1e9\x1f03"
     assert _numbers(message.CNT.NIST) == [1, 3, *_numbers(back.header.get(3).value)]
     assert formats.write(back) == data
-    assert [p.finger for p in formats.pictures(back)] == [2, 3]
-    assert formats.pictures(back)[0].read().pixels[1, 0] == 0
+    assert [p.finger for p in formats.pictures_of(back)] == [2, 3]
+    assert formats.pictures_of(back)[0].read().pixels[1, 0] == 0
     (template,) = formats.templates_of(back)
     assert template.position is FingerPosition.RIGHT_RING
     assert template.kind.tolist() == [1, 2]

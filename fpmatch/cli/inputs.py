@@ -46,22 +46,44 @@ def load_template(
 ) -> Template:
     """Read a template of any format (see `fpmatch.formats`), or extract one from an image.
 
-    A file that names its finger keeps the position that it holds.
+    A file that names its finger keeps the position that it holds. Of a container of pictures the
+    one picture is extracted.
     """
-    from fpmatch.formats import read_templates, recognise
+    from fpmatch.formats import recognise
     from fpmatch.image import read_image
     from fpmatch.template import extract
 
     if recognise(path) is not None:
-        found = read_templates(path, ppi=ppi)
-        if len(found) != 1:
-            raise InputError(
-                f"{path} holds {len(found)} impressions; take one out with fpmatch convert --view"
-            )
-        named = found[0].position is not FingerPosition.UNKNOWN
-        return found[0] if named else replace(found[0], position=position)
+        found = _contained(path, ppi, extractor)
+        named = found.position is not FingerPosition.UNKNOWN
+        return found if named else replace(found, position=position)
     image = read_image(str(path), ppi=ppi)
     return extract(image, position=position, impression=impression, extractor=extractor)
+
+
+def _contained(path: str | Path, ppi: float | None, extractor: str | None) -> Template:
+    from fpmatch.formats import pictures_of, read, templates_of
+    from fpmatch.template import extract
+
+    content = read(path)
+    templates = templates_of(content, ppi=ppi)
+    pictures = [] if templates else pictures_of(content)
+    if len(templates) + len(pictures) != 1:
+        raise InputError(
+            f"{path} holds {len(templates) or len(pictures)} impressions; one is wanted here "
+            "(fpmatch convert --view takes one out of minutiae records)"
+        )
+    if templates:
+        return templates[0]
+    shown = pictures[0]
+    if shown.finger is None:
+        raise InputError(f"{path} shows no single finger (position {shown.positions[0]})")
+    return extract(
+        shown.read(ppi=ppi),
+        position=shown.finger,
+        impression=shown.impression_type,
+        extractor=extractor,
+    )
 
 
 def parse_pairs(options: Sequence[str], name: str) -> dict[str, str]:

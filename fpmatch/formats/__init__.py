@@ -4,7 +4,8 @@ A file is read with `read` into a value that holds all of it, so that `write` lo
 templates in it come from `read_templates`. `fpmatch.formats.table` is the table of formats.
 """
 
-from fpmatch.formats.convert import Conversion, convert, read_templates, templates_of
+from fpmatch.formats.contents import pictures_of, read_templates, templates_of
+from fpmatch.formats.convert import Conversion, convert
 from fpmatch.formats.extended import (
     CoresAndDeltas,
     RidgeCounts,
@@ -14,7 +15,7 @@ from fpmatch.formats.extended import (
     ridge_counts,
     ridge_counts_block,
 )
-from fpmatch.formats.itl_pictures import pictures
+from fpmatch.formats.fir_values import FingerImageRecord, ImageView
 from fpmatch.formats.itl_values import (
     BinaryRecord,
     Field,
@@ -43,6 +44,8 @@ __all__ = [
     "Deviation",
     "Device",
     "Field",
+    "FingerImageRecord",
+    "ImageView",
     "Picture",
     "QualityBlock",
     "RidgeCounts",
@@ -56,7 +59,7 @@ __all__ = [
     "cores_and_deltas_block",
     "format_of",
     "from_templates",
-    "pictures",
+    "pictures_of",
     "read",
     "read_templates",
     "recognise",

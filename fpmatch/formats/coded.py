@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _WSQ_FRAME = b"\xff\xa2"
 _PNG = b"\x89PNG\r\n\x1a\n"
+_CODESTREAM = b"\xff\x4f\xff\x51"
 _JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 _JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _LOOK = 1 << 16
@@ -16,7 +17,7 @@ def coding(data: bytes) -> str | None:
         return "WSQ"
     if data.startswith(b"\xff\xd8"):
         return "JPEG"
-    if data.startswith((_JP2, b"\xff\x4f\xff\x51")):
+    if data.startswith((_JP2, _CODESTREAM)):
         return "JPEG2000"
     return "PNG" if data.startswith(_PNG) else None
 
@@ -30,11 +31,11 @@ def coded_size(data: bytes) -> tuple[int, int] | None:
     if name == "PNG" and len(data) >= 24:
         return _number(data, 16, 4), _number(data, 20, 4)
     if name == "JPEG2000":
-        at = data.find(b"\xff\x51", 0, _LOOK)
-        if 0 <= at <= len(data) - 22:
+        at = data.find(_CODESTREAM, 0, _LOOK)
+        if 0 <= at <= len(data) - 24:
             return (
-                _number(data, at + 6, 4) - _number(data, at + 14, 4),
-                _number(data, at + 10, 4) - _number(data, at + 18, 4),
+                _number(data, at + 8, 4) - _number(data, at + 16, 4),
+                _number(data, at + 12, 4) - _number(data, at + 20, 4),
             )
     if name in ("WSQ", "JPEG"):
         return _segments(data)
@@ -44,7 +45,7 @@ def coded_size(data: bytes) -> tuple[int, int] | None:
 def _segments(data: bytes) -> tuple[int, int] | None:
     """Walk marker segments of WSQ or JPEG up to the frame header."""
     at = 2
-    while at + 9 <= min(len(data), _LOOK) and data[at] == 0xFF:
+    while at + 10 <= min(len(data), _LOOK) and data[at] == 0xFF:
         marker = data[at + 1]
         if data[at : at + 2] == _WSQ_FRAME:
             return _number(data, at + 8, 2), _number(data, at + 6, 2)

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from fpmatch.errors import FormatError
-from fpmatch.formats import itl_minutiae, stored, xyt
+from fpmatch.formats import stored, xyt
+from fpmatch.formats.contents import templates_of
 from fpmatch.formats.extended import translate
+from fpmatch.formats.fir_convert import convert_images
+from fpmatch.formats.fir_values import FingerImageRecord
 from fpmatch.formats.fmr_layouts import BY_NAME, Layout
 from fpmatch.formats.itl_values import Transaction
-from fpmatch.formats.source import Source
-from fpmatch.formats.table import codec_of, read
+from fpmatch.formats.table import codec_of
 from fpmatch.formats.templates import from_templates, to_templates
 from fpmatch.formats.units import other_units
 from fpmatch.formats.values import Device, TemplateRecord, View
@@ -29,59 +31,13 @@ class Conversion:
 
     Parameters
     ----------
-    content : Template or TemplateRecord
+    content : Template, TemplateRecord or FingerImageRecord
     losses : tuple of str
         Empty where converting back would give the same.
     """
 
-    content: Template | TemplateRecord
+    content: Template | TemplateRecord | FingerImageRecord
     losses: tuple[str, ...]
-
-
-def templates_of(
-    content: Any,
-    *,
-    position: FingerPosition | None = None,
-    ppi: float | None = None,
-    size: tuple[int, int] | None = None,
-) -> list[Template]:
-    """The templates that content of any format holds; parameters and errors as `to_templates`."""
-    if isinstance(content, Template):
-        return [content if position is None else replace(content, position=position)]
-    if isinstance(content, TemplateRecord):
-        return to_templates(content, position=position, ppi=ppi, size=size)
-    if isinstance(content, Transaction):
-        return itl_minutiae.templates(content, position=position, ppi=ppi, size=size)
-    raise FormatError(f"{type(content).__name__} holds no templates")
-
-
-def read_templates(
-    source: Source,
-    format: str | None = None,
-    *,
-    strict: bool = False,
-    position: FingerPosition | None = None,
-    ppi: float | None = None,
-    size: tuple[int, int] | None = None,
-) -> list[Template]:
-    """Read the templates of a file of any format: one for each impression in it.
-
-    Parameters
-    ----------
-    source, format, strict
-        See `read`.
-    position, ppi, size
-        See `to_templates`: what the file does not say, or says wrong.
-
-    Raises
-    ------
-    FormatError
-        See `read`.
-    ResolutionError
-        If the file states no credible resolution and ``ppi`` is not given.
-    """
-    content = read(source, format, strict=strict)
-    return templates_of(content, position=position, ppi=ppi, size=size)
 
 
 def convert(
@@ -97,7 +53,7 @@ def convert(
 
     Parameters
     ----------
-    content : Template, TemplateRecord or Transaction
+    content : Template, TemplateRecord, Transaction (its minutiae) or FingerImageRecord
     to : str
         A name in `fpmatch.formats.NAMES`.
     view : int, optional
@@ -113,6 +69,9 @@ def convert(
     """
     codec_of(to)
     content = _chosen(content, view)
+    if isinstance(content, FingerImageRecord):
+        images, lost = convert_images(content, to)
+        return Conversion(images, tuple(lost))
     if isinstance(content, TemplateRecord) and content.format in BY_NAME and to in BY_NAME:
         return _between_records(_named(content, position), BY_NAME[to])
     before = templates_of(content, position=position, ppi=ppi, size=size)
@@ -133,6 +92,11 @@ def convert(
 def _chosen(content: Any, view: int | None) -> Any:
     if view is None or isinstance(content, Template):
         return content
+    if isinstance(content, Transaction):
+        found = templates_of(content)
+        if not 0 <= view < len(found):
+            raise FormatError(f"no view {view}; there are {len(found)}, counted from 0")
+        return found[view]
     if not 0 <= view < len(content.views):
         raise FormatError(f"no view {view}; there are {len(content.views)}, counted from 0")
     return replace(content, views=(content.views[view],))

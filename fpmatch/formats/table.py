@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from fpmatch.errors import FormatError
-from fpmatch.formats import fmr, itl, stored, xyt
+from fpmatch.formats import fir, fmr, itl, stored, xyt
 from fpmatch.formats.codec import Codec
 from fpmatch.formats.source import Source, read_bytes
 from fpmatch.template import Template
 
 CODECS: tuple[Codec, ...] = (
     fmr.CODEC,
+    fir.CODEC,
     stored.CODEC,
     itl.CODEC,
     xyt.CODEC,
@@ -57,7 +58,8 @@ def read(source: Source, format: str | None = None, *, strict: bool = False) -> 
     Returns
     -------
     content
-        `TemplateRecord`, `Transaction`, or `Template` for ``fpt``: all that the file holds.
+        All that the file holds: a `TemplateRecord`, `FingerImageRecord`, `Transaction`, or a
+        `Template` for ``fpt``.
 
     Raises
     ------
