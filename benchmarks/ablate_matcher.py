@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks.fit_calibration import DATA, identities, rank_one, read_templates
 from fpmatch.descriptor import encode, pack
 from fpmatch.evaluate import verification_metrics
-from fpmatch.matcher.fit import pair_features, raw_scores
 from fpmatch.parameters import MATCHER
+from training.matcher import pair_features, raw_scores
 
 CYLINDERS = {"cylinder_weight": 1.0, "texture_weight": 0.0, "least_similarity": 0.3}
 MIXED = {"least_similarity": 0.45}

@@ -18,9 +18,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from invent_policy import invent
+
 from fpmatch.policy import Policy
 from fpmatch.policy.decide import decide
-from fpmatch.policy.invent import invent
 from fpmatch.types import Decision, Facts, Ori
 
 AT = datetime(2011, 1, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fpmatch.evaluate.bench_gallery import build_index, probe_set
+from fpmatch.bench.gallery import build_index, probe_set
 
 FINGERS = 10_000
 

@@ -25,9 +25,9 @@ import fpmatch as fp
 from fpmatch.descriptor import encode, pack
 from fpmatch.errors import ExtractionError
 from fpmatch.evaluate import verification_metrics
-from fpmatch.matcher.fit import fit_calibration, fit_weights, pair_features, raw_scores
 from fpmatch.parameters import MATCHER
 from fpmatch.template import Template
+from training.matcher import fit_calibration, fit_weights, pair_features, raw_scores
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("FPMATCH_DATA", ROOT / ".." / "shared" / "data"))

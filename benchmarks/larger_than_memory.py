@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fpmatch.evaluate.bench import quantiles
-from fpmatch.evaluate.bench_gallery import build_index, probe_set
-from fpmatch.evaluate.bench_opening import PARTITION, make_gallery
+from fpmatch.bench.gallery import build_index, probe_set
+from fpmatch.bench.measure import quantiles
+from fpmatch.bench.opening import PARTITION, make_gallery
 from fpmatch.search import Engine
 
 

@@ -292,8 +292,8 @@ def test_bench_leakage(fpm):
 @pytest.fixture
 def asked(monkeypatch) -> list[tuple[str, tuple, dict]]:
     """Calls of the 1:N benchmarks, which are tested by themselves."""
-    from fpmatch.evaluate import bench_fnir, bench_index, bench_search
-    from fpmatch.evaluate.bench import Bench
+    from fpmatch.bench import fnir, index, search
+    from fpmatch.bench.measure import Bench
 
     calls: list[tuple[str, tuple, dict]] = []
 
@@ -304,10 +304,10 @@ def asked(monkeypatch) -> list[tuple[str, tuple, dict]]:
 
         return call
 
-    monkeypatch.setattr(bench_search, "bench_search", fake("search"))
-    monkeypatch.setattr(bench_fnir, "bench_fnir", fake("fnir"))
+    monkeypatch.setattr(search, "bench_search", fake("search"))
+    monkeypatch.setattr(fnir, "bench_fnir", fake("fnir"))
     for kind in ("mask", "batch", "build", "open"):
-        monkeypatch.setattr(bench_index, f"bench_{kind}", fake(kind))
+        monkeypatch.setattr(index, f"bench_{kind}", fake(kind))
     return calls
 
 

@@ -1,7 +1,7 @@
 """The leak catalogue of the domain description, L1 to L18: each with a test that would see it.
 
 L2, L3 and L11 are also property tests in `test_engine_properties`, L18 in `test_engine_crash`, and
-L5, the time a search takes, is measured by `fpmatch.evaluate.bench_leakage`.
+L5, the time a search takes, is measured by `fpmatch.bench.leakage`.
 """
 
 from __future__ import annotations

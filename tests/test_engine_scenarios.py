@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fpmatch.evaluate.scenario import find, play_file
+from fpmatch.scenario.play import find, play_file
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "synthetic" / "scenarios"
 NAMES = sorted(p.stem for p in FOLDER.glob("*.toml"))

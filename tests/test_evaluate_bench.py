@@ -9,16 +9,16 @@ import time
 import numpy as np
 import pytest
 
-from fpmatch.evaluate import conditions
-from fpmatch.evaluate.bench import (
+from fpmatch.bench.audit import bench_audit, policy_text
+from fpmatch.bench.measure import (
     bench_compare,
     bench_extract,
-    bundled_prints,
     quantiles,
     stated,
     timed,
 )
-from fpmatch.evaluate.bench_audit import bench_audit, policy_text
+from fpmatch.evaluate import conditions
+from fpmatch.synthetic.bundled import bundled_prints
 
 
 @pytest.fixture

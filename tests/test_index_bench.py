@@ -8,15 +8,15 @@ import sys
 import numpy as np
 import pytest
 
+from fpmatch.bench.gallery import background, joined, mirrored, opened, probe_set
+from fpmatch.bench.index import bench_batch, bench_build, bench_mask, bench_open
+from fpmatch.bench.peer import measure_nbis
+from fpmatch.bench.search import bench_search
+from fpmatch.bench.tenprint import bench_tenprint, subjects_of
 from fpmatch.descriptor import encode
 from fpmatch.errors import InputError
-from fpmatch.evaluate.bench import bundled_prints
-from fpmatch.evaluate.bench_gallery import background, joined, mirrored, opened, probe_set
-from fpmatch.evaluate.bench_index import bench_batch, bench_build, bench_mask, bench_open
-from fpmatch.evaluate.bench_peer import measure_nbis
-from fpmatch.evaluate.bench_search import bench_search
-from fpmatch.evaluate.bench_tenprint import bench_tenprint, subjects_of
 from fpmatch.matcher import compare
+from fpmatch.synthetic.bundled import bundled_prints
 from fpmatch.synthetic.gallery import mates, templates
 
 
@@ -27,10 +27,10 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, cache):
-    from fpmatch.evaluate import bench_gallery
+    from fpmatch.bench import gallery
 
-    monkeypatch.setattr(bench_gallery, "BATCH", 30)
-    real = bench_gallery.probe_set
+    monkeypatch.setattr(gallery, "BATCH", 30)
+    real = gallery.probe_set
     few = lambda *a, **k: real(*a, **{**k, "synthetic": min(6, k.get("synthetic", 6))})  # noqa: E731
     for module in ("bench_search", "bench_index"):
         monkeypatch.setattr(f"fpmatch.evaluate.{module}.probe_set", few)
@@ -93,14 +93,12 @@ def test_the_peer_compares_the_same_prints(tmp_path, cache):
 
 
 def test_a_gallery_is_kept_for_the_next_run(tmp_path, monkeypatch):
-    from fpmatch.evaluate import bench_gallery
+    from fpmatch.bench import gallery
 
     one = probe_set((), synthetic=3)
     built = []
-    build = bench_gallery.build_index
-    monkeypatch.setattr(
-        bench_gallery, "build_index", lambda *a, **k: built.append(a) or build(*a, **k)
-    )
+    build = gallery.build_index
+    monkeypatch.setattr(gallery, "build_index", lambda *a, **k: built.append(a) or build(*a, **k))
     for fingers, probes, count in (
         (40, one, 1),
         (40, one, 1),

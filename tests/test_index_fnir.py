@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fpmatch.bench import fnir as module
+from fpmatch.bench.fnir import Tops, bench_fnir, rates, upper_limit
 from fpmatch.errors import InputError
-from fpmatch.evaluate import bench_fnir as module
-from fpmatch.evaluate.bench_fnir import Tops, bench_fnir, rates, upper_limit
 from fpmatch.matcher import calibrate
 
 
@@ -61,7 +61,7 @@ def test_upper_limit():
 
 
 def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("fpmatch.evaluate.bench_gallery.BATCH", 30)
+    monkeypatch.setattr("fpmatch.bench.gallery.BATCH", 30)
     monkeypatch.setattr(module, "RATES", (0.1,))
     monkeypatch.setattr(module, "_CHUNK", 8)
     few = {"nonmated": 20, "mated": 6, "efforts": ("balanced", "scan"), "cache": tmp_path}

@@ -16,9 +16,9 @@ import fpmatch as fp
 from fpmatch.descriptor import encode, pack
 from fpmatch.errors import InputError
 from fpmatch.matcher import Score, calibrate, compare, compare_many, fuse
-from fpmatch.matcher.fit import fit_calibration, fit_weights, pair_features, raw_scores
 from fpmatch.matcher.tables import tables
 from fpmatch.parameters import CALIBRATION, MATCHER
+from training.matcher import fit_calibration, fit_weights, pair_features, raw_scores
 
 
 def test_mated_is_far_above_non_mated():

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fpmatch.policy import MODES, Policy, scenario
+from fpmatch.policy import MODES, Policy
 from fpmatch.policy import document as doc
 from fpmatch.policy.link import STRENGTH
+from fpmatch.scenario import format as scenario
 from fpmatch.types import Reason
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "policy.md").read_text(encoding="utf-8")

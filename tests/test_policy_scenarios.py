@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fpmatch.errors import PolicyFileError
-from fpmatch.policy import scenario
 from fpmatch.policy.policy import Policy
+from fpmatch.scenario import format as scenario
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "synthetic" / "scenarios"
 NAMES = (

@@ -14,7 +14,7 @@ from fpmatch.cli.output import JsonFile, emit, figure, progress_bar, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from fpmatch.evaluate.bench import Bench
+    from fpmatch.bench.measure import Bench
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed; conditions are printed beside it.")
 
@@ -39,7 +39,7 @@ def extract(
     json_file: JsonFile = None,
 ) -> None:
     """Reading and extraction per image, on one thread."""
-    from fpmatch.evaluate.bench import bench_extract
+    from fpmatch.bench.measure import bench_extract
 
     with progress_bar() as progress:
         show(
@@ -56,7 +56,7 @@ def compare(
     json_file: JsonFile = None,
 ) -> None:
     """Comparisons of packed and of single templates, on one thread."""
-    from fpmatch.evaluate.bench import bench_compare
+    from fpmatch.bench.measure import bench_compare
 
     with progress_bar() as progress:
         result = bench_compare(
@@ -72,7 +72,7 @@ def audit(
     json_file: JsonFile = None,
 ) -> None:
     """Decision and both audit records of a search, with and without waiting for the disk."""
-    from fpmatch.evaluate.bench_audit import bench_audit
+    from fpmatch.bench.audit import bench_audit
 
     with progress_bar() as progress:
         result = bench_audit(searches=searches, agencies=agencies, progress=progress)
@@ -89,7 +89,7 @@ def leakage(
     json_file: JsonFile = None,
 ) -> None:
     """What a submitter can learn from a clock, under a full and an opaque policy."""
-    from fpmatch.evaluate.bench_leakage import bench_leakage
+    from fpmatch.bench.leakage import bench_leakage
 
     with progress_bar() as progress:
         result = bench_leakage(

@@ -30,7 +30,7 @@ def fnir(
     json_file: JsonFile = None,
 ) -> None:
     """FNIR at FPIR 0.1 % and 1 % with intervals, of several efforts in one gallery."""
-    from fpmatch.evaluate.bench_fnir import bench_fnir
+    from fpmatch.bench.fnir import bench_fnir
 
     check_target(json_file)
     with progress_bar() as progress:

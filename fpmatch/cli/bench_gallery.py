@@ -15,7 +15,7 @@ from fpmatch.cli.output import JsonFile, Progress, check_target, progress_bar
 from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
-    from fpmatch.evaluate.bench import Bench
+    from fpmatch.bench.measure import Bench
 
 Fingers = Annotated[
     str, typer.Option(metavar="N[,N...]", help="Fingers in the gallery; several sizes by commas.")
@@ -43,7 +43,7 @@ def search(
     json_file: JsonFile = None,
 ) -> None:
     """Time and rank-1 of single-finger searches, growth with the gallery, bytes a finger."""
-    from fpmatch.evaluate.bench_search import bench_search
+    from fpmatch.bench.search import bench_search
 
     check_target(json_file)
     with progress_bar() as progress:
@@ -71,7 +71,7 @@ def mask(
     json_file: JsonFile = None,
 ) -> None:
     """What barring a share of the records costs a search."""
-    from fpmatch.evaluate.bench_index import bench_mask
+    from fpmatch.bench.index import bench_mask
 
     def one(n: int, progress: Progress | None) -> Bench:
         return bench_mask(n, effort=effort, threads=threads, cache=cache, progress=progress)
@@ -87,7 +87,7 @@ def batch(
     json_file: JsonFile = None,
 ) -> None:
     """Batches against single searches."""
-    from fpmatch.evaluate.bench_index import bench_batch
+    from fpmatch.bench.index import bench_batch
 
     def one(n: int, progress: Progress | None) -> Bench:
         return bench_batch(n, batch=size, threads=threads, cache=cache, progress=progress)
@@ -97,7 +97,7 @@ def batch(
 
 def build(fingers: Fingers = "10000", cache: Cache = None, json_file: JsonFile = None) -> None:
     """Enrolment into an index, its merges and its size."""
-    from fpmatch.evaluate.bench_index import bench_build
+    from fpmatch.bench.index import bench_build
 
     _each(fingers, lambda n, p: bench_build(n, cache=cache, progress=p), json_file)
 
@@ -106,7 +106,7 @@ def open_command(
     fingers: Fingers = "10000", cache: Cache = None, json_file: JsonFile = None
 ) -> None:
     """Opening an index, its first searches, and opening a whole gallery."""
-    from fpmatch.evaluate.bench_index import bench_open
+    from fpmatch.bench.index import bench_open
 
     _each(fingers, lambda n, p: bench_open(n, cache=cache, progress=p), json_file)
 

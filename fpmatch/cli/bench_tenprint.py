@@ -21,7 +21,7 @@ def tenprint(
     json_file: JsonFile = None,
 ) -> None:
     """Ten fingers as one search against ten searches: time and rank-1, positions known and not."""
-    from fpmatch.evaluate.bench_tenprint import bench_tenprint
+    from fpmatch.bench.tenprint import bench_tenprint
 
     check_target(json_file)
     with progress_bar() as progress:

@@ -50,7 +50,7 @@ class Prints:
     """Fingerprint images by sensor, finger and touch; equal wherever they come from."""
 
     def __init__(self, folder: Path | None = None, *, bundled: bool = True) -> None:
-        from fpmatch.evaluate.bench import bundled_prints
+        from fpmatch.synthetic.bundled import bundled_prints
 
         self.folder = folder or (bundled_prints() if bundled else None)
         self.read = 0

@@ -23,13 +23,13 @@ def scenario_command(
     json_file: JsonFile = None,
 ) -> None:
     """Play a scenario: what each party sees, and what the log proves; 1 if not as expected."""
-    from fpmatch.evaluate import scenario
+    from fpmatch.scenario import play
 
     if name is None:
         _list(pack(folder), json_file)
         return
     direct = Path(name).suffix == ".toml"
-    report = scenario.play_file(scenario.find(name, Path() if direct else pack(folder)))
+    report = play.play_file(play.find(name, Path() if direct else pack(folder)))
     emit(report.to_dict(), json_file, *report.lines())
     if not report.ok:
         raise typer.Exit(1)
@@ -37,7 +37,7 @@ def scenario_command(
 
 def pack(folder: Path | None) -> Path:
     """The folder of scenarios: the given one, else that of a source checkout."""
-    from fpmatch.evaluate.bench import bundled_prints
+    from fpmatch.synthetic.bundled import bundled_prints
 
     if folder is not None:
         return folder
@@ -51,7 +51,7 @@ def pack(folder: Path | None) -> Path:
 
 
 def _list(folder: Path, json_file: str | None) -> None:
-    from fpmatch.policy.scenario import load_all
+    from fpmatch.scenario.format import load_all
 
     found = load_all(folder)
     result = [{"name": s.name, "title": s.title, "searches": len(s.searches)} for s in found]

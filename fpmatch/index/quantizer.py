@@ -1,7 +1,7 @@
 """The coarse quantizer: which lists a cylinder belongs to, and which a probe looks into.
 
 Trained once on synthetic fingers and shipped, never on a gallery, so that no enrolled record has
-a part in what another's search returns. See `fpmatch.index.train`.
+a part in what another's search returns. See `training.quantizer`.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise CorruptError(f"{path.name}: checksum does not match; reinstall the package")
     if str(stored["descriptor"]) != digest(DESCRIPTOR):
         raise CorruptError(
-            f"{path.name} was trained for other descriptor parameters: run fpmatch.index.train"
+            f"{path.name} was trained for other descriptor parameters: run training.quantizer"
         )
     return stored
 

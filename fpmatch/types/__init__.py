@@ -1,5 +1,6 @@
 """Values that cross rooms: fingers, agencies, requests, decisions, outcomes."""
 
+from fpmatch.finger import FingerPosition, Impression, MinutiaType
 from fpmatch.types.access import (
     Decision,
     Facts,
@@ -11,7 +12,6 @@ from fpmatch.types.access import (
     Reason,
 )
 from fpmatch.types.agency import Ori
-from fpmatch.types.finger import FingerPosition, Impression, MinutiaType
 from fpmatch.types.search import (
     Candidate,
     FingerScore,

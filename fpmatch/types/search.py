@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from fpmatch.finger import FingerPosition
 from fpmatch.types.access import Outcome, Reason
-from fpmatch.types.finger import FingerPosition
 
 if TYPE_CHECKING:
     from fpmatch.template import Template

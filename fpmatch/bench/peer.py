@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
-from fpmatch.evaluate.bench import quantiles
+from fpmatch.bench.measure import quantiles
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.evaluate.folders import Database, find_databases, read_ppi_map
 

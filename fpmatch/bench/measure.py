@@ -19,6 +19,7 @@ import numpy as np
 from fpmatch.errors import InputError
 from fpmatch.evaluate import conditions
 from fpmatch.evaluate.extraction import Progress, Sample
+from fpmatch.synthetic.bundled import bundled_prints
 
 if TYPE_CHECKING:
     from fpmatch.image import FingerImage
@@ -116,12 +117,6 @@ def timed(
         work()
         values.append(clock() - start)
     return quantiles(values)
-
-
-def bundled_prints() -> Path | None:
-    """The committed synthetic prints in a source checkout; None in an installed package."""
-    folder = Path(__file__).resolve().parents[2] / "data" / "synthetic"
-    return folder if (folder / "ppi.json").is_file() else None
 
 
 def bench_images(folders: Sequence[str | os.PathLike[str]], ppi_map: Any = None) -> list[Any]:

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.evaluate.bench import Bench, quantiles, stated
-from fpmatch.evaluate.bench_gallery import (
+from fpmatch.bench.gallery import (
     background,
     build_index,
     gallery_conditions,
@@ -20,7 +19,8 @@ from fpmatch.evaluate.bench_gallery import (
     probe_set,
     timed_search,
 )
-from fpmatch.evaluate.bench_opening import make_gallery, time_openings
+from fpmatch.bench.measure import Bench, quantiles, stated
+from fpmatch.bench.opening import make_gallery, time_openings
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.index import PartitionIndex
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from fpmatch.bench.gallery import SEED, background, mirrored
+from fpmatch.bench.measure import Bench, quantiles, stated
 from fpmatch.descriptor import SearchTemplate, encode
-from fpmatch.evaluate.bench import Bench, quantiles, stated
-from fpmatch.evaluate.bench_gallery import SEED, background, mirrored
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.gallery import Columns
 from fpmatch.index import PartitionIndex

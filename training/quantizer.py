@@ -1,6 +1,6 @@
 """Make the files that the index ships with: cohort and quantizers, from synthetic fingers.
 
-``python -m fpmatch.index.train FOLDER`` writes ``cohort.npz`` and ``lists-*.npz``; a few minutes
+``python -m training.quantizer FOLDER`` writes ``cohort.npz`` and ``lists-*.npz``; a few minutes
 on one core. Binary k-means: codes go to the centroid at the lowest Hamming distance, a centroid
 takes the bits that most of its codes have set.
 """

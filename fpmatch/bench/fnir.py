@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.bench.gallery import STRANGERS, joined, opened, probe_set, rows_of
+from fpmatch.bench.measure import SEED, Bench, stated
 from fpmatch.descriptor import SearchTemplate, encode
 from fpmatch.errors import InputError
-from fpmatch.evaluate.bench import SEED, Bench, stated
-from fpmatch.evaluate.bench_gallery import STRANGERS, joined, opened, probe_set, rows_of
 from fpmatch.evaluate.bootstrap import percentile_interval
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.index import PartitionIndex

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from fpmatch.evaluate.bench import quantiles
+from fpmatch.bench.measure import quantiles
 from fpmatch.gallery import Gallery
 from fpmatch.gallery.gallery import ROW_BITS
 from fpmatch.search import Engine

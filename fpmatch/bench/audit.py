@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fpmatch.audit import AuditLog, IntentRecord, OutcomeRecord, PartitionOutcome
-from fpmatch.evaluate.bench import Bench, quantiles, stated
+from fpmatch.bench.measure import Bench, quantiles, stated
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.policy import Policy
 from fpmatch.types import Decision, Outcome, SearchRequest

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fpmatch.bench.measure import SEED, Bench, quantiles, stated
 from fpmatch.errors import InputError
-from fpmatch.evaluate.bench import SEED, Bench, quantiles, stated
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.policy import Policy
 from fpmatch.search import Engine

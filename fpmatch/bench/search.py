@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.errors import InputError
-from fpmatch.evaluate.bench import Bench, quantiles, stated
-from fpmatch.evaluate.bench_gallery import (
+from fpmatch.bench.gallery import (
     ProbeSet,
     gallery_conditions,
     opened,
@@ -21,7 +19,9 @@ from fpmatch.evaluate.bench_gallery import (
     timed_in_full,
     timed_search,
 )
-from fpmatch.evaluate.bench_peer import measure_nbis
+from fpmatch.bench.measure import Bench, quantiles, stated
+from fpmatch.bench.peer import measure_nbis
+from fpmatch.errors import InputError
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.index import PartitionIndex
 from fpmatch.index.build import LIST_COLUMNS

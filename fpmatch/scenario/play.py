@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from fpmatch.audit import verify_proof
 from fpmatch.errors import InputError
 from fpmatch.matcher import compare
-from fpmatch.policy import scenario as stories
+from fpmatch.scenario import format as stories
 from fpmatch.search import Engine
 from fpmatch.synthetic import templates
 from fpmatch.types import FingerPosition, Outcome, Record, SearchRequest, SearchResponse
 
 if TYPE_CHECKING:
-    from fpmatch.policy.scenario import Expectation, Scenario, ScenarioSearch
+    from fpmatch.scenario.format import Expectation, Scenario, ScenarioSearch
     from fpmatch.template import Template
 
 SEED = 20110302
