@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from fpmatch.cli import demo, demo_data
+from fpmatch.cli import demo_data
+from fpmatch.cli import demo_play as demo
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from fpmatch.cli.demo import BUREAU, PARTITIONS, POLICY, SUBMITTERS, Told, checks
 from fpmatch.cli.demo_data import WANTED
+from fpmatch.cli.demo_play import BUREAU, PARTITIONS, POLICY, SUBMITTERS, Told, checks
 from fpmatch.types import Outcome, Reason
 
 if TYPE_CHECKING:

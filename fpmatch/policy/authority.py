@@ -14,39 +14,35 @@ A permit by anyone but the owner must cite an agreement to which the owner is a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fpmatch.policy.model import Activation, Authority, Consent, Effect, Rule
-
-if TYPE_CHECKING:
-    from fpmatch.policy.registry import Registry
+from fpmatch.policy.tree import Tree
 
 
 class Scope:
     """Answers whether an author may do what a rule or setting says; "" where it may."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
 
     def seat(self, author: str) -> str:
         """The node whose subtree an author speaks for; "" for one outside the tree.
 
         A state bureau speaks for the jurisdiction it sits in, everyone else for itself.
         """
-        agency = self._registry.agencies.get(author)
+        agency = self._tree.agencies.get(author)
         if agency is not None:
             return (agency.parent or agency.ori) if agency.kind == "sib" else agency.ori
-        return author if author in self._registry.jurisdictions else ""
+        return author if author in self._tree.jurisdictions else ""
 
     def infer(self, author: str, partitions: tuple[str, ...]) -> Authority | None:
         """The class in which an author speaks when none was written; None if it has none."""
-        names = self._registry.names(partitions)
-        if all(self._registry.partitions[p].owner == author for p in names):
+        names = self._tree.names(partitions)
+        if all(self._tree.partitions[p].owner == author for p in names):
             return Authority.OWNER
-        agency = self._registry.agencies.get(author)
+        agency = self._tree.agencies.get(author)
         if agency is not None:
             return Authority.SIB if agency.kind == "sib" else Authority.LOCAL
-        return Authority.LOCAL if author in self._registry.jurisdictions else None
+        return Authority.LOCAL if author in self._tree.jurisdictions else None
 
     def may_set(
         self, author: str, authority: Authority, who: str, partitions: tuple[str, ...]
@@ -56,12 +52,10 @@ class Scope:
             return ""
         if authority is Authority.OWNER:
             foreign = [
-                p
-                for p in self._registry.names(partitions)
-                if self._registry.partitions[p].owner != author
+                p for p in self._tree.names(partitions) if self._tree.partitions[p].owner != author
             ]
             return f"{author} does not own partition {foreign[0]!r}" if foreign else ""
-        agency = self._registry.agencies.get(author)
+        agency = self._tree.agencies.get(author)
         if authority is Authority.SIB and (agency is None or agency.kind != "sib"):
             return f"{author} is no registered agency of kind 'sib'"
         if authority is Authority.LOCAL and agency is not None:
@@ -70,7 +64,7 @@ class Scope:
             seat = self.seat(author)
         if not seat:
             return f"{author} is no registered agency or jurisdiction"
-        if seat not in self._registry.path(who):
+        if seat not in self._tree.path(who):
             return f"{who} does not lie within {seat}, for which {author} speaks"
         return ""
 
@@ -87,11 +81,11 @@ class Scope:
         return self._needs_agreement(rule) if rule.effect is Effect.PERMIT else ""
 
     def _needs_agreement(self, rule: Rule) -> str:
-        for name in self._registry.names(rule.partitions):
-            owner = self._registry.partitions[name].owner
+        for name in self._tree.names(rule.partitions):
+            owner = self._tree.partitions[name].owner
             if owner == rule.author:
                 continue
-            agreement = self._registry.agreements.get(rule.agreement)
+            agreement = self._tree.agreements.get(rule.agreement)
             if agreement is None:
                 return f"{rule.author} may open {owner}'s partition {name!r} only by agreement"
             if owner not in agreement.parties:
@@ -106,6 +100,6 @@ class Scope:
 
     def consent_problem(self, consent: Consent) -> str:
         """Consent is recorded by the agency's own side, never by the partition's owner."""
-        if self.seat(consent.author) in self._registry.path(consent.who):
+        if self.seat(consent.author) in self._tree.path(consent.who):
             return ""
         return f"{consent.author} may not answer for {consent.who}"

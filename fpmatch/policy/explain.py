@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from fpmatch.errors import InputError
 from fpmatch.policy.decide import Judgement, judge, refusal
@@ -12,9 +11,6 @@ from fpmatch.policy.link import STRENGTH, Block
 from fpmatch.policy.model import Effect, Rule, permission_names
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Facts, PartitionDecision, Permission, Reason
-
-if TYPE_CHECKING:
-    from fpmatch.policy.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +83,8 @@ WORDS = {
 }
 
 
-def explain(policy: Policy, facts: Facts, partition: str, at: datetime) -> Explanation:
+def explain(registry: Registry, facts: Facts, partition: str, at: datetime) -> Explanation:
     """Explain one partition's decision. Raises InputError for a partition nobody registered."""
-    registry = policy.registry
     known = registry.partitions.get(partition)
     if known is None:
         raise InputError(f"no partition {partition!r}; known: {', '.join(registry.partitions)}")

@@ -6,7 +6,6 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from fpmatch.policy.link import contradicts
 from fpmatch.policy.model import (
@@ -18,10 +17,8 @@ from fpmatch.policy.model import (
     Rule,
     permission_names,
 )
+from fpmatch.policy.problems import authority_problems
 from fpmatch.policy.registry import Registry
-
-if TYPE_CHECKING:
-    from fpmatch.policy.policy import Policy
 
 
 class Level(enum.StrEnum):
@@ -45,12 +42,11 @@ class Finding:
         return f"{self.level.value}: {self.code}: {self.message}"
 
 
-def lint(policy: Policy) -> list[Finding]:
+def lint(registry: Registry) -> list[Finding]:
     """Every finding, errors first. Cost grows with forbids times grants."""
-    registry = policy.registry
     found = [
         Finding(Level.ERROR, "outside-authority", (), problem)
-        for _, _, problem in policy.authority_problems()
+        for _, _, problem in authority_problems(registry)
     ]
     for check in (_conflicts, _unreachable, _unfounded, _mandates, _settings, _requests):
         found += check(registry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, date, datetime, time
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ from fpmatch.errors import InputError, PolicyError, PolicyFileError
 from fpmatch.policy import change, write
 from fpmatch.policy.memo import Memo
 from fpmatch.policy.model import Declared, OptOutRequest, OptOutStatus
+from fpmatch.policy.ordinary import ordinary
+from fpmatch.policy.problems import authority_problems
 from fpmatch.policy.registry import Registry
-from fpmatch.types import Decision, Facts, Ori, PartitionInfo
+from fpmatch.types import Decision, Facts, PartitionInfo
 
 if TYPE_CHECKING:
     from fpmatch.policy.explain import Explanation
@@ -98,24 +100,7 @@ class Policy:
 
     def authority_problems(self) -> list[tuple[str, int, str]]:
         """Everything that lies outside its author's authority: (kind, index, why)."""
-        scope, declared = self._registry.scope, self._declared
-        found: list[tuple[str, int, str]] = []
-        for i, rule in enumerate(declared.rules):
-            found.append(("rule", i, _named(f"rule {rule.id!r}", scope.rule_problem(rule))))
-        for i, setting in enumerate(declared.activations):
-            problem = scope.activation_problem(setting)
-            found.append(("activation", i, _named(f"activation of {setting.who!r}", problem)))
-        for i, consent in enumerate(declared.consents):
-            problem = scope.consent_problem(consent)
-            found.append(("consent", i, _named(f"consent of {consent.who!r}", problem)))
-        for i, (mode, expansion) in enumerate(
-            zip(declared.modes, self._registry.expanded, strict=True)
-        ):
-            problems = [scope.rule_problem(r) for r in expansion.rules]
-            problems += [scope.activation_problem(a) for a in expansion.activations]
-            problem = next(filter(None, problems), "")
-            found.append(("mode", i, _named(f"mode of {mode.who!r}", problem)))
-        return [entry for entry in found if entry[2]]
+        return authority_problems(self._registry)
 
     @property
     def declared(self) -> Declared:
@@ -180,16 +165,11 @@ class Policy:
         """
         from fpmatch.policy.explain import explain
 
-        return explain(self, self.facts(ori, chain, **facts), partition, instant(at))
+        return explain(self._registry, self.facts(ori, chain, **facts), partition, instant(at))
 
     def facts(self, ori: str, chain: tuple[str, ...] | None = None, **facts: Any) -> Facts:
         """Facts of an ordinary search by an agency, for explanations and reports."""
-        if chain is None:
-            known = ori in self._registry.agencies
-            via = self._registry.via(self._registry.path(ori)) if known else ""
-            chain = (via,) if via and via != ori else ()
-        facts.setdefault("transaction", self._declared.transactions[0])
-        return Facts(chain=tuple([_ori(o) for o in (ori, *chain)]), **facts)
+        return ordinary(self._registry, ori, chain, **facts)
 
     def deactivate(
         self, ori: str, partition: str, *, authority: str, reason: str, at: Instant | None = None
@@ -258,31 +238,31 @@ class Policy:
         """The fast form, good until the next date on which anything changes; see `MaskTable`."""
         from fpmatch.policy.table import MaskTable
 
-        return MaskTable(self, instant(at))
+        return MaskTable(self._registry, instant(at), self.digest)
 
     def lint(self) -> list[Finding]:
         """What is contradictory, void, out of authority or without a stated ground."""
         from fpmatch.policy.lint import lint
 
-        return lint(self)
+        return lint(self._registry)
 
     def diff(self, effective: Policy, at: Instant | None = None) -> list[Difference]:
         """Where this policy, as declared, is not what another one does; see `Difference`."""
         from fpmatch.policy.report import diff
 
-        return diff(self, effective, instant(at))
+        return diff(self._registry, effective._registry, instant(at))
 
     def coverage(self, at: Instant | None = None) -> dict[str, Coverage]:
         """Per partition: how many sites, counties and states are searched at that time."""
         from fpmatch.policy.report import coverage
 
-        return coverage(self, instant(at))
+        return coverage(self._registry, instant(at))
 
     def unmet_requests(self, at: Instant | None = None) -> list[OptOutRequest]:
         """Requests to opt out whose agency is searched all the same."""
         from fpmatch.policy.report import unmet_requests
 
-        return unmet_requests(self, instant(at))
+        return unmet_requests(self._registry, instant(at))
 
     def to_toml(self) -> str:
         """The policy as TOML text that `parse` reads back as an equal policy."""
@@ -312,13 +292,6 @@ class Policy:
             f"<Policy version {self.version} {self.digest[:12]}: {len(d.agencies)} agencies, "
             f"{len(d.partitions)} partitions, {len(self._registry.rules)} rules>"
         )
-
-
-_ori = lru_cache(maxsize=1024)(Ori)
-
-
-def _named(what: str, problem: str) -> str:
-    return f"{what} lies outside its author's authority: {problem}" if problem else ""
 
 
 def instant(at: Instant | None) -> datetime:

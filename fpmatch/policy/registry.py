@@ -1,4 +1,4 @@
-"""The tree of jurisdictions and agencies, and what is attached to each of its nodes.
+"""What a policy attaches to each node of the tree of jurisdictions and agencies.
 
 Built once per policy; every look-up afterwards is a few dictionary reads.
 """
@@ -13,31 +13,22 @@ from fpmatch.policy import presets
 from fpmatch.policy.authority import Scope
 from fpmatch.policy.condition import vocabulary
 from fpmatch.policy.model import (
-    ROOT,
     Activation,
-    Agency,
-    Agreement,
     Consent,
     Declared,
-    Partition,
     Rule,
     in_force,
 )
+from fpmatch.policy.tree import Tree
 
 
-class Registry:
+class Registry(Tree):
     """Indexes over a `Declared` policy. Read-only after construction, so threads may share it."""
 
     def __init__(self, declared: Declared) -> None:
+        super().__init__(declared)
         self.declared = declared
         self.words = vocabulary(declared)
-        self.agencies: dict[str, Agency] = {a.ori: a for a in declared.agencies}
-        self.jurisdictions = {j.id: j for j in declared.jurisdictions}
-        self.partitions: dict[str, Partition] = {p.name: p for p in declared.partitions}
-        self.agreements: dict[str, Agreement] = {a.id: a for a in declared.agreements}
-        self.parent = {j.id: j.parent or ROOT for j in declared.jurisdictions}
-        self.parent.update((a.ori, a.parent or ROOT) for a in declared.agencies)
-        self._paths: dict[str, tuple[str, ...]] = {}
         self.scope = Scope(self)
         self.expanded = [presets.expand(m, declared.partitions) for m in declared.modes]
         self.rules = (*declared.rules, *(r for e in self.expanded for r in e.rules))
@@ -82,18 +73,6 @@ class Registry:
             moments.update((agreement.start, agreement.ends))
         return sorted(m for m in moments if m is not None)
 
-    def names(self, partitions: tuple[str, ...]) -> tuple[str, ...]:
-        """Partition names, with ``*`` spelt out."""
-        return tuple(self.partitions) if ROOT in partitions else partitions
-
-    def path(self, node: str) -> tuple[str, ...]:
-        """The node and everything above it, nearest first, ending with the root."""
-        found = self._paths.get(node)
-        if found is None:
-            above = self.path(self.parent[node]) if node != ROOT else ()
-            found = self._paths[node] = (node, *above)
-        return found
-
     def rules_on(self, path: Iterable[str], partition: str) -> Iterator[Rule]:
         """Rules that cover the path's first node on that partition, each once."""
         seen: set[str] = set()
@@ -134,14 +113,6 @@ class Registry:
     def consent_required(self, path: Iterable[str], partition: str) -> bool:
         """Whether a jurisdiction above demands that each agency be asked."""
         return bool(self._asking) and any(partition in self._asking.get(n, ()) for n in path)
-
-    def via(self, path: tuple[str, ...]) -> str:
-        """The bureau that a federal submission must pass, from the nearest jurisdiction, or ""."""
-        for node in path[1:]:
-            jurisdiction = self.jurisdictions.get(node)
-            if jurisdiction is not None and jurisdiction.via:
-                return jurisdiction.via
-        return ""
 
     def agreement_covers(self, rule: Rule, partition: str, path: tuple[str, ...]) -> bool:
         """Whether the cited agreement binds the partition's owner and the link's own side."""

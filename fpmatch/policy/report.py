@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from fpmatch.policy.decide import decide
 from fpmatch.policy.model import OptOutRequest
+from fpmatch.policy.ordinary import ordinary
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Permission, Reason
-
-if TYPE_CHECKING:
-    from fpmatch.policy.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +48,15 @@ class Coverage:
     conditional_sites: int
 
 
-def diff(declared: Policy, effective: Policy, at: datetime) -> list[Difference]:
+def diff(declared: Registry, effective: Registry, at: datetime) -> list[Difference]:
     """Compare agency by agency, for those and the partitions that the declared policy names."""
     out = []
-    names = [p.name for p in declared.partitions]
+    names = list(declared.partitions)
     for agency in declared.declared.agencies:
         if agency.relay:
             continue
-        said = declared.decide(declared.facts(agency.ori), at)
-        done = effective.decide(effective.facts(agency.ori), at)
+        said = decide(declared, ordinary(declared, agency.ori), at, "")
+        done = decide(effective, ordinary(effective, agency.ori), at, "")
         known = {p.partition: p for p in done.partitions}
         for name in names:
             now = known.get(name)
@@ -81,15 +79,14 @@ def diff(declared: Policy, effective: Policy, at: datetime) -> list[Difference]:
 _CONDITIONAL = (Reason.CONDITION_NOT_MET, Reason.CONDITION_UNKNOWN, Reason.AWAITING_EVENT)
 
 
-def coverage(policy: Policy, at: datetime) -> dict[str, Coverage]:
+def coverage(registry: Registry, at: datetime) -> dict[str, Coverage]:
     """Per partition the sites that are searched there, and the counties and states they lie in."""
-    registry = policy.registry
     active: dict[str, list[str]] = {name: [] for name in registry.partitions}
     conditional = dict.fromkeys(registry.partitions, 0)
     for agency in registry.declared.agencies:
         if agency.relay:
             continue
-        for entry in policy.decide(policy.facts(agency.ori), at).partitions:
+        for entry in decide(registry, ordinary(registry, agency.ori), at, "").partitions:
             if entry.probe:
                 active[entry.partition].append(agency.ori)
             elif entry.reason in _CONDITIONAL:
@@ -114,9 +111,8 @@ def _above(registry: Registry, oris: list[str], kind: str) -> set[str]:
     }
 
 
-def unmet_requests(policy: Policy, at: datetime) -> list[OptOutRequest]:
+def unmet_requests(registry: Registry, at: datetime) -> list[OptOutRequest]:
     """Requests, made by then, of agencies that are searched all the same."""
-    registry = policy.registry
     out = []
     for request in registry.declared.optouts:
         if request.requested > at:
@@ -126,6 +122,8 @@ def unmet_requests(policy: Policy, at: datetime) -> list[OptOutRequest]:
             for a in registry.declared.agencies
             if not a.relay and request.who in registry.path(a.ori)
         ]
-        if any(policy.decide(policy.facts(o), at)[request.partition].probe for o in below):
+        if any(
+            decide(registry, ordinary(registry, o), at, "")[request.partition].probe for o in below
+        ):
             out.append(request)
     return out

@@ -12,7 +12,6 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +20,6 @@ from fpmatch.policy.link import applies
 from fpmatch.policy.model import ACCEPT, ROOT, Effect, Partition, Rule, in_force
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Facts, Mask, Permission
-
-if TYPE_CHECKING:
-    from fpmatch.policy.policy import Policy
 
 PERMISSIONS = 5
 """Planes of a row, in the order of `Permission`."""
@@ -68,9 +64,11 @@ class MaskTable:
 
     Parameters
     ----------
-    policy : Policy
+    registry : Registry
     at : datetime
         Every validity interval, activation, consent and agreement is judged at this time.
+    digest : str
+        The policy's, in hexadecimal.
 
     Attributes
     ----------
@@ -87,10 +85,9 @@ class MaskTable:
     Immutable, so threads may share it; publishing a new policy replaces the whole table.
     """
 
-    def __init__(self, policy: Policy, at: datetime) -> None:
-        registry = policy.registry
-        self.version = policy.version
-        self.digest = policy.digest
+    def __init__(self, registry: Registry, at: datetime, digest: str) -> None:
+        self.version = registry.declared.version
+        self.digest = digest
         self.at = at
         self.valid_until = next_change(registry, at)
         self.partitions = tuple(registry.partitions)

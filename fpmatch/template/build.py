@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.finger import FingerPosition, Impression
 from fpmatch.parameters import TEMPLATE
 from fpmatch.template.template import Template
-from fpmatch.types import FingerPosition, Impression
 
 if TYPE_CHECKING:
     from fpmatch.image import FingerImage

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpmatch.errors import TemplateError
+from fpmatch.finger import FingerPosition, Impression
 from fpmatch.parameters import TEMPLATE
-from fpmatch.template.template import Template
-from fpmatch.types import FingerPosition, Impression
 
 MAGIC = b"FPT"
 VERSION = 1
@@ -25,14 +26,62 @@ _HEADER = struct.Struct("<HHBBBBBH")  # width height position impression quality
 _FIELD_ABSENT = 0
 
 
-def to_bytes(template: Template) -> bytes:
-    """Serialise; equal templates give equal bytes."""
+class Fields(Protocol):
+    """What is stored of a template; `fpmatch.template.Template` says what each field holds."""
+
+    @property
+    def xy(self) -> NDArray[np.uint16]:
+        """(M, 2) uint16, eighths of a pixel."""
+
+    @property
+    def angle(self) -> NDArray[np.uint16]:
+        """(M,) uint16, units of 2 pi / 65536."""
+
+    @property
+    def kind(self) -> NDArray[np.uint8]:
+        """(M,) uint8, `MinutiaType`."""
+
+    @property
+    def quality(self) -> NDArray[np.uint8]:
+        """(M,) uint8, 0 to 100."""
+
+    @property
+    def width(self) -> int:
+        """Pixels at 500 ppi."""
+
+    @property
+    def height(self) -> int:
+        """Pixels at 500 ppi."""
+
+    @property
+    def position(self) -> FingerPosition:
+        """Which finger."""
+
+    @property
+    def impression(self) -> Impression:
+        """How it was taken."""
+
+    @property
+    def image_quality(self) -> int:
+        """0 to 100, or 255 if unknown."""
+
+    @property
+    def extractor(self) -> str:
+        """Name and version, ASCII."""
+
+    @property
+    def orientation(self) -> NDArray[np.uint8] | None:
+        """(h, w) uint8 cells of 16 pixels."""
+
+
+def to_bytes(template: Fields) -> bytes:
+    """Serialise; equal templates give equal bytes. Cost: O(M), plus deflating the cells."""
     name = template.extractor.encode("ascii")
     field = b""
     if template.orientation is not None:
         field = zlib.compress(template.orientation.tobytes(), 9)
-    kind = np.zeros(-(-len(template) // 4) * 4, np.uint8)
-    kind[: len(template)] = template.kind
+    kind = np.zeros(-(-len(template.angle) // 4) * 4, np.uint8)
+    kind[: len(template.angle)] = template.kind
     packed = kind.reshape(-1, 4) @ np.array([1, 4, 16, 64], np.uint8)
     body = b"".join(
         (
@@ -42,7 +91,7 @@ def to_bytes(template: Template) -> bytes:
                 int(template.position),
                 int(template.impression),
                 template.image_quality,
-                len(template),
+                len(template.angle),
                 len(name),
                 len(field),
             ),
@@ -57,8 +106,13 @@ def to_bytes(template: Template) -> bytes:
     return _PREFIX.pack(MAGIC, VERSION, zlib.crc32(body)) + body
 
 
-def from_bytes(data: bytes) -> Template:
+def from_bytes(data: bytes) -> dict[str, Any]:
     """Parse `to_bytes` output.
+
+    Returns
+    -------
+    dict
+        The arguments of `fpmatch.template.Template`, whose ranges are not checked here.
 
     Raises
     ------
@@ -82,7 +136,7 @@ def from_bytes(data: bytes) -> Template:
         raise TemplateError(f"template content is damaged: {error}") from error
 
 
-def _parse(body: bytes) -> Template:
+def _parse(body: bytes) -> dict[str, Any]:
     width, height, position, impression, quality, m, n, f = _HEADER.unpack_from(body)
     sizes = (n, 4 * m, 2 * m, -(-m // 4), m, f)
     if _HEADER.size + sum(sizes) != len(body):
@@ -102,16 +156,16 @@ def _parse(body: bytes) -> Template:
         if len(raw) != shape[0] * shape[1] or not inflate.eof or inflate.unused_data:
             raise TemplateError("orientation cells do not match the image size")
         orientation = np.frombuffer(raw, np.uint8).reshape(shape)
-    return Template(
-        xy=np.frombuffer(parts[1], "<u2").astype(np.uint16).reshape(-1, 2),
-        angle=np.frombuffer(parts[2], "<u2").astype(np.uint16),
-        kind=kind.astype(np.uint8).ravel()[:m],
-        quality=np.frombuffer(parts[4], np.uint8),
-        width=width,
-        height=height,
-        position=FingerPosition(position),
-        impression=Impression(impression),
-        image_quality=quality,
-        extractor=parts[0].decode("ascii"),
-        orientation=orientation,
-    )
+    return {
+        "xy": np.frombuffer(parts[1], "<u2").astype(np.uint16).reshape(-1, 2),
+        "angle": np.frombuffer(parts[2], "<u2").astype(np.uint16),
+        "kind": kind.astype(np.uint8).ravel()[:m],
+        "quality": np.frombuffer(parts[4], np.uint8),
+        "width": width,
+        "height": height,
+        "position": FingerPosition(position),
+        "impression": Impression(impression),
+        "image_quality": quality,
+        "extractor": parts[0].decode("ascii"),
+        "orientation": orientation,
+    }

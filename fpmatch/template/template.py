@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.errors import TemplateError
+from fpmatch.finger import FingerPosition, Impression
 from fpmatch.parameters import TEMPLATE
-from fpmatch.types import FingerPosition, Impression
+from fpmatch.template import codec
 
 QUALITY_UNKNOWN = 255
 
@@ -99,14 +100,10 @@ class Template:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Template):
             return NotImplemented
-        from fpmatch.template.codec import to_bytes
-
-        return to_bytes(self) == to_bytes(other)
+        return self.to_bytes() == other.to_bytes()
 
     def __hash__(self) -> int:
-        from fpmatch.template.codec import to_bytes
-
-        return hash(to_bytes(self))
+        return hash(self.to_bytes())
 
     def __repr__(self) -> str:
         # No coordinate and no image size: representations end up in logs.
@@ -116,16 +113,16 @@ class Template:
 
     def to_bytes(self) -> bytes:
         """The stored form; see `fpmatch.template.codec`."""
-        from fpmatch.template.codec import to_bytes
-
-        return to_bytes(self)
+        return codec.to_bytes(self)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Template:
         """Read the stored form; raises `TemplateError` on anything damaged."""
-        from fpmatch.template.codec import from_bytes
-
-        return from_bytes(data)
+        fields = codec.from_bytes(data)
+        try:
+            return cls(**fields)
+        except ValueError as error:
+            raise TemplateError(f"template content is damaged: {error}") from error
 
 
 def _frozen(array: NDArray) -> NDArray:
