@@ -561,9 +561,14 @@ class FormatParameters:
     max_fields: int = 4096
     """Most fields of one record of a transaction."""
     max_records: int = 1000
-    """Most records of one transaction: ten times what two digits can number."""
+    """Most records of one transaction, or views of one record: ten times what two digits can
+    number, and more than the 672 representations that ISO/IEC 19794 allows."""
+    max_items: int = 65_536
+    """Most items of one field of a transaction."""
     xyt_digits: int = 6
     """Longest number in an `.xyt` file, digits."""
+    xyt_line: int = 64
+    """Longest line in an `.xyt` file on average, bytes."""
 
 
 IMAGE = ImageParameters()

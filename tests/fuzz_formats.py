@@ -27,9 +27,9 @@ import mutate
 from fpmatch import formats
 from fpmatch.errors import FpmatchError
 
-MEMORY_TIMES = 40
+MEMORY_TIMES = 64
 """Peak of Python's allocations while reading, in multiples of the input."""
-MEMORY_FLOOR = 1 << 18
+MEMORY_FLOOR = 1 << 20
 """What small inputs may take whatever their size: error messages, tables, first imports."""
 SECONDS = 10.0
 MEASURED = 50

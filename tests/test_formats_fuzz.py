@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import fuzz_formats
 import pytest
 
@@ -22,5 +24,51 @@ def test_the_fuzzer_notices_what_it_looks_for(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(fuzz_formats.mutate, "mutate", lambda starts, rng: b"x")
     monkeypatch.setattr(fuzz_formats, "use", leak)
     assert len(fuzz_formats.fuzz("fmr", 3).faults) == 3
-    monkeypatch.setattr(fuzz_formats, "use", lambda data: bool(bytes(1 << 20)))
+    monkeypatch.setattr(fuzz_formats, "use", lambda data: bool(bytes(1 << 22)))
     assert "bytes for 1" in fuzz_formats.fuzz("fmr", 1).faults[0][1]
+
+
+def _tagged(type: int, fields: bytes) -> bytes:
+    head = b"%d.001:%%07d\x1d" % type
+    size = len(head % 0) + len(fields) + 1
+    return head % size + fields + b"\x1c"
+
+
+def _itl(rest: bytes, listing: bytes) -> bytes:
+    return _tagged(1, b"1.002:0400\x1d1.003:" + listing) + rest
+
+
+SIZE = 400_000
+NINE, FOURTEEN = b"1\x1f1\x1e9\x1f01", b"1\x1f1\x1e14\x1f01"
+HEAD = b"14.002:01\x1d14.006:8\x1d14.007:8\x1d14.013:"
+LEAST = b"\0\0\0\x22" + bytes(15) + b"\2" + bytes(10) + b"\x60" + bytes(3)
+FLOODS = {
+    "newlines": b"1 2 3\n" + b"\n" * SIZE,
+    "lines": b"1 2 3\n" * (SIZE // 6),
+    "listing": _itl(b"", b"1\x1f1" + b"\x1e2\x1f0" * (SIZE // 4)),
+    "subfields": _itl(_tagged(9, b"9.002:01\x1d9.012:" + b"\x1e" * SIZE), NINE),
+    "items": _itl(_tagged(9, b"9.002:01\x1d9.137:" + b"\x1f" * SIZE), NINE),
+    "positions": _itl(_tagged(14, HEAD + b"\x1e" * SIZE + b"\x1d14.999:x"), FOURTEEN),
+    "numbers": _itl(_tagged(14, HEAD + b"9" * SIZE + b"\x1d14.999:x"), FOURTEEN),
+    "fields": _itl(_tagged(9, b"9.002:01\x1d" + b"9.3:\x1d" * (SIZE // 5) + b"9.3:"), NINE),
+    "records": _itl(b"\0\0\0\5\1" * (SIZE // 5), b"1\x1f900" + b"\x1e4\x1f01" * 900),
+    "digits": b"1.001:" + b"9" * SIZE,
+    "representations": b"FMR\x00030\0" + bytes(3) + b"\0\xff\xff\0" + bytes(SIZE),
+    "views": b"FMR\x00030\0" + bytes(12) + b"\xff\0" + bytes(SIZE),
+    "blocks": b"FMR\x00 20\0" + bytes(14) + b"\1\0" + bytes(4) + b"\xff\xfc" + b"\0\1\0\4" * SIZE,
+    "images": b"FIR\x00020\0" + bytes(3) + b"\0\xff\xff\0\1" + bytes(SIZE),
+    "stored": b"FPT\1" + bytes(SIZE),
+    "least views": b"FMR\x00 20\0\0\0\6\x12\0\0\0\n\0\n\0\xc5\0\xc5\xff\0" + b"\2\0\0\0\0\0" * 255,
+    "least representations": b"FMR\x00030\0\0\0\x84\xdf\3\xe8\0" + LEAST * 1000,
+    "least records": _itl(b"2.001:15\x1d2.2:1\x1c" * 900, b"1\x1f900" + b"\x1e2\x1f1" * 900),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_floods_take_bounded_memory_and_raise_nothing_foreign(name: str) -> None:
+    data = FLOODS[name]
+    tracemalloc.start()
+    fuzz_formats.use(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < fuzz_formats.MEMORY_TIMES * len(data) + fuzz_formats.MEMORY_FLOOR

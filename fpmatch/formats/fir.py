@@ -12,6 +12,7 @@ from fpmatch.formats.fir_write import write
 from fpmatch.formats.pictures import Picture, picture_coding
 from fpmatch.formats.units import CM_PER_INCH
 from fpmatch.formats.values import Deviation, Device, QualityBlock
+from fpmatch.parameters import FORMATS
 
 _VIEW_HEADER = 14
 _TIME = 9
@@ -130,6 +131,8 @@ def _read_2011(cursor: Cursor, notes: list[Deviation]) -> FingerImageRecord:
     fingers = cursor.number(1, "the number of positions")
     if count == 0:
         raise FormatError("the record holds no representations", cursor.at)
+    if count > FORMATS.max_records:
+        raise FormatError(f"{count} representations; up to {FORMATS.max_records}", fingers_at - 3)
     if certified > 1:
         notes.append(Deviation(fingers_at - 1, "the certification flag is neither 0 nor 1"))
     views = []

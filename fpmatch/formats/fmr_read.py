@@ -16,6 +16,7 @@ from fpmatch.formats.values import (
     TemplateRecord,
     View,
 )
+from fpmatch.parameters import FORMATS
 from fpmatch.types import FingerPosition, MinutiaType
 
 _MINUTIA = 6
@@ -187,6 +188,8 @@ def _representations(cursor: Cursor, notes: _Notes) -> list[View]:
     certified = cursor.number(1, "the certification flag")
     if count == 0:
         raise FormatError("the record holds no representations", cursor.at - 3)
+    if count > FORMATS.max_records:
+        raise FormatError(f"{count} representations; up to {FORMATS.max_records}", cursor.at - 3)
     if certified > 1:
         notes.add(cursor.at - 1, "the certification flag is neither 0 nor 1", _STRUCTURAL)
     views = []

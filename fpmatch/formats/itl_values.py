@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fpmatch.errors import FormatError
 from fpmatch.formats.values import Deviation
+from fpmatch.parameters import FORMATS
 
 FS, GS, RS, US = b"\x1c", b"\x1d", b"\x1e", b"\x1f"
 """End a record, a field, a subfield, an item."""
@@ -50,7 +51,15 @@ class Field:
 
     @property
     def items(self) -> tuple[tuple[bytes, ...], ...]:
-        """Subfields, each a tuple of items."""
+        """Subfields, each a tuple of items.
+
+        Raises
+        ------
+        FormatError
+            If there are over `FORMATS.max_items`.
+        """
+        if self.value.count(RS) + self.value.count(US) >= FORMATS.max_items:
+            raise FormatError(f"over {FORMATS.max_items} items in one field", self.at)
         return tuple(tuple(part.split(US)) for part in self.value.split(RS))
 
 

@@ -41,6 +41,8 @@ def read(data: bytes, name: str) -> TemplateRecord:
         With the byte position of the line, if it is not three or four numbers in range, or if
         lines differ in how many.
     """
+    if len(data) > FORMATS.max_minutiae * FORMATS.xyt_line:
+        raise FormatError(f"{len(data)} bytes; up to {FORMATS.max_minutiae} minutiae are read", 0)
     rows: list[list[int]] = []
     deviations = []
     at = 0

@@ -1,0 +1,91 @@
+"""Interchange formats on one thread: MB/s and files/s, transactions beside nistitl in the same run.
+
+    python benchmarks/bench_formats.py [--seconds 2]
+
+Transactions: the real ones where FPMATCH_DATA has them (in memory), else made up. CPU time of the
+calling thread; every file as often as fits, the systems taking turns, the least time of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+import format_cases as cases  # noqa: E402
+
+from fpmatch import formats  # noqa: E402
+
+
+def transactions() -> list[bytes]:
+    folder = Path(os.environ.get("FPMATCH_DATA", ROOT / ".." / "shared" / "data"))
+    paths = sorted((folder / "formats" / "nist_itl").glob("*"))
+    return [path.read_bytes() for path in paths] or [formats.write(cases.transaction())] * 20
+
+
+def least(call: Callable[[bytes], object], files: list[bytes], seconds: float) -> float:
+    """Sum over the files of the least CPU time of several calls, seconds."""
+    total = 0.0
+    for data in files:
+        best, spent, calls = float("inf"), 0.0, 0
+        while calls < 3 or spent < seconds / len(files):
+            start = time.thread_time()
+            call(data)
+            took = time.thread_time() - start
+            best, spent, calls = min(best, took), spent + took, calls + 1
+        total += best
+    return total
+
+
+def row(name: str, call: Callable[[bytes], object], files: list[bytes], seconds: float) -> None:
+    took = least(call, files, seconds)
+    size = sum(map(len, files)) / 1e6
+    print(f"{name:34} {size / took:10.0f} MB/s {len(files) / took:10.0f} files/s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    seconds = parser.parse_args().seconds
+    files = transactions()
+    print(f"{len(files)} transactions, {sum(map(len, files)) / 1e6:.1f} MB")
+    row("itl read", formats.read, files, seconds)
+    parsed = {data: formats.read(data) for data in files}
+    row("itl write", lambda data: formats.write(parsed[data]), files, seconds)
+    try:
+        import nistitl
+    except ImportError:
+        print("nistitl is not installed: pip install nistitl")
+    else:
+
+        def theirs(data: bytes) -> object:
+            message = nistitl.Message()
+            message.parse(data)
+            return message
+
+        row("itl read, nistitl", theirs, files, seconds)
+        messages = {data: theirs(data) for data in files}
+        row("itl write, nistitl", lambda data: messages[data].NIST, files, seconds)
+    for name in (*cases.FMR, "xyt", "fpt"):
+        made = [
+            formats.write(formats.convert(cases.template(seed), name).content) for seed in range(20)
+        ]
+        row(f"{name} read, 40 minutiae", formats.read, made, seconds / 4)
+        held = {data: formats.read(data) for data in made}
+        row(f"{name} write", lambda data, held=held: formats.write(held[data]), made, seconds / 4)
+        row(f"{name} to template", lambda d, h=held: formats.templates_of(h[d]), made, seconds / 4)
+    for name in ("fir2005", "fir2011"):
+        made = [formats.write(cases.image_record(name, seed)) for seed in range(20)]
+        row(f"{name} read", formats.read, made, seconds / 4)
+        held = {data: formats.read(data) for data in made}
+        row(f"{name} write", lambda data, held=held: formats.write(held[data]), made, seconds / 4)
+
+
+if __name__ == "__main__":
+    main()
