@@ -548,6 +548,8 @@ class SearchParameters:
     """Records committed together by `Engine.enrol`."""
     search_batch: int = 64
     """Submissions of `Engine.search_many` whose results are held at a time."""
+    withheld_ms_most: float = 3_600_000.0
+    """Longest time that an answer can be held for, milliseconds: an hour."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,12 @@ def test_an_opaque_policy_without_a_set_time_is_warned_of(caplog):
             assert "withheld_ms" not in caplog.text
 
 
+@pytest.mark.parametrize("wrong", [-1, float("nan"), float("inf"), "400", None, True, 10**9])
+def test_a_set_time_that_is_none_is_refused(wrong, tmp_path):
+    with pytest.raises(InputError, match="withheld_ms"):
+        Engine.create(tmp_path / "g", withheld_ms=wrong)
+
+
 # -- deadline and cancel -----------------------------------------------------------------------
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from fpmatch.errors import InputError
+from fpmatch.parameters import SEARCH
+
 if TYPE_CHECKING:
     from fpmatch.search.run import Running
     from fpmatch.search.state import State
@@ -31,6 +34,15 @@ class Timer:
 
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+
+
+def check(withheld_ms: float) -> None:
+    """InputError unless it is a time that an answer can be held for."""
+    number = isinstance(withheld_ms, (int, float)) and not isinstance(withheld_ms, bool)
+    if not number or not 0 <= withheld_ms <= SEARCH.withheld_ms_most:
+        raise InputError(
+            f"withheld_ms must be a number from 0 to {SEARCH.withheld_ms_most:.0f} milliseconds"
+        )
 
 
 def warn(state: State) -> None:

@@ -49,6 +49,7 @@ def open_state(
     """Lock and open a folder, and finish what a crash left half done."""
     if mode not in ("r", "rw"):
         raise InputError(f"mode must be 'r' or 'rw', not {mode!r}")
+    hold.check(withheld_ms)
     handle = lock(folder, mode)
     state: State | None = None
     living: Living | None = None
