@@ -146,8 +146,8 @@ class Actor:
     def _cancel(self, token: str) -> None:
         self.engine.cancel(token)
 
-    def _copy(self, tcn: str, ori: str) -> Reply:
-        return reply(self.engine.copy(tcn, ori))
+    def _copy(self, tcn: str, ori: str, booking: str | None = None) -> Reply:
+        return reply(self.engine.copy(tcn, ori, booking_ori=booking))
 
     def _cascade(self, partition: str) -> list[Reply]:
         return [reply(r) for r in self.engine.cascade(partition)]

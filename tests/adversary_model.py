@@ -81,9 +81,9 @@ class Model:
         Deferred probes that wait.
     loose : set of str
         Tokens of which it is not known how long they wait: the policy changed meanwhile.
-    copies : dict of (tcn, ori) to list of bytes
+    copies : dict of (tcn, agency, recipient) to bytes
         Copies that were not fetched yet.
-    lost : set of (tcn, ori)
+    lost : set of (tcn, agency, recipient)
         Those of them that may be gone.
     messages : dict of (tcn, agency, partition) to (int, int)
         How often, at least and at most, an owner is told.
@@ -96,12 +96,12 @@ class Model:
     tokens: dict[str, Waiting] = field(default_factory=dict)
     spent: list[str] = field(default_factory=list)
     loose: set[str] = field(default_factory=set)
-    copies: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
+    copies: dict[Key, bytes] = field(default_factory=dict)
     retained: dict[Key, SearchRequest] = field(default_factory=dict)
     messages: dict[Key, tuple[int, int]] = field(default_factory=dict)
     answered: list[tuple[SearchRequest, object]] = field(default_factory=list)
     delivered: set[str] = field(default_factory=set)
-    lost: set[tuple[str, str]] = field(default_factory=set)
+    lost: set[Key] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.reference = ReferenceEngine(lambda: self.now, self.handle)

@@ -116,7 +116,7 @@ class Searches:
         for partition in expected.retained:
             model.retained[request.tcn, booking, partition] = request
         for ori, content in expected.copies.items():
-            model.copies.setdefault((request.tcn, ori), []).append(content)
+            model.copies[request.tcn, booking, ori] = content
         model.answered.append((request, reply))
 
     def tokens(self, request: SearchRequest, expected: Expected, reply: Reply) -> None:

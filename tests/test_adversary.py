@@ -19,17 +19,8 @@ SEQUENCES = 40
 BROKEN = 60
 """Sequences in which a missing guard must show."""
 
-ONE_BY_ONE = frozenset(
-    {
-        "same_number",
-        "number_again",
-        "number_of_another",
-        "event_at_once",
-        "changes_at_once",
-        "visit",
-    }
-)
-"""Left out: acts that are promised once only where nobody does the same at the same time."""
+WITHOUT = frozenset({"changes_at_once"})
+"""Left out: changes of several partitions may be logged twice where they are made at once."""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +34,7 @@ def stage():
 def test_sequences_from_threads_and_processes_break_no_promise(stage):
     total = adversary.Tally()
     for number in range(SEQUENCES):
-        total.add(adversary.play(stage, SEED, number, None, ONE_BY_ONE))
+        total.add(adversary.play(stage, SEED, number, None, WITHOUT))
     assert total.violations == []
     assert total.sequences == SEQUENCES
     seen = set(total.outcomes)
@@ -53,7 +44,7 @@ def test_sequences_from_threads_and_processes_break_no_promise(stage):
 
 
 def test_calls_of_a_sequence_are_the_same_again(stage):
-    calls = [adversary.play(stage, SEED, 3, 12, ONE_BY_ONE).calls for _ in range(2)]
+    calls = [adversary.play(stage, SEED, 3, 12, WITHOUT).calls for _ in range(2)]
     assert calls[0] == calls[1]
 
 
@@ -125,6 +116,6 @@ GUARDS = (
 def test_a_guard_that_is_gone_is_noticed(stage, broken, monkeypatch):
     broken(monkeypatch)
     for number in range(BROKEN):
-        if adversary.play(stage, SEED, number, None, ONE_BY_ONE).violations:
+        if adversary.play(stage, SEED, number, None, WITHOUT).violations:
             return
     raise AssertionError(f"{BROKEN} sequences did not notice it")
