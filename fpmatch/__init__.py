@@ -6,7 +6,34 @@ The library gives candidates, never identities, and decides nothing about people
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fpmatch.errors import AuditError as AuditError
+    from fpmatch.errors import ExtractionError as ExtractionError
+    from fpmatch.errors import FormatError as FormatError
+    from fpmatch.errors import FpmatchError as FpmatchError
+    from fpmatch.errors import InputError as InputError
+    from fpmatch.errors import PolicyError as PolicyError
+    from fpmatch.formats import read_templates as read_templates
+    from fpmatch.image import FingerImage as FingerImage
+    from fpmatch.image import read_image as read_image
+    from fpmatch.matcher import Score as Score
+    from fpmatch.matcher import compare as compare
+    from fpmatch.policy import Policy as Policy
+    from fpmatch.search import Engine as Engine
+    from fpmatch.template import Template as Template
+    from fpmatch.template import extract as extract
+    from fpmatch.types import Candidate as Candidate
+    from fpmatch.types import FingerPosition as FingerPosition
+    from fpmatch.types import Impression as Impression
+    from fpmatch.types import Ori as Ori
+    from fpmatch.types import Outcome as Outcome
+    from fpmatch.types import PartitionResult as PartitionResult
+    from fpmatch.types import Reason as Reason
+    from fpmatch.types import Record as Record
+    from fpmatch.types import SearchRequest as SearchRequest
+    from fpmatch.types import SearchResponse as SearchResponse
 
 __version__ = "0.1.0"
 
@@ -38,15 +65,44 @@ _PUBLIC = {
     "read_templates": "fpmatch.formats",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]
+__all__ = [
+    "AuditError",
+    "Candidate",
+    "Engine",
+    "ExtractionError",
+    "FingerImage",
+    "FingerPosition",
+    "FormatError",
+    "FpmatchError",
+    "Impression",
+    "InputError",
+    "Ori",
+    "Outcome",
+    "PartitionResult",
+    "Policy",
+    "PolicyError",
+    "Reason",
+    "Record",
+    "Score",
+    "SearchRequest",
+    "SearchResponse",
+    "Template",
+    "__version__",
+    "compare",
+    "extract",
+    "read_image",
+    "read_templates",
+]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        value = getattr(importlib.import_module(_PUBLIC[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'fpmatch' has no attribute {name!r}")
+if not TYPE_CHECKING:  # else any misspelt name would have the type Any
+
+    def __getattr__(name: str) -> object:
+        if name in _PUBLIC:
+            value = getattr(importlib.import_module(_PUBLIC[name]), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module 'fpmatch' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
