@@ -82,7 +82,7 @@ def test_the_names_are_the_same_to_both():
     }
     assert told == set(fpmatch._PUBLIC.items())
     assert sorted(fpmatch.__all__) == ["__version__", *sorted(fpmatch._PUBLIC)]
-    assert dir(fpmatch) == fpmatch.__all__
+    assert dir(fpmatch) == sorted(fpmatch.__all__)
 
 
 def test_every_public_name_can_be_had():
