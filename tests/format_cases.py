@@ -152,3 +152,24 @@ def image_record(name: str, seed: int = 0, views: int = 2) -> formats.FingerImag
         for i in range(views)
     )
     return formats.FingerImageRecord(name, made)
+
+
+def booking(
+    second: dict[int, str | bytes] | None = None,
+    *,
+    records: tuple = (),
+    **header: str,
+) -> formats.Transaction:
+    """A submission of our own: fields of Type-1 by name, all of Type-2, further records."""
+    names = {"kind": 4, "priority": 6, "destination": 7, "origin": 8, "control": 9, "answered": 10}
+    first = {2: "0400", 4: "CAR", 5: "20240102", 7: "DAI000000", 8: "CSSIR0000", 9: "CTRL-00001"}
+    first |= {names[name]: value for name, value in header.items()}
+    type_2 = {2: "00", 73: "CS0010200"} if second is None else {2: "00", **second}
+    nine = formats.tagged(9, {2: "01", 3: "1", 4: "S", 6: "04", 12: MINUTIAE})
+    return formats.Transaction(
+        (
+            formats.tagged(1, {k: first[k] for k in sorted(first) if first[k]}),
+            formats.tagged(2, type_2),
+            *(records or (nine,)),
+        )
+    )

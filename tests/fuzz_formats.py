@@ -26,6 +26,7 @@ import mutate
 
 from fpmatch import formats
 from fpmatch.errors import FpmatchError
+from fpmatch.formats import ebts
 
 MEMORY_TIMES = 64
 """Peak of Python's allocations while reading, in multiples of the input."""
@@ -83,7 +84,10 @@ def _itl_seeds() -> list[bytes]:
     other = formats.Transaction((*made.records[:-1], formats.tagged(9, m1)))
     fbi = {2: "03", 3: "1", 14: "08", 23: "001\x1f01000200281\x1f00\x1fC\x1f03304"}
     third = formats.Transaction((made.header, formats.tagged(9, fbi)))
-    return [formats.write(one) for one in (made, other, third)]
+    full = {5: "Y", 7: "CS0010300ABC\x1eCS0010400", 73: "CS0010200\x1eCS0010500"}
+    full |= {84: "3\x1fXX\x1e4\x1fUP", 98: "1\x1e9"}
+    asked = cases.booking(full, kind="RPIS", priority="1", answered="CTRL-00000")
+    return [formats.write(one) for one in (made, other, third, asked, asked, cases.booking())]
 
 
 def _fir_seeds() -> list[bytes]:
@@ -121,6 +125,11 @@ def use(data: bytes) -> bool:
 
 def _dig(content: Any) -> None:
     """Parse what is only parsed on demand; decoding pictures is the business of another room."""
+    if isinstance(content, formats.Transaction) and not {4, 13, 14} & {
+        record.type for record in content.records
+    }:
+        with contextlib.suppress(FpmatchError):
+            ebts.submission(content, stand_in="CS0010200")
     if isinstance(content, formats.Transaction | formats.FingerImageRecord):
         with contextlib.suppress(FpmatchError):
             for picture in formats.pictures_of(content):

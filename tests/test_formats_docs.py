@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import format_cases as cases
 import pytest
@@ -27,6 +28,8 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (tmp_path / "agency.bin").write_bytes(formats.write(cases.record("incits2004")))
     monkeypatch.chdir(tmp_path)
     names: dict = {}
+    (tmp_path / "booking.an2").write_bytes(formats.write(cases.booking()))
+    names["engine"] = SimpleNamespace(search=lambda request: request)
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(compile(code, "formats.md", "exec"), names)
     assert len(names["templates"]) == 2
@@ -34,3 +37,5 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert formats.recognise(names["data"]) == "itl"
     assert names["transaction"].header.text(8) == "XX0010200"
     assert names["transaction"].records[1].get(73).items == ((b"XX0010200",),)
+    assert names["response"].booking_ori == "CS0010200"
+    assert names["response"].charge == "misdemeanor"

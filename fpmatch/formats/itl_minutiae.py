@@ -60,21 +60,31 @@ def templates(
     ResolutionError
         If M1 fields state no credible resolution and ``ppi`` is not given.
     """
-    out = []
+    out: list[Template] = []
     for record in transaction.of_type(TYPE_9):
         assert isinstance(record, TaggedRecord)
-        if record.get(_M1) is not None:
-            view = m1_view(record)
-            shown = TemplateRecord("incits2004", (view,))
-            out += to_templates(shown, position=position, ppi=ppi, size=size)
-            continue
-        for number, rising in ((_STANDARD, True), (_FBI, False)):
-            field = record.get(number)
-            if field is not None:
-                shape = size or _image_size(transaction, record)
-                out.append(_millimetres(record, field, shape, rising, position))
-                break
+        out += record_templates(transaction, record, position=position, ppi=ppi, size=size)
     return out
+
+
+def record_templates(
+    transaction: Transaction,
+    record: TaggedRecord,
+    *,
+    position: FingerPosition | None = None,
+    ppi: float | None = None,
+    size: tuple[int, int] | None = None,
+) -> list[Template]:
+    """The template of one Type-9 record, or none if it holds no minutiae; see `templates`."""
+    if record.get(_M1) is not None:
+        shown = TemplateRecord("incits2004", (m1_view(record),))
+        return to_templates(shown, position=position, ppi=ppi, size=size)
+    for number, rising in ((_STANDARD, True), (_FBI, False)):
+        field = record.get(number)
+        if field is not None:
+            shape = size or _image_size(transaction, record)
+            return [_millimetres(record, field, shape, rising, position)]
+    return []
 
 
 def _image_size(transaction: Transaction, record: TaggedRecord) -> tuple[int, int] | None:

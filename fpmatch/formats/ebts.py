@@ -1,0 +1,298 @@
+"""EBTS 9.1: what a transaction asks, as a `SearchRequest`. Reading only.
+
+The booking station is the first occurrence of 2.073 and nothing else. Where that is absent or no
+ORI a booking is refused: the state's own ORI never stands in for an unknown jail, for its mask may
+be wider than the jail's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fpmatch.errors import ExtractionError, FormatError, FpmatchError, InputError
+from fpmatch.formats.itl_minutiae import TYPE_9, record_templates
+from fpmatch.formats.itl_pictures import PICTURE_TYPES, picture
+from fpmatch.formats.itl_values import Field, ItlRecord, TaggedRecord, Transaction
+from fpmatch.template import Template, extract
+from fpmatch.types import Ori, SearchRequest
+
+_KIND, _PRIORITY, _DESTINATION, _ORIGIN, _CONTROL, _ANSWERED = 4, 6, 7, 8, 9, 10
+_RETAIN, _COPIES, _BOOKING, _AMPUTATED, _REPOSITORIES = 5, 7, 73, 84, 98
+_ORI = 9
+_MOST_BOOKING, _MOST_COPIES, _MOST_REPOSITORIES = 3, 9, 16
+_LONGEST_CONTROL = 40
+_ROUTINE = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What EBTS 9.1 says of one type of transaction.
+
+    Parameters
+    ----------
+    booking_optional : bool
+        Whether 2.073 may be absent.
+    retains : bool
+        Whether 2.005 may ask for the prints to be kept.
+    candidates : int
+        Most candidates that its answer lists: 25 in an SRT, 99 in an SRL.
+    """
+
+    booking_optional: bool = False
+    retains: bool = False
+    candidates: int = 20
+
+
+KINDS = {
+    "CAR": Kind(retains=True),
+    "CNA": Kind(retains=True),
+    "NFUF": Kind(retains=True),
+    "AMN": Kind(retains=True),
+    "RPIS": Kind(),
+    "TPIS": Kind(booking_optional=True, candidates=25),
+    "LFIS": Kind(booking_optional=True, candidates=99),
+}
+"""The transactions that are turned into searches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A transaction that asks for a search.
+
+    Parameters
+    ----------
+    request : SearchRequest
+        Complete but for what no transaction says: charge, disposition, purpose and role are at
+        their defaults; set them with `dataclasses.replace`.
+    destination : str
+        Of the transaction (1.007).
+    priority : int
+        1 (first) to 9 (1.006; 9 if absent).
+    amputated : tuple of int
+        Positions of fingers that were not taken (2.084).
+    passed_over : tuple of str
+        Pictures that could not be searched, each with its record's type, number and the reason:
+        slaps and palms, resolutions that are not credible, too little ridge pattern.
+    """
+
+    request: SearchRequest
+    destination: str
+    priority: int
+    amputated: tuple[int, ...] = ()
+    passed_over: tuple[str, ...] = field(default=())
+
+
+def submission(
+    transaction: Transaction,
+    *,
+    stand_in: str | None = None,
+    extractor: str | None = None,
+) -> Submission:
+    """Turn a transaction into a search.
+
+    Parameters
+    ----------
+    transaction : Transaction
+    stand_in : str, optional
+        The ORI under whose mask a transaction is searched that leaves out 2.073 where EBTS lets it
+        (TPIS, LFIS); what the policy says. It never stands in for a booking station.
+    extractor : str, optional
+        See `fpmatch.template.extract`.
+
+    Returns
+    -------
+    Submission
+        The chain of its request is the further occurrences of 2.073, then 1.008; it can only
+        narrow what the booking station may see.
+
+    Raises
+    ------
+    FormatError
+        With the byte position, if the type of transaction is not one of `KINDS`, a mandatory field
+        is absent or malformed, or no finger can be searched.
+
+    Notes
+    -----
+    All fields are checked before the first picture is decoded. Pictures are extracted; minutiae of
+    Type-9 are taken where there is no picture with the same number that could be.
+    """
+    header = transaction.header
+    second = _second(transaction)
+    kind_name = _text(header, _KIND)
+    kind = KINDS.get(kind_name)
+    if kind is None:
+        known = ", ".join(KINDS)
+        raise FormatError(f"{kind_name[:16]!r} asks for no search: {known}", _at(header, _KIND))
+    origin = _ori(header, _ORIGIN)[0]
+    booking, further = _booking(second, kind, stand_in)
+    retain = _flag(second, _RETAIN) and kind.retains
+    repositories = _repositories(second, mandatory=kind_name == "RPIS")
+    control = _control(header, _CONTROL)
+    destination = _text(header, _DESTINATION)
+    answered = _control(header, _ANSWERED) if _field(header, _ANSWERED) is not None else ""
+    copies = _ori(second, _COPIES, _MOST_COPIES) if _field(second, _COPIES) is not None else ()
+    priority, amputated = _priority(header), _amputated(second)
+    fingers, passed_over = _fingers(transaction, extractor)
+    if not fingers:
+        raise FormatError(f"no finger can be searched: {'; '.join(passed_over) or 'none is in it'}")
+    request = SearchRequest(
+        fingers=fingers,
+        booking_ori=booking,
+        chain=tuple(ori for ori in dict.fromkeys((*further, origin)) if ori != booking),
+        transaction=kind_name,
+        partitions=repositories,
+        retain=retain,
+        copies_to=copies,
+        tcn=control,
+        tcr=answered,
+        max_candidates=kind.candidates,
+    )
+    return Submission(request, destination[:_ORI], priority, amputated, tuple(passed_over))
+
+
+def _second(transaction: Transaction) -> TaggedRecord:
+    found = transaction.of_type(2)
+    if len(found) != 1 or not isinstance(found[0], TaggedRecord):
+        raise FormatError(f"a submission has one record of Type-2, not {len(found)}", 0)
+    return found[0]
+
+
+def _booking(second: TaggedRecord, kind: Kind, stand_in: str | None) -> tuple[str, tuple[str, ...]]:
+    """The booking station, and the other agencies of 2.073."""
+    if _field(second, _BOOKING) is not None:
+        oris = _ori(second, _BOOKING, _MOST_BOOKING)
+        return oris[0], oris[1:]
+    at = second.fields[0].at
+    if not kind.booking_optional:
+        raise FormatError("2.073 names no booking station: nothing stands in for it", at)
+    if stand_in is None:
+        raise FormatError("2.073 is absent: say under whose mask to search, with stand_in=", at)
+    return Ori(stand_in), ()
+
+
+def _at(record: TaggedRecord, number: int) -> int:
+    found = record.get(number)
+    return record.fields[0].at if found is None else found.at
+
+
+def _present(record: TaggedRecord, number: int) -> Field:
+    found = _field(record, number)
+    if found is None or not found.value:
+        raise FormatError(f"{record.type}.{number:03d} is mandatory", _at(record, number))
+    return found
+
+
+def _field(record: TaggedRecord, number: int) -> Field | None:
+    """A field that stands once: a second one would be passed over unseen."""
+    found = record.all(number)
+    if len(found) > 1:
+        raise FormatError(f"{record.type}.{number:03d} stands {len(found)} times", found[1].at)
+    return found[0] if found else None
+
+
+def _text(record: TaggedRecord, number: int) -> str:
+    return _present(record, number).text
+
+
+def _ori(record: TaggedRecord, number: int, most: int = 1) -> tuple[str, ...]:
+    """The ORIs of a field; what follows nine characters is routing, allowed in 2.007 only."""
+    found = _present(record, number)
+    values = [items[0] for items in found.items]
+    routed = (record.type, number) == (2, _COPIES)
+    if len(values) > most:
+        raise FormatError(f"{record.type}.{number:03d} has over {most} occurrences", found.at)
+    try:
+        return tuple(Ori((v[:_ORI] if routed else v).decode("latin-1")) for v in values)
+    except InputError as error:
+        raise FormatError(f"{record.type}.{number:03d}: {error}", found.at) from error
+
+
+def _control(header: TaggedRecord, number: int) -> str:
+    text = _text(header, number)
+    if len(text) > _LONGEST_CONTROL or not text.isprintable():
+        raise FormatError(
+            f"1.{number:03d} must be up to {_LONGEST_CONTROL} printable characters",
+            _at(header, number),
+        )
+    return text
+
+
+def _flag(second: TaggedRecord, number: int) -> bool:
+    found = _field(second, number)
+    if found is None:
+        return False
+    if found.value not in (b"Y", b"N"):
+        raise FormatError(f"2.{number:03d} must be Y or N", found.at)
+    return found.value == b"Y"
+
+
+def _priority(header: TaggedRecord) -> int:
+    found = _field(header, _PRIORITY)
+    if found is None:
+        return _ROUTINE
+    if len(found.value) != 1 or found.value not in b"123456789":
+        raise FormatError("1.006 must be 1 to 9", found.at)
+    return int(found.value)
+
+
+def _repositories(second: TaggedRecord, *, mandatory: bool) -> tuple[int, ...] | None:
+    """What 2.098 asks for; it limits what is searched and grants nothing."""
+    if not mandatory and _field(second, _REPOSITORIES) is None:
+        return None
+    found = _present(second, _REPOSITORIES)
+    values = [items[0] for items in found.items]
+    if len(values) > _MOST_REPOSITORIES or not all(v.isdigit() and len(v) <= 3 for v in values):
+        raise FormatError("2.098 must be numbers of repositories", found.at)
+    return tuple(int(value) for value in values)
+
+
+def _amputated(second: TaggedRecord) -> tuple[int, ...]:
+    found = _field(second, _AMPUTATED)
+    if found is None:
+        return ()
+    out = []
+    for items in found.items:
+        if len(items) != 2 or not items[0].isdigit() or items[1] not in (b"XX", b"UP"):
+            raise FormatError("2.084 must be pairs of a finger and XX or UP", found.at)
+        out.append(int(items[0][:4]))
+    return tuple(out)
+
+
+def _fingers(transaction: Transaction, extractor: str | None) -> tuple[list[Template], list[str]]:
+    """Templates of all single fingers, and why the rest was passed over."""
+    fingers: list[Template] = []
+    passed_over: list[str] = []
+    numbers = set()
+    for record in transaction.records:
+        if record.type not in PICTURE_TYPES:
+            continue
+        try:
+            fingers.append(_extracted(transaction, record, extractor))
+            numbers.add(_number(record))
+        except FpmatchError as error:
+            passed_over.append(f"Type-{record.type} {_number(record)}: {str(error)[:120]}")
+    for record in transaction.of_type(TYPE_9):
+        if _number(record) in numbers or not isinstance(record, TaggedRecord):
+            continue
+        try:
+            fingers += record_templates(transaction, record)
+        except FpmatchError as error:
+            passed_over.append(f"Type-9 {_number(record)}: {str(error)[:120]}")
+    return fingers, passed_over
+
+
+def _number(record: ItlRecord) -> str:
+    return record.idc[:4].decode("latin-1").lstrip("0") or "0"
+
+
+def _extracted(transaction: Transaction, record: ItlRecord, extractor: str | None) -> Template:
+    shown = picture(transaction, record)
+    if shown.finger is None:
+        code = shown.positions[0] if len(shown.positions) == 1 else shown.positions
+        raise ExtractionError(f"position {code} is no single finger")
+    return extract(
+        shown.read(),
+        position=shown.finger,
+        impression=shown.impression_type,
+        extractor=extractor,
+    )
