@@ -62,6 +62,9 @@ def main(agencies: int, partitions: int) -> dict[str, object]:
         "table_bytes": table.nbytes,
         "load_s": round(load, 3),
         "publish_s": round(seconds(lambda: policy.compile(AT), 5), 3),
+        "matrix_s": round(seconds(lambda: policy.matrix(AT)), 3),
+        "matrix_csv_s": round(seconds(policy.matrix(AT).to_csv), 3),
+        "matrix_arrow_s": round(seconds(policy.matrix(AT).to_arrow), 3),
         "digest_s": round(seconds(lambda: Policy(policy.declared).digest), 3),
         "deactivate_s": round(
             seconds(

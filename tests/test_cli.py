@@ -402,3 +402,38 @@ def test_the_command_line_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_policy_matrix_in_every_form(fpm, gallery, tmp_path):
+    feather = pytest.importorskip("pyarrow.feather")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    page = fpm("policy", "matrix", POLICY, "--ori", "CS0010200", "--rows", 1)
+    assert page[0] == 0
+    assert "1 more rows" in page[1]
+    files = ("--csv", tmp_path / "m.csv", "--arrow", tmp_path / "m.arrow")
+    told = as_json(fpm("policy", "matrix", gallery, *files, "--json", "-"))
+    fpm("policy", "matrix", POLICY, "--arrow", tmp_path / "m.parquet")
+    assert told["agencies"]["CS0010200"]["immigration"]["may"] == ["accept"]
+    table = feather.read_table(tmp_path / "m.arrow")
+    assert table.num_rows == 2 * len(told["agencies"])
+    assert parquet.read_table(tmp_path / "m.parquet").to_pylist() == table.to_pylist()
+    plain = fpm("policy", "matrix", gallery, "--csv", "-")[1]
+    assert plain == (tmp_path / "m.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--csv", "no/such/folder/m.csv"),
+        ("--arrow", "no/such/folder/m.arrow"),
+        ("--csv", "-", "--json", "-"),
+        ("--role", "astrologer"),
+        ("--ori", "XX0000000"),
+        ("--partition", "nowhere"),
+        ("--at", "yesterday"),
+    ],
+)
+def test_policy_matrix_refuses_in_one_line(fpm, words):
+    code, out, err = fpm("policy", "matrix", POLICY, *words)
+    assert (code, out) == (2, "")
+    assert len(err.strip().splitlines()) == 1

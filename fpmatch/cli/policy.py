@@ -1,19 +1,33 @@
-"""``fpmatch policy``: check, publish and compare policy documents."""
+"""``fpmatch policy``: check, publish, compare and spell out policy documents."""
 
 from __future__ import annotations
 
+import sys
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fpmatch.cli.output import JsonFile, emit, progress_bar, table
+from fpmatch.cli.output import (
+    JsonFile,
+    check_target,
+    emit,
+    printable,
+    progress_bar,
+    table,
+    write_text,
+)
+from fpmatch.durable import replacing
 from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
-    from fpmatch.policy import Policy
+    from rich.table import Table
 
-app = typer.Typer(no_args_is_help=True, help="Check, publish and compare policies.")
+    from fpmatch.policy import Policy
+    from fpmatch.policy.matrix import Matrix
+
+app = typer.Typer(no_args_is_help=True, help="Check, publish, compare and spell out policies.")
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="POLICY", help="A policy in TOML.")]
 At = Annotated[str | None, typer.Option(help="A date or time, ISO 8601; now by default.")]
@@ -69,6 +83,46 @@ def diff(
     emit(result, json_file, table(columns, rows, left=5) if rows else "No difference.")
 
 
+@app.command("matrix")
+def matrix(
+    source: Annotated[Path, typer.Argument(metavar="POLICY", help="A policy, or a gallery's own.")],
+    at: At = None,
+    role: Annotated[str, typer.Option(help="Role of the one who searches; none by default.")] = "",
+    ori: Annotated[str | None, typer.Option(help="This agency only.")] = None,
+    partition: Annotated[str | None, typer.Option(help="This partition only.")] = None,
+    csv_file: Annotated[
+        str | None,
+        typer.Option(
+            "--csv", metavar="FILE", help="Write all of it as CSV; - for standard output."
+        ),
+    ] = None,
+    arrow_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--arrow",
+            metavar="FILE",
+            help="Write all of it as Arrow; as Parquet if named .parquet.",
+        ),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=0, help="Rows shown, at most.")] = 50,
+    json_file: JsonFile = None,
+) -> None:
+    """Who may do what in which partition, now or at a date."""
+    check_target(csv_file)
+    check_target(str(arrow_file) if arrow_file is not None else None)
+    if csv_file == "-" and json_file == "-":
+        raise InputError("only one of --csv and --json can go to standard output")
+    found = _policy_of(source).matrix(at, role).select(ori, partition)
+    if arrow_file is not None:
+        _write_arrow(found, arrow_file)
+    if csv_file == "-":
+        sys.stdout.write(printable(found.to_csv()))
+    elif csv_file is not None:
+        write_text(csv_file, printable(found.to_csv()))
+    result = _matrix_json(found) if json_file is not None else {}
+    emit(result, json_file, *(_matrix_page(found, rows) if csv_file != "-" else ()))
+
+
 @app.command("publish")
 def publish(
     gallery: Annotated[Path, typer.Argument(help="The gallery's folder.")],
@@ -97,6 +151,48 @@ def describe(policy: Policy) -> dict[str, Any]:
         "rules": len(declared.rules),
         "modes": len(declared.modes),
     }
+
+
+def _matrix_page(found: Matrix, rows: int) -> list[Table | str]:
+    until = found.valid_until.isoformat() if found.valid_until is not None else "for ever"
+    shown = [(e.ori, e.agency, e.partition, e.permissions, e.depends) for e in islice(found, rows)]
+    page: list[Table | str] = [
+        f"Policy version {found.version} at {found.at.isoformat()}, unchanged until: {until}.",
+        table(["agency", "name", "partition", "may", "depends on facts"], shown, left=4),
+    ]
+    more = len(found) - len(shown)
+    return [*page, f"{more} more rows; --csv or --arrow writes all."] if more else page
+
+
+def _matrix_json(found: Matrix) -> dict[str, Any]:
+    entries: dict[str, dict[str, Any]] = {}
+    for e in found:
+        said = {"may": e.permissions.split(), "depends": e.depends}
+        entries.setdefault(e.ori, {})[e.partition] = said
+    return {
+        "version": found.version,
+        "digest": found.digest,
+        "at": found.at.isoformat(),
+        "valid_until": found.valid_until.isoformat() if found.valid_until is not None else None,
+        "role": found.role,
+        "agencies": entries,
+    }
+
+
+def _write_arrow(found: Matrix, path: Path) -> None:
+    arrow = found.to_arrow()
+    try:
+        with replacing(path) as file:
+            if path.suffix == ".parquet":
+                import pyarrow.parquet as pq
+
+                pq.write_table(arrow, file)
+            else:
+                import pyarrow.feather as feather
+
+                feather.write_feather(arrow, file)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _policy_of(path: Path) -> Policy:

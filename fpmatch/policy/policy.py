@@ -20,6 +20,7 @@ from fpmatch.types import Decision, Facts, PartitionInfo
 if TYPE_CHECKING:
     from fpmatch.policy.explain import Explanation
     from fpmatch.policy.lint import Finding
+    from fpmatch.policy.matrix import Matrix
     from fpmatch.policy.read import Progress
     from fpmatch.policy.report import Coverage, Difference
     from fpmatch.policy.table import MaskTable
@@ -239,6 +240,18 @@ class Policy:
         from fpmatch.policy.table import MaskTable
 
         return MaskTable(self._registry, instant(at), self.digest)
+
+    def matrix(self, at: Instant | None = None, role: str = "") -> Matrix:
+        """Who may do what in which partition: every agency, in an ordinary search; see `Matrix`.
+
+        Raises
+        ------
+        InputError
+            If the policy knows no such role, or ``at`` is no instant.
+        """
+        from fpmatch.policy.matrix import matrix
+
+        return matrix(self._registry, self.compile(at), role)
 
     def lint(self) -> list[Finding]:
         """What is contradictory, void, out of authority or without a stated ground."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from fpmatch.policy.link import applies
 from fpmatch.policy.model import ACCEPT, ROOT, Effect, Partition, Rule, in_force
 from fpmatch.policy.registry import Registry
-from fpmatch.types import Facts, Mask, Permission
+from fpmatch.types import Facts, Mask, Ori, Permission
 
 PERMISSIONS = 5
 """Planes of a row, in the order of `Permission`."""
@@ -182,6 +182,26 @@ class MaskTable:
             probe &= sum(1 << i for i, p in enumerate(self.partitions) if p in facts.requested)
         probe &= accept
         return Masks(accept, probe, view & probe, notify & probe, retain & probe)
+
+    def depends(self, chain: tuple[Ori, ...]) -> int:
+        """Partitions on which a rule on other facts than the role has a say, as a mask.
+
+        Parameters
+        ----------
+        chain : tuple of Ori
+            The booking agency, then those that the submission passed. Where one of them is not
+            registered or not in force the mask is 0, as nothing depends on anything.
+        """
+        mask = 0
+        for position, ori in enumerate(chain):
+            i = self._index.get(ori)
+            if i is None or not self.active[i]:
+                return 0
+            row = int(self._relay_row[i] if position else self.row_of[i])
+            for rule, where in self._conditional[row]:
+                if any(c.field != "role" for c in (*rule.when, *rule.unless)):
+                    mask |= where
+        return mask
 
     def mask(self, facts: Facts) -> Mask:
         """The partitions that may be searched now."""
