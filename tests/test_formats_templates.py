@@ -18,10 +18,10 @@ from fpmatch.errors import FormatError, InputError, ResolutionError, TemplateErr
 from fpmatch.parameters import FORMATS
 
 SAMPLES = {
-    # file: format, minutiae of each view, where it deviates (byte offsets; 0 is a value of a view)
+    # file: format, minutiae of each view, where it deviates (byte offsets, in the order noted)
     "biomdi/ANSI-INCITS-378_2004/Appendix-B2_Example.raw": ("incits2004", [27, 22], []),
     "biomdi/ISO-19794-2_2005/Appendix-C2_Example.raw": ("iso2005", [27, 22], [8]),
-    "fingerprintio/ansi378v2004/ansi378v2004-sample.dat": ("incits2004", [27, 22], [4, 8, 0]),
+    "fingerprintio/ansi378v2004/ansi378v2004-sample.dat": ("incits2004", [27, 22], [4, 194, 8]),
     "fingerprintio/ansi378v2009/ansi378v2009-sample.dat": ("incits2009", [27, 22], [8]),
     "fingerprintio/ansi378v2009am1/ansi378v2009am1-sample.dat": ("incits2009am1", [27, 22], []),
     "fingerprintio/iso19794p2v2005/iso19794p2v2005-sample.dat": ("iso2005", [27, 22], [330]),
@@ -493,13 +493,21 @@ def test_the_command_converts_and_says_what_was_lost(tmp_path: Path) -> None:
     assert code == 0
     assert report["from"] == "incits2004"
     assert report["to"] == "fpt"
-    assert report["minutiae"] == [20]
+    assert report["impressions"] == 1
     assert "product identifier" in report["lost"]
     stored = fp.Template.from_bytes((tmp_path / "one.fpt").read_bytes())
     assert stored.position == fp.FingerPosition.LEFT_RING
     code, report, _ = run("one.fpt", "one.iso", "--to", "iso2011")
     assert code == 0
     assert formats.read_templates(tmp_path / "one.iso")[0].position == stored.position
+    (tmp_path / "images").write_bytes(formats.write(cases.image_record("fir2005")))
+    code, report, _ = run("images", "images.iso", "--to", "fir2011", "--view", "1")
+    assert code == 0
+    assert report["impressions"] == 1
+    (tmp_path / "asked").write_bytes(formats.write(cases.transaction()))
+    code, report, _ = run("asked", "asked.iso", "--to", "iso2005")
+    assert code == 0
+    assert (report["from"], report["impressions"]) == ("itl", 1)
     code, _, said = run("two.bin", "both.xyt")
     assert code == 2
     assert "one view" in said

@@ -1,4 +1,4 @@
-"""``fpmatch convert``: minutiae from one interchange format to another."""
+"""``fpmatch convert``: from one interchange format to another."""
 
 from __future__ import annotations
 
@@ -16,41 +16,46 @@ SUFFIXES = {".fpt": "fpt", ".xyt": "xyt"}
 
 Side = Annotated[int | None, typer.Option(help="Of the image of an .xyt file, pixels.")]
 
+Source = Annotated[Path, typer.Argument(metavar="IN", help="File of minutiae or finger images.")]
+Target = Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")]
+To = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORMAT",
+        help="iso2005, iso2011, incits2004, incits2009, incits2009am1, incits2007, xyt, xyt-m1 or "
+        "fpt; fir2005 or fir2011 for finger images; by default what OUT ends with, .fpt or .xyt.",
+    ),
+]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="FORMAT", help="Of IN, where its content does not tell."),
+]
+View = Annotated[int | None, typer.Option(help="Take one impression only; they count from 0.")]
+Finger = Annotated[
+    str | None, typer.Option(metavar="FINGER", help="Finger, where IN does not say or says wrong.")
+]
+Resolution = Annotated[
+    float | None, typer.Option(help="Resolution of IN, where it does not say or says wrong.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse IN if it departs from its standard.")
+]
+
 
 def convert_command(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="File of minutiae.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
-    to: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help="iso2005, iso2011, incits2004, incits2009, incits2009am1, incits2007, xyt, xyt-m1 "
-            "or fpt; by default what OUT ends with, .fpt or .xyt.",
-        ),
-    ] = None,
-    from_format: Annotated[
-        str | None,
-        typer.Option("--from", metavar="FORMAT", help="Of IN, where its content does not tell."),
-    ] = None,
-    view: Annotated[
-        int | None, typer.Option(help="Take one impression only; they count from 0.")
-    ] = None,
-    position: Annotated[
-        str | None,
-        typer.Option(metavar="FINGER", help="Finger, where IN does not say or says wrong."),
-    ] = None,
-    ppi: Annotated[
-        float | None,
-        typer.Option(help="Resolution of IN, where it does not say or says wrong."),
-    ] = None,
+    source: Source,
+    target: Target,
+    to: To = None,
+    from_format: From = None,
+    view: View = None,
+    position: Finger = None,
+    ppi: Resolution = None,
     width: Side = None,
     height: Side = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse IN if it departs from its standard.")
-    ] = False,
+    strict: Strict = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Convert minutiae between interchange formats, and say what was lost."""
+    """Convert between interchange formats, and say what was lost."""
     from fpmatch import formats
 
     name = to or SUFFIXES.get(target.suffix.lower())
@@ -77,7 +82,7 @@ def convert_command(
     report = {
         "from": formats.format_of(content),
         "to": name,
-        "minutiae": [len(view) for view in getattr(result.content, "views", [result.content])],
+        "impressions": len(getattr(result.content, "views", [result.content])),
         "bytes": len(data),
         "lost": list(result.losses),
         "deviations": noted,

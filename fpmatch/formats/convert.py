@@ -68,7 +68,7 @@ def convert(
         of different sizes where it has one size.
     """
     codec_of(to)
-    content = _chosen(content, view)
+    content = _chosen(content, view, ppi, size)
     if isinstance(content, FingerImageRecord):
         images, lost = convert_images(content, to)
         return Conversion(images, tuple(lost))
@@ -89,11 +89,11 @@ def convert(
     return Conversion(record, tuple(losses))
 
 
-def _chosen(content: Any, view: int | None) -> Any:
+def _chosen(content: Any, view: int | None, ppi: float | None, size: tuple[int, int] | None) -> Any:
     if view is None or isinstance(content, Template):
         return content
     if isinstance(content, Transaction):
-        found = templates_of(content)
+        found = templates_of(content, ppi=ppi, size=size)
         if not 0 <= view < len(found):
             raise FormatError(f"no view {view}; there are {len(found)}, counted from 0")
         return found[view]

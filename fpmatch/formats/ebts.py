@@ -7,7 +7,7 @@ be wider than the jail's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fpmatch.errors import ExtractionError, FormatError, FpmatchError, InputError
 from fpmatch.formats.itl_minutiae import TYPE_9, record_templates
@@ -19,6 +19,7 @@ from fpmatch.types import Ori, SearchRequest
 _KIND, _PRIORITY, _DESTINATION, _ORIGIN, _CONTROL, _ANSWERED = 4, 6, 7, 8, 9, 10
 _RETAIN, _COPIES, _BOOKING, _AMPUTATED, _REPOSITORIES = 5, 7, 73, 84, 98
 _ORI = 9
+_RAPID = "RPIS"
 _MOST_BOOKING, _MOST_COPIES, _MOST_REPOSITORIES = 3, 9, 16
 _LONGEST_CONTROL = 40
 _ROUTINE = 9
@@ -48,7 +49,7 @@ KINDS = {
     "CNA": Kind(retains=True),
     "NFUF": Kind(retains=True),
     "AMN": Kind(retains=True),
-    "RPIS": Kind(),
+    _RAPID: Kind(),
     "TPIS": Kind(booking_optional=True, candidates=25),
     "LFIS": Kind(booking_optional=True, candidates=99),
 }
@@ -116,38 +117,47 @@ def submission(
     All fields are checked before the first picture is decoded. Pictures are extracted; minutiae of
     Type-9 are taken where there is no picture with the same number that could be.
     """
-    header = transaction.header
-    second = _second(transaction)
-    kind_name = _text(header, _KIND)
-    kind = KINDS.get(kind_name)
-    if kind is None:
-        known = ", ".join(KINDS)
-        raise FormatError(f"{kind_name[:16]!r} asks for no search: {known}", _at(header, _KIND))
-    origin = _ori(header, _ORIGIN)[0]
-    booking, further = _booking(second, kind, stand_in)
-    retain = _flag(second, _RETAIN) and kind.retains
-    repositories = _repositories(second, mandatory=kind_name == "RPIS")
-    control = _control(header, _CONTROL)
-    destination = _text(header, _DESTINATION)
-    answered = _control(header, _ANSWERED) if _field(header, _ANSWERED) is not None else ""
-    copies = _ori(second, _COPIES, _MOST_COPIES) if _field(second, _COPIES) is not None else ()
+    header, second = transaction.header, _second(transaction)
+    kind = _kind(header)
+    request = _request(header, second, kind, stand_in)
     priority, amputated = _priority(header), _amputated(second)
+    destination = _text(header, _DESTINATION)[:_ORI]
     fingers, passed_over = _fingers(transaction, extractor)
     if not fingers:
         raise FormatError(f"no finger can be searched: {'; '.join(passed_over) or 'none is in it'}")
-    request = SearchRequest(
-        fingers=fingers,
+    whole = replace(request, fingers=fingers)
+    return Submission(whole, destination, priority, amputated, tuple(passed_over))
+
+
+def _kind(header: TaggedRecord) -> Kind:
+    name = _text(header, _KIND)
+    if name not in KINDS:
+        known = ", ".join(KINDS)
+        raise FormatError(f"{name[:16]!r} asks for no search: {known}", _at(header, _KIND))
+    return KINDS[name]
+
+
+def _request(
+    header: TaggedRecord, second: TaggedRecord, kind: Kind, stand_in: str | None
+) -> SearchRequest:
+    """All that the fields say; the fingers come later."""
+    name = _text(header, _KIND)
+    origin = _ori(header, _ORIGIN)[0]
+    booking, further = _booking(second, kind, stand_in)
+    copied = _field(second, _COPIES) is not None
+    answering = _field(header, _ANSWERED) is not None
+    return SearchRequest(
+        fingers=(),
         booking_ori=booking,
         chain=tuple(ori for ori in dict.fromkeys((*further, origin)) if ori != booking),
-        transaction=kind_name,
-        partitions=repositories,
-        retain=retain,
-        copies_to=copies,
-        tcn=control,
-        tcr=answered,
+        transaction=name,
+        partitions=_repositories(second, mandatory=name == _RAPID),
+        retain=_flag(second, _RETAIN) and kind.retains,
+        copies_to=_ori(second, _COPIES, _MOST_COPIES) if copied else (),
+        tcn=_control(header, _CONTROL),
+        tcr=_control(header, _ANSWERED) if answering else "",
         max_candidates=kind.candidates,
     )
-    return Submission(request, destination[:_ORI], priority, amputated, tuple(passed_over))
 
 
 def _second(transaction: Transaction) -> TaggedRecord:

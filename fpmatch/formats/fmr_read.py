@@ -107,15 +107,13 @@ def _parse(layout: Layout, data: bytes) -> tuple[TemplateRecord, int]:
     declared = _length(layout, cursor)
     notes.whole = declared == len(data)
     if layout.representations:
-        views, product = _representations(cursor, notes), (0, 0)
+        views, product = _representations(layout, cursor, notes), (0, 0)
     else:
         views, product = _plain(layout, cursor, notes)
     if declared != cursor.at:
         notes.add(declared_at, f"length {declared} declared, {cursor.at} bytes read", _STRUCTURAL)
     if cursor.left:
         notes.add(cursor.at, f"{cursor.left} bytes follow the record", _STRUCTURAL)
-    for view in views:
-        _check(layout, view, notes)
     return TemplateRecord(layout.name, tuple(views), product, tuple(notes.found)), notes.weight
 
 
@@ -144,6 +142,7 @@ def _plain(layout: Layout, cursor: Cursor, notes: _Notes) -> tuple[list[View], t
         notes.add(cursor.at - 1, "the reserved byte is not 0", _STRUCTURAL)
     views = []
     for _ in range(count):
+        start = cursor.at
         position = cursor.number(1, "the finger position")
         if size is None:
             number = cursor.number(1, "the view number")
@@ -173,6 +172,7 @@ def _plain(layout: Layout, cursor: Cursor, notes: _Notes) -> tuple[list[View], t
                 device=device,
             )
         )
+        _check(layout, views[-1], start, notes)
     return views, product
 
 
@@ -183,7 +183,7 @@ def _size(cursor: Cursor) -> tuple[int, int, tuple[int, int]]:
     return width, height, (x, cursor.number(2, "the resolution in y"))
 
 
-def _representations(cursor: Cursor, notes: _Notes) -> list[View]:
+def _representations(layout: Layout, cursor: Cursor, notes: _Notes) -> list[View]:
     count = cursor.number(2, "the number of representations")
     certified = cursor.number(1, "the certification flag")
     if count == 0:
@@ -197,6 +197,7 @@ def _representations(cursor: Cursor, notes: _Notes) -> list[View]:
         start = cursor.at
         declared = cursor.number(4, "the representation length")
         views.append(_representation(cursor, bool(certified), notes))
+        _check(layout, views[-1], start, notes)
         if declared != cursor.at - start:
             notes.add(
                 start,
@@ -292,21 +293,20 @@ def _divide(area: bytes, header: int, over: int) -> tuple[Block, ...] | None:
     return tuple(blocks)
 
 
-def _check(layout: Layout, view: View, notes: _Notes) -> None:
-    """Values that a reader can pass over; positions are not known any more, so 0 is reported."""
-    where = f"position {view.position}, view {view.number}"
+def _check(layout: Layout, view: View, at: int, notes: _Notes) -> None:
+    """Note values that a reader can pass over, at the place where the view begins."""
     if not view.width or not view.height or not all(view.resolution):
-        notes.add(0, f"{where}: image size or resolution is 0", 2)
+        notes.add(at, "the image size or resolution is 0", 2)
     if view.position > max(FingerPosition):
-        notes.add(0, f"{where}: no single finger has this position")
+        notes.add(at, f"no single finger has position {view.position}")
     if any(q.value > _BEST_QUALITY and q.value not in _QUALITY_CODES for q in view.qualities):
-        notes.add(0, f"{where}: finger quality over 100", 2)
+        notes.add(at, "a finger quality is over 100", 2)
     outside = int(((view.xy[:, 0] >= view.width) | (view.xy[:, 1] >= view.height)).sum())
     if outside:
-        notes.add(0, f"{where}: {outside} minutiae lie outside the image", outside)
+        notes.add(at, f"{outside} minutiae lie outside the image", outside)
     strange = int((view.kind > max(MinutiaType)).sum()) + int((view.angle >= layout.turn).sum())
     if view.quality is not None:
-        known = (view.quality <= _BEST_QUALITY) | np.isin(view.quality, _QUALITY_CODES)
-        strange += int((~known).sum())
+        coded = (view.quality == _QUALITY_CODES[0]) | (view.quality == _QUALITY_CODES[1])
+        strange += int(((view.quality > _BEST_QUALITY) & ~coded).sum())
     if strange:
-        notes.add(0, f"{where}: {strange} minutia types, angles or qualities out of range", strange)
+        notes.add(at, f"{strange} minutia types, angles or qualities are out of range", strange)
