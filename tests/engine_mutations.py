@@ -399,6 +399,12 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "(fcntl.LOCK_SH if mode",
     ),
     (
+        "retained probes get tokens",
+        "search/release.py",
+        "if decision.deferred and not running.retained:",
+        "if decision.deferred:",
+    ),
+    (
         "answers leave when they are ready",
         "search/hold.py",
         "while (rest := until - timer.monotonic()) > 0:",

@@ -141,6 +141,25 @@ def test_probes_are_retained_only_when_asked_and_permitted():
         assert len(e._state.ledger.kept("retained", "immigration")) == 1
 
 
+def test_a_retained_probe_that_would_have_to_wait_gets_no_token():
+    interoperable = f'mode = "interoperable"\nwho = "{KEEPS}"'
+    waits = POLICY.replace(interoperable, f'mode = "deferred_disposition"\nwho = "{KEEPS}"')
+    with engine() as e:
+        e.search(request(KEEPS, 7, retain=True))
+        e.publish(Policy.parse(waits))
+        (answer,) = e.cascade("immigration")
+        section = answer["immigration"]
+        assert (section.outcome, section.reason) == (
+            Outcome.NOT_SEARCHED,
+            Reason.AWAITING_EVENT,
+        )
+        assert not section.token
+        assert e._state.ledger.kept("deferred") == []
+        e.publish(Policy.parse(POLICY))
+        (answer,) = e.cascade("immigration")
+        assert answer["immigration"].candidates
+
+
 def test_the_token_of_a_retained_probe_opens_nothing():
     with engine() as e:
         e.search(request(KEEPS, retain=True))

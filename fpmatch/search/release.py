@@ -161,7 +161,8 @@ def _unsearched(running: Running, decision: PartitionDecision) -> PartitionResul
     resumed = running.kept is not None and running.kept.partition == name
     if resumed and not decision.probe and not decision.deferred:
         return PartitionResult(name, Outcome.DEFERRED_CANCELLED, decision.reason)
-    if decision.deferred:
+    # A token would free a retained probe of the terms that it was retained under.
+    if decision.deferred and not running.retained:
         return PartitionResult(name, Outcome.DEFERRED, decision.reason)
     if decision.probe:
         return PartitionResult(name, Outcome.NOT_SEARCHED, Reason.UNKNOWN_PARTITION)

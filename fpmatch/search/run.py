@@ -72,10 +72,15 @@ class Running:
     hits: dict[str, Hits] = field(default_factory=dict)
 
     @property
+    def retained(self) -> bool:
+        """Whether a retained probe is taken up again."""
+        return self.kept is not None and self.kept.kind == keep.RETAINED
+
+    @property
     def uses(self) -> frozenset[str]:
         """The uses that this search makes of records, for their contributors' bans."""
         made = probe.uses(self.submission.facts)
-        return made | {"retained"} if self.kept and self.kept.kind == keep.RETAINED else made
+        return made | {"retained"} if self.retained else made
 
 
 @cache
