@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from fpmatch import formats
 from fpmatch.errors import FormatError, ImageError, InputError, ResolutionError
@@ -120,6 +121,12 @@ def test_deviations(name: str) -> None:
     assert "61x64 pixels need 3904 bytes, not 3840" in back.deviations[0].what
     with pytest.raises(FormatError, match="need 3904 bytes"):
         formats.pictures_of(back)[0].read()
+    png = io.BytesIO()
+    Image.fromarray(np.zeros((64, 60), np.uint8)).save(png, "PNG")
+    coded = replace(record, views=tuple(replace(v, data=png.getvalue()) for v in record.views))
+    back = formats.read(formats.write(coded))
+    assert back.deviations[0].what == "compression 0 stated, found PNG"
+    assert formats.pictures_of(back)[0].read().original_shape == (64, 60)
     wrong = tuple(replace(view, compression=2) for view in record.views)
     back = formats.read(formats.write(replace(record, views=wrong)))
     assert back.deviations[0].what == "compression 2 stated, found RAW"
@@ -204,8 +211,6 @@ def test_which_resolution() -> None:
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "JPEG2000", "WSQ"])
 def test_the_size_in_coded_pictures(format: str) -> None:
-    from PIL import Image
-
     if format == "WSQ":
         import wsq  # noqa: F401
     pixels = np.random.default_rng(0).integers(0, 256, (72, 96), dtype=np.uint8)

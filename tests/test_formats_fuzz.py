@@ -7,6 +7,9 @@ import tracemalloc
 import fuzz_formats
 import pytest
 
+from fpmatch import formats
+from fpmatch.errors import FormatError
+
 
 @pytest.mark.parametrize("reader", sorted(fuzz_formats.SEEDS))
 def test_mutated_inputs_raise_nothing_foreign(reader: str) -> None:
@@ -72,3 +75,19 @@ def test_floods_take_bounded_memory_and_raise_nothing_foreign(name: str) -> None
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < fuzz_formats.MEMORY_TIMES * len(data) + fuzz_formats.MEMORY_FLOOR
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (FLOODS["newlines"], "up to 4096 minutiae are read"),
+        (FLOODS["listing"], r"1\.003 lists over 1000 records"),
+        (FLOODS["fields"], "over 4096 fields"),
+        (b"FMR\x00030\0" + bytes(4) + b"\x03\xe9\0" + LEAST * 1001, "up to 1000"),
+        (b"FIR\x00020\0" + bytes(4) + b"\x03\xe9\0\1" + bytes(SIZE), "up to 1000"),
+    ],
+)
+def test_counts_beyond_need_are_refused(data: bytes, what: str) -> None:
+    name = formats.recognise(data) if data[:1] in b"1" else None
+    with pytest.raises(FormatError, match=what):
+        formats.read(data, name or {b"FM": "iso2011", b"FI": "fir2011"}[data[:2]])

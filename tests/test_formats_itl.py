@@ -390,3 +390,16 @@ def test_any_fields_come_back(values: list, picture: bytes, short: bool) -> None
     back = formats.read(data)
     assert back.records[1].fields[1:] == record.fields[1:]
     assert formats.write(back) == data
+
+
+def test_plain_thumbs_find_their_rolled_prints_on_a_card(samples: Path) -> None:
+    shown = formats.pictures_of(formats.read(samples / "type-4-tpcard.an2"))
+    fingers = [(p.positions[0], fp.extract(p.read(), position=p.finger)) for p in shown if p.finger]
+    rolled = {code: template for code, template in fingers if code <= 10}
+    assert sorted(rolled) == list(range(1, 11))
+    for code, plain in fingers:
+        if code > 10:
+            # Positions are not looked at by a comparison of two templates.
+            scores = {finger: fp.compare(plain, other).value for finger, other in rolled.items()}
+            assert max(scores, key=scores.__getitem__) == plain.position
+            assert scores[plain.position] > 40
