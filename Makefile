@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint setup dev bench clean
+.PHONY: demo test lint setup dev bench mutations matrix release-check clean
 
 setup: $(VENV)/.installed
 dev: $(VENV)/.dev
@@ -40,6 +40,18 @@ lint: dev
 
 bench: dev
 	@$(BIN)/python -m pytest benchmarks --benchmark-enable -q
+
+mutations: dev
+	@echo "== Breaking each guard in turn (hours); ONLY='a title' breaks one"
+	@$(BIN)/python tests/engine_mutations.py $(if $(ONLY),'$(ONLY)')
+
+matrix: dev
+	@echo "== Testing under each Python, with the oldest and the newest dependencies"
+	@$(BIN)/python tools/matrix.py
+
+release-check: dev
+	@echo "== Building wheel and sdist, and installing each in an empty environment"
+	@$(BIN)/python tools/release_check.py
 
 clean:
 	rm -rf $(VENV) build dist out .pytest_cache .mypy_cache .ruff_cache

@@ -25,6 +25,9 @@ TESTS = (
     "test_attack_once.py",
 )
 
+UNSEEN = {"a batch shared across roles"}
+"""Change nothing that a test could see; `docs/security.md` says why."""
+
 MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "handles for every partition",
@@ -613,7 +616,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
-def main() -> None:
+def main() -> int:
+    """Break, test, put back; 1 if a guard was not missed, or its text is no longer there."""
     place = Path(tempfile.mkdtemp(prefix="mutants-"))
     for folder in ("fpmatch", "tests", "data/synthetic/scenarios"):
         shutil.copytree(ROOT / folder, place / folder)
@@ -621,22 +625,24 @@ def main() -> None:
     wanted = sys.argv[1:]
     if wanted and Path(wanted[0]).exists():
         wanted = Path(wanted[0]).read_text().splitlines()
-    survivors = 0
+    survivors = stale = 0
     for title, name, old, new in MUTATIONS:
         if wanted and title not in wanted:
             continue
         path = place / "fpmatch" / name
         source = path.read_text()
         if source.count(old) != 1:
+            stale += 1
             print(f"STALE     {title}: {source.count(old)} matches in {name}", flush=True)
             continue
         path.write_text(source.replace(old, new))
         killed = run(place)
         path.write_text(source)
-        survivors += not killed
+        survivors += not killed and title not in UNSEEN
         print(f"{'killed   ' if killed else 'SURVIVED '} {title} ({name}): {killed}", flush=True)
     shutil.rmtree(place)
-    print(f"{survivors} survived")
+    print(f"{survivors} survived, {stale} stale")
+    return int(bool(survivors or stale))
 
 
 def run(place: Path) -> str:
@@ -657,4 +663,4 @@ def run(place: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
