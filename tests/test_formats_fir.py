@@ -132,6 +132,14 @@ def test_deviations(name: str) -> None:
     assert back.deviations[0].what == "compression 2 stated, found RAW"
 
 
+def test_pictures_are_no_templates() -> None:
+    import fpmatch as fp
+
+    data = formats.write(cases.image_record("fir2005"))
+    with pytest.raises(FormatError, match="no minutiae in the file, and 2 pictures"):
+        fp.read_templates(data)
+
+
 def test_damage_is_named_with_its_position() -> None:
     data = bytearray(formats.write(cases.image_record("fir2005")))
     data[19] = 3  # the scale units

@@ -330,6 +330,16 @@ def test_views_without_minutia_quality() -> None:
     assert (older.views[0].quality == 0).all()
 
 
+@pytest.mark.parametrize("name", cases.FMR)
+def test_an_unknown_finger_quality_is_written_as_the_format_writes_it(name: str) -> None:
+    template = replace(cases.template(turn=180, step=8), image_quality=255)
+    record = formats.convert(template, name).content
+    bare = replace(record, views=(replace(record.views[0], qualities=()),))
+    for one in (record, bare):
+        (back,) = formats.read_templates(formats.write(one), strict=True)
+        assert back.image_quality == (0 if name in ("iso2005", "incits2004") else 255)
+
+
 def test_resolution_and_size() -> None:
     one = replace(cases.view("iso2005"), resolution=(394, 394), width=776, height=748)
     record = formats.TemplateRecord("iso2005", (one,))

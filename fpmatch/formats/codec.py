@@ -22,9 +22,12 @@ class Codec:
         Raises `FormatError`, with the byte position, on anything damaged.
     write : content -> bytes
         Raises `FormatError` where the content does not fit.
+    find : bytes -> content or None, optional
+        Recognise and read at once, where the one is the other; errors as of both.
     """
 
     names: tuple[str, ...]
     recognise: Callable[[bytes], str | None]
     read: Callable[[bytes, str], Any]
     write: Callable[[Any], bytes]
+    find: Callable[[bytes], Any] | None = None

@@ -85,9 +85,13 @@ def read_templates(
     Raises
     ------
     FormatError
-        See `read`.
+        See `read`; also if there are no minutiae in the file.
     ResolutionError
         If the file states no credible resolution and ``ppi`` is not given.
     """
     content = read(source, format, strict=strict)
-    return templates_of(content, position=position, ppi=ppi, size=size)
+    found = templates_of(content, position=position, ppi=ppi, size=size)
+    if not found:
+        pictures = len(pictures_of(content))
+        raise FormatError(f"no minutiae in the file, and {pictures} pictures: see pictures_of")
+    return found

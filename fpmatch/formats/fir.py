@@ -21,19 +21,16 @@ _UNITS = {1: 1.0, 2: CM_PER_INCH}
 _RAW_CODES = (0, 1)
 
 
-def recognise(data: bytes) -> str | None:
-    """The edition that the bytes fit; that of the version first, as versions may be wrong."""
-    return _fitting(data).format if data.startswith(MAGIC) else None
-
-
-def _fitting(data: bytes) -> FingerImageRecord:
-    """The reading by the edition that fits.
+def find(data: bytes) -> FingerImageRecord | None:
+    """Read in the edition that fits, that of the version first, as versions may be wrong.
 
     Raises
     ------
     FormatError
-        If neither does: that of the edition whose version it is, or of the older.
+        If neither fits: that of the edition whose version it is, or of the older.
     """
+    if not data.startswith(MAGIC):
+        return None
     names = sorted(VERSIONS, key=lambda name: VERSIONS[name] != data[4:8])
     first: FormatError | None = None
     for name in names:
@@ -43,6 +40,12 @@ def _fitting(data: bytes) -> FingerImageRecord:
             first = first or error
     assert first is not None
     raise first
+
+
+def recognise(data: bytes) -> str | None:
+    """The edition that fits; see `find`."""
+    found = find(data)
+    return None if found is None else found.format
 
 
 def read(data: bytes, name: str) -> FingerImageRecord:
@@ -209,4 +212,4 @@ def _picture(view: ImageView) -> Picture:
     )  # fmt: skip
 
 
-CODEC = Codec(tuple(VERSIONS), recognise, read, write)
+CODEC = Codec(tuple(VERSIONS), recognise, read, write, find)

@@ -9,9 +9,15 @@ from fpmatch.formats.fmr_write import write
 from fpmatch.formats.values import TemplateRecord
 
 
+def find(data: bytes) -> TemplateRecord | None:
+    """Read in the layout that fits best; see `layout_of`."""
+    return layout_of(data)[1] if data.startswith(MAGIC) else None
+
+
 def recognise(data: bytes) -> str | None:
     """The layout that fits best; see `layout_of`."""
-    return layout_of(data)[0].name if data.startswith(MAGIC) else None
+    found = find(data)
+    return None if found is None else found.format
 
 
 def read(data: bytes, name: str) -> TemplateRecord:
@@ -19,4 +25,4 @@ def read(data: bytes, name: str) -> TemplateRecord:
     return parse(BY_NAME[name], data)
 
 
-CODEC = Codec(tuple(layout.name for layout in LAYOUTS), recognise, read, write)
+CODEC = Codec(tuple(layout.name for layout in LAYOUTS), recognise, read, write, find)

@@ -68,7 +68,8 @@ def _plain(layout: Layout, record: TemplateRecord) -> bytes:
         )
     parts.append(struct.pack(">BB", len(record.views), 0))
     for view in record.views:
-        quality = view.qualities[0] if view.qualities else QualityBlock(_NOT_COMPUTED)
+        none = QualityBlock(0 if layout.size_in_header else _NOT_COMPUTED)
+        quality = view.qualities[0] if view.qualities else none
         if layout.size_in_header:
             if view.number > 0xF or view.impression > 0xF:
                 raise FormatError(

@@ -73,15 +73,25 @@ def read(source: Source, format: str | None = None, *, strict: bool = False) -> 
     Cost: linear in the size of the file, in time and memory. Safe to call from several threads.
     """
     data = read_bytes(source)
-    name = recognise(data) if format is None else format
-    if name is None:
-        raise FormatError(f"{len(data)} bytes of no known format ({', '.join(NAMES)})")
-    content = codec_of(name).read(data, name)
+    content = _find(data) if format is None else codec_of(format).read(data, format)
     deviations = getattr(content, "deviations", ())
     if strict and deviations:
         more = f" (and {len(deviations) - 1} more)" if len(deviations) > 1 else ""
         raise FormatError(f"{deviations[0].what}{more}", deviations[0].at)
     return content
+
+
+def _find(data: bytes) -> Any:
+    for codec in CODECS:
+        if codec.find is not None:
+            content = codec.find(data)
+            if content is not None:
+                return content
+        else:
+            name = codec.recognise(data)
+            if name is not None:
+                return codec.read(data, name)
+    raise FormatError(f"{len(data)} bytes of no known format ({', '.join(NAMES)})")
 
 
 def write(content: Any) -> bytes:
