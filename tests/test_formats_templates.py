@@ -286,6 +286,31 @@ def test_cut_anywhere_is_refused(name: str) -> None:
             formats.read(data[:size])
 
 
+@pytest.mark.parametrize("name", ["xyt", "xyt-m1", "fpt"])
+def test_other_formats_cut_anywhere_raise_nothing_foreign(name: str) -> None:
+    data = formats.write(formats.convert(cases.template(count=12), name).content)
+    for size in range(len(data)):
+        try:
+            record = formats.read(data[:size], name)
+        except FormatError:
+            continue
+        # A text file that ends between two numbers is a shorter one.
+        assert name != "fpt"
+        assert 0 < len(record.views[0]) <= 12
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_cut_anywhere_are_refused_or_say_so(samples: Path, name: str) -> None:
+    format, _, _ = SAMPLES[name]
+    data = (samples / name).read_bytes()
+    for size in range(0, len(data), 1 if len(data) < 500 else 3):
+        try:
+            record = formats.read(data[:size], format)
+        except FormatError:
+            continue
+        assert record.deviations or not any(data[size:])  # padding may be cut
+
+
 @pytest.mark.parametrize("name", cases.FMR)
 def test_wrong_lengths_are_reported_and_the_rest_is_read(name: str) -> None:
     record = cases.record(name)
@@ -350,6 +375,12 @@ def test_resolution_and_size() -> None:
     with pytest.raises(ResolutionError, match="ppi="):
         formats.to_templates(unknown)
     assert formats.to_templates(unknown, ppi=1000)[0] == template
+    coarse = formats.TemplateRecord("iso2005", (replace(one, resolution=(39, 39)),))
+    with pytest.raises(ResolutionError, match="99"):
+        formats.to_templates(coarse)
+    assert formats.to_templates(coarse, ppi=1000)[0] == template
+    with pytest.raises(ResolutionError):
+        formats.to_templates(coarse, ppi=20)
 
 
 def test_a_minutia_outside_grows_the_image_and_is_reported() -> None:

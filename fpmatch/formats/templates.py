@@ -60,7 +60,7 @@ def to_templates(
     Raises
     ------
     ResolutionError
-        If the file states no resolution and ``ppi`` is not given.
+        If ``ppi`` is not given and the file states none, or one outside 250 to 4800.
     TemplateError
         If the image does not fit a template.
     """
@@ -110,10 +110,12 @@ def _scale(view: View, format: str, ppi: float | None) -> NDArray[np.float64]:
         found = np.array([IMAGE.ppi, IMAGE.ppi])
     else:
         found = np.array(view.resolution) * CM_PER_INCH
-    if not ((IMAGE.min_ppi <= found) & (found <= IMAGE.max_ppi)).all():
+    # The caller is believed further than a file is.
+    least = IMAGE.min_recorded_ppi if ppi is None else IMAGE.min_ppi
+    if not ((least <= found) & (found <= IMAGE.max_ppi)).all():
         raise ResolutionError(
             f"resolution of {found[0]:g} x {found[1]:g} ppi is outside "
-            f"{IMAGE.min_ppi:g}..{IMAGE.max_ppi:g}; say which with ppi="
+            f"{least:g}..{IMAGE.max_ppi:g}; say which with ppi="
         )
     return np.array([IMAGE.ppi / settled(float(one)) for one in found])
 
