@@ -198,7 +198,13 @@ class Play:
                     raise Violation(f"{name} was compared with and is said not to be searched")
 
 
-def play(stage: Stage, seed: int, number: int, last: int | None, without: frozenset[str]) -> Tally:
+def play(
+    stage: Stage,
+    seed: int,
+    number: int,
+    last: int | None = None,
+    without: frozenset[str] = frozenset(),
+) -> Tally:
     """One sequence and what came of it."""
     start = time.process_time()
     game = Play(stage, seed, number, last, without)

@@ -22,6 +22,7 @@ TESTS = (
     "test_engine_crash.py",
     "test_gallery_snapshot.py",
     "test_attack_opaque.py",
+    "test_attack_journal.py",
     "test_attack_once.py",
 )
 
@@ -400,6 +401,30 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "search/opening.py",
         "(fcntl.LOCK_EX if mode",
         "(fcntl.LOCK_SH if mode",
+    ),
+    (
+        "two threads move the journal",
+        "search/state.py",
+        "        with self.journal:\n",
+        "        if True:\n",
+    ),
+    (
+        "an entry that stays in the journal is logged again",
+        "search/state.py",
+        "if name not in self.logged:",
+        "if True:",
+    ),
+    (
+        "an opening does not look what the log has already",
+        "search/recovery.py",
+        "            state.logged = {str(name): seq for name, seq in known if name}\n",
+        "",
+    ),
+    (
+        "the number of another's record",
+        "search/state.py",
+        "return self.logged.pop(mine, 0)",
+        "return max(self.logged.values(), default=0)",
     ),
     (
         "retained probes get tokens",

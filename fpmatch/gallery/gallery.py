@@ -87,8 +87,8 @@ class Gallery:
         """All partitions, oldest first."""
         return tuple(info for _, info in self._info.values())
 
-    def add_partition(self, info: PartitionInfo, expected: int) -> None:
-        """Add an empty partition.
+    def add_partition(self, info: PartitionInfo, expected: int) -> str:
+        """Add an empty partition; the name of the journal entry.
 
         Raises
         ------
@@ -112,10 +112,11 @@ class Gallery:
                 (info.name, info.ndr, info.owner, expected, EMPTY),
             )
             key = database.execute("SELECT last_insert_rowid()").fetchone()[0]
-            self.journal(
+            journal = self.journal(
                 "PARTITION", {"partition": info.name, "ndr": info.ndr, "owner": info.owner}
             )
         self._info[info.name] = (int(key), info)
+        return journal
 
     def key_of(self, partition: str) -> int:
         """The partition's key; InputError if there is none of that name."""
@@ -194,14 +195,14 @@ class Gallery:
 
     # -- policies ------------------------------------------------------------------------------
 
-    def publish(self, digest: str, document: str, version: int, at: datetime) -> None:
-        """Store a policy document under the next version."""
+    def publish(self, digest: str, document: str, version: int, at: datetime) -> str:
+        """Store a policy document under the next version; the name of the journal entry."""
         with self.transaction() as database:
             database.execute(
                 "INSERT INTO policy VALUES (?, ?, ?, ?)",
                 (version, digest, at.isoformat(), document),
             )
-            self.journal("POLICY", {"policy_version": version, "policy_digest": digest})
+            return self.journal("POLICY", {"policy_version": version, "policy_digest": digest})
 
     def policy(self, version: int | None = None) -> tuple[int, str, str] | None:
         """A policy's version, document and digest; the newest by default, None if none."""

@@ -129,8 +129,8 @@ class Administration:
             Order of magnitude to come; fixes the structure of its index.
         """
         self._state.writable()
-        self._state.gallery.add_partition(PartitionInfo(name, int(ndr), owner), expected_fingers)
-        self._state.log()
+        info = PartitionInfo(name, int(ndr), owner)
+        self._state.log(self._state.gallery.add_partition(info, expected_fingers))
         recovery.attach(self._state, name)
 
     @property
@@ -187,9 +187,10 @@ class Administration:
             found = state.gallery.policy()
             version = max(policy.version, (found[0] if found else 0) + 1)
             numbered = policy.with_version(version)
-            state.gallery.publish(numbered.digest, numbered.to_toml(), version, state.clock())
+            content = numbered.to_toml()
+            journal = state.gallery.publish(numbered.digest, content, version, state.clock())
             state.policy = numbered
-            state.log()
+            state.log(journal)
         hold.warn(state)
         return version
 

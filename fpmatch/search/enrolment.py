@@ -40,9 +40,9 @@ def enrol(
 def _batch(state: State, partition: str, batch: list[tuple[int, Record]]) -> EnrolReport:
     reached("enrol.checked")
     with state.gate(partition).alone():
-        report, rows, _ = records.enrol(state.gallery, partition, batch)
+        report, rows, journal = records.enrol(state.gallery, partition, batch)
         reached("enrol.committed")
-        state.log()
+        state.log(journal)
         reached("enrol.logged")
         index_rows(state, partition, rows)
         reached("enrol.indexed")

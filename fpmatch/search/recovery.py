@@ -25,7 +25,11 @@ def recover(state: State) -> None:
     if state.mode == "rw":
         state.gallery.scrub()
         state.ledger.scrub()
-        state.log()
+        if state.gallery.unlogged():
+            known = ((r.fields.get("journal"), r.seq) for r in state.audit.records())
+            state.logged = {str(name): seq for name, seq in known if name}
+            state.log()
+            state.logged.clear()
     state.living.clear()
     outbox.recover(state)
     keep.recover(state)

@@ -60,7 +60,7 @@ def expunge(
     if level == "identity":
         probes = sum(state.ledger.destroy(p.token) for p in _kept_of(state, name))
     outbox.forget(state, out.names)
-    seq = state.log()
+    seq = state.log(out.journal)
     reached("expunge.logged")
     return Receipt(
         level=level,
@@ -95,10 +95,10 @@ def seal(
         state.audit.event("AUTH_FAILED", {"what": what, "order": order, "authority": authority})
         raise
     with state.gate(place).alone():
-        removal.seal(
+        journal = removal.seal(
             state.gallery, name, sealed=sealed, order=order, authority=authority, partition=place
         )
-        return state.log()
+        return state.log(journal)
 
 
 def _ordered(order: str, authority: str) -> None:

@@ -42,6 +42,8 @@ class State:
     ----------
     envelopes : dict of (str, bytes)
         By message, its partition and the owner's list, where no vault keeps them.
+    logged : dict of int
+        Journal entries that the log has, and under which number; whose they are takes them out.
     """
 
     folder: Path
@@ -64,6 +66,8 @@ class State:
     envelopes: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     copies: dict[tuple[str, str, str], SearchResponse] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    journal: threading.Lock = field(default_factory=threading.Lock)
+    logged: dict[str, int] = field(default_factory=dict)
 
     def writable(self) -> None:
         """ReadOnlyError unless the engine may change the gallery."""
@@ -84,10 +88,15 @@ class State:
         """The partition's readers-and-writer lock."""
         return self.gates.setdefault(partition, Gate())
 
-    def log(self) -> int:
-        """Move journal entries to the audit log; the number of the last record."""
-        last = 0
-        for name, kind, fields in self.gallery.unlogged():
-            last = self.audit.event(kind, {**fields, "journal": name})
-            self.gallery.logged(name)
-        return last
+    def log(self, mine: str = "") -> int:
+        """Move all journal entries to the audit log, each once; the record's number of one's own.
+
+        Who comes first moves the entries of others too. An entry that the log has already, but
+        that could not be taken out of the journal, is only taken out.
+        """
+        with self.journal:
+            for name, kind, fields in self.gallery.unlogged():
+                if name not in self.logged:
+                    self.logged[name] = self.audit.event(kind, {**fields, "journal": name})
+                self.gallery.logged(name)
+            return self.logged.pop(mine, 0)
