@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,3 +197,45 @@ def test_a_transaction_is_searched_under_the_mask_of_its_booking_station(
         narrow = engine.search(asked.request)
         assert narrow["immigration"].outcome.name == "NOT_SEARCHED"
         assert not narrow["criminal"].candidates
+
+
+def test_the_command_searches_a_transaction_as_it_is(synthetic_data: Path, tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parent.parent
+    mate = fp.extract(
+        fp.read_image(synthetic_data / "optical" / "1_1.png", ppi=500), extractor="classical"
+    )
+    with fp.Engine.create(tmp_path / "county.fpm") as engine:
+        engine.add_partition("criminal", ndr=1, owner="DOJ-FBI")
+        engine.add_partition("immigration", ndr=9, owner="DHS")
+        engine.enrol("criminal", [fp.Record("C-17", [mate])])
+        engine.publish(fp.Policy.load(root / "fpmatch" / "cli" / "demo_policy.toml"))
+    finger = type_14(synthetic_data / "optical" / "1_2.png", 2, 1)
+    slap = type_14(synthetic_data / "optical" / "1_2.png", 13, 2)
+    data = formats.write(cases.booking(records=(finger, slap)))
+    (tmp_path / "in.an2").write_bytes(data + b"\n")
+    (tmp_path / "state.an2").write_bytes(formats.write(cases.booking({}, records=(finger,))))
+    (tmp_path / "images").write_bytes(formats.write(cases.image_record("fir2005")))
+
+    def run(name: str) -> tuple[int, dict, str]:
+        words = ["transaction", name, "--gallery", "county.fpm", "--extractor", "classical"]
+        done = subprocess.run(
+            [sys.executable, "-m", "fpmatch.cli", *words, "--json", "-"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+    code, report, _ = run("in.an2")
+    assert code == 0
+    assert report["fingers"] == [2]
+    assert report["passed_over"] == ["Type-14 2: position 13 is no single finger"]
+    assert report["deviations"][0]["at"] == len(data)
+    sections = {s["partition"]: s for s in report["response"]["partitions"]}
+    assert sections["criminal"]["candidates"][0]["record"] == "C-17"
+    assert sections["immigration"]["outcome"] == "NOT_SEARCHED"
+    for name, what in (("state.an2", "2.073"), ("images", "no transaction")):
+        code, _, said = run(name)
+        assert code == 2
+        assert what in said

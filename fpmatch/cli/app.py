@@ -22,6 +22,7 @@ from fpmatch.cli import (
     scenario,
     search,
     synth,
+    transaction,
 )
 from fpmatch.cli.output import fail
 from fpmatch.errors import FpmatchError
@@ -64,6 +65,7 @@ app.command("convert")(convert.convert_command)
 app.command("init")(gallery.init_command)
 app.command("enrol")(gallery.enrol_command)
 app.command("search")(search.search_command)
+app.command("transaction")(transaction.transaction_command)
 app.command("explain")(search.explain_command)
 app.command("expunge")(gallery.expunge_command)
 app.command("info")(gallery.info_command)

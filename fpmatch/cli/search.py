@@ -47,7 +47,7 @@ MEANING = {
 def search_command(
     gallery: Gallery,
     fingers: Annotated[
-        list[Path], typer.Argument(metavar="FINGER...", help="Images or .fpt templates.")
+        list[Path], typer.Argument(metavar="FINGER...", help="Images or templates.")
     ],
     ori: Ori,
     chain: Chain = None,
@@ -92,7 +92,7 @@ def search_command(
     )
     with Engine.open(str(gallery), threads=threads) as engine:
         response = engine.search(request)
-    emit(response.to_dict(), json_file, *_tables(response))
+    emit(response.to_dict(), json_file, *response_tables(response))
 
 
 def explain_command(
@@ -147,7 +147,8 @@ def _named(partition: str) -> str | int:
     return int(partition) if partition.isdecimal() else partition
 
 
-def _tables(response: SearchResponse) -> list[Any]:
+def response_tables(response: SearchResponse) -> list[Any]:
+    """A response as a terminal shows it: a line for each partition, then the candidates."""
     sections = [
         (s.partition, MEANING[s.outcome.value], s.reason.value, _count(s)) for s in response
     ]
