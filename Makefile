@@ -32,11 +32,12 @@ test: dev
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: dev
-	@echo "== Linting: ruff, mypy, import contracts"
+	@echo "== Linting: ruff, mypy, import contracts, docstrings"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/test_house_docs.py
 
 bench: dev
 	@$(BIN)/python -m pytest benchmarks --benchmark-enable -q

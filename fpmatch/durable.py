@@ -57,6 +57,8 @@ def put_in_place(temporary: Path, path: Path, *, sync: bool = True) -> None:
         The finished file, itself on disk already.
     path : Path
         Its final name, in the same folder.
+    sync : bool
+        Wait until the new name is on the disk.
 
     Raises
     ------

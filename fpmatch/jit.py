@@ -14,6 +14,8 @@ def kernel(function: F | None = None, *, inline: bool = False, fastmath: bool = 
 
     Parameters
     ----------
+    function : callable
+        The kernel; None where the decorator is called with options.
     inline : bool
         Inline into the calling kernel (for one-line helpers).
     fastmath : bool

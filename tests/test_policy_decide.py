@@ -8,7 +8,7 @@ import pytest
 
 from fpmatch.errors import InputError
 from fpmatch.policy import Policy
-from fpmatch.policy.policy import instant
+from fpmatch.policy.instant import instant
 from fpmatch.types import Decision, Facts, Ori, Permission
 
 SITE, OTHER, BUREAU, FBI = "CA0380100", "CA0380200", "CASIR0000", "USFBI0000"

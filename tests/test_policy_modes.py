@@ -90,7 +90,7 @@ def policy(mode: str, extra: str = "", author: str = SITE) -> Policy:
 def decide(
     policy: Policy, partition: str, at: str = "2011-01-01", ori: str = SITE, **facts: object
 ):
-    from fpmatch.policy.policy import instant
+    from fpmatch.policy.instant import instant
 
     asked = Facts((Ori(ori), Ori(BUREAU)), "CAR", **facts)
     return policy.decide(asked, instant(at))[partition]

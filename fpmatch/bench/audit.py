@@ -28,6 +28,8 @@ def bench_audit(
         Searches without sync; a tenth of them with.
     agencies : int
         Agencies of the policy, in ten counties of one state.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
     """
     policy = Policy.parse(policy_text(agencies), "bench.toml")
     figures: dict[str, float | int] = {"searches": searches, "agencies": agencies}

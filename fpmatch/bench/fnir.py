@@ -78,6 +78,8 @@ def bench_fnir(
     cache : path, optional
         Folder that keeps the background and what has been searched: a run that was stopped goes
         on where it was.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
 
     Raises
     ------
@@ -149,6 +151,8 @@ def rates(
         Which searches set the thresholds, and which are to be found.
     identity : (S,) int64
         What is drawn anew: searches of one identity are drawn together.
+    seed : int
+        Same seed, same result.
     """
     rng = np.random.default_rng(seed)
     count = int(nonmated.sum())
@@ -197,7 +201,17 @@ def rates(
 
 
 def upper_limit(misses: int, searches: int, level: float = EVALUATE.level) -> float:
-    """Upper limit of a share by Clopper and Pearson (1934), two-sided level in percent; 0 to 1."""
+    """Upper limit of a share by Clopper and Pearson (1934), two-sided level in percent; 0 to 1.
+
+    Parameters
+    ----------
+    misses : int
+        Searches that failed.
+    searches : int
+        All of them.
+    level : float
+        Two-sided, percent.
+    """
     from scipy.special import betaincinv
 
     if misses >= searches:

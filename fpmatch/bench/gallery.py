@@ -55,14 +55,32 @@ class ProbeSet:
     source: str
 
     def own(self, probe: int, row_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of some rows are of the probe's identity."""
+        """Which of some rows are of the probe's identity.
+
+        Parameters
+        ----------
+        probe : int
+            Which probe.
+        row_ids : (K,) int64
+            Rows of the index.
+        """
         return rows_of(int(self.identity[probe]), self.mate_identity, row_ids)
 
 
 def rows_of(
     identity: int, mate_identity: NDArray[np.int64], row_ids: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Which of some rows are of an identity; rows past the mates are background."""
+    """Which of some rows are of an identity; rows past the mates are background.
+
+    Parameters
+    ----------
+    identity : int
+        Whose rows are looked for.
+    mate_identity : (M,) int64
+        Identity of each of the first M rows.
+    row_ids : (K,) int64
+        Rows of the index.
+    """
     out = np.zeros(len(row_ids), np.bool_)
     mixed = row_ids < len(mate_identity)
     out[mixed] = mate_identity[row_ids[mixed]] == identity
@@ -81,6 +99,21 @@ def probe_set(
     """Impression 1 of every finger enrolled, the others probes; synthetic touches without folders.
 
     Synthetic probes are second touches of fingers that the background does not hold.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        Folders of ``<finger>_<impression>.<ext>``; synthetic prints if empty.
+    ppi_map : path or mapping, optional
+        Pixels per inch by folder key.
+    identities : path, optional
+        File that joins fingers of several folders to identities.
+    extractor : str, optional
+        Name of the extractor; the default one if not given.
+    synthetic : int
+        How many synthetic fingers, where there are no folders.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
     """
     if not folders:
         own = list(templates(synthetic, STRANGERS + 1))
@@ -128,6 +161,15 @@ def background(
 
     Every generated finger is followed by its mirror image, which is another finger of the same
     statistics at half the price. With a cache folder, batches are kept for the next run.
+
+    Parameters
+    ----------
+    count : int
+        Fingers.
+    seed : int
+        Same seed, same result.
+    cache : path, optional
+        Folder that keeps the background for the next run.
     """
     for first in range(0, count, 2 * BATCH):
         path = None if cache is None else cache / f"{seed}-{first:08d}.npz"
@@ -169,7 +211,21 @@ def opened(
     cache: str | os.PathLike[str] | None,
     progress: Progress | None,
 ) -> Iterator[PartitionIndex]:
-    """`build_index`, opened as a reader does; kept in the cache folder or gone at the end."""
+    """`build_index`, opened as a reader does; kept in the cache folder or gone at the end.
+
+    Parameters
+    ----------
+    fingers : int
+        Rows of the gallery.
+    probes : ProbeSet
+        Its mates are the first rows.
+    threads : int
+        Threads of a search.
+    cache : path, optional
+        Folder that keeps the background for the next run.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder) / "index"
         if cache is None:
@@ -206,7 +262,23 @@ def build_index(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> PartitionIndex:
-    """An index of `fingers` rows, mates included, merged into one segment."""
+    """An index of `fingers` rows, mates included, merged into one segment.
+
+    Parameters
+    ----------
+    folder : path
+        Of the index; to be made.
+    fingers : int
+        Rows of the gallery.
+    probes : ProbeSet
+        Its mates are the first rows.
+    threads : int
+        Threads of a search.
+    cache : path, optional
+        Folder that keeps the background for the next run.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     index = PartitionIndex.create(folder, expected_fingers=fingers, threads=threads)
     count = len(probes.mates)
     index.add(np.arange(count), probes.mates, np.zeros(count, np.uint8))
@@ -227,7 +299,19 @@ def timed_in_full(
     effort: str,
     allowed: NDArray[np.bool_] | None = None,
 ) -> tuple[float, float, NDArray[np.int64], NDArray[np.int32], dict[str, float]]:
-    """One search with its verification: seconds of wall and process, rows, scores, stages."""
+    """One search with its verification: seconds of wall and process, rows, scores, stages.
+
+    Parameters
+    ----------
+    index : PartitionIndex
+        Open for reading.
+    probe : SearchTemplate or None
+        None, for a probe that failed to extract, takes no time.
+    effort : str
+        `fast`, `balanced`, `scan` or `exhaustive`.
+    allowed : (rows,) bool, optional
+        Rows that may be looked at; all by default.
+    """
     if probe is None:
         return math.nan, math.nan, np.zeros(0, np.int64), np.zeros(0, np.int32), {}
     wall, cpu = time.perf_counter(), time.process_time()
@@ -245,7 +329,19 @@ def timed_search(
     effort: str,
     allowed: NDArray[np.bool_] | None,
 ) -> tuple[float, float]:
-    """One search with its verification: seconds of wall and process."""
+    """One search with its verification: seconds of wall and process.
+
+    Parameters
+    ----------
+    index : PartitionIndex
+        Open for reading.
+    probe : SearchTemplate or None
+        None, for a probe that failed to extract, takes no time.
+    effort : str
+        `fast`, `balanced`, `scan` or `exhaustive`.
+    allowed : (rows,) bool, optional
+        Rows that may be looked at; all by default.
+    """
     wall, cpu, *_ = timed_in_full(index, probe, effort, allowed)
     return wall, cpu
 

@@ -37,7 +37,25 @@ def bench_mask(
     cache: Source | None = None,
     progress: Progress | None = None,
 ) -> Bench:
-    """Time of a search under masks that bar more and more rows, against none."""
+    """Time of a search under masks that bar more and more rows, against none.
+
+    Parameters
+    ----------
+    fingers : int
+        Rows of the gallery.
+    barred : sequence of float
+        Shares of the rows that a mask bars, 0 to 1.
+    effort : str
+        `fast`, `balanced`, `scan` or `exhaustive`.
+    threads : int
+        Threads of a search.
+    repeats : int
+        Searches under each mask.
+    cache : path, optional
+        Folder that keeps the background for the next run.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     own = probe_set((), synthetic=repeats, progress=progress)
     with opened(fingers, own, threads, cache, progress) as index:
         ids = index.row_ids()
@@ -67,7 +85,23 @@ def bench_batch(
     cache: Source | None = None,
     progress: Progress | None = None,
 ) -> Bench:
-    """Shortlists of many probes at once, against one after the other; results are compared."""
+    """Shortlists of many probes at once, against one after the other; results are compared.
+
+    Parameters
+    ----------
+    fingers : int
+        Rows of the gallery.
+    batch : int
+        Probes searched at once.
+    efforts : sequence of str
+        What to compare, each as the engine takes it.
+    threads : int
+        Threads of a search.
+    cache : path, optional
+        Folder that keeps the background for the next run.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     own = probe_set((), synthetic=batch, progress=progress)
     forms = [p for p in own.probes if p is not None]
     rows = []
@@ -98,7 +132,17 @@ def bench_batch(
 def bench_build(
     fingers: int = 10_000, *, cache: Source | None = None, progress: Progress | None = None
 ) -> Bench:
-    """Time to add, write and merge, without making the fingers, and what is stored."""
+    """Time to add, write and merge, without making the fingers, and what is stored.
+
+    Parameters
+    ----------
+    fingers : int
+        Rows of the gallery.
+    cache : path, optional
+        Folder that keeps the background for the next run.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     made = list(background(fingers, cache=None if cache is None else Path(cache)))
     with tempfile.TemporaryDirectory() as folder:
         index = PartitionIndex.create(folder, expected_fingers=fingers)
@@ -130,6 +174,15 @@ def bench_open(
 
     ``open_ms_*`` is the index alone; ``engine_open_*`` all of `Engine.open` on a gallery of one
     record a finger, the first time (``_first``) with columns read from the tables.
+
+    Parameters
+    ----------
+    fingers : int
+        Rows of the gallery.
+    cache : path, optional
+        Folder that keeps the background for the next run.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
     """
     own = probe_set((), synthetic=10, progress=progress)
     forms = [p for p in own.probes if p is not None]

@@ -87,6 +87,8 @@ def bench_leakage(
         Paired searches of each question; at least 10.
     withheld_ms : float
         When answers leave under the opaque policy; above the longest search.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
 
     Returns
     -------
@@ -95,6 +97,11 @@ def bench_leakage(
         pairs that a guess by the clock alone gets right (0.5 is blind). Questions asked under the
         opaque policy begin with ``opaque``; ``longest_ms`` is the longest search without a set
         time, and ``withheld_ms`` means nothing unless it is more.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 20 fingers or 10 pairs, or the set time is not positive.
 
     Notes
     -----

@@ -148,6 +148,8 @@ def bench_extract(
         As in `fpmatch.evaluate.evaluate`.
     repeats : int
         Passes over all images.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
     """
     import cv2
 
@@ -207,6 +209,24 @@ def bench_compare(
     ``compare_us_median`` is as in ``fpmatch evaluate``: non-mated candidates, one probe a call.
     ``single_us_median`` is one call of `fpmatch.compare` on two stored templates, encoding
     included.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        Folders of ``<finger>_<impression>.<ext>``; synthetic prints if empty.
+    ppi_map : path or mapping, optional
+        Pixels per inch by folder key.
+    identities : path, optional
+        File that joins fingers of several folders to identities.
+    repeats : int
+        Passes over all comparisons.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+
+    Raises
+    ------
+    InputError
+        If fewer than two templates could be made.
     """
     from fpmatch.evaluate.evaluation import load_samples
     from fpmatch.evaluate.protocol import Comparer, within_folders

@@ -31,6 +31,8 @@ def make_gallery(folder: Path, index: Path, fingers: int) -> None:
         To be made.
     index : path
         Folder of an index of rows 0 to fingers - 1; moved into the gallery.
+    fingers : int
+        Records; rows of the index.
     """
     with Engine.create(folder, durability="off") as engine:
         engine.add_partition(PARTITION, 1, "synthetic", expected_fingers=fingers)

@@ -31,6 +31,8 @@ def measure_nbis(
         Folders of ``<finger>_<impression>.<ext>``: impression 1 of every finger is the gallery.
     count : int
         Probes among the other impressions, evenly spaced.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
 
     Returns
     -------

@@ -70,6 +70,13 @@ def bench_search(
         The same for effort ``exhaustive``, up to 20 000 fingers.
     cache : path, optional
         Folder that keeps the background for the next run.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+
+    Raises
+    ------
+    InputError
+        If the peer is not known.
 
     Notes
     -----

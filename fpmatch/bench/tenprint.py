@@ -67,8 +67,14 @@ def bench_tenprint(
         People searched for; all are enrolled.
     poor : sequence of float
         Shares of the probe fingers of which only a small patch is left.
+    effort : str
+        `fast`, `balanced`, `scan` or `exhaustive`.
+    threads : int
+        Threads of a search.
     cache : path, optional
         Folder that keeps the background for the next run.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
 
     Notes
     -----
@@ -104,7 +110,21 @@ def subject_index(
     cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> PartitionIndex:
-    """An index of `records` times `fingers` rows: row r is finger r mod fingers of its record."""
+    """An index of `records` times `fingers` rows: row r is finger r mod fingers of its record.
+
+    Parameters
+    ----------
+    folder : path
+        Of the index; to be made.
+    records : int
+        People.
+    fingers : int
+        Of each person.
+    cache : path, optional
+        Folder that keeps the background for the next run.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     total = records * fingers
     index = PartitionIndex.create(folder, expected_fingers=total)
     done = 0
@@ -119,7 +139,17 @@ def subject_index(
 
 
 def handle_of(index: PartitionIndex, records: int, fingers: int) -> Handle:
-    """What the engine searches with, without its other files."""
+    """What the engine searches with, without its other files.
+
+    Parameters
+    ----------
+    index : PartitionIndex
+        Open for reading.
+    records : int
+        People.
+    fingers : int
+        Of each person.
+    """
     rows = np.arange(records * fingers)
     columns = Columns.of(
         [(n + 1, f"R-{n:08d}") for n in range(records)],
@@ -132,7 +162,19 @@ def handle_of(index: PartitionIndex, records: int, fingers: int) -> Handle:
 
 
 def subjects_of(records: int, fingers: int, count: int, poor: float) -> Subjects:
-    """Second touches of some records, evenly spaced; a share of the fingers is poor."""
+    """Second touches of some records, evenly spaced; a share of the fingers is poor.
+
+    Parameters
+    ----------
+    records : int
+        People enrolled.
+    fingers : int
+        Of each person.
+    count : int
+        People searched for.
+    poor : float
+        Share of the fingers of which only a small patch is left, 0 to 1.
+    """
     rng = np.random.default_rng(SEED)
     chosen = np.unique(np.linspace(0, records - 1, count).astype(int)).tolist()
     people = []
@@ -170,7 +212,21 @@ def patch(template: Template, rng: np.random.Generator) -> Template:
 def measure(
     handle: Handle, people: Subjects, known: bool, effort: str, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """One case: all fingers at once and each alone, in turn."""
+    """One case: all fingers at once and each alone, in turn.
+
+    Parameters
+    ----------
+    handle : Handle
+        What the engine searches with.
+    people : Subjects
+        Who is searched for.
+    known : bool
+        Whether the positions of the probes are known.
+    effort : str
+        `fast`, `balanced`, `scan` or `exhaustive`.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     together, alone, verified = [], [], []
     right, single = [], []
     for n, (record, fingers) in enumerate(zip(people.records, people.fingers, strict=True)):

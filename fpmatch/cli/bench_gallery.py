@@ -124,7 +124,13 @@ def register(app: typer.Typer) -> None:
 
 
 def sizes(text: str) -> list[int]:
-    """Read ``N[,N...]``."""
+    """Read ``N[,N...]``.
+
+    Raises
+    ------
+    InputError
+        If one of them is no whole number from 1.
+    """
     try:
         out = sorted({int(part) for part in text.replace("_", "").split(",")})
     except ValueError:

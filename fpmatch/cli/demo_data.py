@@ -57,7 +57,17 @@ class Prints:
         self.made = 0
 
     def image(self, sensor: str, finger: int, touch: int) -> FingerImage:
-        """One impression: read if the corpus has it, else made from the corpus's own seeds."""
+        """One impression: read if the corpus has it, else made from the corpus's own seeds.
+
+        Parameters
+        ----------
+        sensor : str
+            A folder of the corpus.
+        finger : int
+            Number of the finger.
+        touch : int
+            Number of its impression.
+        """
         from fpmatch.image import read_image
 
         if self.folder is not None:
@@ -72,14 +82,34 @@ class Prints:
         return impression(master(FOLDERS[sensor] + finger), touch, sensor=sensor).image
 
     def template(self, sensor: str, finger: int, touch: int) -> Template:
-        """The template of one impression; the demo's fingers are all right index fingers."""
+        """The template of one impression; the demo's fingers are all right index fingers.
+
+        Parameters
+        ----------
+        sensor : str
+            A folder of the corpus.
+        finger : int
+            Number of the finger.
+        touch : int
+            Number of its impression.
+        """
         from fpmatch.template import extract
 
         return extract(self.image(sensor, finger, touch), position=FingerPosition.RIGHT_INDEX)
 
 
 def records(prints: Prints, partition: str, progress: Progress | None) -> Iterator[Record]:
-    """The records of one partition."""
+    """The records of one partition.
+
+    Parameters
+    ----------
+    prints : Prints
+        Where the impressions come from.
+    partition : str
+        Name of the partition.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     members = [p for p in people() if getattr(p, partition)]
     for number, person in enumerate(members, 1):
         finger = prints.template(person.sensor, person.finger, _TOUCHES[partition])

@@ -59,7 +59,19 @@ def play(
     bundled: bool = True,
     say: Callable[[str], None] = lambda text: None,
 ) -> Told:
-    """Do it all in a fresh gallery folder."""
+    """Do it all in a fresh gallery folder.
+
+    Parameters
+    ----------
+    folder : path
+        Of the gallery; to be made.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    bundled : bool
+        Read the committed prints where there are any.
+    say : callable
+        Called with a sentence before each step.
+    """
     from fpmatch.policy import Policy
     from fpmatch.search import Engine
 
@@ -151,7 +163,13 @@ def _checked(proof: Any) -> str:
 
 
 def tamper(log: Path) -> AuditReport:
-    """Change one word in a copy of the log, past its own guards, and verify the copy."""
+    """Change one word in a copy of the log, past its own guards, and verify the copy.
+
+    Raises
+    ------
+    StorageError
+        If the log holds nothing to change.
+    """
     import sqlite3
     from contextlib import closing
 

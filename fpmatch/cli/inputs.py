@@ -27,7 +27,13 @@ Extractor = Annotated[str | None, typer.Option(help="neural or classical; the de
 
 
 def parse_position(text: str) -> FingerPosition:
-    """Read a finger position: its number or its name."""
+    """Read a finger position: its number or its name.
+
+    Raises
+    ------
+    InputError
+        If there is no such position.
+    """
     name = text.strip().upper().replace("-", "_").replace(" ", "_")
     try:
         return FingerPosition(int(name)) if name.isdecimal() else FingerPosition[name]
@@ -48,6 +54,19 @@ def load_template(
 
     A file that names its finger keeps the position that it holds. Of a container of pictures the
     one picture is extracted.
+
+    Parameters
+    ----------
+    path : path
+        An image or a template.
+    ppi : float, optional
+        Pixels per inch, where the file does not say.
+    position : FingerPosition
+        Which finger, where the file does not say.
+    impression : Impression
+        How it was taken, where the file does not say.
+    extractor : str, optional
+        Name of the extractor; the default one if not given.
     """
     from fpmatch.formats import recognise
     from fpmatch.image import read_image
@@ -87,7 +106,13 @@ def _contained(path: str | Path, ppi: float | None, extractor: str | None) -> Te
 
 
 def parse_pairs(options: Sequence[str], name: str) -> dict[str, str]:
-    """Read repeated ``key=value`` options."""
+    """Read repeated ``key=value`` options.
+
+    Raises
+    ------
+    InputError
+        If one of them has no key or no equals sign.
+    """
     out = {}
     for option in options:
         key, sign, value = option.partition("=")

@@ -64,7 +64,13 @@ def write_text(path: str, text: str) -> None:
 
 
 def check_target(path: str | None) -> None:
-    """Refuse a file that cannot be written, before the work that would be lost."""
+    """Refuse a file that cannot be written, before the work that would be lost.
+
+    Raises
+    ------
+    InputError
+        If it is a folder, or its folder does not exist.
+    """
     if path is None or path == "-":
         return
     target = Path(path)
@@ -80,7 +86,21 @@ def table(
     left: int = 1,
     text: Sequence[str] = (),
 ) -> Table:
-    """A plain table: the first ``left`` columns and those of ``text`` left, figures right."""
+    """A plain table: the first ``left`` columns and those of ``text`` left, figures right.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Headings.
+    rows : iterable of sequence
+        Values, shown as `figure` says.
+    title : str
+        Printed above.
+    left : int
+        So many columns from the left hold words.
+    text : sequence of str
+        Further columns of words, by heading.
+    """
     from rich import box
     from rich.markup import escape
     from rich.table import Table

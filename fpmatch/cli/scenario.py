@@ -36,7 +36,13 @@ def scenario_command(
 
 
 def pack(folder: Path | None) -> Path:
-    """The folder of scenarios: the given one, else that of a source checkout."""
+    """The folder of scenarios: the given one, else that of a source checkout.
+
+    Raises
+    ------
+    InputError
+        If there is no source checkout and no folder was given.
+    """
     from fpmatch.synthetic.bundled import bundled_prints
 
     if folder is not None:

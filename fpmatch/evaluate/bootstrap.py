@@ -43,7 +43,17 @@ class Intervals:
 
 
 def identity_weights(samples: Sequence[Sample], replicates: int, seed: int) -> NDArray[np.int64]:
-    """(B, I) how often each identity is drawn in each replicate."""
+    """(B, I) how often each identity is drawn in each replicate.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        All impressions; pairs and searches are indices into it.
+    replicates : int
+        Bootstrap replicates: B.
+    seed : int
+        Same seed, same result.
+    """
     folders: dict[int, set[int]] = {}
     for s in samples:
         folders.setdefault(s.identity, set()).add(s.database)
@@ -146,7 +156,23 @@ def fnmr_band(
     level: float,
     seed: int,
 ) -> NDArray[np.float64]:
-    """(2, F) interval of the pooled FNMR, 0 to 1, at each FMR of the grid (F,), 0 to 1."""
+    """(2, F) interval of the pooled FNMR, 0 to 1, at each FMR of the grid (F,), 0 to 1.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        All impressions; pairs and searches are indices into it.
+    pairs : Pairs
+        With their scores.
+    fmr : (F,) float64
+        FMR, 0 to 1.
+    replicates : int
+        Bootstrap replicates: B.
+    level : float
+        Of the interval, percent.
+    seed : int
+        Same seed, same result.
+    """
     weights = identity_weights(samples, replicates, seed)
     identity = np.array([s.identity for s in samples], np.int64)
     pool = _Set(pairs, identity, np.ones(len(pairs), np.bool_))
@@ -162,7 +188,15 @@ def fnmr_band(
 
 
 def fnmr_on(counts: ErrorCounts, fmr: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(F,) lowest FNMR, 0 to 1, with FMR at most each value of the grid."""
+    """(F,) lowest FNMR, 0 to 1, with FMR at most each value of the grid.
+
+    Parameters
+    ----------
+    counts : ErrorCounts
+        At every threshold.
+    fmr : (F,) float64
+        FMR, 0 to 1.
+    """
     # FMR falls with the threshold: search its reverse for the first threshold that is allowed.
     falling = counts.fmr[::-1]
     last = np.searchsorted(falling, fmr, side="right")
@@ -179,7 +213,25 @@ def cmc_band(
     level: float,
     seed: int,
 ) -> NDArray[np.float64]:
-    """(2, depth) interval of the CMC, percent, at ranks 1 to ``depth``."""
+    """(2, depth) interval of the CMC, percent, at ranks 1 to ``depth``.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        All impressions; pairs and searches are indices into it.
+    searches : Searches
+        What each search came to.
+    probes : (S,) int64
+        The sample of each search.
+    depth : int
+        Highest rank.
+    replicates : int
+        Bootstrap replicates: B.
+    level : float
+        Of the interval, percent.
+    seed : int
+        Same seed, same result.
+    """
     weights = identity_weights(samples, replicates, seed)
     identity = np.array([s.identity for s in samples], np.int64)
     spans = [

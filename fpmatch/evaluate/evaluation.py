@@ -232,7 +232,25 @@ def load_samples(
     processes: int = 1,
     progress: Progress | None = None,
 ) -> tuple[list[Sample], tuple[str, ...]]:
-    """Find and extract all impressions; parameters as in `evaluate`."""
+    """Find and extract all impressions; parameters as in `evaluate`.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        Folders of ``<finger>_<impression>.<ext>``; synthetic prints if empty.
+    ppi : float, optional
+        Pixels per inch of all images.
+    ppi_map : path or mapping, optional
+        Pixels per inch by folder key.
+    identities : path, optional
+        File that joins fingers of several folders to identities.
+    extractor : str, optional
+        Name of the extractor; the default one if not given.
+    processes : int
+        Processes that extract.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     if ppi_map is not None and not isinstance(ppi_map, Mapping):
         ppi_map = read_ppi_map(ppi_map)
     rows = read_identity_rows(identities) if identities is not None else []
@@ -258,7 +276,25 @@ def evaluate_samples(
     seed: int = EVALUATE.seed,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Compare and search samples that are already extracted; parameters as in `evaluate`."""
+    """Compare and search samples that are already extracted; parameters as in `evaluate`.
+
+    Parameters
+    ----------
+    samples : list of Sample
+        As `load_samples` gives them.
+    names : sequence of str
+        Of the databases, in the order of their numbers in the samples.
+    protocol : {"all", "fvc"}
+        Which non-mated pairs; see `within_folders`.
+    extractor : str, optional
+        Name of the extractor; the default one if not given.
+    replicates : int
+        Bootstrap replicates: B.
+    seed : int
+        Same seed, same result.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     pairs = within_folders(samples, protocol)
     comparer = Comparer(samples)
     pairs = score_pairs(comparer, pairs, progress)

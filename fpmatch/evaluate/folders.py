@@ -57,6 +57,8 @@ def read_ppi_map(path: str | os.PathLike[str]) -> dict[str, float]:
     ------
     InputError
         If the file is no such object.
+    ResolutionError
+        If a value is no number.
     """
     try:
         raw = json.loads(Path(path).read_text("utf-8"))

@@ -62,6 +62,11 @@ def search_outcomes(
     Returns
     -------
     Searches
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit.
     """
     if scores.shape != (len(probe_identity), len(gallery_identity)):
         raise InputError(
@@ -87,7 +92,17 @@ def search_outcomes(
 
 
 def rank_rate(searches: Searches, rank: int = 1, weights: NDArray[np.int64] | None = None) -> float:
-    """Share of mated searches whose mate is at or above ``rank``, percent."""
+    """Share of mated searches whose mate is at or above ``rank``, percent.
+
+    Parameters
+    ----------
+    searches : Searches
+        What each search came to.
+    rank : int
+        From 1.
+    weights : (S,) int64, optional
+        How often each search counts; once by default.
+    """
     return _share(searches.rank[searches.mated] <= rank, _mated(searches, weights))
 
 
@@ -100,6 +115,13 @@ def open_set_counts(searches: Searches, weights: NDArray[np.int64] | None = None
     """FPIR (as false matches) and FNIR (as false non-matches) at every threshold.
 
     Both come from the same searches: FPIR from each with the probe's identity removed.
+
+    Parameters
+    ----------
+    searches : Searches
+        What each search came to.
+    weights : (S,) int64, optional
+        How often each search counts; once by default.
     """
     comparisons = Comparisons(searches.mate[searches.mated], searches.other)
     return comparisons.counts(_mated(searches, weights), weights)
@@ -111,6 +133,15 @@ def fnir_at_fpir(
     """Lowest FNIR, percent, with FPIR at most ``1 / one_in``.
 
     A failure to extract or to enrol is a miss at any threshold.
+
+    Parameters
+    ----------
+    searches : Searches
+        What each search came to.
+    one_in : int
+        The FPIR is one in so many searches.
+    weights : (S,) int64, optional
+        How often each search counts; once by default.
     """
     mated_weights = _mated(searches, weights)
     missed = searches.rank[searches.mated] == MISSED

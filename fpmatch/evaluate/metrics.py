@@ -102,7 +102,15 @@ class Comparisons:
         mated_weights: NDArray[np.int64] | None = None,
         nonmated_weights: NDArray[np.int64] | None = None,
     ) -> ErrorCounts:
-        """Count errors at every threshold; the weights say how often a comparison counts."""
+        """Count errors at every threshold; the weights say how often a comparison counts.
+
+        Parameters
+        ----------
+        mated_weights : (M,) int64, optional
+            How often each mated comparison counts; once by default.
+        nonmated_weights : (N,) int64, optional
+            The same of the non-mated ones.
+        """
         size = len(self.threshold)
         mated = _histogram(self._mated, mated_weights, size)
         nonmated = _histogram(self._nonmated, nonmated_weights, size)

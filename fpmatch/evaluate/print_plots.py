@@ -53,7 +53,23 @@ def paired_minutiae(
     score: Score,
     title: str = "",
 ) -> Figure:
-    """Two impressions side by side with the minutiae the score rests on, numbered and joined."""
+    """Two impressions side by side with the minutiae the score rests on, numbered and joined.
+
+    Parameters
+    ----------
+    probe_image : FingerImage
+        At 500 ppi.
+    probe : Template
+        Extracted from it.
+    candidate_image : FingerImage
+        At 500 ppi.
+    candidate : Template
+        Extracted from it.
+    score : Score
+        With its pairs.
+    title : str
+        Printed above.
+    """
     from matplotlib.patches import ConnectionPatch
 
     figure = new_figure(8.6, 4.7)

@@ -49,6 +49,11 @@ def within_folders(samples: Sequence[Sample], protocol: str = "all") -> Pairs:
     pair of impressions of different identities; with ``fvc``, the first impression of each
     finger against the first of every other (45 pairs for ten fingers). Each unordered pair is
     compared once, the earlier impression as the probe.
+
+    Raises
+    ------
+    InputError
+        If the protocol is not known.
     """
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol {protocol!r} is none of {', '.join(PROTOCOLS)}")
@@ -97,7 +102,15 @@ class Comparer:
         self._packed = pack(self._encoded)
 
     def scores(self, probe: int, candidates: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(K,) scores of one probe against the candidates; NaN where either failed."""
+        """(K,) scores of one probe against the candidates; NaN where either failed.
+
+        Parameters
+        ----------
+        probe : int
+            Index of a sample.
+        candidates : (K,) int64
+            Indices of samples.
+        """
         from fpmatch.matcher import calibrate
 
         out = np.full(len(candidates), np.nan)
@@ -108,7 +121,15 @@ class Comparer:
         return out
 
     def microseconds(self, probe: int, candidates: NDArray[np.int64]) -> float:
-        """CPU time of one comparison, a mean over the candidates; NaN if none is usable."""
+        """CPU time of one comparison, a mean over the candidates; NaN if none is usable.
+
+        Parameters
+        ----------
+        probe : int
+            Index of a sample.
+        candidates : (K,) int64
+            Indices of samples.
+        """
         rows = self.row[candidates]
         rows = rows[rows >= 0]
         if self.row[probe] < 0 or len(rows) == 0:
@@ -125,7 +146,17 @@ class Comparer:
 
 
 def score_pairs(comparer: Comparer, pairs: Pairs, progress: Progress | None = None) -> Pairs:
-    """Score every pair, one probe at a time."""
+    """Score every pair, one probe at a time.
+
+    Parameters
+    ----------
+    comparer : Comparer
+        Of the samples.
+    pairs : Pairs
+        Their scores are filled in the result.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     score = np.full(len(pairs), np.nan)
     order = np.argsort(pairs.probe, kind="stable")
     probes, starts = np.unique(pairs.probe[order], return_index=True)
@@ -142,7 +173,19 @@ def search_scores(
     gallery: NDArray[np.int64],
     progress: Progress | None = None,
 ) -> NDArray[np.float64]:
-    """(S, G) scores of every probe against every gallery entry; NaN where either failed."""
+    """(S, G) scores of every probe against every gallery entry; NaN where either failed.
+
+    Parameters
+    ----------
+    comparer : Comparer
+        Of the samples.
+    probes : (S,) int64
+        Indices of samples.
+    gallery : (G,) int64
+        Indices of samples.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    """
     scores = np.full((len(probes), len(gallery)), np.nan)
     for i, probe in enumerate(probes):
         scores[i] = comparer.scores(int(probe), gallery)

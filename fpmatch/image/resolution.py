@@ -17,6 +17,15 @@ _LOG = logging.getLogger(__name__)
 def settle_ppi(given: float | None, recorded: tuple[float, float] | None, name: str) -> float:
     """The resolution to believe: the one given, else a credible recorded one.
 
+    Parameters
+    ----------
+    given : float or None
+        Pixels per inch, from the caller.
+    recorded : (float, float) or None
+        Across and down, from the file.
+    name : str
+        What messages call the image.
+
     Raises
     ------
     ResolutionError
@@ -60,6 +69,13 @@ def _given(given: float, recorded: tuple[float, float] | None) -> float:
 
 def resample(pixels: NDArray[np.uint8], ppi: float) -> tuple[NDArray[np.uint8], bool]:
     """Bring (H, W) pixels from `ppi` to 500 ppi; the flag says whether anything was done.
+
+    Parameters
+    ----------
+    pixels : (H, W) uint8
+        Gray.
+    ppi : float
+        Pixels per inch that they have.
 
     Raises
     ------

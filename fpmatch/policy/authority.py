@@ -47,7 +47,19 @@ class Scope:
     def may_set(
         self, author: str, authority: Authority, who: str, partitions: tuple[str, ...]
     ) -> str:
-        """Why an author may not decide about ``who`` on those partitions; "" if it may."""
+        """Why an author may not decide about ``who`` on those partitions; "" if it may.
+
+        Parameters
+        ----------
+        author : str
+            The principal that speaks: an ORI, a jurisdiction or an owner.
+        authority : Authority
+            The class in which it speaks.
+        who : str
+            The agency or jurisdiction that it is about; ``*`` is all.
+        partitions : tuple of str
+            Names; ``*`` is all.
+        """
         if authority is Authority.MANDATE:
             return ""
         if authority is Authority.OWNER:

@@ -27,7 +27,24 @@ from fpmatch.policy.registry import Registry
 def deactivate(
     registry: Registry, who: str, partition: str, authority: str, reason: str, at: datetime
 ) -> Declared:
-    """Switch a node off from ``at`` on; what lies beside and above is untouched."""
+    """Switch a node off from ``at`` on; what lies beside and above is untouched.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    who : str
+        The agency or jurisdiction that it is about; ``*`` is all.
+    partition : str
+        Name of the partition.
+    authority : str
+        The principal that decides: the agency, a jurisdiction above it, its state bureau or the
+        partition's owner.
+    reason : str
+        Why, in the words of the one who decides; kept in the policy.
+    at : datetime
+        From when on.
+    """
     plan: Plan = [(_OFF, at, None)]
     return _set(registry, who, partition, authority, reason, plan, at)
 
@@ -35,7 +52,24 @@ def deactivate(
 def activate(
     registry: Registry, who: str, partition: str, authority: str, reason: str, at: datetime
 ) -> Declared:
-    """Switch a node on from ``at`` on. Raises PolicyError if another's "off" stands there."""
+    """Switch a node on from ``at`` on. Raises PolicyError if another's "off" stands there.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    who : str
+        The agency or jurisdiction that it is about; ``*`` is all.
+    partition : str
+        Name of the partition.
+    authority : str
+        The principal that decides: the agency, a jurisdiction above it, its state bureau or the
+        partition's owner.
+    reason : str
+        Why, in the words of the one who decides; kept in the policy.
+    at : datetime
+        From when on.
+    """
     _standing(registry, who, partition, authority)
     _no_foreign_off(registry, who, partition, authority, at)
     plan: Plan = [(_ON, at, None)]
@@ -51,7 +85,31 @@ def reschedule(
     date: datetime,
     at: datetime,
 ) -> Declared:
-    """Move a node's activation to ``date``: inactive from ``at`` till then, active after."""
+    """Move a node's activation to ``date``: inactive from ``at`` till then, active after.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    who : str
+        The agency or jurisdiction that it is about; ``*`` is all.
+    partition : str
+        Name of the partition.
+    authority : str
+        The principal that decides: the agency, a jurisdiction above it, its state bureau or the
+        partition's owner.
+    reason : str
+        Why, in the words of the one who decides; kept in the policy.
+    date : datetime
+        When it becomes active.
+    at : datetime
+        From when on.
+
+    Raises
+    ------
+    InputError
+        If the date does not come after ``at``.
+    """
     if date <= at:
         raise InputError(f"the new date {date:%Y-%m-%d} is not after {at:%Y-%m-%d}; use activate")
     _standing(registry, who, partition, authority)
@@ -63,7 +121,24 @@ def reschedule(
 def remove(
     registry: Registry, who: str, partition: str, authority: str, reason: str, at: datetime
 ) -> Declared:
-    """Take a node out of the deployment plan: inactive from ``at`` on, whatever lies above it."""
+    """Take a node out of the deployment plan: inactive from ``at`` on, whatever lies above it.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    who : str
+        The agency or jurisdiction that it is about; ``*`` is all.
+    partition : str
+        Name of the partition.
+    authority : str
+        The principal that decides: the agency, a jurisdiction above it, its state bureau or the
+        partition's owner.
+    reason : str
+        Why, in the words of the one who decides; kept in the policy.
+    at : datetime
+        From when on.
+    """
     plan: Plan = [(ActivationState.INACTIVE, at, None)]
     return _set(registry, who, partition, authority, reason, plan, at)
 
@@ -153,7 +228,13 @@ def _no_foreign_off(
 
 
 def request_optout(registry: Registry, request: OptOutRequest) -> Declared:
-    """Record a request; it has no effect on any decision."""
+    """Record a request; it has no effect on any decision.
+
+    Raises
+    ------
+    InputError
+        If its id is taken, or its agency or partition is not known.
+    """
     declared = registry.declared
     if any(o.id == request.id for o in declared.optouts):
         raise InputError(f"there is a request {request.id!r} already; give it another id")
@@ -167,7 +248,26 @@ def request_optout(registry: Registry, request: OptOutRequest) -> Declared:
 def answer_optout(
     registry: Registry, id: str, status: OptOutStatus, answer: str, at: datetime
 ) -> Declared:
-    """Close a request. Accepting it changes no decision either: deactivating does."""
+    """Close a request. Accepting it changes no decision either: deactivating does.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    id : str
+        Of the request.
+    status : OptOutStatus
+        Accepted or refused.
+    answer : str
+        In words.
+    at : datetime
+        Of the answer.
+
+    Raises
+    ------
+    InputError
+        If there is no open request of that id, or the status would leave it open.
+    """
     declared = registry.declared
     found = next((o for o in declared.optouts if o.id == id), None)
     if found is None or found.status is not OptOutStatus.OPEN or status is OptOutStatus.OPEN:

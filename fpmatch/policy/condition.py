@@ -42,7 +42,17 @@ def value_of(field: str, facts: Facts) -> str | None:
 
 
 def holds(condition: Condition, facts: Facts, words: Vocabulary) -> bool | None:
-    """Truth of one condition."""
+    """Truth of one condition.
+
+    Parameters
+    ----------
+    condition : Condition
+        Field and values.
+    facts : Facts
+        Of the search.
+    words : mapping of str to frozenset
+        Values that each field may take; anything else is unknown.
+    """
     value = value_of(condition.field, facts)
     if not isinstance(value, str) or value not in words[condition.field]:
         return None
@@ -50,7 +60,17 @@ def holds(condition: Condition, facts: Facts, words: Vocabulary) -> bool | None:
 
 
 def all_hold(conditions: tuple[Condition, ...], facts: Facts, words: Vocabulary) -> bool | None:
-    """Truth of a conjunction: one false settles it, else one unknown does."""
+    """Truth of a conjunction: one false settles it, else one unknown does.
+
+    Parameters
+    ----------
+    conditions : tuple of Condition
+        All of which must hold.
+    facts : Facts
+        Of the search.
+    words : mapping of str to frozenset
+        Values that each field may take; anything else is unknown.
+    """
     unknown = False
     for condition in conditions:
         truth = holds(condition, facts, words)

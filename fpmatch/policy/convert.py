@@ -17,6 +17,15 @@ def declared_from(
     """Convert a document; also tells which table each activation and mode came from.
 
     Raises what ``fail`` makes of the first inconsistency.
+
+    Parameters
+    ----------
+    parsed : PolicyDocument
+        As read, each key checked by itself.
+    agencies : list of Agency
+        Of the document and its registry file.
+    fail : callable
+        Makes the error for a place in the document and a message.
     """
     converter = _Converter(_base(parsed, agencies, fail), fail)
     return converter.complete(parsed), converter.origins

@@ -33,7 +33,19 @@ class Judgement:
 
 
 def decide(registry: Registry, facts: Facts, at: datetime, digest: str) -> Decision:
-    """One decision over every partition of the policy. Cost: O(chain x partitions x rules met)."""
+    """One decision over every partition of the policy. Cost: O(chain x partitions x rules met).
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    facts : Facts
+        Of the search.
+    at : datetime
+        The time asked about, with an offset.
+    digest : str
+        SHA-256 of what the policy says, in hexadecimal; goes into the decision.
+    """
     reason = refusal(registry, facts, at)
     refused = reason is not Reason.GRANTED
     entries = [
@@ -50,7 +62,17 @@ def decide(registry: Registry, facts: Facts, at: datetime, digest: str) -> Decis
 
 
 def refusal(registry: Registry, facts: Facts, at: datetime) -> Reason:
-    """Why the submission as a whole is turned away; GRANTED if it is not."""
+    """Why the submission as a whole is turned away; GRANTED if it is not.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    facts : Facts
+        Of the search.
+    at : datetime
+        The time asked about, with an offset.
+    """
     if not facts.chain:
         return Reason.UNKNOWN_AGENCY
     for ori in facts.chain:
@@ -63,7 +85,19 @@ def refusal(registry: Registry, facts: Facts, at: datetime) -> Reason:
 
 
 def judge(registry: Registry, facts: Facts, partition: Partition, at: datetime) -> Judgement:
-    """Decide one partition for a chain that is known to be valid."""
+    """Decide one partition for a chain that is known to be valid.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    facts : Facts
+        Of the search.
+    partition : Partition
+        The one that is decided.
+    at : datetime
+        The time asked about, with an offset.
+    """
     links = tuple(
         stand(registry, ori, partition, facts, at, booking=not i)
         for i, ori in enumerate(facts.chain)

@@ -84,7 +84,19 @@ WORDS = {
 
 
 def explain(registry: Registry, facts: Facts, partition: str, at: datetime) -> Explanation:
-    """Explain one partition's decision. Raises InputError for a partition nobody registered."""
+    """Explain one partition's decision. Raises InputError for a partition nobody registered.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    facts : Facts
+        Of the search.
+    partition : str
+        Name of the partition.
+    at : datetime
+        The time asked about, with an offset.
+    """
     known = registry.partitions.get(partition)
     if known is None:
         raise InputError(f"no partition {partition!r}; known: {', '.join(registry.partitions)}")
@@ -142,7 +154,19 @@ def _forbids(rule: Rule | None) -> bool:
 def changeable_by(
     registry: Registry, facts: Facts, judgement: Judgement, author: str
 ) -> tuple[str, ...]:
-    """Who could bring another result by an act within its own authority."""
+    """Who could bring another result by an act within its own authority.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    facts : Facts
+        Of the search.
+    judgement : Judgement
+        Of one partition, with its reasons.
+    author : str
+        Of the deciding rule; "" if none.
+    """
     decision = judgement.decision
     reason = decision.reason
     owner = registry.partitions[decision.partition].owner

@@ -81,7 +81,23 @@ class Link:
 def stand(
     registry: Registry, ori: str, partition: Partition, facts: Facts, at: datetime, *, booking: bool
 ) -> Link:
-    """What one link of the chain may do on one partition."""
+    """What one link of the chain may do on one partition.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    ori : str
+        The agency.
+    partition : Partition
+        The one that is decided.
+    facts : Facts
+        Of the search.
+    at : datetime
+        The time asked about, with an offset.
+    booking : bool
+        Whether it is the agency that took the prints.
+    """
     path = registry.path(ori)
     granted = mandated = forbidden = 0
     grants: list[tuple[Rule, int]] = []
@@ -127,7 +143,17 @@ def stand(
 
 
 def applies(registry: Registry, rule: Rule, facts: Facts) -> bool | None:
-    """Three-valued: whether the conditions let the rule count for these facts."""
+    """Three-valued: whether the conditions let the rule count for these facts.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    rule : Rule
+        Its conditions are asked.
+    facts : Facts
+        Of the search.
+    """
     when = all_hold(rule.when, facts, registry.words) if rule.when else True
     lifted = all_hold(rule.unless, facts, registry.words) if rule.unless else False
     if when is False or lifted is True:

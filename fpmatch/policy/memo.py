@@ -32,7 +32,17 @@ class Memo:
         self._most = max(1, _ENTRIES // max(1, len(registry.partitions)))
 
     def decide(self, facts: Facts, at: datetime, digest: str) -> Decision:
-        """As `fpmatch.policy.decide.decide`, bit for bit."""
+        """As `fpmatch.policy.decide.decide`, bit for bit.
+
+        Parameters
+        ----------
+        facts : Facts
+            Of the search.
+        at : datetime
+            The time asked about, with an offset.
+        digest : str
+            SHA-256 of what the policy says, in hexadecimal; goes into the decision.
+        """
         key = self._key(facts, at)
         kept = self._kept.get(key) if key is not None else None
         if kept is not None:

@@ -73,7 +73,17 @@ class OptOutStatus(enum.StrEnum):
 
 
 def in_force(start: datetime | None, end: datetime | None, at: datetime) -> bool:
-    """Whether ``at`` lies in ``[start, end)``."""
+    """Whether ``at`` lies in ``[start, end)``.
+
+    Parameters
+    ----------
+    start : datetime or None
+        None is from ever.
+    end : datetime or None
+        None is for ever.
+    at : datetime
+        The time asked about, with an offset.
+    """
     return (start is None or start <= at) and (end is None or at < end)
 
 

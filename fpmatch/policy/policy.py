@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fpmatch.errors import InputError, PolicyError, PolicyFileError
+from fpmatch.errors import PolicyError, PolicyFileError
 from fpmatch.policy import change, write
+from fpmatch.policy.instant import Instant, instant
 from fpmatch.policy.memo import Memo
 from fpmatch.policy.model import Declared, OptOutRequest, OptOutStatus
 from fpmatch.policy.ordinary import ordinary
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from fpmatch.policy.read import Progress
     from fpmatch.policy.report import Coverage, Difference
     from fpmatch.policy.table import MaskTable
-
-Instant = datetime | date | str
 
 
 class Policy:
@@ -52,6 +51,8 @@ class Policy:
 
         Parameters
         ----------
+        path : path
+            Of the TOML file.
         lenient : bool
             Accept rules outside their author's authority, without effect, so that `lint` can
             list them all; by default the first one is an error.
@@ -74,7 +75,17 @@ class Policy:
 
     @classmethod
     def parse(cls, text: str, name: str = "policy.toml", *, lenient: bool = False) -> Policy:
-        """Read a policy from TOML text; as `load`. ``name`` is what messages call it."""
+        """Read a policy from TOML text; as `load`. ``name`` is what messages call it.
+
+        Parameters
+        ----------
+        text : str
+            TOML.
+        name : str
+            What messages call it.
+        lenient : bool
+            As in `load`.
+        """
         return cls._read(text, name, None, lenient, None)
 
     @classmethod
@@ -157,6 +168,8 @@ class Policy:
         ----------
         ori : str
             The booking agency.
+        partition : str
+            Name of the partition.
         at : datetime, date or ISO text, optional
             Past, present or future; now by default.
         chain : tuple of str, optional
@@ -179,9 +192,17 @@ class Policy:
 
         Parameters
         ----------
+        ori : str
+            The agency or jurisdiction.
+        partition : str
+            Name of the partition.
         authority : str
             The principal that decides: the agency, a jurisdiction above it, its state bureau
             or the partition's owner.
+        reason : str
+            Why, in the words of the one who decides; kept in the policy.
+        at : datetime, date or ISO text, optional
+            From when on; now by default.
 
         Raises
         ------
@@ -194,7 +215,22 @@ class Policy:
     def activate(
         self, ori: str, partition: str, *, authority: str, reason: str, at: Instant | None = None
     ) -> Policy:
-        """Switch on. Raises PolicyError also where another principal's "off" stands."""
+        """Switch on. Raises PolicyError also where another principal's "off" stands.
+
+        Parameters
+        ----------
+        ori : str
+            The agency or jurisdiction.
+        partition : str
+            Name of the partition.
+        authority : str
+            The principal that decides: the agency, a jurisdiction above it, its state bureau or
+            the partition's owner.
+        reason : str
+            Why, in the words of the one who decides; kept in the policy.
+        at : datetime, date or ISO text, optional
+            From when on; now by default.
+        """
         when = instant(at)
         return Policy(change.activate(self._registry, ori, partition, authority, reason, when))
 
@@ -208,7 +244,24 @@ class Policy:
         reason: str,
         at: Instant | None = None,
     ) -> Policy:
-        """Adjust the activation date in the deployment plan. Raises as `activate`."""
+        """Adjust the activation date in the deployment plan. Raises as `activate`.
+
+        Parameters
+        ----------
+        ori : str
+            The agency or jurisdiction.
+        partition : str
+            Name of the partition.
+        date : datetime, date or ISO text
+            When it becomes active.
+        authority : str
+            The principal that decides: the agency, a jurisdiction above it, its state bureau or
+            the partition's owner.
+        reason : str
+            Why, in the words of the one who decides; kept in the policy.
+        at : datetime, date or ISO text, optional
+            From when on; now by default.
+        """
         day, when = instant(date), instant(at)
         return Policy(
             change.reschedule(self._registry, ori, partition, authority, reason, day, when)
@@ -217,21 +270,60 @@ class Policy:
     def remove(
         self, ori: str, partition: str, *, authority: str, reason: str, at: Instant | None = None
     ) -> Policy:
-        """Remove from the deployment plan. Raises as `deactivate`."""
+        """Remove from the deployment plan. Raises as `deactivate`.
+
+        Parameters
+        ----------
+        ori : str
+            The agency or jurisdiction.
+        partition : str
+            Name of the partition.
+        authority : str
+            The principal that decides: the agency, a jurisdiction above it, its state bureau or
+            the partition's owner.
+        reason : str
+            Why, in the words of the one who decides; kept in the policy.
+        at : datetime, date or ISO text, optional
+            From when on; now by default.
+        """
         when = instant(at)
         return Policy(change.remove(self._registry, ori, partition, authority, reason, when))
 
     def request_optout(
         self, id: str, ori: str, partition: str, *, at: Instant | None = None
     ) -> Policy:
-        """Record a request to opt out; without effect until somebody acts on it."""
+        """Record a request to opt out; without effect until somebody acts on it.
+
+        Parameters
+        ----------
+        id : str
+            Of the request; not used before.
+        ori : str
+            The agency or jurisdiction.
+        partition : str
+            Name of the partition.
+        at : datetime, date or ISO text, optional
+            When it was made; now by default.
+        """
         request = OptOutRequest(id, ori, partition, instant(at))
         return Policy(change.request_optout(self._registry, request))
 
     def answer_optout(
         self, id: str, status: OptOutStatus | str, *, answer: str = "", at: Instant | None = None
     ) -> Policy:
-        """Close a request as accepted or refused; to give it effect, `deactivate`."""
+        """Close a request as accepted or refused; to give it effect, `deactivate`.
+
+        Parameters
+        ----------
+        id : str
+            Of the request.
+        status : OptOutStatus
+            Accepted or refused.
+        answer : str
+            In words.
+        at : datetime, date or ISO text, optional
+            When it was answered; now by default.
+        """
         status = OptOutStatus(status)
         return Policy(change.answer_optout(self._registry, id, status, answer, instant(at)))
 
@@ -305,19 +397,3 @@ class Policy:
             f"<Policy version {self.version} {self.digest[:12]}: {len(d.agencies)} agencies, "
             f"{len(d.partitions)} partitions, {len(self._registry.rules)} rules>"
         )
-
-
-def instant(at: Instant | None) -> datetime:
-    """A point in time from a datetime with an offset, a date (midnight UTC), or ISO text."""
-    if at is None:
-        return datetime.now(UTC)
-    if isinstance(at, str):
-        try:
-            at = datetime.fromisoformat(at) if len(at) > 10 else date.fromisoformat(at)
-        except ValueError:
-            raise InputError(f"{at!r} is no ISO date; write it as 2011-08-05") from None
-    if not isinstance(at, datetime):
-        return datetime.combine(at, time(), UTC)
-    if at.tzinfo is None:
-        raise InputError(f"{at} has no UTC offset; give a datetime with a time zone")
-    return at if at.tzinfo is UTC else at.astimezone(UTC)

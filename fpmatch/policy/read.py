@@ -63,6 +63,19 @@ def read(
     ``folder`` is where a ``registry`` file is looked for; ``besides`` names top-level tables
     that belong to somebody else and are passed over.
 
+    Parameters
+    ----------
+    text : str
+        TOML.
+    name : str
+        What messages call it.
+    folder : path, optional
+        Where the registry file is looked for; none may be named without.
+    progress : callable, optional
+        Called as ``progress(what, done, total)``.
+    besides : tuple of str
+        Tables that are read by others and passed over here.
+
     Raises
     ------
     PolicyFileError

@@ -89,6 +89,15 @@ class Registry(Tree):
         """The setting in force: the node's own, else its nearest ancestor's.
 
         Where several settings of one node are in force, the most restrictive one counts.
+
+        Parameters
+        ----------
+        path : tuple of str
+            The node and all above it, nearest first; see `Tree.path`.
+        partition : str
+            Name of the partition.
+        at : datetime
+            The time asked about, with an offset.
         """
         if partition not in self._planned:
             return None
@@ -103,7 +112,17 @@ class Registry(Tree):
         return None
 
     def consent(self, ori: str, partition: str, at: datetime) -> Consent | None:
-        """The agency's own answer in force; a no beats a yes."""
+        """The agency's own answer in force; a no beats a yes.
+
+        Parameters
+        ----------
+        ori : str
+            The agency.
+        partition : str
+            Name of the partition.
+        at : datetime
+            The time asked about, with an offset.
+        """
         given = self.consents_at.get((ori, partition))
         if given is None:
             return None
@@ -115,7 +134,17 @@ class Registry(Tree):
         return bool(self._asking) and any(partition in self._asking.get(n, ()) for n in path)
 
     def agreement_covers(self, rule: Rule, partition: str, path: tuple[str, ...]) -> bool:
-        """Whether the cited agreement binds the partition's owner and the link's own side."""
+        """Whether the cited agreement binds the partition's owner and the link's own side.
+
+        Parameters
+        ----------
+        rule : Rule
+            Cites the agreement.
+        partition : str
+            Name of the partition.
+        path : tuple of str
+            The node and all above it, nearest first; see `Tree.path`.
+        """
         agreement = self.agreements[rule.agreement]
         owner = self.partitions[partition].owner
         if partition not in self.names(agreement.partitions) or owner not in agreement.parties:

@@ -49,7 +49,17 @@ class Coverage:
 
 
 def diff(declared: Registry, effective: Registry, at: datetime) -> list[Difference]:
-    """Compare agency by agency, for those and the partitions that the declared policy names."""
+    """Compare agency by agency, for those and the partitions that the declared policy names.
+
+    Parameters
+    ----------
+    declared : Registry
+        What is said.
+    effective : Registry
+        What is done.
+    at : datetime
+        The time asked about, with an offset.
+    """
     out = []
     names = list(declared.partitions)
     for agency in declared.declared.agencies:

@@ -223,7 +223,17 @@ def _search(
 
 
 def outcome_of(decision: Decision, entry: PartitionDecision, *, resumed: bool = False) -> Outcome:
-    """The outcome that a decision leads to when nothing fails."""
+    """The outcome that a decision leads to when nothing fails.
+
+    Parameters
+    ----------
+    decision : Decision
+        Over all partitions.
+    entry : PartitionDecision
+        One of them.
+    resumed : bool
+        Whether the search waited and goes on now.
+    """
     if decision.refused:
         return Outcome.REFUSED
     if entry.probe:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fpmatch.audit import AuditRecord, Kind
 from fpmatch.errors import AuditError, InputError
 from fpmatch.policy import Policy
-from fpmatch.policy.policy import instant
+from fpmatch.policy.instant import instant
 from fpmatch.search import probe
 from fpmatch.search.compare import Limits, compare
 from fpmatch.search.probe import Probe

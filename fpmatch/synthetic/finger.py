@@ -119,7 +119,13 @@ def master(seed: int, *, kind: PatternClass | str | None = None) -> Master:
 
 
 def parse_class(kind: PatternClass | str) -> PatternClass:
-    """A pattern class by value or by name, e.g. ``"left_loop"``."""
+    """A pattern class by value or by name, e.g. ``"left_loop"``.
+
+    Raises
+    ------
+    InputError
+        If there is no such class.
+    """
     try:
         if isinstance(kind, str):
             return PatternClass[kind.upper()]
@@ -144,6 +150,17 @@ def grown(
     rng: np.random.Generator,
 ) -> NDArray[np.int16]:
     """Grow ridges from noise by iterated local filtering.
+
+    Parameters
+    ----------
+    orientation : (H, W) float64
+        Radians in [0, pi), 0 along +x, clockwise.
+    period : (H, W) float64
+        Ridge period, pixels.
+    mask : (H, W) bool
+        Where there is skin.
+    rng : numpy Generator
+        Drawn from in a fixed order.
 
     Returns
     -------
@@ -235,6 +252,19 @@ def crease_points(
     """Points of one bent, tapering line as `stamp` takes them.
 
     ``lean`` is the standard deviation of its slope off the horizontal, radians.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+        Drawn from in a fixed order.
+    shape : (int, int)
+        Rows and columns, pixels at 500 ppi.
+    length : (float, float)
+        Shortest and longest, pixels.
+    width : (float, float)
+        Thinnest and widest, pixels.
+    lean : float
+        Radians.
     """
     span = rng.uniform(*length)
     n = int(span) + 2

@@ -131,7 +131,23 @@ def mates(
     position: FingerPosition = FingerPosition.UNKNOWN,
     batch: int = 1000,
 ) -> Iterator[Template]:
-    """Second touches of the fingers that `templates` gives with the same arguments."""
+    """Second touches of the fingers that `templates` gives with the same arguments.
+
+    Parameters
+    ----------
+    count : int
+        Fingers.
+    seed : int
+        Same seed, same result.
+    start : int
+        Number of the first finger; each depends on the seed and its own number alone.
+    impression : int
+        Which touch of the finger.
+    position : FingerPosition
+        Written into the templates.
+    batch : int
+        Fingers made at a time; changes no finger.
+    """
     return templates(
         count, seed, start=start, impression=impression, position=position, batch=batch
     )
@@ -146,7 +162,28 @@ def batches(
     position: FingerPosition = FingerPosition.UNKNOWN,
     batch: int = 1000,
 ) -> Iterator[TemplateBatch]:
-    """As `templates`, in columns: what bulk enrolment and benchmarks take."""
+    """As `templates`, in columns: what bulk enrolment and benchmarks take.
+
+    Parameters
+    ----------
+    count : int
+        Fingers.
+    seed : int
+        Same seed, same result.
+    start : int
+        Number of the first finger; each depends on the seed and its own number alone.
+    impression : int
+        Which touch of the finger.
+    position : FingerPosition
+        Written into the templates.
+    batch : int
+        Fingers made at a time; changes no finger.
+
+    Raises
+    ------
+    InputError
+        If a number is negative, or a batch has no finger.
+    """
     if min(count, start, impression) < 0 or batch < 1:
         raise InputError(
             f"count {count}, start {start}, impression {impression}, batch {batch}: "
@@ -163,7 +200,21 @@ def batches(
 def make_batch(
     count: int, seed: int, start: int, impression: int, position: FingerPosition
 ) -> TemplateBatch:
-    """One batch; calls for different fingers may run on different threads or machines."""
+    """One batch; calls for different fingers may run on different threads or machines.
+
+    Parameters
+    ----------
+    count : int
+        Fingers.
+    seed : int
+        Same seed, same result.
+    start : int
+        Number of the first finger; each depends on the seed and its own number alone.
+    impression : int
+        Which touch of the finger.
+    position : FingerPosition
+        Written into the templates.
+    """
     height, width = SYNTHETIC_GALLERY.image_shape
     cell = TEMPLATE.orientation_cell
     cells = np.empty((count, -(-height // cell), -(-width // cell)), np.uint8)

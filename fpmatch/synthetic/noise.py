@@ -34,6 +34,15 @@ def smooth_noise(
 
     Normal knots on a grid, interpolated by cubic B-splines.
 
+    Parameters
+    ----------
+    rng : numpy Generator
+        Drawn from in a fixed order.
+    shape : (int, int)
+        Rows and columns, pixels at 500 ppi.
+    scale : float
+        Pixels.
+
     Returns
     -------
     (H, W) float64
@@ -47,7 +56,17 @@ def smooth_noise(
 
 
 def knots_of(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> NDArray[np.float64]:
-    """Knots whose cubic B-spline, ``scale`` pixels a knot, has unit variance over ``shape``."""
+    """Knots whose cubic B-spline, ``scale`` pixels a knot, has unit variance over ``shape``.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+        Drawn from in a fixed order.
+    shape : (int, int)
+        Rows and columns, pixels at 500 ppi.
+    scale : float
+        Pixels.
+    """
     rows, columns = (math.ceil(n / scale) + 4 for n in shape)
     # A cubic B-spline of independent knots has variance 0.4794 a dimension on average.
     return rng.standard_normal((rows, columns)) / 0.4794

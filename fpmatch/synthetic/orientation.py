@@ -84,7 +84,17 @@ def draw_class(rng: np.random.Generator) -> PatternClass:
 
 
 def draw_pattern(rng: np.random.Generator, kind: PatternClass, shape: tuple[int, int]) -> Pattern:
-    """Draw the singularities and their corrections for one finger of class ``kind``."""
+    """Draw the singularities and their corrections for one finger of class ``kind``.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+        Drawn from in a fixed order.
+    kind : PatternClass
+        Of the finger.
+    shape : (int, int)
+        Rows and columns, pixels at 500 ppi.
+    """
     height, width = shape
     cx = 0.5 * width + rng.normal(0, 10)
     cy = SYNTHETIC.core_height * height + rng.normal(0, 12)
@@ -143,6 +153,15 @@ def orientation_field(
     pattern: Pattern, shape: tuple[int, int], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Ridge orientation at every pixel of the master.
+
+    Parameters
+    ----------
+    pattern : Pattern
+        Singularities of the finger.
+    shape : (int, int)
+        Rows and columns, pixels at 500 ppi.
+    rng : numpy Generator
+        Drawn from in a fixed order.
 
     Returns
     -------

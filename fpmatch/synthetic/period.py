@@ -21,6 +21,15 @@ def period_field(
     Wider below the deltas, narrower round the core, uneven, and giving way to the flow: where
     ridges spread they also widen, which spares some of the new ridges that would else begin.
 
+    Parameters
+    ----------
+    pattern : Pattern
+        Singularities of the finger.
+    orientation : (H, W) float64
+        Radians in [0, pi), 0 along +x, clockwise.
+    rng : numpy Generator
+        Drawn from in a fixed order.
+
     Returns
     -------
     (H, W) float64
@@ -42,6 +51,11 @@ def yielding(orientation: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Ridges keep their number if the log period p grows along the unit flow t as div t; p solves
     this by least squares on a grid of 16 pixels, against its own roughness and size.
+
+    Parameters
+    ----------
+    orientation : (H, W) float64
+        Radians in [0, pi), 0 along +x, clockwise.
     """
     step = 16
     field = orientation[::step, ::step]

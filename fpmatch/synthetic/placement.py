@@ -53,21 +53,41 @@ class Placement:
         return np.array([*numbers, *self.stuck, self.ring, *self.slide, *flat], np.float64)
 
     def to_master(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sensor points (N, 2) -> the same skin on the master."""
+        """Sensor points (N, 2) -> the same skin on the master.
+
+        Parameters
+        ----------
+        xy : (N, 2) float64
+            x to the right, y down, pixels.
+        """
         points = _points(xy)
         out = np.empty_like(points)
         _kernels.to_master_many(points, self.vector(), out)
         return out
 
     def from_master(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Master points (N, 2) -> where they touch the sensor, to 1e-9 pixels."""
+        """Master points (N, 2) -> where they touch the sensor, to 1e-9 pixels.
+
+        Parameters
+        ----------
+        xy : (N, 2) float64
+            x to the right, y down, pixels.
+        """
         points = _points(xy)
         out = np.empty_like(points)
         _kernels.from_master_many(points, self.vector(), out)
         return out
 
     def direction(self, xy: NDArray[np.float64], angle: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Directions (N,) on the master -> on the sensor, at sensor points (N, 2); [0, 2 pi)."""
+        """Directions (N,) on the master -> on the sensor, at sensor points (N, 2); [0, 2 pi).
+
+        Parameters
+        ----------
+        xy : (N, 2) float64
+            x to the right, y down, pixels.
+        angle : (N,) float64
+            Radians, 0 along +x, clockwise.
+        """
         points = _points(xy)
         out = np.empty(len(points))
         _kernels.turn_back(points, np.asarray(angle, np.float64), self.vector(), out)
@@ -126,6 +146,23 @@ def draw_placement(
 
     ``scale`` multiplies translation and rotation, ``distortion`` the movement of the skin;
     ``rotation`` (radians) replaces the drawn one.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+        Drawn from in a fixed order.
+    shape : (int, int)
+        Of the sensor, pixels.
+    master_shape : (int, int)
+        Of the master, pixels.
+    contact : (float, float)
+        Half axes of the region of contact, across and down, pixels.
+    scale : float
+        Factor of translation and rotation.
+    distortion : float
+        Factor of the movement of the skin.
+    rotation : float or None
+        Radians.
     """
     drawn = scale * rng.normal(0, math.radians(SYNTHETIC.turn_deg))
     shift = rng.normal(0, 1, 2) * SYNTHETIC.shift * scale

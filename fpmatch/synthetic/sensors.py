@@ -121,6 +121,10 @@ def expose(
         0 to 1, see `_kernels.press`.
     inside : (h, w) float64
         Above nought within the contact region.
+    sensor : Sensor
+        Its response and noise.
+    rng : numpy Generator
+        Drawn from in a fixed order.
     """
     shape = contact.shape
     dark = contact

@@ -69,7 +69,20 @@ class Print:
         return FingerImage(self.pixels, original_shape=self.pixels.shape)
 
     def to(self, other: Print, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points (N, 2) of this impression -> the same skin in another one of the same finger."""
+        """Points (N, 2) of this impression -> the same skin in another one of the same finger.
+
+        Parameters
+        ----------
+        other : Print
+            Of the same finger.
+        xy : (N, 2) float64
+            x to the right, y down, pixels.
+
+        Raises
+        ------
+        InputError
+            If the other impression is of another finger.
+        """
         if other.master_seed != self.master_seed:
             raise InputError("the two impressions are of different fingers")
         return other.placement.from_master(self.placement.to_master(xy))

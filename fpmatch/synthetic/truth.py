@@ -20,6 +20,11 @@ def tidy(ridge: NDArray[np.int16]) -> NDArray[np.int16]:
     Necks and gaps under three pixels go first, then islands and lakes; then the profile is mixed
     with that of the pattern so cleaned, so that no detail hangs on a last bit of interpolation.
 
+    Parameters
+    ----------
+    ridge : (H, W) int16
+        Profile; ridges positive.
+
     Returns
     -------
     (H, W) int16
@@ -54,6 +59,11 @@ def skeleton(ridge: NDArray[np.int16]) -> NDArray[np.uint8]:
     """Thin a ridge profile to lines of one pixel, without staircases and short spurs.
 
     Thinned at twice the resolution, where it eats less of the ridges' ends.
+
+    Parameters
+    ----------
+    ridge : (H, W) int16
+        Profile; ridges positive.
 
     Returns
     -------
@@ -96,6 +106,15 @@ def pattern_minutiae(
     lines: NDArray[np.uint8], orientation: NDArray[np.float64], inside: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
     """Endings and bifurcations of thinned ridges.
+
+    Parameters
+    ----------
+    lines : (2 H - 1, 2 W - 1) uint8
+        See `skeleton`.
+    orientation : (H, W) float64
+        Radians in [0, pi), 0 along +x, clockwise.
+    inside : (H, W) bool
+        Where minutiae count.
 
     Returns
     -------

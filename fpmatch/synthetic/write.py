@@ -87,7 +87,15 @@ def truth_json(touched: Print, pattern: str) -> str:
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write a gray PNG of 500 ppi with fixed settings."""
+    """Write a gray PNG of 500 ppi with fixed settings.
+
+    Parameters
+    ----------
+    path : path
+        To be written.
+    pixels : (H, W) uint8
+        Gray.
+    """
     from PIL import Image
 
     image = Image.fromarray(pixels)

@@ -49,7 +49,17 @@ def quantise(
     position: FingerPosition = FingerPosition.UNKNOWN,
     impression: Impression = Impression.UNKNOWN,
 ) -> Template:
-    """Round minutiae to the units of the stored form, best quality first if over the limit."""
+    """Round minutiae to the units of the stored form, best quality first if over the limit.
+
+    Parameters
+    ----------
+    minutiae : Minutiae
+        In pixels and radians.
+    position : FingerPosition
+        Which finger.
+    impression : Impression
+        How it was taken.
+    """
     height, width = minutiae.shape
     keep = np.sort(np.argsort(-minutiae.quality, kind="stable")[: TEMPLATE.max_minutiae])
     limit = np.array([width, height]) * TEMPLATE.subpixel - 1
@@ -71,7 +81,13 @@ def quantise(
 
 
 def quantise_orientation(field: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Radians in [0, pi) with NaN outside -> one byte a cell, 0 outside."""
+    """Radians in [0, pi) with NaN outside -> one byte a cell, 0 outside.
+
+    Parameters
+    ----------
+    field : (h, w) float32
+        A cell of 16 pixels each.
+    """
     inside = np.isfinite(field)
     unit = np.where(inside, np.mod(field, np.pi), 0.0) * (255 / np.pi)
     return np.where(inside, 1 + np.minimum(np.floor(unit), 254), 0).astype(np.uint8)
