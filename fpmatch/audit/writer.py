@@ -18,8 +18,8 @@ from fpmatch.audit.records import IntentRecord, Kind, OutcomeRecord, search_item
 from fpmatch.errors import AuditError, InputError
 
 _INTENT_OF = (
-    "SELECT kind, tcn, (SELECT seq FROM records WHERE tcn = ?2 AND intent_seq = ?1) "
-    "FROM records WHERE seq = ?1"
+    "SELECT kind, tcn, (SELECT seq FROM records WHERE tcn = :tcn AND intent_seq = :seq) "
+    "FROM records WHERE seq = :seq"
 )
 
 
@@ -184,7 +184,7 @@ def _misfit(database: sqlite3.Connection, group: Sequence[Entry]) -> str | None:
     for e in group:
         if e.intent_seq is None:
             continue
-        found = database.execute(_INTENT_OF, (e.intent_seq, e.tcn)).fetchone()
+        found = database.execute(_INTENT_OF, {"seq": e.intent_seq, "tcn": e.tcn}).fetchone()
         if found is None or found[0] != Kind.INTENT:
             return f"record {e.intent_seq} is no intent; an outcome needs the intent it answers"
         if found[1] != e.tcn:
