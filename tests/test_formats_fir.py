@@ -178,6 +178,12 @@ def test_between_editions() -> None:
         formats.convert(old, "iso2005")
     with pytest.raises(FormatError, match="no room"):
         formats.write(replace(new, format="fir2005"))
+    said = formats.convert(
+        old, "fir2011", position=FingerPosition.LEFT_THUMB, ppi=1000, size=(64, 60), view=1
+    ).content
+    (shown,) = formats.pictures_of(said)
+    assert (shown.finger, shown.ppi) == (FingerPosition.LEFT_THUMB, (1000, 1000))
+    assert (shown.width, shown.height) == (64, 60)
     mixed = replace(old, views=(old.views[0], replace(old.views[1], depth=16)))
     with pytest.raises(FormatError, match="one depth for all"):
         formats.write(mixed)

@@ -275,6 +275,20 @@ def test_between_records(source: str, target: str) -> None:
         assert (again.views[1].angle == record.views[1].angle).all()
 
 
+@pytest.mark.parametrize("target", ["iso2005", "iso2011", "incits2009", "fpt"])
+def test_what_the_caller_says_wins_in_every_conversion(target: str) -> None:
+    one = replace(cases.view("iso2005"), resolution=(0, 0), width=0, height=0)
+    record = formats.TemplateRecord("iso2005", (one,))
+    result = formats.convert(
+        record, target, position=fp.FingerPosition.LEFT_THUMB, ppi=1000, size=(1000, 800)
+    )
+    (template,) = formats.read_templates(formats.write(result.content))
+    assert template.position == fp.FingerPosition.LEFT_THUMB
+    assert (template.width, template.height) == (500, 400)
+    expected = np.maximum((one.xy + 0.5) / 2 - 0.5, 0)
+    np.testing.assert_allclose(template.xy / 8, expected, atol=0.51)
+
+
 @pytest.mark.parametrize("name", cases.FMR)
 def test_cut_anywhere_is_refused(name: str) -> None:
     data = formats.write(cases.record(name))
@@ -460,6 +474,7 @@ def test_an_xyt_file_holds_over_255_minutiae_and_a_template_the_best() -> None:
     (template,) = formats.to_templates(record)
     assert len(template) == 255
     assert template.quality.min() > 0
+    assert "minutiae beyond the best 255" in formats.convert(record, "iso2005").losses
 
 
 @pytest.mark.parametrize(

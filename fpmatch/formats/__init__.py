@@ -27,6 +27,9 @@ from fpmatch.formats.pictures import Picture
 from fpmatch.formats.table import NAMES, format_of, read, recognise, write
 from fpmatch.formats.templates import from_templates, to_templates, turn_of
 from fpmatch.formats.values import (
+    CORES_AND_DELTAS,
+    RIDGE_COUNTS,
+    ZONAL_QUALITY,
     Block,
     Deviation,
     Device,
@@ -36,7 +39,10 @@ from fpmatch.formats.values import (
 )
 
 __all__ = [
+    "CORES_AND_DELTAS",
     "NAMES",
+    "RIDGE_COUNTS",
+    "ZONAL_QUALITY",
     "BinaryRecord",
     "Block",
     "Conversion",

@@ -12,17 +12,19 @@ from fpmatch.formats import stored, xyt
 from fpmatch.formats.contents import templates_of
 from fpmatch.formats.extended import translate
 from fpmatch.formats.fir_convert import convert_images
-from fpmatch.formats.fir_values import FingerImageRecord
+from fpmatch.formats.fir_values import FingerImageRecord, ImageView
 from fpmatch.formats.fmr_layouts import BY_NAME, Layout
 from fpmatch.formats.itl_values import Transaction
 from fpmatch.formats.table import codec_of
 from fpmatch.formats.templates import from_templates, to_templates
-from fpmatch.formats.units import other_units
+from fpmatch.formats.units import CM_PER_INCH, other_units
 from fpmatch.formats.values import Device, TemplateRecord, View
+from fpmatch.parameters import TEMPLATE
 from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Impression
 
 _NOT_COMPUTED = 254
+_PER_INCH = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,12 @@ def convert(
     codec_of(to)
     content = _chosen(content, view, ppi, size)
     if isinstance(content, FingerImageRecord):
-        images, lost = convert_images(content, to)
+        views = tuple(_image_as_said(one, position, ppi, size) for one in content.views)
+        images, lost = convert_images(replace(content, views=views), to)
         return Conversion(images, tuple(lost))
     if isinstance(content, TemplateRecord) and content.format in BY_NAME and to in BY_NAME:
-        return _between_records(_named(content, position), BY_NAME[to])
+        said = tuple(_view_as_said(one, position, ppi, size) for one in content.views)
+        return _between_records(replace(content, views=said), BY_NAME[to])
     before = templates_of(content, position=position, ppi=ppi, size=size)
     losses = list(_beyond_templates(content))
     if to == stored.NAMES[0]:
@@ -102,11 +106,39 @@ def _chosen(content: Any, view: int | None, ppi: float | None, size: tuple[int, 
     return replace(content, views=(content.views[view],))
 
 
-def _named(record: TemplateRecord, position: FingerPosition | None) -> TemplateRecord:
-    if position is None:
-        return record
+def _view_as_said(
+    view: View, position: FingerPosition | None, ppi: float | None, size: tuple[int, int] | None
+) -> View:
+    """A view with what the caller knows better than the file."""
+    width, height = size or (view.width, view.height)
+    per_cm = None if ppi is None else round(ppi / CM_PER_INCH)
     return replace(
-        record, views=tuple(replace(view, position=int(position)) for view in record.views)
+        view,
+        position=view.position if position is None else int(position),
+        resolution=view.resolution if per_cm is None else (per_cm, per_cm),
+        width=width,
+        height=height,
+    )
+
+
+def _image_as_said(
+    view: ImageView,
+    position: FingerPosition | None,
+    ppi: float | None,
+    size: tuple[int, int] | None,
+) -> ImageView:
+    width, height = size or (view.width, view.height)
+    stated = (view.unit, view.resolution, view.scan_resolution)
+    if ppi is not None:
+        stated = (_PER_INCH, (round(ppi), round(ppi)), (round(ppi), round(ppi)))
+    return replace(
+        view,
+        position=view.position if position is None else int(position),
+        unit=stated[0],
+        resolution=stated[1],
+        scan_resolution=stated[2],
+        width=width,
+        height=height,
     )
 
 
@@ -134,6 +166,8 @@ def _beyond_templates(content: Any) -> list[str]:
         return []
     blocks = sorted({block.kind for view in content.views for block in view.blocks})
     losses = [f"extended data of kind {kind}" for kind in blocks]
+    if any(len(view) > TEMPLATE.max_minutiae for view in content.views):
+        losses.append(f"minutiae beyond the best {TEMPLATE.max_minutiae}")
     if content.product != (0, 0):
         losses.append("product identifier")
     views = content.views

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
 
 from fpmatch.errors import FormatError
 from fpmatch.formats.itl_values import BinaryRecord, Field, ItlRecord, TaggedRecord, Transaction
@@ -127,8 +126,8 @@ def _whole(value: bytes, field: Field) -> int:
 
 
 def disagreements(transaction: Transaction) -> list[tuple[int, str]]:
-    """Where the size that a record states is not that of its picture."""
-    found: list[tuple[int, Any]] = []
+    """Where the size that a record states is not that of its picture, or its fields are no use."""
+    found = []
     for record in transaction.records:
         if record.type not in PICTURE_TYPES:
             continue
@@ -137,5 +136,7 @@ def disagreements(transaction: Transaction) -> list[tuple[int, str]]:
         except FormatError as error:
             found.append((error.at or 0, str(error)))
             continue
-        found.append((shown.at, shown.disagreement()))
-    return [(at, what) for at, what in found if what is not None]
+        wrong = shown.disagreement()
+        if wrong is not None:
+            found.append((shown.at, wrong))
+    return found

@@ -17,8 +17,7 @@ UNDIVIDED = -1
 RIDGE_COUNTS = 1
 CORES_AND_DELTAS = 2
 ZONAL_QUALITY = 3
-VENDOR = 0x100
-"""`Block.kind`: as numbered by the standards; from `VENDOR` on a vendor's own."""
+"""`Block.kind` as the standards number it; ISO/IEC 19794-2 alone has zonal quality."""
 
 
 @dataclass(frozen=True, slots=True)
