@@ -1,4 +1,4 @@
-"""Reports, replay and retention."""
+"""Reports and retention."""
 
 from __future__ import annotations
 
@@ -177,21 +177,6 @@ def test_no_published_cell_is_below_k_and_nothing_is_counted_twice(cells, k):
 
 def _record(seq, kind, fields, intent_seq=None):
     return AuditRecord(seq, "", "t", kind, fields, "", intent_seq)
-
-
-def test_a_search_can_be_repeated_from_its_record(log):
-    more = {"matcher_version": "m1", "parameters_digest": "p1", "probe_digest": "d1"}
-    search(log, "T1", effort="balanced", max_candidates=20, threshold=4000, **more)
-    replay = log.replay("T1", "criminal")
-    assert (replay.effort, replay.max_candidates, replay.threshold) == ("balanced", 20, 4000)
-    assert (replay.policy_version, replay.n_candidates) == (3, 1)
-    second = {"gallery_root": "cd" * 32, "candidate_digest": "ef" * 32, **more}
-    assert replay.differences(**second) == ()
-    assert replay.differences(**{**second, "gallery_root": "x"}) == ("gallery_root",)
-    with pytest.raises(AuditError, match="nothing to repeat"):
-        log.replay("T1", "immigration")
-    with pytest.raises(AuditError, match="no finished search"):
-        log.replay("T9", "criminal")
 
 
 YEAR = timedelta(days=AUDIT.retention_days)

@@ -21,7 +21,6 @@ from fpmatch.audit.records import (
     PartitionOutcome,
     duration_bucket,
 )
-from fpmatch.audit.replay import Replay
 from fpmatch.audit.verify import AuditReport, Contradiction, Dangling
 
 __all__ = [
@@ -40,7 +39,6 @@ __all__ = [
     "PartitionOutcome",
     "Proof",
     "ProofReport",
-    "Replay",
     "candidate_digest",
     "duration_bucket",
     "probe_digest",

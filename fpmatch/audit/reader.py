@@ -10,7 +10,6 @@ from typing import Any
 from fpmatch.audit import canonical, export, merkle, proof, reports, store
 from fpmatch.audit.checkpoint import Checkpoint
 from fpmatch.audit.records import AuditRecord, Kind, time_text
-from fpmatch.audit.replay import Replay, replay_of
 from fpmatch.audit.verify import AuditReport, verify_log
 from fpmatch.errors import AuditError, InputError
 from fpmatch.parameters import AUDIT
@@ -151,19 +150,6 @@ class AuditReader:
         keep = None if where is None else lambda row: where(read_record(row))
         export.write_export(self.path, Path(target), checkpoint, reveal, keep)
         return checkpoint
-
-    def replay(self, tcn: str, partition: str) -> Replay:
-        """What is needed to run the last search of a transaction again in a partition.
-
-        Raises
-        ------
-        AuditError
-            If there is no finished search of that transaction in that partition.
-        """
-        found = list(reports.searches(self.records(tcn=tcn)))
-        if not found:
-            raise AuditError(f"the log has no finished search with TCN {tcn!r}")
-        return replay_of(found[-1].intent, found[-1].outcome, partition)
 
     def unknowing(self, partition: str) -> list[reports.Unknowing]:
         """Agencies searched in a partition without having acknowledged it."""

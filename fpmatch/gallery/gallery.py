@@ -262,12 +262,6 @@ class Gallery:
             self._stamps.scrub(self.folder)
             schema.scrub(self.database)
 
-    def vacuum(self) -> None:
-        """Give the space of expunged templates back; rewrites the file."""
-        with self.lock:
-            self.database.execute("VACUUM")
-            schema.scrub(self.database)
-
     def close(self) -> None:
         """Keep the columns and close the file."""
         with self.lock:
