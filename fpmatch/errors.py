@@ -15,6 +15,7 @@
     ├── StorageError (RuntimeError)        files on disk
     │   ├── CorruptError                   a checksum or format check failed
     │   ├── ReadOnlyError                  a write on something opened read-only
+    │   ├── LockedError                    in use by another process
     │   └── WriteError (OSError)           the disk is full, or does not let a file be written
     ├── AuditError (RuntimeError)          the log cannot be appended to, or does not verify
     ├── SearchCancelled (RuntimeError)     the caller cancelled
@@ -87,6 +88,10 @@ class CorruptError(StorageError):
 
 class ReadOnlyError(StorageError):
     """A write was asked of an engine opened read-only."""
+
+
+class LockedError(StorageError):
+    """Another process uses the files in a way that excludes this one."""
 
 
 class WriteError(StorageError, OSError):

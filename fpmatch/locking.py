@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from pathlib import Path
 from typing import IO, Any
 
 try:
@@ -39,6 +40,48 @@ def try_lock(file: IO[bytes], *, shared: bool = False) -> bool:
         return False
     _held.add(file)
     return True
+
+
+class FolderLock:
+    """A lock on a folder itself: what is in it can be removed under a holder, it cannot.
+
+    Parameters
+    ----------
+    folder : Path
+    shared : bool
+        As for `try_lock`.
+
+    Raises
+    ------
+    OSError
+        If others hold it, or the folder cannot be opened.
+    """
+
+    def __init__(self, folder: Path, *, shared: bool) -> None:
+        self._handle: int | None = None
+        self._file: IO[bytes] | None = None
+        if fcntl is None:
+            # Windows opens no folders, and removes no file that is open.
+            self._file = open(folder / "lock", "a+b")  # noqa: SIM115
+            if not try_lock(self._file, shared=shared):
+                self._file.close()
+                raise OSError("the folder is locked")
+            return
+        self._handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError:
+            self.close()
+            raise
+        _held.add(self)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+        if self._file is not None:
+            self._file.close()
 
 
 def _lock(file: IO[bytes], shared: bool) -> None:

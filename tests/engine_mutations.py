@@ -24,6 +24,8 @@ TESTS = (
     "test_attack_opaque.py",
     "test_attack_journal.py",
     "test_attack_once.py",
+    "test_attack_storage.py",
+    "test_attack_processes.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
@@ -637,6 +639,114 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "locking.py",
         "        file.close()\n\n\nif hasattr",
         "        pass\n\n\nif hasattr",
+    ),
+    (
+        "journal entries are moved by two threads at once",
+        "search/state.py",
+        "        with self.logging:\n",
+        "        if True:\n",
+    ),
+    (
+        "an opening logs what was logged again",
+        "search/state.py",
+        "            if self.recovering:\n",
+        "            if False:\n",
+    ),
+    (
+        "an enrolment that was cut off is forgotten",
+        "search/enrolment.py",
+        "        state.behind.add(partition)\n        state.unlogged = True\n",
+        "",
+    ),
+    (
+        "searches finish nothing",
+        "search/run.py",
+        "        pending.catch_up(state)\n",
+        "",
+    ),
+    (
+        "an incomplete index is searched",
+        "search/state.py",
+        "        if partition in self.behind:\n            raise",
+        "        if False:\n            raise",
+    ),
+    (
+        "a repeated removal finds nothing",
+        "search/removal.py",
+        "            if found is not None:\n",
+        "            if False:\n",
+    ),
+    (
+        "probes of a removed identity stay",
+        "search/pending.py",
+        "    destroy_probes(state, name, fields)\n    reached",
+        "    reached",
+    ),
+    (
+        "readers use probes of a removed identity",
+        "search/recovery.py",
+        "            pending.destroy_probes(state, name, fields)\n",
+        "            pass\n",
+    ),
+    (
+        "removals are not noted as unfinished",
+        "search/recovery.py",
+        "        pending.finish_removals(state)\n",
+        "        pass\n",
+    ),
+    (
+        "partition names as long as they like",
+        "gallery/partition_names.py",
+        '        or len(name.encode("utf-8", "replace")) > LONGEST_BYTES\n',
+        "",
+    ),
+    (
+        "any number of expected fingers",
+        "gallery/partition_names.py",
+        "    if type(expected) is not int or not 1 <= expected <= MOST_EXPECTED:",
+        "    if False:",
+    ),
+    (
+        "a replaced writer goes on writing",
+        "gallery/gallery.py",
+        "                self._check_writer()\n",
+        "",
+    ),
+    (
+        "a forked child uses its parent's engine",
+        "search/administration.py",
+        "        if os.getpid() != self._process:\n            raise",
+        "        if False:\n            raise",
+    ),
+    (
+        "a forked child closes its parent's files",
+        "search/administration.py",
+        " or os.getpid() != self._process:\n            return",
+        ":\n            return",
+    ),
+    (
+        "a forked child keeps the gallery locked",
+        "locking.py",
+        "        _held.add(self)\n",
+        "",
+    ),
+    (
+        "a false root is believed",
+        "gallery/gallery.py",
+        "                if self._stamps.fits_sum(key):\n",
+        "                if True:\n",
+    ),
+    (
+        "an index in use is made anew",
+        "search/recovery.py",
+        "LockedError | ReadOnlyError | WriteError",
+        "ReadOnlyError | WriteError",
+    ),
+    (
+        "memory that missed a change is kept",
+        "gallery/gallery.py",
+        "            for partition in partitions:\n                self.forget(partition)\n            raise",
+        "            raise",
     ),
 )
 

@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from fpmatch.errors import InputError, ReadOnlyError
+from fpmatch.errors import CorruptError, InputError, LockedError, ReadOnlyError
+from fpmatch.gallery import partition_names as names
 from fpmatch.gallery import schema
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.digest import EMPTY, Sum
@@ -23,6 +24,7 @@ from fpmatch.template import Template
 from fpmatch.types import PartitionInfo
 
 FILE = "gallery.sqlite"
+DEFAULT_EXPECTED = 100_000
 __all__ = ["FILE", "ROW_BITS", "Gallery"]
 
 
@@ -43,12 +45,15 @@ class Gallery:
         self.sync = sync
         self.lock = threading.RLock()
         self._columns: dict[str, Columns] = {}
-        self._sums: dict[str, Sum] = {}
         self._roots: dict[str, str] = {}
         self._info: dict[str, tuple[int, PartitionInfo]] = {}
         self._stamps = Stamps(database)
+        self.writer = ""
+        self.superseded = False
         if mode == "rw":
             self._stamps.install()
+            schema.add_columns(database, schema.GALLERY_COLUMNS)
+            database.execute(schema.UNFINISHED)
         for key, name, ndr, owner in database.execute(
             "SELECT id, name, ndr, owner FROM partition ORDER BY id"
         ):
@@ -66,6 +71,18 @@ class Gallery:
         write = mode == "rw"
         database = schema.connect(folder / FILE, write=write, durability=durability)
         return cls(database, mode, folder, sync=durability == "full")
+
+    def take_over(self, writer: str) -> None:
+        """Become the one that writes: transactions of whoever did before are refused from now on.
+
+        Parameters
+        ----------
+        writer : str
+            A name that no other opening has.
+        """
+        with self.transaction() as database:
+            database.execute("INSERT OR REPLACE INTO meta VALUES ('writer', ?)", (writer,))
+        self.writer = writer
 
     def secret(self, name: str) -> bytes:
         """A random key kept with the gallery, made when it is first asked for."""
@@ -95,14 +112,7 @@ class Gallery:
         InputError
             If the name or the repository number is taken.
         """
-        if (
-            not info.name
-            or len(info.name) > 64
-            or not all(c.isalnum() or c in "-_" for c in info.name)
-        ):
-            raise InputError(
-                f"{info.name[:64]!r} is no partition name: 1 to 64 letters, digits, '-' and '_'"
-            )
+        names.check_partition(info, expected)
         for other in self.partitions:
             if info.name == other.name or info.ndr == other.ndr:
                 raise InputError(f"partition {other.name!r} has that name or number {other.ndr}")
@@ -130,7 +140,9 @@ class Gallery:
         key = self.key_of(partition)
         with self.lock:
             found = self.database.execute("SELECT expected FROM partition WHERE id = ?", (key,))
-            return int(found.fetchone()[0])
+            value = found.fetchone()[0]
+        # What an earlier release took unchecked must not keep the gallery from opening.
+        return value if isinstance(value, int) and value > 0 else DEFAULT_EXPECTED
 
     def root(self, partition: str) -> str:
         """Digest of the partition's contents; see `fpmatch.gallery.digest`."""
@@ -140,12 +152,52 @@ class Gallery:
             return self._roots[partition]
 
     def sum_of(self, partition: str) -> Sum:
-        """The partition's running sum, to be changed on a copy within a transaction."""
-        if partition not in self._sums:
-            key = self.key_of(partition)
-            found = self.database.execute("SELECT sum FROM partition WHERE id = ?", (key,))
-            self._sums[partition] = Sum(found.fetchone()[0])
-        return self._sums[partition]
+        """The partition's running sum as the database has it; to be changed in a transaction."""
+        key = self.key_of(partition)
+        found = self.database.execute("SELECT sum FROM partition WHERE id = ?", (key,))
+        return Sum(found.fetchone()[0])
+
+    def mend_sums(self) -> list[tuple[str, str, str]]:
+        """Compare each partition's sum with its records where they were not stored together.
+
+        A sum and the records that it is of get one stamp; only where that differs are all records
+        of the partition read (about 10 us each). Open for writing, a false sum is replaced.
+
+        Returns
+        -------
+        list of (str, str, str)
+            Partition, root that was stored, root of what is there: those that differed.
+
+        Raises
+        ------
+        CorruptError
+            If one differs and the gallery is open for reading only.
+        """
+        out = []
+        for name, (key, _) in self._info.items():
+            with self.lock:
+                if self._stamps.fits_sum(key):
+                    continue
+                stored, total = self.sum_of(name).root(), Sum()
+                for (item,) in self.database.execute(
+                    "SELECT item FROM record WHERE partition = ?", (key,)
+                ):
+                    total.add(bytes(item))
+                differs = stored != total.root()
+                if differs and self.mode != "rw":
+                    raise CorruptError(
+                        f"the root of partition {name!r} is not that of its records; open the "
+                        "gallery once with mode='rw' to have it computed anew"
+                    )
+                if self.mode == "rw":
+                    with self.transaction():
+                        if differs:
+                            self.store_sum(name, total)
+                        self._stamps.mark_sum(key)
+                if differs:
+                    out.append((name, stored, total.root()))
+                    self._roots.pop(name, None)
+        return out
 
     def store_sum(self, partition: str, total: Sum) -> None:
         """Write a sum; part of the running transaction."""
@@ -157,7 +209,6 @@ class Gallery:
     def committed_sum(self, partition: str, total: Sum) -> None:
         """Take over a sum whose transaction has been committed and is in the columns."""
         with self.lock:
-            self._sums[partition] = total
             self._roots[partition] = total.root()
             self._stamps.followed(self.key_of(partition))
 
@@ -167,6 +218,22 @@ class Gallery:
             if partition not in self._columns:
                 self._columns[partition] = self._stamps.load(self.folder, self.key_of(partition))
             return self._columns[partition]
+
+    def forget(self, partition: str) -> None:
+        """Drop what memory holds of a partition; it is read from the database when next asked."""
+        with self.lock:
+            self._columns.pop(partition, None)
+            self._roots.pop(partition, None)
+
+    @contextmanager
+    def following(self, *partitions: str) -> Iterator[None]:
+        """Bring memory level with what was committed; if that is cut off, it is read anew."""
+        try:
+            yield
+        except BaseException:
+            for partition in partitions:
+                self.forget(partition)
+            raise
 
     def keep_columns(self) -> None:
         """Write the columns that are in memory to files, for the next opening; cheap if they are.
@@ -224,6 +291,7 @@ class Gallery:
         with self.lock:
             self.database.execute("BEGIN IMMEDIATE")
             try:
+                self._check_writer()
                 before = self._stamps.began()
                 yield self.database
                 self._stamps.committing(before)
@@ -231,6 +299,67 @@ class Gallery:
                 self.database.execute("ROLLBACK")
                 raise
             self.database.execute("COMMIT")
+
+    def _check_writer(self) -> None:
+        """StorageError if another opening has become the one that writes."""
+        if not self.writer:
+            return
+        found = self.database.execute("SELECT value FROM meta WHERE key = 'writer'").fetchone()
+        if found is None or found[0] != self.writer:
+            self.superseded = True
+            raise LockedError("another process has taken over writing this gallery; open it again")
+
+    def unfinished(self) -> list[tuple[str, dict[str, Any]]]:
+        """Removals that are committed here and not yet carried through: id, fields."""
+        with self.lock:
+            try:
+                found = self.database.execute(
+                    "SELECT id, fields FROM unfinished ORDER BY rowid"
+                ).fetchall()
+            except sqlite3.OperationalError:
+                return []  # Made by an earlier release and never opened for writing since.
+        rows = [(name, json.loads(fields)) for name, fields in found]
+        return [(name, fields) for name, fields in rows if "done" not in fields]
+
+    def begin_removal(self, fields: Mapping[str, Any]) -> str:
+        """Note, in the running transaction, what a removal has still to do elsewhere; its id."""
+        name = uuid.uuid4().hex
+        self.database.execute("INSERT INTO unfinished VALUES (?, ?)", (name, json.dumps(fields)))
+        return name
+
+    def note_removal(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Change what is noted of a removal."""
+        with self.transaction() as database:
+            database.execute(
+                "UPDATE unfinished SET fields = ? WHERE id = ?", (json.dumps(fields), name)
+            )
+
+    def end_removal(self, name: str, fields: Mapping[str, Any] | None = None) -> None:
+        """Forget a removal that has been carried through.
+
+        Parameters
+        ----------
+        fields : mapping, optional
+            What its repetition shall be answered with, where the call that began it was not
+            answered; holds no name. ``done`` says which call that was.
+        """
+        with self.transaction() as database:
+            if fields is None:
+                database.execute("DELETE FROM unfinished WHERE id = ?", (name,))
+            else:
+                database.execute(
+                    "UPDATE unfinished SET fields = ? WHERE id = ?", (json.dumps(fields), name)
+                )
+
+    def unanswered(self, done: str) -> dict[str, Any] | None:
+        """What a repeated removal is answered with, once; None if it was not cut off before."""
+        with self.transaction() as database:
+            for name, text in database.execute("SELECT id, fields FROM unfinished").fetchall():
+                fields: dict[str, Any] = json.loads(text)
+                if fields.get("done") == done:
+                    database.execute("DELETE FROM unfinished WHERE id = ?", (name,))
+                    return fields
+        return None
 
     def journal(self, kind: str, fields: Mapping[str, Any]) -> str:
         """Note, in the running transaction, an event that the audit log has still to take."""
@@ -253,14 +382,14 @@ class Gallery:
         with self.transaction() as database:
             database.execute("DELETE FROM journal WHERE id = ?", (name,))
 
-    def scrub(self) -> None:
+    def scrub(self, *, wait: bool = True) -> None:
         """Empty the write-ahead log and remove copies of columns as they were before.
 
         See `fpmatch.gallery.schema.scrub`.
         """
         with self.lock:
             self._stamps.scrub(self.folder)
-            schema.scrub(self.database)
+            schema.scrub(self.database, wait=wait)
 
     def close(self) -> None:
         """Keep the columns and close the file."""

@@ -304,8 +304,14 @@ class Ledger:
                 for number in json.loads(found[0])
             ]
 
-    def destroy(self, token: str) -> bool:
-        """Overwrite a probe and forget it; False if it is not there (any more)."""
+    def destroy(self, token: str, *, scrub: bool = True) -> bool:
+        """Overwrite a probe and forget it; False if it is not there (any more).
+
+        Parameters
+        ----------
+        scrub : bool
+            Empty the write-ahead log too; without it the caller does, after the last of several.
+        """
         with self._transaction() as database:
             found = database.execute(
                 "SELECT templates FROM probe WHERE token = ?", (token,)
@@ -317,13 +323,14 @@ class Ledger:
                     "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (number,)
                 )
             database.execute("DELETE FROM probe WHERE token = ?", (token,))
-        self.scrub()
+        if scrub:
+            self.scrub()
         return True
 
-    def scrub(self) -> None:
+    def scrub(self, *, wait: bool = True) -> None:
         """Empty the write-ahead log; see `fpmatch.gallery.schema.scrub`."""
         with self.lock:
-            schema.scrub(self.database)
+            schema.scrub(self.database, wait=wait)
 
     def close(self) -> None:
         """Close the file."""

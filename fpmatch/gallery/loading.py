@@ -90,9 +90,32 @@ class Stamps:
         """At its end: the columns of what it changed show nothing known until `followed`."""
         for key, value in self.now().items():
             if before.get(key) != value:
+                self.mark_sum(key)
                 self._coming.pop(key, None)
                 if self.known.pop(key, None) is not None:
                     self._coming[key] = value
+
+    def mark_sum(self, partition: int) -> None:
+        """Note, in the running transaction, that the partition's sum is that of its records."""
+        stamp = self.now().get(partition)
+        if stamp is not None:
+            self._database.execute(
+                "UPDATE partition SET sum_stamp = ? WHERE id = ?", (stamp.hex(), partition)
+            )
+
+    def fits_sum(self, partition: int) -> bool:
+        """Whether the partition's sum was stored together with the records that are there.
+
+        True too where a gallery that is open for reading only makes no stamps yet.
+        """
+        stamp = self.now().get(partition)
+        try:
+            found = self._database.execute(
+                "SELECT sum_stamp FROM partition WHERE id = ?", (partition,)
+            ).fetchone()
+        except sqlite3.OperationalError:
+            return True
+        return stamp is None or found[0] == stamp.hex()
 
     def followed(self, partition: int) -> None:
         """The columns show what the last transaction made of the partition."""

@@ -76,9 +76,9 @@ def enrol(
     rows: list[NewRow] = []
     taken: list[Taken] = []
     with gallery.lock:
-        total = gallery.sum_of(partition).copy()
         columns = gallery.columns(partition)
         with gallery.transaction() as database:
+            total = gallery.sum_of(partition)
             for number, record in items:
                 database.execute("SAVEPOINT item")
                 try:
@@ -104,13 +104,14 @@ def enrol(
                     "gallery_root": total.root(),
                 },
             )
-        for one in taken:
-            columns.put_record(
-                one.key, one.name, protected=one.protected, sealed=one.sealed, banned=one.banned
-            )
-        for row in reversed(rows):
-            columns.put_row(row.row, row.record, int(row.position))
-        gallery.committed_sum(partition, total)
+        with gallery.following(partition):
+            for one in taken:
+                columns.put_record(
+                    one.key, one.name, protected=one.protected, sealed=one.sealed, banned=one.banned
+                )
+            for row in reversed(rows):
+                columns.put_row(row.row, row.record, int(row.position))
+            gallery.committed_sum(partition, total)
     return EnrolReport(len(taken), len(rows), tuple(errors)), rows, journal
 
 

@@ -26,6 +26,7 @@ class Removal:
     roots: list[tuple[str, str, str]] = field(default_factory=list)
     names: set[tuple[str, str]] = field(default_factory=set)
     journal: str = ""
+    id: str = ""
 
 
 def targets(
@@ -76,10 +77,11 @@ def expunge(
     out = Removal()
     with gallery.lock:
         found = targets(gallery, name, level, partition)
-        sums = {p: gallery.sum_of(p).copy() for p, _ in found}
         columns = {p: gallery.columns(p) for p, _ in found}
         gone: list[tuple[str, int]] = []
+        order_of = {"level": level, "name": name, "event": event, "partition": partition}
         with gallery.transaction() as database:
+            sums = {p: gallery.sum_of(p) for p, _ in found}
             for place, key in found:
                 old = _one(database, "SELECT item FROM record WHERE id = ?", key)
                 name = str(_one(database, "SELECT record FROM record WHERE id = ?", key))
@@ -99,12 +101,29 @@ def expunge(
                 out.roots.append((place, gallery.root(place), total.root()))
                 gallery.store_sum(place, total)
             out.journal = gallery.journal("EXPUNGE", _fields(out, level, order, authority))
-        for place, rows in out.rows.items():
-            columns[place].drop_rows(rows)
-        for place, key in gone:
-            columns[place].drop_record(key)
-        for place, total in sums.items():
-            gallery.committed_sum(place, total)
+            out.id = gallery.begin_removal(
+                {
+                    **order_of,
+                    "order": order,
+                    "authority": authority,
+                    "journal": out.journal,
+                    "rows": out.rows,
+                    "names": sorted(out.names),
+                    "probes": [],
+                    "removed": out.removed,
+                    "records": out.records,
+                    "events": out.events,
+                    "kept": out.kept,
+                    "roots": out.roots,
+                }
+            )
+        with gallery.following(*columns):
+            for place, rows in out.rows.items():
+                columns[place].drop_rows(rows)
+            for place, key in gone:
+                columns[place].drop_record(key)
+            for place, total in sums.items():
+                gallery.committed_sum(place, total)
     return out
 
 
@@ -168,9 +187,9 @@ def seal(
     """Set or lift a seal; the name of the journal entry."""
     with gallery.lock:
         ((place, key),) = targets(gallery, name, "record", partition)
-        total = gallery.sum_of(place).copy()
         columns = gallery.columns(place)
         with gallery.transaction() as database:
+            total = gallery.sum_of(place)
             total.remove(bytes(_one(database, "SELECT item FROM record WHERE id = ?", key)))
             database.execute("UPDATE record SET sealed = ? WHERE id = ?", (sealed, key))
             total.add(refresh_item(database, key))
@@ -184,6 +203,7 @@ def seal(
                     "gallery_root": total.root(),
                 },
             )
-        columns.set_sealed(key, sealed)
-        gallery.committed_sum(place, total)
+        with gallery.following(place):
+            columns.set_sealed(key, sealed)
+            gallery.committed_sum(place, total)
     return journal

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from fpmatch.errors import CorruptError, StorageError
+from fpmatch.errors import CorruptError, LockedError, StorageError
 
 FORMAT = 1
 Durability = Literal["full", "off"]
@@ -127,6 +127,12 @@ CREATE TABLE probe (
 CREATE TABLE template (id INTEGER PRIMARY KEY AUTOINCREMENT, bytes BLOB NOT NULL);
 """
 
+UNFINISHED = "CREATE TABLE IF NOT EXISTS unfinished (id TEXT PRIMARY KEY, fields TEXT NOT NULL)"
+"""Removals that are committed and not yet carried through to every other file."""
+
+GALLERY_COLUMNS = (("partition", "sum_stamp"),)
+"""Columns that galleries made before do not have; added when they are opened for writing."""
+
 LEDGER_COLUMNS = (("notification", "owner"), ("probe", "owner"), ("probe", "claimed"))
 """Columns that ledgers made before do not have; added when they are opened."""
 
@@ -203,14 +209,25 @@ def add_columns(database: sqlite3.Connection, columns: Iterable[tuple[str, str]]
     database.execute("COMMIT")
 
 
-def scrub(database: sqlite3.Connection) -> None:
+def scrub(database: sqlite3.Connection, *, wait: bool = True) -> None:
     """Empty the write-ahead log, so that overwritten bytes are in no file any more.
+
+    Parameters
+    ----------
+    wait : bool
+        Wait for another connection that holds the log open, up to the connection's limit.
 
     Raises
     ------
-    StorageError
+    LockedError
         If another connection holds the log open.
     """
-    busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    limit = database.execute("PRAGMA busy_timeout").fetchone()[0]
+    if not wait:
+        database.execute("PRAGMA busy_timeout = 0")
+    try:
+        busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        database.execute(f"PRAGMA busy_timeout = {int(limit)}")
     if busy:
-        raise StorageError("the write-ahead log is in use by another process; repeat when it ends")
+        raise LockedError("the write-ahead log is in use by another process; repeat when it ends")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates
-from fpmatch.errors import CorruptError, InputError, ReadOnlyError, StorageError
+from fpmatch.errors import CorruptError, InputError, LockedError, ReadOnlyError, StorageError
 from fpmatch.index import manifest as manifests
 from fpmatch.index.build import build_arrays, join
 from fpmatch.index.manifest import Manifest
@@ -21,6 +20,7 @@ from fpmatch.index.quantizer import SIZES, Quantizer, file_hash, quantizer
 from fpmatch.index.segment import Part, Segment
 from fpmatch.index.work import Background
 from fpmatch.index.writing import Entry, died_since, joined, smaller, write_merged, write_parts
+from fpmatch.locking import try_lock
 from fpmatch.parameters import DESCRIPTOR, INDEX, digest
 
 Added = tuple[NDArray[np.int64], NDArray[np.uint8], PackedTemplates]
@@ -45,11 +45,9 @@ class Store:
         self._lockfile = None
         if mode == "rw":
             self._lockfile = open(folder / "lock", "wb")  # noqa: SIM115
-            try:
-                fcntl.flock(self._lockfile, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            if not try_lock(self._lockfile):
                 self._lockfile.close()
-                raise StorageError("this index is open for writing elsewhere") from error
+                raise LockedError("this index is open for writing elsewhere")
         self._segments: tuple[Segment, ...] = ()
         self._memory: list[Part] = []
         self._frozen: tuple[Part, ...] = ()

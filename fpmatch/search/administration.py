@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from fpmatch.audit import AuditLog, Kind
 from fpmatch.audit.log import now
-from fpmatch.errors import InputError, PolicyError
+from fpmatch.errors import InputError, LockedError, PolicyError, StorageError
 from fpmatch.gallery import EnrolReport, Receipt
 from fpmatch.gallery.schema import Durability
+from fpmatch.locking import FolderLock
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
-from fpmatch.search import enrolment, hold, opening, recovery, removal
+from fpmatch.search import enrolment, hold, opening, pending, recovery, removal
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
 
@@ -26,9 +28,30 @@ Mode = Literal["r", "rw"]
 class Administration:
     """A gallery folder, its policy and its log, opened together; base of `Engine`."""
 
-    def __init__(self, state: State, lock: IO[bytes]) -> None:
-        self._state = state
+    def __init__(self, state: State, lock: FolderLock) -> None:
+        self._opened: State | None = state
         self._lock = lock
+        self._process = os.getpid()
+
+    @property
+    def _state(self) -> State:
+        """What the parts share.
+
+        Raises
+        ------
+        StorageError
+            If this engine is closed, was opened by another process, or no longer the writer.
+        """
+        if self._opened is None:
+            raise StorageError("this engine is closed; open the gallery again")
+        if os.getpid() != self._process:
+            raise StorageError(
+                f"this engine was opened by process {self._process}: a forked process has to open "
+                "the gallery itself"
+            )
+        if self._opened.gallery.superseded:
+            raise LockedError("another process has taken over writing this gallery; open it again")
+        return self._opened
 
     @classmethod
     def create(cls, path: str | Path, **options: Any) -> Self:
@@ -128,10 +151,14 @@ class Administration:
         expected_fingers : int
             Order of magnitude to come; fixes the structure of its index.
         """
-        self._state.writable()
-        info = PartitionInfo(name, int(ndr), owner)
-        self._state.log(self._state.gallery.add_partition(info, expected_fingers))
-        recovery.attach(self._state, name)
+        state = self._state
+        state.writable()
+        pending.catch_up(state)
+        journal = state.gallery.add_partition(PartitionInfo(name, ndr, owner), expected_fingers)
+        state.behind.add(name)  # until it has an index
+        with state.gate(name).alone():
+            recovery.relevel(state, name)
+        state.log(journal)
 
     @property
     def partitions(self) -> tuple[PartitionInfo, ...]:
@@ -183,6 +210,7 @@ class Administration:
                 raise InputError(
                     f"the policy says {info}, the gallery has {mine[info.name]}: one is wrong"
                 )
+        pending.catch_up(state)
         with state.lock:
             found = state.gallery.policy()
             version = max(policy.version, (found[0] if found else 0) + 1)
@@ -266,15 +294,22 @@ class Administration:
         return self._state.audit
 
     def close(self) -> None:
-        """Write what is in memory and let go of all files, also where one of them fails."""
+        """Write what is in memory and let go of all files, also where one of them fails.
+
+        Closing again does nothing, nor does closing in a forked process: the files are the
+        parent's.
+        """
+        state, self._opened = self._opened, None
+        if state is None or os.getpid() != self._process:
+            return
         with ExitStack() as last_first:
             last_first.callback(self._lock.close)
-            last_first.callback(self._state.living.close)
-            last_first.callback(self._state.gallery.close)
-            last_first.callback(self._state.ledger.close)
-            last_first.callback(self._state.audit.close)
-            last_first.callback(self._state.indexes.clear)
-            for index in self._state.indexes.values():
+            last_first.callback(state.living.close)
+            last_first.callback(state.gallery.close)
+            last_first.callback(state.ledger.close)
+            last_first.callback(state.audit.close)
+            last_first.callback(state.indexes.clear)
+            for index in state.indexes.values():
                 last_first.callback(index.close)
 
     def __enter__(self) -> Self:
@@ -289,5 +324,7 @@ class Administration:
         self.close()
 
     def __repr__(self) -> str:
-        state = self._state
+        state = self._opened
+        if state is None:
+            return "<Engine, closed>"
         return f"<Engine {state.folder.name!r} mode {state.mode!r}>"

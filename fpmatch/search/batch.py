@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from fpmatch.parameters import SEARCH
+from fpmatch.search import pending
 from fpmatch.search.compare import Handle, Limits, compare_many
 from fpmatch.search.hold import Hold
 from fpmatch.search.probe import Probe
@@ -22,6 +23,7 @@ def search_many(state: State, requests: Sequence[SearchRequest]) -> list[SearchR
     """See `Engine.search_many`."""
     out: list[SearchResponse] = []
     size = SEARCH.search_batch
+    pending.catch_up(state)
     with Hold(state) as hold:
         batch = [hold.watch(prepare(state, request)) for request in requests]
         for first in range(0, len(batch), size):

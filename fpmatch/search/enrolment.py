@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 import numpy as np
@@ -11,6 +12,7 @@ from fpmatch.descriptor import encode, pack
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import EnrolError, EnrolReport, NewRow, records, sources
 from fpmatch.parameters import SEARCH
+from fpmatch.search import pending
 from fpmatch.search.state import State
 from fpmatch.search.steps import reached
 from fpmatch.types import Record
@@ -24,6 +26,7 @@ def enrol(
     """See `Engine.enrol`."""
     state.writable()
     state.gallery.key_of(partition)
+    pending.catch_up(state)
     accepted = fingers = 0
     errors: list[EnrolError] = []
     numbered = enumerate(sources.records(source))
@@ -39,14 +42,27 @@ def enrol(
 
 def _batch(state: State, partition: str, batch: list[tuple[int, Record]]) -> EnrolReport:
     reached("enrol.checked")
-    with state.gate(partition).alone():
+    with state.gate(partition).alone(), _carried_through(state, partition):
         report, rows, journal = records.enrol(state.gallery, partition, batch)
         reached("enrol.committed")
-        state.log(journal)
-        reached("enrol.logged")
-        index_rows(state, partition, rows)
+        try:
+            state.log(journal)
+            reached("enrol.logged")
+        finally:
+            index_rows(state, partition, rows)
         reached("enrol.indexed")
     return report
+
+
+@contextmanager
+def _carried_through(state: State, partition: str) -> Iterator[None]:
+    """Note that log and index may lack what was committed, where anything cuts this off."""
+    try:
+        yield
+    except BaseException:
+        state.behind.add(partition)
+        state.unlogged = True
+        raise
 
 
 def index_rows(state: State, partition: str, rows: list[NewRow]) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import IO
 
 from fpmatch.audit import AuditLog
 from fpmatch.durable import storage_errors
-from fpmatch.errors import CorruptError, InputError, StorageError
+from fpmatch.errors import CorruptError, InputError, LockedError, StorageError
 from fpmatch.gallery import Gallery
 from fpmatch.gallery.ledger import Ledger
 from fpmatch.gallery.schema import Durability
+from fpmatch.locking import FolderLock
 from fpmatch.policy import Policy
 from fpmatch.search import hold, recovery
 from fpmatch.search.living import Living
@@ -45,7 +45,7 @@ def open_state(
     routes: Mapping[str, Mapping[str, str]],
     vault: Vault | None,
     actor: str,
-) -> tuple[State, IO[bytes]]:
+) -> tuple[State, FolderLock]:
     """Lock and open a folder, and finish what a crash left half done."""
     if mode not in ("r", "rw"):
         raise InputError(f"mode must be 'r' or 'rw', not {mode!r}")
@@ -74,6 +74,9 @@ def open_state(
             routes=routes,
             vault=vault,
         )
+        state.relevel = partial(recovery.relevel, state)
+        if mode == "rw":
+            gallery.take_over(living.name)
         state.policy = newest(gallery)
         hold.warn(state)
         recovery.recover(state)
@@ -101,15 +104,12 @@ def newest(gallery: Gallery) -> Policy | None:
     return policy
 
 
-def lock(folder: Path, mode: str) -> IO[bytes]:
+def lock(folder: Path, mode: str) -> FolderLock:
     """One process may write, or several may read."""
     if not (folder / "gallery.sqlite").exists():
         raise StorageError(f"{folder} is no gallery folder; make one with Engine.create")
-    handle = open(folder / "lock", "a+b")  # noqa: SIM115
     try:
-        fcntl.flock(handle, (fcntl.LOCK_EX if mode == "rw" else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        return FolderLock(folder, shared=mode == "r")
     except OSError as error:
-        handle.close()
         use = "open elsewhere" if mode == "rw" else "open for writing elsewhere"
-        raise StorageError(f"{folder} is {use}; one process writes, or several read") from error
-    return handle
+        raise LockedError(f"{folder} is {use}; one process writes, or several read") from error

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+from pathlib import Path
 
 import numpy as np
 
 from fpmatch.audit import Kind
-from fpmatch.errors import CorruptError, ReadOnlyError, StorageError, WriteError
+from fpmatch.errors import CorruptError, LockedError, ReadOnlyError, StorageError, WriteError
 from fpmatch.gallery import NewRow
+from fpmatch.gallery.partition_names import folder_name
 from fpmatch.index import PartitionIndex
-from fpmatch.search import keep, outbox
+from fpmatch.search import keep, outbox, pending
 from fpmatch.search.enrolment import index_rows
 from fpmatch.search.state import State
 from fpmatch.types import FingerPosition
@@ -23,25 +25,33 @@ log = logging.getLogger(__name__)
 def recover(state: State) -> None:
     """Settle journal, outbox and indexes after opening."""
     if state.mode == "rw":
+        for partition, stored, found in state.gallery.mend_sums():
+            log.warning("the root of partition %s was not that of its records", partition)
+            fields = {"partition": partition, "stored": stored, "found": found}
+            state.audit.event(Kind.ENGINE, {"what": "root computed anew", **fields})
         state.gallery.scrub()
         state.ledger.scrub()
-        if state.gallery.unlogged():
-            known = ((r.fields.get("journal"), r.seq) for r in state.audit.records())
-            state.logged = {str(name): seq for name, seq in known if name}
-            state.log()
-            state.logged.clear()
+        state.recovering = True
+        state.log()
+        state.recovering = False
+    else:
+        state.gallery.mend_sums()
+        for name, fields in state.gallery.unfinished():
+            pending.destroy_probes(state, name, fields)
     state.living.clear()
     outbox.recover(state)
     keep.recover(state)
     keep.expire(state)
     for info in state.gallery.partitions:
         attach(state, info.name)
+    if state.mode == "rw":
+        pending.finish_removals(state)
     state.gallery.keep_columns()
 
 
 def attach(state: State, partition: str) -> None:
     """Open a partition's index and bring it level with the gallery; rebuild it if damaged."""
-    folder = state.folder / "index" / partition
+    folder = _folder(state, partition)
     try:
         if (folder / "index.json").exists() or state.mode != "rw":
             state.indexes[partition] = PartitionIndex.open(
@@ -51,7 +61,7 @@ def attach(state: State, partition: str) -> None:
             _make(state, partition)
         level(state, partition)
     except (CorruptError, StorageError) as error:
-        if state.mode != "rw" or isinstance(error, ReadOnlyError | WriteError):
+        if state.mode != "rw" or isinstance(error, LockedError | ReadOnlyError | WriteError):
             raise
         rebuild(state, partition, error)
 
@@ -67,7 +77,7 @@ def rebuild(state: State, partition: str, why: Exception) -> None:
     if old is not None:
         with contextlib.suppress(Exception):  # What it could not write is made again.
             old.close()
-    shutil.rmtree(state.folder / "index" / partition, ignore_errors=True)
+    shutil.rmtree(_folder(state, partition), ignore_errors=True)
     _make(state, partition)
     level(state, partition)
 
@@ -105,7 +115,21 @@ def level(state: State, partition: str) -> None:
 
 def _make(state: State, partition: str) -> None:
     state.indexes[partition] = PartitionIndex.create(
-        state.folder / "index" / partition,
+        _folder(state, partition),
         expected_fingers=state.gallery.expected(partition),
         threads=state.threads,
     )
+
+
+def relevel(state: State, partition: str) -> None:
+    """Bring an index level that a call left behind; the caller holds the partition's gate."""
+    state.gallery.forget(partition)
+    if partition in state.indexes:
+        level(state, partition)
+    else:
+        attach(state, partition)
+    state.behind.discard(partition)
+
+
+def _folder(state: State, partition: str) -> Path:
+    return state.folder / "index" / folder_name(partition)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
-
-import numpy as np
+from typing import Any
 
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery import Receipt, removal
-from fpmatch.gallery.ledger import KeptProbe
-from fpmatch.search import outbox
+from fpmatch.search import pending
 from fpmatch.search.state import State
 from fpmatch.search.steps import reached
 
@@ -27,59 +26,32 @@ def expunge(
     """See `Engine.expunge`."""
     state.writable()
     _ordered(order, authority)
-    try:
-        places = {p for p, _ in removal.targets(state.gallery, name, level, partition)}
-    except RefusedError:
-        state.audit.event(
-            "AUTH_FAILED", {"what": "expunge", "order": order, "authority": authority}
-        )
-        raise
+    asked = {"level": level, "name": name, "event": event, "partition": partition}
+    with state.finishing:
+        pending.finish_removals(state)
+        try:
+            return _expunge(state, asked, order=order, authority=authority)
+        except RefusedError:
+            # Or is there nothing of that name because this very call has removed it before?
+            found = state.gallery.unanswered(pending.call_of(state, asked))
+            if found is not None:
+                return pending.receipt(found)
+            state.audit.event(
+                "AUTH_FAILED", {"what": "expunge", "order": order, "authority": authority}
+            )
+            raise
+
+
+def _expunge(state: State, asked: Mapping[str, Any], *, order: str, authority: str) -> Receipt:
+    found = removal.targets(state.gallery, asked["name"], asked["level"], asked["partition"])
+    places = frozenset(place for place, _ in found)
     with ExitStack() as stack:
         for place in sorted(places):
             stack.enter_context(state.gate(place).alone())
-        out = removal.expunge(
-            state.gallery,
-            name,
-            level=level,
-            event=event,
-            order=order,
-            authority=authority,
-            partition=partition,
-        )
+        state.unfinished = True
+        out = removal.expunge(state.gallery, **asked, order=order, authority=authority)
         reached("expunge.committed")
-        try:
-            state.gallery.scrub()
-            reached("expunge.scrubbed")
-        finally:
-            for place, rows in out.rows.items():
-                if rows:
-                    state.indexes[place].tombstone(np.array(rows, np.int64))
-                    state.indexes[place].compact()
-        reached("expunge.indexed")
-    probes = 0
-    if level == "identity":
-        probes = sum(state.ledger.destroy(p.token) for p in _kept_of(state, name))
-    outbox.forget(state, out.names)
-    seq = state.log(out.journal)
-    reached("expunge.logged")
-    return Receipt(
-        level=level,
-        order=order,
-        authority=authority,
-        records=out.records,
-        events=out.events,
-        fingers=len(out.removed),
-        kept=out.kept,
-        removed=tuple(out.removed),
-        probes=probes,
-        roots=tuple(out.roots),
-        audit_seq=seq,
-    )
-
-
-def _kept_of(state: State, identity: str) -> list[KeptProbe]:
-    kept = [*state.ledger.kept("deferred"), *state.ledger.kept("retained")]
-    return [p for p in kept if p.identity == identity]
+        return pending.finish_removals(state, own=out.id, held=places)[out.id]
 
 
 def seal(
@@ -88,6 +60,7 @@ def seal(
     """See `Engine.seal` and `Engine.unseal`."""
     state.writable()
     _ordered(order, authority)
+    pending.catch_up(state)
     try:
         ((place, _),) = removal.targets(state.gallery, name, "record", partition)
     except RefusedError:

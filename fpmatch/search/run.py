@@ -23,7 +23,7 @@ from fpmatch.parameters import (
     digest,
 )
 from fpmatch.policy import Policy
-from fpmatch.search import copies, keep, outbox, probe, release
+from fpmatch.search import copies, keep, outbox, pending, probe, release
 from fpmatch.search.compare import Handle, Hits, Limits, compare
 from fpmatch.search.hold import Hold
 from fpmatch.search.probe import Probe, Submission
@@ -182,6 +182,7 @@ def search(
     which the search is part of, if it is; else the search is the call.
     """
     if hold is None:
+        pending.catch_up(state)
         with Hold(state) as own:
             return search(state, request, cancel, kept, own)
     running = hold.watch(prepare(state, request, kept))

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from fpmatch.audit import AuditLog
-from fpmatch.errors import ReadOnlyError
+from fpmatch.errors import ReadOnlyError, StorageError
 from fpmatch.gallery import Gallery
 from fpmatch.gallery.ledger import Ledger
 from fpmatch.index import PartitionIndex
@@ -32,6 +32,10 @@ class Vault(Protocol):
     def open(self, owner: str, content: bytes) -> bytes:
         """Decrypt what was sealed for an owner (needed for kept probes only)."""
         ...
+
+
+_REMEMBERED = 10_000
+"""Numbers of moved journal entries that are kept for who wrote them."""
 
 
 @dataclass(slots=True)
@@ -66,8 +70,14 @@ class State:
     envelopes: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     copies: dict[tuple[str, str, str], SearchResponse] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
-    journal: threading.Lock = field(default_factory=threading.Lock)
-    logged: dict[str, int] = field(default_factory=dict)
+    logging: threading.RLock = field(default_factory=threading.RLock)
+    finishing: threading.RLock = field(default_factory=threading.RLock)
+    recovering: bool = False
+    unlogged: bool = False
+    unfinished: bool = False
+    behind: set[str] = field(default_factory=set)
+    relevel: Callable[[str], None] = lambda _: None
+    _numbers: dict[str, int] = field(default_factory=dict)
 
     def writable(self) -> None:
         """ReadOnlyError unless the engine may change the gallery."""
@@ -75,7 +85,15 @@ class State:
             raise ReadOnlyError("this engine is open for reading only; open it with mode='rw'")
 
     def handle(self, partition: str) -> Handle:
-        """The capability to search one partition."""
+        """The capability to search one partition.
+
+        Raises
+        ------
+        StorageError
+            If its index lacks records that are stored: they would be missed without a word.
+        """
+        if partition in self.behind:
+            raise StorageError(f"the index of partition {partition!r} is not complete yet")
         return Handle(
             partition,
             self.indexes[partition],
@@ -88,15 +106,44 @@ class State:
         """The partition's readers-and-writer lock."""
         return self.gates.setdefault(partition, Gate())
 
-    def log(self, mine: str = "") -> int:
-        """Move all journal entries to the audit log, each once; the record's number of one's own.
+    def log(self, wanted: str = "") -> int:
+        """Move journal entries to the audit log, each once whoever else does so.
 
-        Who comes first moves the entries of others too. An entry that the log has already, but
-        that could not be taken out of the journal, is only taken out.
+        Parameters
+        ----------
+        wanted : str
+            A journal entry whose number is asked for, moved now or before.
+
+        Returns
+        -------
+        int
+            Number of that record, or of the last one that was moved; 0 if there is none.
+
+        Raises
+        ------
+        AuditError
+            If the log cannot be written; the entries stay for the next call.
         """
-        with self.journal:
+        last = 0
+        with self.logging:
+            self.unlogged = True
             for name, kind, fields in self.gallery.unlogged():
-                if name not in self.logged:
-                    self.logged[name] = self.audit.event(kind, {**fields, "journal": name})
+                last = self._moved(name, kind, fields)
                 self.gallery.logged(name)
-            return self.logged.pop(mine, 0)
+            self.unlogged = False
+            number = self._numbers.get(wanted, last)
+            while len(self._numbers) > _REMEMBERED:
+                del self._numbers[next(iter(self._numbers))]
+            return number
+
+    def _moved(self, name: str, kind: str, fields: dict[str, Any]) -> int:
+        if name not in self._numbers:
+            found = None
+            if self.recovering:
+                # A process may have ended between the record and forgetting the entry.
+                same = (
+                    r.seq for r in self.audit.records(kind=kind) if r.fields.get("journal") == name
+                )
+                found = next(same, None)
+            self._numbers[name] = found or self.audit.event(kind, {**fields, "journal": name})
+        return self._numbers[name]

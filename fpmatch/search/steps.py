@@ -14,7 +14,13 @@ SEARCH = (
     "search.outcome",
     "search.released",
 )
-EXPUNGE = ("expunge.committed", "expunge.scrubbed", "expunge.indexed", "expunge.logged")
+EXPUNGE = (
+    "expunge.committed",
+    "expunge.scrubbed",
+    "expunge.indexed",
+    "expunge.probes",
+    "expunge.logged",
+)
 
 hook: Callable[[str], None] | None = None
 """Called with the name of every step that was just finished; None in ordinary use."""

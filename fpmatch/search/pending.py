@@ -1,0 +1,172 @@
+"""What a call could not finish, finished by the next one and not only by the next opening.
+
+Between the system of record, the log, the indexes and the ledger there is always something that
+says what is still to be done: the journal, the removals noted as unfinished, and the partitions
+whose index may lack rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack, nullcontext
+from typing import Any
+
+import numpy as np
+
+from fpmatch.errors import FpmatchError
+from fpmatch.gallery import Receipt
+from fpmatch.gallery.ledger import KeptProbe
+from fpmatch.search import keep, outbox
+from fpmatch.search.state import State
+from fpmatch.search.steps import reached
+
+log = logging.getLogger(__name__)
+
+
+def catch_up(state: State) -> None:
+    """Try to finish what earlier calls left; what cannot be finished now is left to the next."""
+    if state.mode != "rw":
+        return
+    for partition in sorted(state.behind):
+        with state.gate(partition).alone():
+            if partition in state.behind:
+                _attempt(lambda p=partition: state.relevel(p))
+    if state.unfinished:
+        _attempt(lambda: finish_removals(state, wait=False))
+    if state.unlogged:
+        _attempt(state.log)
+
+
+def _attempt(step: Any) -> None:
+    try:
+        step()
+    except (FpmatchError, OSError) as error:
+        log.warning("earlier work cannot be finished yet: %s", type(error).__name__)
+
+
+def finish_removals(
+    state: State, *, wait: bool = True, own: str = "", held: frozenset[str] = frozenset()
+) -> dict[str, Receipt]:
+    """Carry committed removals through to the disk, the indexes, kept probes and the log.
+
+    Every step can be repeated, so that it does not matter where the last attempt was cut off.
+
+    Parameters
+    ----------
+    wait : bool
+        Wait for other processes that hold a write-ahead log open.
+    own : str
+        The removal whose call is being answered; the others' are answered when they are repeated.
+    held : frozenset of str
+        Partitions whose gate the caller holds alone.
+
+    Returns
+    -------
+    dict of str to Receipt
+        By the removal's id.
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be written or a log is held open; `state.unfinished` then stays set.
+    AuditError
+        If the log cannot be written.
+    """
+    out = {}
+    with state.finishing:
+        for name, fields in state.gallery.unfinished():
+            state.unfinished = True
+            fields["seq"] = _finish(state, name, fields, wait, held)
+            state.gallery.end_removal(name, None if name == own else _answer(state, fields))
+            # The note itself named whom it was about.
+            _attempt(lambda: state.gallery.scrub(wait=False))
+            out[name] = receipt(fields)
+        state.unfinished = False
+    return out
+
+
+def _finish(
+    state: State, name: str, fields: dict[str, Any], wait: bool, held: frozenset[str]
+) -> int:
+    places = sorted(fields["rows"])
+    with ExitStack() as stack:
+        for place in places:
+            stack.enter_context(nullcontext() if place in held else state.gate(place).alone())
+        try:
+            state.gallery.scrub(wait=wait)
+            reached("expunge.scrubbed")
+        finally:
+            for place in places:
+                _drop_from_index(state, place, fields["rows"][place])
+        reached("expunge.indexed")
+    destroy_probes(state, name, fields)
+    reached("expunge.probes")
+    state.ledger.scrub(wait=wait)
+    outbox.forget(state, {(place, record) for place, record in fields["names"]})
+    seq = state.log(fields["journal"])
+    reached("expunge.logged")
+    return seq
+
+
+def call_of(state: State, asked: Mapping[str, Any]) -> str:
+    """A name for a removal's call that tells nothing of whom it removes."""
+    said = json.dumps([asked[k] for k in ("level", "name", "event", "partition")]).encode()
+    return hmac.new(state.gallery.secret("removals"), said, hashlib.sha256).hexdigest()
+
+
+def _answer(state: State, fields: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("level", "order", "authority", "records", "events", "removed", "kept", "probes")
+    answer = {key: fields[key] for key in (*kept, "roots", "seq")}
+    return {"done": call_of(state, fields), **answer}
+
+
+def _drop_from_index(state: State, partition: str, rows: list[int]) -> None:
+    index = state.indexes.get(partition)
+    if index is None:
+        return
+    there = np.intersect1d(np.array(rows, np.int64), index.row_ids())
+    if len(there):
+        index.tombstone(there)
+    if index.tombstones:
+        index.compact()
+
+
+def destroy_probes(state: State, name: str, fields: dict[str, Any]) -> None:
+    """Destroy the kept probes of an identity that was removed, and note whose they were."""
+    kept = _kept_of(state, fields)
+    if not kept:
+        return
+    traces = sorted({*fields["probes"], *(keep.trace(p.token) for p in kept)})
+    if state.mode == "rw" and traces != fields["probes"]:
+        fields["probes"] = traces
+        state.gallery.note_removal(name, fields)
+    for probe in kept:
+        state.ledger.destroy(probe.token, scrub=False)
+
+
+def _kept_of(state: State, fields: Mapping[str, Any]) -> list[KeptProbe]:
+    if fields["level"] != "identity":
+        return []
+    kept = [*state.ledger.kept(keep.DEFERRED), *state.ledger.kept(keep.RETAINED)]
+    return [p for p in kept if p.identity == fields["name"]]
+
+
+def receipt(fields: Mapping[str, Any]) -> Receipt:
+    """The receipt of a removal that has been carried through."""
+    return Receipt(
+        level=fields["level"],
+        order=fields["order"],
+        authority=fields["authority"],
+        records=fields["records"],
+        events=fields["events"],
+        fingers=len(fields["removed"]),
+        kept=fields["kept"],
+        removed=tuple(fields["removed"]),
+        probes=len(fields["probes"]),
+        roots=tuple((p, a, b) for p, a, b in fields["roots"]),
+        audit_seq=fields["seq"],
+    )
