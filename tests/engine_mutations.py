@@ -255,8 +255,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "expunged records stay in envelopes",
-        "search/removal.py",
-        "    outbox.forget(state, out.names)\n",
+        "search/pending.py",
+        '    outbox.forget(state, {(place, record) for place, record in fields["names"]})\n',
         "",
     ),
     (
@@ -328,18 +328,23 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "        )\n    state.ledger.unclaim(kept.token, kept.claimed)\n",
     ),
     ("probes of unanswered searches stay", "search/keep.py", "if not answered or", "if"),
-    ("write-ahead log not emptied", "search/removal.py", "        state.gallery.scrub()\n", ""),
     (
-        "index not compacted",
-        "search/removal.py",
-        "                state.indexes[place].compact()\n",
+        "write-ahead log not emptied",
+        "search/pending.py",
+        "            state.gallery.scrub(wait=wait)\n",
         "",
     ),
     (
+        "index not compacted",
+        "search/pending.py",
+        "        index.compact()\n",
+        "        pass\n",
+    ),
+    (
         "index rows not tombstoned",
-        "search/removal.py",
-        "                state.indexes[place].tombstone(np.array(rows, np.int64))\n",
-        "",
+        "search/pending.py",
+        "        index.tombstone(there)\n",
+        "        pass\n",
     ),
     (
         "templates not overwritten",
@@ -349,9 +354,9 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "waiting probes survive their identity",
-        "search/removal.py",
-        'if level == "identity":',
-        "if False:",
+        "search/pending.py",
+        'if fields["level"] != "identity":',
+        "if True:",
     ),
     (
         "rows expunged in a crash stay in the index",
@@ -401,8 +406,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "two processes write",
         "search/opening.py",
-        "(fcntl.LOCK_EX if mode",
-        "(fcntl.LOCK_SH if mode",
+        'FolderLock(folder, shared=mode == "r")',
+        "FolderLock(folder, shared=True)",
     ),
     (
         "two threads move the journal",
