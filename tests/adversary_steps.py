@@ -222,7 +222,7 @@ class Steps(Searches):
 
         def check(answers: list[Answer]) -> None:
             if writer:
-                demand(answers[0].error == "StorageError", "a second process could open to write")
+                demand(answers[0].error == "LockedError", "a second process could open to write")
             for (_, each), answer in zip(made, answers[1:], strict=True):
                 each([answer])
 

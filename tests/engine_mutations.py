@@ -412,26 +412,26 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "two threads move the journal",
         "search/state.py",
-        "        with self.journal:\n",
+        "        with self.logging:\n",
         "        if True:\n",
     ),
     (
         "an entry that stays in the journal is logged again",
         "search/state.py",
-        "if name not in self.logged:",
+        "if name not in self._numbers:",
         "if True:",
     ),
     (
         "an opening does not look what the log has already",
-        "search/recovery.py",
-        "            state.logged = {str(name): seq for name, seq in known if name}\n",
-        "",
+        "search/state.py",
+        "            if self.recovering:\n",
+        "            if False:\n",
     ),
     (
         "the number of another's record",
         "search/state.py",
-        "return self.logged.pop(mine, 0)",
-        "return max(self.logged.values(), default=0)",
+        "number = self._numbers.get(wanted, last)",
+        "number = max(self._numbers.values(), default=0)",
     ),
     (
         "retained probes get tokens",
@@ -644,18 +644,6 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "locking.py",
         "        file.close()\n\n\nif hasattr",
         "        pass\n\n\nif hasattr",
-    ),
-    (
-        "journal entries are moved by two threads at once",
-        "search/state.py",
-        "        with self.logging:\n",
-        "        if True:\n",
-    ),
-    (
-        "an opening logs what was logged again",
-        "search/state.py",
-        "            if self.recovering:\n",
-        "            if False:\n",
     ),
     (
         "an enrolment that was cut off is forgotten",
