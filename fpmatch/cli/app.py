@@ -9,10 +9,6 @@ import typer
 
 from fpmatch.cli import (
     audit,
-    bench,
-    bench_fnir,
-    bench_gallery,
-    bench_tenprint,
     convert,
     demo,
     evaluate,
@@ -24,6 +20,10 @@ from fpmatch.cli import (
     synth,
     transaction,
 )
+from fpmatch.cli.bench import fnir as bench_fnir
+from fpmatch.cli.bench import gallery as bench_gallery
+from fpmatch.cli.bench import measure as bench
+from fpmatch.cli.bench import tenprint as bench_tenprint
 from fpmatch.cli.output import fail
 from fpmatch.errors import FpmatchError
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from fpmatch.cli.bench import IdentitiesFile, PpiMap, Probes, show
-from fpmatch.cli.bench_gallery import Cache, Threads
+from fpmatch.cli.bench.gallery import Cache, Threads
+from fpmatch.cli.bench.measure import IdentitiesFile, PpiMap, Probes, show
 from fpmatch.cli.inputs import Extractor
 from fpmatch.cli.output import JsonFile, check_target, progress_bar
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from fpmatch.cli.bench import show
-from fpmatch.cli.bench_gallery import Cache, Effort, Threads
+from fpmatch.cli.bench.gallery import Cache, Effort, Threads
+from fpmatch.cli.bench.measure import show
 from fpmatch.cli.output import JsonFile, check_target, progress_bar
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fpmatch.cli.bench import IdentitiesFile, PpiMap, Probes, show
+from fpmatch.cli.bench.measure import IdentitiesFile, PpiMap, Probes, show
 from fpmatch.cli.inputs import Extractor
 from fpmatch.cli.output import JsonFile, Progress, check_target, progress_bar
 from fpmatch.errors import InputError

@@ -1,0 +1,1 @@
+"""``fpmatch bench``: the commands, which print what `fpmatch.bench` measures."""
