@@ -101,6 +101,7 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "fpt": _stored_seeds,
     "itl": _itl_seeds,
 }
+TARGETS = ("iso2005", "iso2011", "incits2004", "incits2009", "xyt", "fpt", "fir2005", "fir2011")
 FOLDERS = {"fmr": "templates", "itl": "nist_itl", "fir": "fir"}
 
 
@@ -114,6 +115,9 @@ def use(data: bytes) -> bool:
         with contextlib.suppress(FpmatchError):
             for template in formats.templates_of(content, ppi=ppi):
                 template.to_bytes()
+    for target in TARGETS:
+        with contextlib.suppress(FpmatchError):
+            formats.write(formats.convert(content, target, view=0).content)
     _dig(content)
     try:
         written = formats.write(content)
