@@ -391,8 +391,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "another owner published",
-        "search/administration.py",
-        "if mine.get(info.name, info) != info:",
+        "search/opening.py",
+        "if (own.name == info.name or own.ndr == info.ndr) and own != info:",
         "if False:",
     ),
     ("requested partitions ignored", "search/probe.py", "        requested=requested,\n", ""),

@@ -14,6 +14,7 @@ from fpmatch.audit import hashing, keys, retention, store
 from fpmatch.audit.reader import AuditReader
 from fpmatch.audit.records import OPT_OUT_STATUS, IntentRecord, Kind, OutcomeRecord
 from fpmatch.audit.writer import Entry, Writer, entry, search_entry
+from fpmatch.checks import quoted
 from fpmatch.errors import InputError, ReadOnlyError
 from fpmatch.types import Candidate
 
@@ -188,8 +189,10 @@ class AuditLog(AuditReader):
         fields : mapping
             Nested mappings with text, whole numbers, truth values, None and lists of these.
         """
-        if kind in _OWN or _KIND.fullmatch(kind) is None:
-            raise InputError(f"{kind[:40]!r} is no kind of event")
+        if not isinstance(kind, str) or kind in _OWN or _KIND.fullmatch(kind) is None:
+            raise InputError(f"{quoted(kind)} is no kind of event")
+        if not isinstance(fields, Mapping):
+            raise InputError(f"fields must be a mapping, not {quoted(fields)}")
         if kind == Kind.OPT_OUT and fields.get("status") not in OPT_OUT_STATUS:
             raise InputError(f"status of an opt-out must be one of {', '.join(OPT_OUT_STATUS)}")
         return self._append([entry(str(kind), fields)])[0]

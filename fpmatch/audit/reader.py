@@ -11,6 +11,7 @@ from fpmatch.audit import canonical, export, merkle, proof, reports, store
 from fpmatch.audit.checkpoint import Checkpoint
 from fpmatch.audit.records import AuditRecord, Kind, time_text
 from fpmatch.audit.verify import AuditReport, verify_log
+from fpmatch.checks import check_integer, check_text
 from fpmatch.errors import AuditError, InputError
 from fpmatch.parameters import AUDIT
 
@@ -45,7 +46,20 @@ class AuditReader:
             Only records with numbers in this range, ends included.
         since, until : datetime, optional
             Only records from this time on, and before that time.
+
+        Raises
+        ------
+        InputError
+            If a condition is of the wrong type.
+        AuditError
+            If the log cannot be read.
         """
+        for name, value in (("kind", kind), ("tcn", tcn)):
+            if value is not None:
+                check_text(name, value)
+        for name, number in (("first", first), ("last", last)):
+            if number is not None:
+                check_integer(name, number, -(2**62), 2**62)
         asked = {
             "kind": kind,
             "tcn": tcn,
@@ -190,6 +204,10 @@ class AuditReader:
         checkpoint: Checkpoint | None,
         cri: str | None,
     ) -> proof.Proof:
+        check_text("tcn", tcn)
+        check_text("partition", partition, longest=200)
+        if cri is not None:
+            check_text("cri", cri)
         asked = {"tcn": tcn, "partition": partition, **({} if cri is None else {"cri": cri})}
         self._note(Kind.AUDIT_READ, {"what": f"prove {claim}", "asked": asked})
         own = checkpoint or self.checkpoint()

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from fpmatch.checks import quoted
 from fpmatch.errors import CorruptError, InputError, LockedError, ReadOnlyError
 from fpmatch.gallery import partition_names as names
 from fpmatch.gallery import schema
@@ -130,9 +131,9 @@ class Gallery:
 
     def key_of(self, partition: str) -> int:
         """The partition's key; InputError if there is none of that name."""
-        if partition not in self._info:
+        if not isinstance(partition, str) or partition not in self._info:
             known = ", ".join(self._info) or "none yet"
-            raise InputError(f"there is no partition {partition!r}; there is: {known}")
+            raise InputError(f"there is no partition {quoted(partition)}; there is: {known}")
         return self._info[partition][0]
 
     def expected(self, partition: str) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fpmatch.checks import check_flag, check_several, check_text, check_uses, quoted
 from fpmatch.errors import InputError
 from fpmatch.gallery.digest import Sum, record_item
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
@@ -28,37 +29,51 @@ class Taken:
     banned: frozenset[str]
 
 
-def check(record: Record) -> None:
-    """InputError if a record cannot be enrolled as it is."""
+MOST_FINGERS = 1000
+LONGEST = 255
+
+
+def check(record: Record) -> Record:
+    """A record as it can be stored, every field of its type.
+
+    Raises
+    ------
+    InputError
+        If it cannot be enrolled as it is: says which field and why.
+    """
     if isinstance(record, Unreadable):
         raise InputError(record.why)
     if not isinstance(record, Record):
-        raise InputError(f"expected a Record, not {type(record).__name__}")
-    for what, text, empty in (
-        ("record id", record.record, False),
-        ("identity", record.identity, True),
-        ("event", record.event, True),
-    ):
-        if not isinstance(text, str) or (not text and not empty):
-            raise InputError(f"a record needs a {what}: text of 1 to 255 characters")
-        if len(text) > 255 or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in text):
-            raise InputError(f"{what} must be up to 255 printable characters")
-    if record.contributor:
-        Ori(record.contributor)
-    if not len(record.fingers):
-        raise InputError(f"record {record.record!r} has no finger")
-    for finger in record.fingers:
+        raise InputError(f"expected a Record, not {quoted(record)}")
+    name = check_text("record id", record.record, longest=LONGEST, empty=False)
+    fingers = check_several("fingers", record.fingers, most=MOST_FINGERS)
+    if not fingers:
+        raise InputError(f"record {quoted(name)} has no finger")
+    for finger in fingers:
         if not isinstance(finger, Template):
             raise InputError(
-                f"record {record.record!r}: expected templates, found {type(finger).__name__}; "
-                "see fpmatch.extract"
+                f"record {quoted(name)}: expected templates, found "
+                f"{quoted(finger)}; see fpmatch.extract"
             )
         if not len(finger):
-            raise InputError(f"record {record.record!r} has a template without minutiae")
+            raise InputError(f"record {quoted(name)} has a template without minutiae")
+    contributor = check_text("contributor", record.contributor)
+    return Record(
+        record=name,
+        fingers=fingers,
+        identity=check_text("identity", record.identity, longest=LONGEST),
+        event=check_text("event", record.event, longest=LONGEST),
+        contributor=Ori(contributor) if contributor else "",
+        protected=bool(check_flag("protected", record.protected)),
+        banned_uses=check_uses("banned_uses", record.banned_uses),
+    )
 
 
 def enrol(
-    gallery: Gallery, partition: str, items: Sequence[tuple[int, Record]]
+    gallery: Gallery,
+    partition: str,
+    items: Sequence[tuple[int, Record]],
+    accept: Callable[[Record], Record] = lambda record: record,
 ) -> tuple[EnrolReport, list[NewRow], str]:
     """Store a batch: each record whole or not at all, all of it on disk when this returns.
 
@@ -66,6 +81,8 @@ def enrol(
     ----------
     items : sequence of (int, Record)
         With the number that error entries shall name.
+    accept : callable
+        Looks at a checked record and returns it, or raises `InputError`.
 
     Returns
     -------
@@ -82,12 +99,10 @@ def enrol(
             for number, record in items:
                 database.execute("SAVEPOINT item")
                 try:
-                    check(record)
-                    one, fresh, swap = _put(database, key, record)
-                except (InputError, TypeError) as error:
+                    one, fresh, swap = _put(database, key, accept(check(record)))
+                except InputError as error:
                     database.execute("ROLLBACK TO item")
-                    name = getattr(record, "record", "")
-                    errors.append(EnrolError(number, str(name)[:255], str(error)))
+                    errors.append(EnrolError(number, _name_of(record), str(error)))
                 else:
                     taken.append(one)
                     rows += fresh
@@ -113,6 +128,14 @@ def enrol(
                 columns.put_row(row.row, row.record, int(row.position))
             gallery.committed_sum(partition, total)
     return EnrolReport(len(taken), len(rows), tuple(errors)), rows, journal
+
+
+def _name_of(item: object) -> str:
+    """The id of an item as a report can show it; "" where it has none."""
+    name = getattr(item, "record", "")
+    return (
+        name[:LONGEST].encode("utf-8", "backslashreplace").decode() if isinstance(name, str) else ""
+    )
 
 
 def _exchange(total: Sum, old: bytes | None, new: bytes) -> None:
@@ -185,9 +208,9 @@ def _put_record(
         return Taken(key, record.record, bool(record.protected), False, banned), None
     key, was, contributor, protected, sealed, old_banned, item = found
     if record.identity and was != identity:
-        raise InputError(f"record {record.record!r} belongs to another identity already")
+        raise InputError(f"record {quoted(record.record)} belongs to another identity already")
     if record.contributor and contributor != record.contributor:
-        raise InputError(f"record {record.record!r} has another contributor already")
+        raise InputError(f"record {quoted(record.record)} has another contributor already")
     protected = bool(protected) or bool(record.protected)
     banned |= frozenset(json.loads(old_banned))
     database.execute(

@@ -10,11 +10,13 @@ event are one item; a record that comes again later adds to what was enrolled.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
+from fpmatch.checks import quoted
 from fpmatch.errors import InputError, MissingExtra
 from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Record
@@ -64,7 +66,9 @@ def _parquet(path: str | os.PathLike[str]) -> tuple[list[str], Iterable[Any]]:
     try:
         file = pq.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{os.fspath(path)!r} cannot be read as Parquet: {error}") from error
+        raise InputError(
+            f"{quoted(os.fspath(path))} cannot be read as Parquet: {str(error)[:200]}"
+        ) from error
     return file.schema_arrow.names, file.iter_batches(batch_size=4096)
 
 
@@ -74,6 +78,11 @@ def _columnar(source: tuple[list[str], Iterable[Any]]) -> Iterator[Any]:
     if missing:
         raise InputError(f"the table has no column {missing[0]!r}; it needs {', '.join(NEEDED)}")
     columns = [n for n in (*NEEDED, *OPTIONAL) if n in names]
+    for name in names:
+        near = difflib.get_close_matches(str(name).strip().lower(), (*NEEDED, *OPTIONAL), 1, 0.75)
+        if name not in columns and near:
+            # A misspelt `protected` that is passed over would protect nobody.
+            raise InputError(f"the table has a column {quoted(name)}; is {near[0]!r} meant?")
 
     def rows() -> Iterator[dict[str, Any]]:
         for batch in batches:
@@ -87,16 +96,21 @@ def _record(rows: list[dict[str, Any]]) -> Any:
     first = rows[0]
     try:
         fingers = [_finger(row) for row in rows]
+        for name in ("identity", "contributor", "protected", "banned_uses"):
+            if any(row.get(name) != first.get(name) for row in rows):
+                raise InputError(f"rows of one record differ in {name}")
     except InputError as error:
-        return Unreadable(str(first["record"]), str(error))
+        return Unreadable(first["record"] if isinstance(first["record"], str) else "", str(error))
+    protected, banned = first.get("protected"), first.get("banned_uses")
+    # Of the types that they are: what cannot be read as a ban is refused when it is enrolled.
     return Record(
         record=first["record"],
         fingers=fingers,
         identity=first.get("identity") or "",
         event=first.get("event") or "",
         contributor=first.get("contributor") or "",
-        protected=bool(first.get("protected")),
-        banned_uses=frozenset(first.get("banned_uses") or ()),
+        protected=False if protected is None else protected,
+        banned_uses=frozenset() if banned is None else banned,
     )
 
 
@@ -110,7 +124,7 @@ def _finger(row: dict[str, Any]) -> Template:
     try:
         return dataclasses.replace(template, position=FingerPosition(position))
     except ValueError as error:
-        raise InputError(f"{position!r} is no finger position 0..10") from error
+        raise InputError(f"{quoted(position)} is no finger position 0..10") from error
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

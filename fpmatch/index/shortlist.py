@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +120,7 @@ def finish(
         live_fingers=view.count,
         codes_scanned=count.codes,
         fingers_scanned=count.rows,
-        milliseconds=MappingProxyType(clock.milliseconds),
+        milliseconds=dict(clock.milliseconds),
         complete=clock.complete,
     )
     return Shortlist(ids, votes, False, cost)
@@ -132,7 +131,7 @@ def everything(view: View, clock: Clock) -> Shortlist:
     ids = [p.row_ids[s.view(np.bool_)] for p, s in zip(view.parts, view.seen, strict=True)]
     every = np.sort(np.concatenate([np.zeros(0, np.int64), *ids]))
     clock.lap("mask")
-    cost = SearchCost(live_fingers=view.count, milliseconds=MappingProxyType(clock.milliseconds))
+    cost = SearchCost(live_fingers=view.count, milliseconds=dict(clock.milliseconds))
     return Shortlist(every, np.zeros(len(every), np.int64), True, cost)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +96,7 @@ def shortlist_groups(
         live_fingers=sum(views[p].count for p in positions),
         codes_scanned=count.codes,
         fingers_scanned=count.rows,
-        milliseconds=MappingProxyType(clock.milliseconds),
+        milliseconds=dict(clock.milliseconds),
         complete=clock.complete,
     )
     return Subjects(groups, votes, tuple(rows[p] for p in positions), whole, cost)

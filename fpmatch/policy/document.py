@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from fpmatch.checks import check_word
 from fpmatch.policy.model import Authority, ConsentState, Effect, OptOutStatus
 from fpmatch.policy.presets import MODES
 from fpmatch.types import Ori
@@ -35,13 +36,25 @@ def _ori(value: str) -> str:
     return str(Ori(value))
 
 
+def _code(value: str) -> str:
+    """As contributors name it when they ban a use: another spelling would slip past the ban."""
+    return check_word("a transaction or purpose", value)
+
+
 Instant = Annotated[datetime, BeforeValidator(_instant)]
+Flag = Annotated[bool, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 SomeWords = Annotated[
     tuple[str, ...], BeforeValidator(_listed), Field(min_length=1, max_length=100_000)
 ]
 OriText = Annotated[str, AfterValidator(_ori)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Codes = Annotated[
+    tuple[Annotated[str, AfterValidator(_code)], ...],
+    BeforeValidator(_listed),
+    Field(min_length=1, max_length=100_000),
+]
 PermissionName = Literal["accept", "probe", "view", "notify", "retain"]
 Permissions = Annotated[tuple[PermissionName, ...], BeforeValidator(_listed)]
 
@@ -59,11 +72,11 @@ class PartitionTable(_Table):
     """``[[partition]]``."""
 
     name: Name
-    ndr: int = Field(ge=1, le=9999)
+    ndr: int = Field(ge=1, le=9999, strict=True)
     owner: Name
     kind: Literal["federal", "local"] = "federal"
-    requires_activation: bool = True
-    searches_protected: bool = False
+    requires_activation: Flag = True
+    searches_protected: Flag = False
     protected_roles: Words = ()
     status_visibility: Literal["full", "opaque"] | None = None
 
@@ -104,7 +117,7 @@ class AgreementTable(_Dated):
     parties: SomeWords
     partitions: SomeWords
     permissions: Permissions = ("accept", "probe", "view", "notify", "retain")
-    notice_days: int = Field(0, ge=0, le=3650)
+    notice_days: int = Field(0, ge=0, le=3650, strict=True)
     terminated: TerminationTable | None = None
 
 
@@ -136,7 +149,7 @@ class ConditionTable(_Table):
     role: Words | None = None
     charge: Words | None = None
     disposition: Words | None = None
-    protected: bool | None = None
+    protected: Flag | None = None
     attributes: dict[str, Annotated[tuple[str, ...], BeforeValidator(_listed)]] = {}
 
 
@@ -144,7 +157,7 @@ class DeferTable(_Table):
     """The inline table ``defer``."""
 
     event: Name
-    days: int = Field(365, ge=1, le=36500)
+    days: int = Field(365, ge=1, le=36500, strict=True)
 
 
 class RuleTable(_Dated):
@@ -173,11 +186,11 @@ class ModeTable(_Dated):
     partition: str = ""
     author: Name
     authority: Authority | None = None
-    retain: bool = False
+    retain: Flag = False
     agreement: str = ""
     charges: Words = ()
     event: Name = "CONVICTION"
-    expires_days: int = Field(365, ge=1, le=36500)
+    expires_days: int = Field(365, ge=1, le=36500, strict=True)
     except_roles: Words = ()
     until: Instant | None = None
     legal_basis: str = ""
@@ -199,15 +212,15 @@ class OptOutTable(_Table):
 class PolicyDocument(_Table):
     """A whole policy file."""
 
-    version: int = Field(1, ge=1)
-    transactions: SomeWords
-    purposes: Words = ("C", "D", "E", "F", "H", "I", "J", "S", "X")
+    version: int = Field(1, ge=1, strict=True)
+    transactions: Codes
+    purposes: Codes = ("C", "D", "E", "F", "H", "I", "J", "S", "X")
     roles: Words = ()
     charges: Words = ("felony", "misdemeanor", "infraction", "traffic")
     dispositions: Words = ("convicted", "acquitted", "dismissed", "pending")
     attributes: dict[str, Annotated[tuple[str, ...], BeforeValidator(_listed)]] = {}
     status_visibility: Literal["full", "opaque"] = "full"
-    mandates_enabled: bool = False
+    mandates_enabled: Flag = False
     registry: str = ""
     partition: tuple[PartitionTable, ...]
     jurisdiction: tuple[JurisdictionTable, ...] = ()

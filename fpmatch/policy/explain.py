@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from fpmatch.checks import quoted
 from fpmatch.errors import InputError
 from fpmatch.policy.decide import Judgement, judge, refusal
 from fpmatch.policy.link import STRENGTH, Block
@@ -99,7 +100,8 @@ def explain(registry: Registry, facts: Facts, partition: str, at: datetime) -> E
     """
     known = registry.partitions.get(partition)
     if known is None:
-        raise InputError(f"no partition {partition!r}; known: {', '.join(registry.partitions)}")
+        names = ", ".join(registry.partitions)
+        raise InputError(f"no partition {quoted(partition)}; known: {names}")
     reason = refusal(registry, facts, at)
     if reason is Reason.GRANTED:
         judgement = judge(registry, facts, known, at)

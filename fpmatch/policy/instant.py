@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 
+from fpmatch.checks import quoted
 from fpmatch.errors import InputError
 
 Instant = datetime | date | str
@@ -23,7 +24,9 @@ def instant(at: Instant | None) -> datetime:
         try:
             at = datetime.fromisoformat(at) if len(at) > 10 else date.fromisoformat(at)
         except ValueError:
-            raise InputError(f"{at!r} is no ISO date; write it as 2011-08-05") from None
+            raise InputError(f"{quoted(at)} is no ISO date; write it as 2011-08-05") from None
+    if not isinstance(at, date):
+        raise InputError(f"a point in time is a datetime, a date or text, not {quoted(at)}")
     if not isinstance(at, datetime):
         return datetime.combine(at, time(), UTC)
     if at.tzinfo is None:

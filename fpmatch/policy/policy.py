@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fpmatch.checks import path_of, quoted
 from fpmatch.errors import PolicyError, PolicyFileError
 from fpmatch.policy import change, write
 from fpmatch.policy.instant import Instant, instant
@@ -66,7 +68,7 @@ class Policy:
         PolicyError
             If a rule lies outside its author's authority.
         """
-        path = Path(path)
+        path = path_of(path)
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -86,6 +88,8 @@ class Policy:
         lenient : bool
             As in `load`.
         """
+        if not isinstance(text, str):
+            raise PolicyFileError(f"a policy is TOML text, not {quoted(text)}")
         return cls._read(text, name, None, lenient, None)
 
     @classmethod
@@ -137,6 +141,23 @@ class Policy:
         is not part of it.
         """
         return write.digest(self._declared)
+
+    def unknown_uses(self, uses: Iterable[str]) -> tuple[str, ...]:
+        """Uses of records that no search under this policy can make, sorted.
+
+        Parameters
+        ----------
+        uses : iterable of str
+            As in `Record.banned_uses`.
+        """
+        words = self.registry.words
+        possible = {
+            "retained",
+            *words["transaction"],
+            *(f"purpose:{purpose}" for purpose in words["purpose"]),
+            *(f"role:{role}" for role in words["role"] if role),
+        }
+        return tuple(sorted(set(uses) - possible))
 
     @property
     def partitions(self) -> tuple[PartitionInfo, ...]:

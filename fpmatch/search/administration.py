@@ -12,8 +12,18 @@ from typing import Any, Literal, Self
 
 from fpmatch.audit import AuditLog, Kind
 from fpmatch.audit.log import now
+from fpmatch.checks import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_pairs,
+    check_text,
+    path_of,
+    quoted,
+)
 from fpmatch.errors import InputError, LockedError, PolicyError, StorageError
 from fpmatch.gallery import EnrolReport, Receipt
+from fpmatch.gallery.partition_names import check_partition
 from fpmatch.gallery.schema import Durability
 from fpmatch.locking import FolderLock
 from fpmatch.parameters import SEARCH
@@ -23,6 +33,8 @@ from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
 
 Mode = Literal["r", "rw"]
+
+DURABILITIES = ("full", "off")
 
 
 class Administration:
@@ -69,7 +81,7 @@ class Administration:
         StorageError
             If there is something at the path.
         """
-        opening.make(Path(path), options.get("durability", "full"))
+        opening.make(path_of(path), _durability(options.get("durability", "full")))
         return cls.open(path, "rw", **options)
 
     @classmethod
@@ -121,15 +133,17 @@ class Administration:
         CorruptError
             If a file is damaged and cannot be rebuilt.
         """
+        if not callable(clock):
+            raise InputError(f"clock must be callable, not {quoted(clock)}")
         state, lock = opening.open_state(
-            Path(path),
-            mode,
+            path_of(path),
+            check_choice("mode", mode, ("r", "rw")),
             clock=clock,
-            threads=threads,
-            durability=durability,
-            hit_score=hit_score,
+            threads=check_integer("threads", threads, 1, 1024),
+            durability=_durability(durability),
+            hit_score=check_number("hit_score", hit_score, -1e6, 1e6),
             withheld_ms=withheld_ms,
-            routes=routes or {},
+            routes=_routes(routes),
             vault=vault,
             actor=actor,
         )
@@ -150,11 +164,21 @@ class Administration:
             Who owns it, as the policy names it.
         expected_fingers : int
             Order of magnitude to come; fixes the structure of its index.
+
+        Raises
+        ------
+        InputError
+            If a value cannot be stored and read again, name or number are taken, or the policy in
+            force says something else of a partition of that name or number.
         """
         state = self._state
         state.writable()
         pending.catch_up(state)
-        journal = state.gallery.add_partition(PartitionInfo(name, ndr, owner), expected_fingers)
+        info = PartitionInfo(name, ndr, owner)
+        check_partition(info, expected_fingers)
+        if state.policy is not None:
+            opening.check_partitions((info,), state.policy)
+        journal = state.gallery.add_partition(info, expected_fingers)
         state.behind.add(name)  # until it has an index
         with state.gate(name).alone():
             recovery.relevel(state, name)
@@ -194,7 +218,7 @@ class Administration:
         Raises
         ------
         InputError
-            If the policy names another owner or number for one of the gallery's partitions.
+            If the policy names another owner, number or name for one of the gallery's partitions.
         PolicyError
             If a rule lies outside its author's authority.
         """
@@ -204,12 +228,7 @@ class Administration:
         if problems:
             state.audit.event(Kind.AUTH_FAILED, {"what": "publish", "policy_digest": policy.digest})
             raise PolicyError(problems[0][1])
-        mine = {info.name: info for info in state.gallery.partitions}
-        for info in policy.partitions:
-            if mine.get(info.name, info) != info:
-                raise InputError(
-                    f"the policy says {info}, the gallery has {mine[info.name]}: one is wrong"
-                )
+        opening.check_partitions(state.gallery.partitions, policy)
         pending.catch_up(state)
         with state.lock:
             found = state.gallery.policy()
@@ -328,3 +347,20 @@ class Administration:
         if state is None:
             return "<Engine, closed>"
         return f"<Engine {state.folder.name!r} mode {state.mode!r}>"
+
+
+def _durability(value: object) -> Durability:
+    return "off" if check_choice("durability", value, DURABILITIES) == "off" else "full"
+
+
+def _routes(value: object) -> dict[str, dict[str, str]]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or len(value) > 4096:
+        raise InputError(f"routes must map partitions to offices, not be {quoted(value)}")
+    return {
+        check_text("a partition of routes", k, longest=200): check_pairs(
+            "the routes of a partition", v, most=100_000
+        )
+        for k, v in value.items()
+    }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fpmatch.errors import RefusedError
+from fpmatch.checks import check_flag, check_integer, check_text, quoted
+from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery.ledger import Notification
 from fpmatch.gallery.removal import UNIFORM
 from fpmatch.policy import Explanation
@@ -55,6 +56,8 @@ class Engine(Administration):
         `FAILED` sections and stops nothing. All answers leave when the last is ready; a deadline
         counts from the time that the search of its own submission begins.
         """
+        if isinstance(requests, str | bytes) or not isinstance(requests, Iterable):
+            raise InputError(f"requests must be a list, not {quoted(requests)}")
         return batch.search_many(self._state, list(requests))
 
     def report_event(
@@ -81,11 +84,19 @@ class Engine(Administration):
         RefusedError
             The same for a token that never was, was used, cancelled or has expired.
         """
-        return later.report_event(self._state, token, event, disposition, everywhere)
+        if disposition is not None:
+            check_text("disposition", disposition)
+        return later.report_event(
+            self._state,
+            check_text("token", token),
+            check_text("event", event),
+            disposition,
+            bool(check_flag("everywhere", everywhere)),
+        )
 
     def cancel(self, token: str, *, why: str = "cancelled") -> None:
         """Destroy a deferred probe; the log says that nothing was compared. Errors as above."""
-        later.cancel(self._state, token, why)
+        later.cancel(self._state, check_text("token", token), check_text("why", why, longest=1024))
 
     def cascade(self, partition: str) -> list[SearchResponse]:
         """Search a partition again with every probe retained for it, each under its own terms.
@@ -93,7 +104,7 @@ class Engine(Administration):
         A probe whose agency may no longer search, or no longer retain, is answered with the
         reason and compared with nothing.
         """
-        return later.cascade(self._state, partition)
+        return later.cascade(self._state, check_text("partition", partition, longest=200))
 
     def copy(self, tcn: str, ori: str, *, booking_ori: str | None = None) -> SearchResponse:
         """The copy of a response that an agency named in ``copies_to`` gets; handed out once.
@@ -115,7 +126,9 @@ class Engine(Administration):
         InputError
             If copies of several agencies' submissions of that number wait for it.
         """
-        return copies.take(self._state, tcn, ori, booking_ori)
+        if booking_ori is not None:
+            check_text("booking_ori", booking_ori)
+        return copies.take(self._state, check_text("tcn", tcn), check_text("ori", ori), booking_ori)
 
     def replay(self, seq: int, request: SearchRequest) -> ReplayReport:
         """Run a logged search again, on the gallery as it is now, and compare digests.
@@ -134,7 +147,7 @@ class Engine(Administration):
         AuditError
             If the log has no finished search of that number.
         """
-        return replay(self._state, seq, request)
+        return replay(self._state, check_integer("seq", seq, 1, 2**63 - 1), request)
 
     def explain(self, *, ori: str, partition: str, at: Any = None, **facts: Any) -> Explanation:
         """The rule that decides for an agency, its authority, and who could change it.
@@ -153,19 +166,20 @@ class Engine(Administration):
         """
         if self._state.policy is None:
             raise RefusedError("no policy has been published: nothing is granted to anyone")
+        check_text("partition", partition, longest=200)
         return self._state.policy.explain(
-            ori=ori, partition=partition, at=at or self._state.clock(), **facts
+            ori=ori, partition=partition, at=self._state.clock() if at is None else at, **facts
         )
 
     # -- what owners are told ------------------------------------------------------------------
 
     def notifications(self, *, delivered: bool = False) -> list[Notification]:
         """Messages to partition owners that wait, or (``delivered=True``) that were delivered."""
-        return outbox.waiting(self._state, delivered=delivered)
+        return outbox.waiting(self._state, delivered=bool(check_flag("delivered", delivered)))
 
     def deliver(self, notification: str) -> bool:
         """Mark a message as delivered; False if it was already, so that it is sent once."""
-        return self._state.ledger.delivered(notification)
+        return self._state.ledger.delivered(check_text("notification", notification))
 
     def envelope(self, notification: str, owner: str) -> bytes:
         """The candidates behind a message, for the partition's owner.
@@ -180,6 +194,8 @@ class Engine(Administration):
         RefusedError
             If there is none, or it is another owner's.
         """
+        check_text("notification", notification)
+        check_text("owner", owner, longest=255)
         found = [
             m
             for m in (*self.notifications(), *self.notifications(delivered=True))

@@ -8,8 +8,9 @@ from itertools import islice
 
 import numpy as np
 
+from fpmatch.checks import quoted
 from fpmatch.descriptor import encode, pack
-from fpmatch.errors import FpmatchError
+from fpmatch.errors import FpmatchError, InputError
 from fpmatch.gallery import EnrolError, EnrolReport, NewRow, records, sources
 from fpmatch.parameters import SEARCH
 from fpmatch.search import pending
@@ -43,7 +44,9 @@ def enrol(
 def _batch(state: State, partition: str, batch: list[tuple[int, Record]]) -> EnrolReport:
     reached("enrol.checked")
     with state.gate(partition).alone(), _carried_through(state, partition):
-        report, rows, journal = records.enrol(state.gallery, partition, batch)
+        report, rows, journal = records.enrol(
+            state.gallery, partition, batch, lambda record: known_uses(state, record)
+        )
         reached("enrol.committed")
         try:
             state.log(journal)
@@ -63,6 +66,25 @@ def _carried_through(state: State, partition: str) -> Iterator[None]:
         state.behind.add(partition)
         state.unlogged = True
         raise
+
+
+def known_uses(state: State, record: Record) -> Record:
+    """A record whose bans name uses that the policy in force knows.
+
+    Raises
+    ------
+    InputError
+        If one does not: misspelt, it would protect nobody. Without a policy only its form is
+        checked.
+    """
+    if state.policy is not None:
+        strange = state.policy.unknown_uses(record.banned_uses)
+        if strange:
+            raise InputError(
+                f"banned_uses: the policy knows no {quoted(strange[0])}; it knows the transactions "
+                f"{', '.join(state.policy.declared.transactions[:20])}, its purposes and its roles"
+            )
+    return record
 
 
 def index_rows(state: State, partition: str, rows: list[NewRow]) -> None:

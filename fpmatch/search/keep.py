@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fpmatch.audit import Kind
 from fpmatch.audit.records import time_text
+from fpmatch.checks import quoted
 from fpmatch.errors import AuditError, InputError, RefusedError
 from fpmatch.gallery.ledger import SETTLED, KeptProbe
 from fpmatch.gallery.removal import UNIFORM
@@ -265,7 +266,9 @@ def disposition_of(event: str, disposition: str | None) -> str:
     if disposition is None:
         disposition = DISPOSITIONS.get(event)
     if disposition is None:
-        raise InputError(f"event {event!r} stands for no disposition by itself; pass disposition=")
+        raise InputError(
+            f"event {quoted(event)} stands for no disposition by itself; pass disposition="
+        )
     return disposition
 
 

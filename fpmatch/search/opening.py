@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from fpmatch.audit import AuditLog
+from fpmatch.checks import quoted
 from fpmatch.durable import storage_errors
 from fpmatch.errors import CorruptError, InputError, LockedError, StorageError
 from fpmatch.gallery import Gallery
@@ -19,6 +21,9 @@ from fpmatch.policy import Policy
 from fpmatch.search import hold, recovery
 from fpmatch.search.living import Living
 from fpmatch.search.state import State, Vault
+from fpmatch.types import PartitionInfo
+
+log = logging.getLogger(__name__)
 
 
 def make(folder: Path, durability: Durability) -> None:
@@ -79,6 +84,11 @@ def open_state(
             gallery.take_over(living.name)
         state.policy = newest(gallery)
         hold.warn(state)
+        try:
+            if state.policy is not None:
+                check_partitions(gallery.partitions, state.policy)
+        except InputError as error:
+            log.warning("nothing of such partitions is searched: %s", error)
         recovery.recover(state)
     except BaseException:
         # Or the next opening in this process would find them locked, and make them again.
@@ -113,3 +123,24 @@ def lock(folder: Path, mode: str) -> FolderLock:
     except OSError as error:
         use = "open elsewhere" if mode == "rw" else "open for writing elsewhere"
         raise LockedError(f"{folder} is {use}; one process writes, or several read") from error
+
+
+def check_partitions(mine: Iterable[PartitionInfo], policy: Policy) -> None:
+    """Gallery and policy say the same of a partition: name, number and owner.
+
+    Raises
+    ------
+    InputError
+        If they do not: one of them is wrong, and rules of another owner must not disclose.
+    """
+    mine = tuple(mine)
+    for info in policy.partitions:
+        for own in mine:
+            if (own.name == info.name or own.ndr == info.ndr) and own != info:
+                raise InputError(
+                    f"the policy says {_said(info)}, the gallery {_said(own)}: one is wrong"
+                )
+
+
+def _said(info: PartitionInfo) -> str:
+    return f"partition {quoted(info.name)}, number {info.ndr}, owner {quoted(info.owner)}"

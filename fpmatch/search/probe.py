@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fpmatch.checks import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_pairs,
+    check_several,
+    check_text,
+    quoted,
+)
 from fpmatch.descriptor import SearchTemplate, encode
 from fpmatch.errors import InputError
 from fpmatch.index import EFFORTS
@@ -43,8 +52,16 @@ class Submission:
     requested: tuple[str, ...] | None
 
 
+MOST_FINGERS = 100
+MOST_AGENCIES = 64
+MOST_PARTITIONS = 256
+MOST_CANDIDATES = 100_000
+LONGEST_DEADLINE = 1e9
+"""Limits of a submission; beyond them it is refused before any of it is looked at."""
+
+
 def check(request: SearchRequest, known: Iterable[PartitionInfo]) -> Submission:
-    """Check a request at the border.
+    """Check a request at the border, and take a copy that nobody can change meanwhile.
 
     Raises
     ------
@@ -52,29 +69,11 @@ def check(request: SearchRequest, known: Iterable[PartitionInfo]) -> Submission:
         If a value cannot be used; says which and why.
     """
     if not isinstance(request, SearchRequest):
-        raise InputError(f"expected a SearchRequest, not {type(request).__name__}")
-    if not len(request.fingers):
-        raise InputError("a search needs at least one finger")
-    for finger in request.fingers:
-        if not isinstance(finger, Template):
-            raise InputError(f"fingers must be templates, not {type(finger).__name__}")
-    if request.effort not in EFFORTS:
-        raise InputError(f"effort must be one of {', '.join(EFFORTS)}, not {request.effort!r}")
-    if not isinstance(request.max_candidates, int) or request.max_candidates < 0:
-        raise InputError(f"max_candidates must be 0 or more, not {request.max_candidates!r}")
-    if not math.isfinite(request.threshold):
-        raise InputError(f"threshold must be a finite number, not {request.threshold!r}")
-    if request.deadline_ms is not None and not request.deadline_ms > 0:
-        raise InputError(f"deadline_ms must be positive, not {request.deadline_ms!r}")
-    for name in ("tcn", "tcr", "transaction", "purpose", "role"):
-        text = getattr(request, name)
-        if not isinstance(text, str) or len(text) > 128:
-            raise InputError(f"{name} must be text of up to 128 characters")
-    for ori in request.copies_to:
-        Ori(ori)
+        raise InputError(f"expected a SearchRequest, not {quoted(request)}")
+    request = _checked(request)
     requested = _names(request, known)
     facts = Facts(
-        chain=tuple(Ori(o) for o in (request.booking_ori, *request.chain)),
+        chain=(Ori(request.booking_ori), *(Ori(o) for o in request.chain)),
         transaction=request.transaction,
         purpose=request.purpose,
         role=request.role,
@@ -87,10 +86,66 @@ def check(request: SearchRequest, known: Iterable[PartitionInfo]) -> Submission:
     return Submission(request, facts, request.tcn or f"FPM{secrets.token_hex(12)}", requested)
 
 
+def _checked(request: SearchRequest) -> SearchRequest:
+    r = request
+    deadline = r.deadline_ms
+    if deadline is not None:
+        deadline = check_number("deadline_ms", deadline, 1e-6, LONGEST_DEADLINE)
+    return SearchRequest(
+        fingers=_fingers(r.fingers),
+        booking_ori=Ori(r.booking_ori),
+        chain=tuple(Ori(o) for o in check_several("chain", r.chain, most=MOST_AGENCIES)),
+        transaction=check_text("transaction", r.transaction),
+        partitions=_partitions(r.partitions),
+        purpose=check_text("purpose", r.purpose),
+        role=check_text("role", r.role),
+        charge=None if r.charge is None else check_text("charge", r.charge),
+        disposition=None if r.disposition is None else check_text("disposition", r.disposition),
+        protected=check_flag("protected", r.protected, unknown=True),
+        attributes=check_pairs("attributes", r.attributes),
+        retain=bool(check_flag("retain", r.retain)),
+        copies_to=tuple(
+            Ori(o) for o in check_several("copies_to", r.copies_to, most=MOST_AGENCIES)
+        ),
+        tcn=check_text("tcn", r.tcn),
+        tcr=check_text("tcr", r.tcr),
+        max_candidates=check_integer("max_candidates", r.max_candidates, 0, MOST_CANDIDATES),
+        threshold=check_number("threshold", r.threshold, -1e6, 1e6),
+        effort=check_choice("effort", r.effort, EFFORTS),
+        deadline_ms=deadline,
+    )
+
+
+def _fingers(value: object) -> tuple[Template, ...]:
+    fingers = check_several("fingers", value, most=MOST_FINGERS)
+    if not fingers:
+        raise InputError("a search needs at least one finger")
+    for finger in fingers:
+        if not isinstance(finger, Template):
+            raise InputError(f"fingers must be templates, not {quoted(finger)}")
+    return fingers
+
+
+def _partitions(value: object) -> tuple[str | int, ...] | None:
+    if value is None:
+        return None
+    return tuple(
+        check_text("a partition", p, longest=200, empty=False)
+        if isinstance(p, str)
+        else check_integer("a partition's number", p, 0, 2**31 - 1)
+        for p in check_several("partitions", value, most=MOST_PARTITIONS)
+    )
+
+
 def _names(request: SearchRequest, known: Iterable[PartitionInfo]) -> tuple[str, ...] | None:
     if request.partitions is None:
         return None
+    known = tuple(known)
     by_number = {info.ndr: info.name for info in known}
+    names = {info.name for info in known}
+    for p in request.partitions:
+        if isinstance(p, str) and p.isdecimal() and p not in names:
+            raise InputError(f"a repository number is a number, not text: {quoted(p)}")
     return tuple(
         dict.fromkeys(
             by_number.get(p, f"repository {p}") if isinstance(p, int) else str(p)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
+from fpmatch.checks import check_choice, check_text
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery import Receipt, removal
 from fpmatch.search import pending
@@ -26,6 +27,9 @@ def expunge(
     """See `Engine.expunge`."""
     state.writable()
     _ordered(order, authority)
+    check_choice("level", level, removal.LEVELS)
+    _named(name, partition)
+    check_text("event", event, longest=255)
     asked = {"level": level, "name": name, "event": event, "partition": partition}
     with state.finishing:
         pending.finish_removals(state)
@@ -60,6 +64,7 @@ def seal(
     """See `Engine.seal` and `Engine.unseal`."""
     state.writable()
     _ordered(order, authority)
+    _named(name, partition)
     pending.catch_up(state)
     try:
         ((place, _),) = removal.targets(state.gallery, name, "record", partition)
@@ -75,5 +80,13 @@ def seal(
 
 
 def _ordered(order: str, authority: str) -> None:
+    check_text("order", order, longest=1024)
+    check_text("authority", authority, longest=255)
     if not order or not authority:
         raise InputError("name the order and the authority that gives it; both go into the log")
+
+
+def _named(name: str, partition: str | None) -> None:
+    check_text("record", name, longest=255)
+    if partition is not None:
+        check_text("partition", partition, longest=200)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -33,6 +33,7 @@ from fpmatch.types import (
     Decision,
     Outcome,
     PartitionDecision,
+    PartitionInfo,
     PartitionResult,
     Permission,
     Reason,
@@ -103,10 +104,32 @@ def decide(
     known = {d.partition for d in decision.partitions}
     reason = decision.reason if decision.refused else Reason.NO_GRANT
     more = [PartitionDecision(n, Permission.NONE, reason) for n in names if n not in known]
-    entries = [*decision.partitions, *more]
+    odd = mismatches(state.gallery.partitions, policy.partitions)
+    entries = [
+        replace(d, permissions=Permission.NONE, reason=Reason.PARTITION_MISMATCH)
+        if d.partition in odd and (d.permissions or d.deferred)
+        else d
+        for d in (*decision.partitions, *more)
+    ]
     if kept is not None:
         entries = [keep.sticky(kept, d) for d in entries]
     return replace(decision, partitions=tuple(entries))
+
+
+def mismatches(mine: Iterable[PartitionInfo], said: Iterable[PartitionInfo]) -> frozenset[str]:
+    """Partitions of which gallery and policy do not say the same name, number and owner.
+
+    Rules that were written for another owner's partition, or another number, grant nothing.
+    """
+    numbers = {info.ndr: info for info in said}
+    names = {info.name: info for info in said}
+    return frozenset(
+        name
+        for info in mine
+        for other in (names.get(info.name, info), numbers.get(info.ndr, info))
+        if other != info
+        for name in (info.name, other.name)
+    )
 
 
 def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None) -> Running:

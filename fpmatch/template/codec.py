@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import quoted
 from fpmatch.errors import TemplateError
 from fpmatch.finger import FingerPosition, Impression
 from fpmatch.parameters import TEMPLATE
@@ -119,6 +120,8 @@ def from_bytes(data: bytes) -> dict[str, Any]:
     TemplateError
         On any other length, magic, version, checksum or content.
     """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TemplateError(f"a stored template is bytes, not {quoted(data)}")
     data = bytes(data)
     if len(data) < _PREFIX.size + _HEADER.size:
         raise TemplateError(f"{len(data)} bytes are too short for a template")

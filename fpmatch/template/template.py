@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.errors import TemplateError
+from fpmatch.checks import check_integer, quoted
+from fpmatch.errors import InputError, TemplateError
 from fpmatch.finger import FingerPosition, Impression
 from fpmatch.parameters import TEMPLATE
 from fpmatch.template import codec
 
 QUALITY_UNKNOWN = 255
+E = TypeVar("E", bound=enum.IntEnum)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -60,7 +64,7 @@ class Template:
     orientation: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
-        m = len(self.angle)
+        m = len(self.angle) if isinstance(self.angle, np.ndarray) and self.angle.ndim else 0
         for name, dtype, shape in (
             ("xy", np.uint16, (m, 2)),
             ("angle", np.uint16, (m,)),
@@ -73,19 +77,22 @@ class Template:
             object.__setattr__(self, name, _frozen(array))
         if m > TEMPLATE.max_minutiae:
             raise TemplateError(f"{m} minutiae; a template holds at most {TEMPLATE.max_minutiae}")
-        if not (0 < self.width < 8192 and 0 < self.height < 8192):
-            raise TemplateError(f"image size {self.width}x{self.height} is out of range 1..8191")
+        for name, most in (("width", 8191), ("height", 8191)):
+            object.__setattr__(self, name, _whole(name, getattr(self, name), 1, most))
         limit = np.array([self.width, self.height]) * TEMPLATE.subpixel
         if m and (self.xy >= limit).any():
             raise TemplateError("a minutia lies outside the image")
         if m and (int(self.kind.max()) > 2 or int(self.quality.max()) > 100):
             raise TemplateError("minutia kind must be 0..2 and quality 0..100")
-        if not (0 <= self.image_quality <= 100 or self.image_quality == QUALITY_UNKNOWN):
-            raise TemplateError(f"image quality {self.image_quality} is not 0..100 or 255")
-        if len(self.extractor) > 31 or not self.extractor.isascii():
+        quality = _whole("image quality", self.image_quality, 0, QUALITY_UNKNOWN)
+        if 100 < quality < QUALITY_UNKNOWN:
+            raise TemplateError(f"image quality {quality} is not 0..100 or 255")
+        object.__setattr__(self, "image_quality", quality)
+        extractor = self.extractor
+        if not isinstance(extractor, str) or len(extractor) > 31 or not extractor.isascii():
             raise TemplateError("extractor must be up to 31 ASCII characters")
-        object.__setattr__(self, "position", FingerPosition(self.position))
-        object.__setattr__(self, "impression", Impression(self.impression))
+        object.__setattr__(self, "position", _one_of(FingerPosition, self.position))
+        object.__setattr__(self, "impression", _one_of(Impression, self.impression))
         if self.orientation is not None:
             cell = TEMPLATE.orientation_cell
             shape = (-(-self.height // cell), -(-self.width // cell))
@@ -129,3 +136,17 @@ def _frozen(array: NDArray) -> NDArray:
     out = np.array(array, order="C", copy=True)
     out.flags.writeable = False
     return out
+
+
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    try:
+        return check_integer(name, value, low, high)
+    except InputError as error:
+        raise TemplateError(str(error)) from None
+
+
+def _one_of(kind: type[E], value: object) -> E:
+    try:
+        return kind(check_integer(kind.__name__, value, 0, 255))
+    except ValueError:
+        raise TemplateError(f"{quoted(value)} is no {kind.__name__}") from None

@@ -6,7 +6,6 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 
 from fpmatch.types.agency import Ori
 
@@ -57,6 +56,7 @@ class Reason(enum.StrEnum):
     UNKNOWN_AGENCY = "UNKNOWN_AGENCY"
     UNKNOWN_TRANSACTION = "UNKNOWN_TRANSACTION"
     UNKNOWN_PARTITION = "UNKNOWN_PARTITION"
+    PARTITION_MISMATCH = "PARTITION_MISMATCH"
     NO_POLICY = "NO_POLICY"
     RELEASE_DENIED = "RELEASE_DENIED"
     NOT_DISCLOSED = "NOT_DISCLOSED"
@@ -87,7 +87,7 @@ class Facts:
     charge: str | None = None
     disposition: str | None = None
     protected: bool | None = False
-    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    attributes: Mapping[str, str] = field(default_factory=dict)
     requested: tuple[str, ...] | None = None
 
 

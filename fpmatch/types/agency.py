@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from fpmatch.checks import quoted
 from fpmatch.errors import InputError
 
 _ORI = re.compile(r"[A-Z]{2}[A-Z0-9]{7}")
@@ -26,7 +27,7 @@ class Ori(str):
     def __new__(cls, text: str) -> Ori:  # noqa: D102
         if not isinstance(text, str) or _ORI.fullmatch(text) is None:
             raise InputError(
-                f"{str(text)[:24]!r} is no ORI: expected two capital letters and seven capital "
+                f"{quoted(text)} is no ORI: expected two capital letters and seven capital "
                 "letters or digits, as in 'CA0380100'"
             )
         return super().__new__(cls, text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fpmatch.finger import FingerPosition
@@ -75,7 +74,7 @@ class SearchCost:
     codes_scanned: int = 0
     fingers_scanned: int = 0
     fingers_verified: int = 0
-    milliseconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    milliseconds: Mapping[str, float] = field(default_factory=dict)
     complete: bool = True
 
 
@@ -120,7 +119,7 @@ class SearchRequest:
     charge: str | None = None
     disposition: str | None = None
     protected: bool | None = False
-    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    attributes: Mapping[str, str] = field(default_factory=dict)
     retain: bool = False
     copies_to: Sequence[str] = ()
     tcn: str = ""
