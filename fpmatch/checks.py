@@ -61,6 +61,8 @@ def check_text(
     ----------
     name : str
         Of the field, for the message.
+    value : object
+        As it was handed in.
     longest : int
         Characters.
     empty : bool
@@ -99,6 +101,15 @@ def check_word(name: str, value: object) -> str:
 def check_flag(name: str, value: object, *, unknown: bool = False) -> bool | None:
     """True or False; with `unknown` also None. Words and numbers are neither.
 
+    Parameters
+    ----------
+    name : str
+        Of the field, for the message.
+    value : object
+        As it was handed in.
+    unknown : bool
+        Whether None, for unknown, is taken.
+
     Raises
     ------
     InputError
@@ -115,6 +126,15 @@ def check_flag(name: str, value: object, *, unknown: bool = False) -> bool | Non
 def check_integer(name: str, value: object, low: int, high: int) -> int:
     """A whole number within limits; no truth value, no text and no float.
 
+    Parameters
+    ----------
+    name : str
+        Of the field, for the message.
+    value : object
+        As it was handed in.
+    low, high : int
+        Both included.
+
     Raises
     ------
     InputError
@@ -129,6 +149,15 @@ def check_integer(name: str, value: object, low: int, high: int) -> int:
 
 def check_number(name: str, value: object, low: float, high: float) -> float:
     """A finite number within limits.
+
+    Parameters
+    ----------
+    name : str
+        Of the field, for the message.
+    value : object
+        As it was handed in.
+    low, high : float
+        Both included.
 
     Raises
     ------
@@ -148,6 +177,15 @@ def check_number(name: str, value: object, low: float, high: float) -> float:
 def check_choice(name: str, value: object, among: Iterable[str]) -> str:
     """One of some words.
 
+    Parameters
+    ----------
+    name : str
+        Of the field, for the message.
+    value : object
+        As it was handed in.
+    among : iterable of str
+        What it may be.
+
     Raises
     ------
     InputError
@@ -163,6 +201,10 @@ def check_several(name: str, value: object, *, most: int) -> tuple[Any, ...]:
 
     Parameters
     ----------
+    name : str
+        Of the field, for the message.
+    value : object
+        As it was handed in.
     most : int
         Entries; more are refused before any is looked at.
 
@@ -184,6 +226,10 @@ def check_pairs(name: str, value: object, *, most: int = 64, longest: int = 256)
 
     Parameters
     ----------
+    name : str
+        Of the field, for the message.
+    value : object
+        As it was handed in.
     most : int
         Entries.
     longest : int
@@ -229,6 +275,15 @@ def check_uses(name: str, value: object, *, most: int = 64) -> frozenset[str]:
     """Uses that a contributor may ban.
 
     ``CAR`` (a type of transaction), ``purpose:F``, ``role:officer``, ``retained``.
+
+    Parameters
+    ----------
+    name : str
+        Of the field, for the message.
+    value : object
+        As it was handed in.
+    most : int
+        Entries.
 
     Raises
     ------

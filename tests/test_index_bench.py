@@ -32,8 +32,8 @@ def small(monkeypatch, cache):
     monkeypatch.setattr(gallery, "BATCH", 30)
     real = gallery.probe_set
     few = lambda *a, **k: real(*a, **{**k, "synthetic": min(6, k.get("synthetic", 6))})  # noqa: E731
-    for module in ("bench_search", "bench_index"):
-        monkeypatch.setattr(f"fpmatch.evaluate.{module}.probe_set", few)
+    for module in ("search", "index"):
+        monkeypatch.setattr(f"fpmatch.bench.{module}.probe_set", few)
 
 
 def test_search_fields(cache):

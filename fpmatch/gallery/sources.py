@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from fpmatch.checks import quoted
+from fpmatch.checks import path_of, quoted
 from fpmatch.errors import InputError, MissingExtra
 from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Record
@@ -64,7 +64,7 @@ def _parquet(path: str | os.PathLike[str]) -> tuple[list[str], Iterable[Any]]:
     except ImportError as error:
         raise MissingExtra("Parquet needs pyarrow: pip install 'fpmatch[arrow]'") from error
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path_of(path))
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{quoted(os.fspath(path))} cannot be read as Parquet: {str(error)[:200]}"

@@ -87,6 +87,11 @@ class Policy:
             What messages call it.
         lenient : bool
             As in `load`.
+
+        Raises
+        ------
+        PolicyFileError
+            If it is no text, or no policy.
         """
         if not isinstance(text, str):
             raise PolicyFileError(f"a policy is TOML text, not {quoted(text)}")

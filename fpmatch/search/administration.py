@@ -218,12 +218,15 @@ class Administration:
         Raises
         ------
         InputError
-            If the policy names another owner, number or name for one of the gallery's partitions.
+            If it is no policy, or names another owner, number or name for one of the gallery's
+            partitions.
         PolicyError
             If a rule lies outside its author's authority.
         """
         state = self._state
         state.writable()
+        if not isinstance(policy, Policy):
+            raise InputError(f"publish takes a Policy, not {quoted(policy)}")
         problems = policy.authority_problems()
         if problems:
             state.audit.event(Kind.AUTH_FAILED, {"what": "publish", "policy_digest": policy.digest})
