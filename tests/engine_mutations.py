@@ -26,6 +26,9 @@ TESTS = (
     "test_attack_once.py",
     "test_attack_storage.py",
     "test_attack_processes.py",
+    "test_attack_bans.py",
+    "test_attack_owners.py",
+    "test_checks.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
@@ -740,6 +743,78 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "gallery/gallery.py",
         "            for partition in partitions:\n                self.forget(partition)\n            raise",
         "            raise",
+    ),
+    (
+        "text taken for a list",
+        "checks.py",
+        "    if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(\n        value, Sequence | Set\n    ):",
+        "    if not isinstance(value, Sequence | Set):",
+    ),
+    (
+        "a list of any length",
+        "checks.py",
+        '    if len(value) > most:\n        raise InputError(f"{name} has {len(value)} entries; at most {most} are taken")\n    return tuple(value)',
+        "    return tuple(value)",
+    ),
+    (
+        "a ban that can mean nothing",
+        "checks.py",
+        '        if not good:\n            raise InputError(\n                f"{name}: {quoted(use)} is no use',
+        '        if False:\n            raise InputError(\n                f"{name}: {quoted(use)} is no use',
+    ),
+    (
+        "words taken for a flag",
+        "checks.py",
+        "    if isinstance(value, bool):\n        return value\n    if type(value)",
+        "    if isinstance(value, bool | str | int):\n        return bool(value)\n    if type(value)",
+    ),
+    (
+        "half a surrogate pair",
+        "checks.py",
+        "if any(0xD800 <= ord(c) < 0xE000 or (printable and ord(c) < 32) for c in value):",
+        "if any(printable and ord(c) < 32 for c in value):",
+    ),
+    (
+        "a ban that the policy does not know",
+        "search/enrolment.py",
+        "        if strange:",
+        "        if False:",
+    ),
+    (
+        "a table's misspelt column",
+        "gallery/sources.py",
+        "        if name not in columns and near:",
+        "        if False:",
+    ),
+    (
+        "a table's rows that differ",
+        "gallery/sources.py",
+        "            if any(row.get(name) != first.get(name) for row in rows):",
+        "            if False:",
+    ),
+    (
+        "another owner's rules at a decision",
+        "search/run.py",
+        "        if d.partition in odd and (d.permissions or d.deferred)",
+        "        if False",
+    ),
+    (
+        "another owner's rules by number",
+        "search/run.py",
+        "for other in (names.get(info.name, info), numbers.get(info.ndr, info))",
+        "for other in (names.get(info.name, info),)",
+    ),
+    (
+        "another owner at publishing",
+        "search/administration.py",
+        "        opening.check_partitions(state.gallery.partitions, policy)\n        pending.catch_up(state)",
+        "        pending.catch_up(state)",
+    ),
+    (
+        "flags of a policy in words",
+        "policy/document.py",
+        "Flag = Annotated[bool, Field(strict=True)]",
+        "Flag = Annotated[bool, Field(strict=False)]",
     ),
 )
 
