@@ -12,6 +12,7 @@ from engine_helpers import HELD, ON, POLICY, again, engine, print_of, record, re
 from fpmatch import checks
 from fpmatch.errors import InputError, PolicyFileError
 from fpmatch.policy import Policy
+from fpmatch.search import Engine
 from fpmatch.types import Outcome, Record
 
 NO_BANS = [
@@ -35,6 +36,20 @@ def test_what_could_never_ban_anything_is_refused(uses):
         assert report.accepted == 0
         assert "banned_uses" in report.errors[0].message
         assert e.search(request())["criminal"].candidates == ()
+
+
+@pytest.fixture(scope="module")
+def unruled(tmp_path_factory):
+    with Engine.create(tmp_path_factory.mktemp("unruled") / "g", durability="off") as made:
+        made.add_partition("criminal", 1, "DOJ-FBI", expected_fingers=100)
+        yield made
+
+
+@pytest.mark.parametrize("uses", NO_BANS)
+def test_it_is_refused_before_there_is_a_policy_too(unruled, uses):
+    report = unruled.enrol("criminal", [Record("C-1", [print_of(1)], banned_uses=uses)])
+    assert report.accepted == 0
+    assert "banned_uses" in report.errors[0].message
 
 
 @pytest.mark.parametrize("uses", BANS)
