@@ -29,6 +29,7 @@ TESTS = (
     "test_attack_bans.py",
     "test_attack_owners.py",
     "test_checks.py",
+    "test_gate.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
@@ -44,8 +45,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "an intent that fails is passed over",
         "search/run.py",
-        "    running.intent = state.audit.intent(intent_of(state, running), once=True)",
-        "    try:\n        running.intent = state.audit.intent(intent_of(state, running), once=True)\n    except Exception:\n        pass",
+        "    running.intent = state.audit.intent(intent, once=True, deadline=running.deadline)",
+        "    try:\n        running.intent = state.audit.intent(intent, once=True, deadline=running.deadline)\n    except Exception:\n        pass",
     ),
     (
         "kept probes not narrowed",
@@ -815,6 +816,42 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "policy/document.py",
         "Flag = Annotated[bool, Field(strict=True)]",
         "Flag = Annotated[bool, Field(strict=False)]",
+    ),
+    (
+        "readers pass by a waiting writer",
+        "search/gate.py",
+        "if not self._writing and not self._writers:",
+        "if not self._writing:",
+    ),
+    (
+        "writers pass by waiting readers",
+        "search/gate.py",
+        "        self._readers += self._queued\n        self._queued = 0\n        self._phase += 1\n",
+        "        if not self._writers:\n            self._readers += self._queued\n            self._queued = 0\n            self._phase += 1\n",
+    ),
+    (
+        "a deadline does not cover the gate",
+        "search/compare.py",
+        "    with handle.gate.shared(limits.deadline) as held:",
+        "    with handle.gate.shared() as held:",
+    ),
+    (
+        "a deadline does not cover the log",
+        "search/run.py",
+        "state.audit.intent(intent, once=True, deadline=running.deadline)",
+        "state.audit.intent(intent, once=True)",
+    ),
+    (
+        "one that gives up takes others with it",
+        "audit/writer.py",
+        "            if deadline is not None and not own.begun:",
+        "            if False:",
+    ),
+    (
+        "what was withdrawn is written",
+        "audit/writer.py",
+        "live = [g for g in groups if not g.withdrawn]",
+        "live = groups",
     ),
 )
 

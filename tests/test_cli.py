@@ -272,6 +272,17 @@ def test_errors_are_one_line_and_status_two(fpm, words, tmp_path, monkeypatch):
     assert not out
 
 
+def test_bench_enrolment(fpm):
+    words = ("--fingers", 20, "--more", 20, "--deadline-ms", 10000, "--json", "-")
+    result = as_json(fpm("bench", "enrolment", *words))
+    assert (result["bench"], result["incomplete_beside"]) == ("enrolment", 0)
+    assert result["searches_beside"] > 0
+    assert result["conditions"]["more"] == 20
+    code, _, err = fpm("bench", "enrolment", "--more", 3)
+    assert code == 2
+    assert "at least 20 fingers" in err
+
+
 def test_bench_leakage(fpm):
     words = ("--fingers", 20, "--pairs", 10, "--withheld-ms", 2, "--json", "-")
     result = as_json(fpm("bench", "leakage", *words))

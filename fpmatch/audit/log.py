@@ -128,7 +128,9 @@ class AuditLog(AuditReader):
         database = store.connect(path, write=True, durability=durability)
         return cls(path, Writer(database, clock, gather_seconds), key, actor)
 
-    def intent(self, record: IntentRecord, *, once: bool = False) -> int:
+    def intent(
+        self, record: IntentRecord, *, once: bool = False, deadline: float | None = None
+    ) -> int:
         """Write the first half of a search, before anything is compared.
 
         Parameters
@@ -138,6 +140,8 @@ class AuditLog(AuditReader):
             Only if the agency (``cri``) has not used the control number before, as far back as
             the log goes; looked up and written in one transaction, so that of several processes
             one succeeds.
+        deadline : float, optional
+            `time.monotonic` until which to wait for others that write.
 
         Returns
         -------
@@ -147,20 +151,27 @@ class AuditLog(AuditReader):
         Raises
         ------
         AuditError
-            If it could not be written: then the search must be refused.
+            If it could not be written, or not before the deadline: then the search must be
+            refused.
         InputError
             If a field has no place in the log (floats, bytes, long text), or with `once` the
             number was used.
         """
-        return self.intents([record], once=once)[0]
+        return self.intents([record], once=once, deadline=deadline)[0]
 
-    def intents(self, records: Iterable[IntentRecord], *, once: bool = False) -> list[int]:
+    def intents(
+        self,
+        records: Iterable[IntentRecord],
+        *,
+        once: bool = False,
+        deadline: float | None = None,
+    ) -> list[int]:
         """Write many first halves with one sync: all or none. Errors as for `intent`."""
         entries = [search_entry(Kind.INTENT, r) for r in records]
         if once:
             for e in entries:
                 e.once = True
-        return self._append(entries)
+        return self._append(entries, deadline)
 
     def outcome(self, intent_seq: int, record: OutcomeRecord) -> int:
         """Write the second half of a search, before its result is released.
@@ -252,8 +263,8 @@ class AuditLog(AuditReader):
     def __repr__(self) -> str:
         return f"AuditLog({str(self.path)!r}, mode={'r' if self._writer is None else 'rw'!r})"
 
-    def _append(self, entries: Sequence[Entry]) -> list[int]:
-        return self._writing().append(entries)
+    def _append(self, entries: Sequence[Entry], deadline: float | None = None) -> list[int]:
+        return self._writing().append(entries, deadline)
 
     def _writing(self) -> Writer:
         if self._writer is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import sqlite3
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 from fpmatch.audit import canonical, hashing, store
 from fpmatch.audit.records import IntentRecord, Kind, OutcomeRecord, search_items, time_text
 from fpmatch.errors import AuditError, InputError
+from fpmatch.parameters import AUDIT
 
 _INTENT_OF = (
     "SELECT kind, tcn, (SELECT seq FROM records WHERE tcn = :tcn AND intent_seq = :seq) "
@@ -37,6 +39,15 @@ class Entry:
     seq: int = 0
     error: AuditError | InputError | None = None
     done: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Records that one caller writes together, and how far they have come."""
+
+    entries: Sequence[Entry]
+    begun: bool = False
+    withdrawn: bool = False
 
 
 def entry(kind: str, fields: Mapping[str, Any], intent_seq: int | None = None) -> Entry:
@@ -80,10 +91,17 @@ class Writer:
         self._gather = gather_seconds
         self._write_lock = threading.Lock()
         self._queue_lock = threading.Lock()
-        self._queue: list[Sequence[Entry]] = []
+        self._queue: list[_Group] = []
 
-    def append(self, entries: Sequence[Entry]) -> list[int]:
+    def append(self, entries: Sequence[Entry], deadline: float | None = None) -> list[int]:
         """Write records together or not at all, and return their numbers once they are durable.
+
+        Parameters
+        ----------
+        entries : sequence of Entry
+        deadline : float, optional
+            `time.monotonic` until which to wait for others, in this process or another. What has
+            been begun by then is carried through.
 
         Raises
         ------
@@ -94,18 +112,31 @@ class Writer:
         """
         if not entries:
             return []
+        group = _Group(entries)
         with self._queue_lock:
-            self._queue.append(entries)
-        with self._write_lock:
+            self._queue.append(group)
+        if not self._write_lock.acquire(timeout=_left(deadline, -1)):
+            self._withdraw(group)
+            self._write_lock.acquire()
+        try:
             if not entries[0].done:
                 if self._gather:
                     time.sleep(self._gather)
-                with self._queue_lock:
-                    groups, self._queue = self._queue, []
-                self._commit(groups)
+                self._commit(group, deadline)
+        finally:
+            self._write_lock.release()
         if entries[0].error is not None:
             raise entries[0].error
         return [e.seq for e in entries]
+
+    def _withdraw(self, group: _Group) -> None:
+        """Take a group back; nothing is done if whoever writes has begun with it."""
+        with self._queue_lock:
+            if group.begun:
+                return
+            group.withdrawn = True
+            self._queue = [g for g in self._queue if g is not group]
+        raise AuditError("the audit log was busy until the deadline; nothing was searched")
 
     def transaction(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """Run other work on the file in one transaction, between appends."""
@@ -133,18 +164,33 @@ class Writer:
         with self._write_lock:
             self._database.close()
 
-    def _commit(self, groups: list[Sequence[Entry]]) -> None:
-        entries = [e for group in groups for e in group]
+    def _commit(self, own: _Group, deadline: float | None) -> None:
+        """Everything that waits, in one transaction; late for one, the others try themselves."""
+        with self._queue_lock:
+            groups, self._queue = self._queue, []
+
+        def work(database: sqlite3.Connection) -> None:
+            with self._queue_lock:
+                live = [g for g in groups if not g.withdrawn]
+                for g in live:
+                    g.begun = True
+            self._place_all(database, [g.entries for g in live])
+
+        ended = groups
         try:
-            self._run(lambda database: self._place_all(database, groups))
+            self._run(work, _left(deadline, AUDIT.busy_seconds))
         except AuditError as error:
-            _fail(entries, error)
+            if deadline is not None and not own.begun:
+                ended = [own]
+                with self._queue_lock:
+                    self._queue[:0] = [g for g in groups if g is not own and not g.withdrawn]
+            _fail(ended, error)
         except BaseException as error:
             # The others wait in their own threads: each must learn that nothing was written.
-            _fail(entries, AuditError(f"the audit log was not written: {error!r}"))
+            _fail(ended, AuditError(f"the audit log was not written: {error!r}"))
             raise
         finally:
-            for e in entries:
+            for e in (e for g in ended for e in g.entries):
                 e.done = True
 
     def _place_all(self, database: sqlite3.Connection, groups: list[Sequence[Entry]]) -> None:
@@ -157,8 +203,11 @@ class Writer:
             else:
                 self.place(database, group)
 
-    def _run(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    def _run(
+        self, work: Callable[[sqlite3.Connection], None], patience: float = AUDIT.busy_seconds
+    ) -> None:
         try:
+            self._database.execute(f"PRAGMA busy_timeout = {math.ceil(1000 * patience)}")
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 work(self._database)
@@ -173,8 +222,13 @@ class Writer:
             ) from error
 
 
-def _fail(entries: Sequence[Entry], error: AuditError) -> None:
-    for e in entries:
+def _left(deadline: float | None, otherwise: float) -> float:
+    """Seconds until a deadline."""
+    return otherwise if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def _fail(groups: Sequence[_Group], error: AuditError) -> None:
+    for e in (e for g in groups for e in g.entries):
         e.error = e.error or error
 
 

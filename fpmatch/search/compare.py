@@ -118,9 +118,19 @@ def compare(
     Barred records are masked before anything is ranked. Where the index shortens the list, a
     record that any finger put on it is compared with all probe fingers.
     """
-    with handle.gate.shared():
+    with handle.gate.shared(limits.deadline) as held:
+        if not held:
+            return _nothing(handle, probe)
         allowed = handle.columns.allowed(sees_protected=sees_protected, uses=uses)
         return _compare(handle, probe, allowed, limits)
+
+
+def _nothing(handle: Handle, probe: Probe) -> Hits:
+    """The outcome of a search whose deadline came while the partition was being changed."""
+    none = np.zeros(0, np.int64)
+    fingers = tuple((position, np.zeros(0)) for position, _ in probe.fingers)
+    cost = SearchCost(complete=False)
+    return Hits(handle.partition, handle.columns, none, np.zeros(0), fingers, cost, "")
 
 
 def compare_many(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 
 import numpy as np
 
 from fpmatch.checks import quoted
-from fpmatch.descriptor import encode, pack
+from fpmatch.descriptor import SearchTemplate, encode, pack
 from fpmatch.errors import FpmatchError, InputError
 from fpmatch.gallery import EnrolError, EnrolReport, NewRow, records, sources
 from fpmatch.parameters import SEARCH
 from fpmatch.search import pending
 from fpmatch.search.state import State
 from fpmatch.search.steps import reached
+from fpmatch.template import Template
 from fpmatch.types import Record
 
 Progress = Callable[[int, int], None]
@@ -43,6 +44,7 @@ def enrol(
 
 def _batch(state: State, partition: str, batch: list[tuple[int, Record]]) -> EnrolReport:
     reached("enrol.checked")
+    forms = _forms(record for _, record in batch)
     with state.gate(partition).alone(), _carried_through(state, partition):
         report, rows, journal = records.enrol(
             state.gallery, partition, batch, lambda record: known_uses(state, record)
@@ -52,9 +54,20 @@ def _batch(state: State, partition: str, batch: list[tuple[int, Record]]) -> Enr
             state.log(journal)
             reached("enrol.logged")
         finally:
-            index_rows(state, partition, rows)
+            index_rows(state, partition, rows, forms)
         reached("enrol.indexed")
     return report
+
+
+def _forms(batch: Iterable[object]) -> dict[Template, SearchTemplate]:
+    """Search forms of what can be enrolled: most of the work, done while searches go on."""
+    out = {}
+    for record in batch:
+        fingers = record.fingers if isinstance(record, Record) else ()
+        for finger in fingers if isinstance(fingers, list | tuple) else ():
+            if isinstance(finger, Template) and len(finger):
+                out[finger] = encode(finger)
+    return out
 
 
 @contextmanager
@@ -87,11 +100,29 @@ def known_uses(state: State, record: Record) -> Record:
     return record
 
 
-def index_rows(state: State, partition: str, rows: list[NewRow]) -> None:
+def index_rows(
+    state: State,
+    partition: str,
+    rows: list[NewRow],
+    forms: Mapping[Template, SearchTemplate] | None = None,
+) -> None:
     """Bring stored rows into the partition's index.
 
     All of them, also where an addition raises what went wrong in the background before it.
+
+    Parameters
+    ----------
+    rows : list of NewRow
+        Stored, with their templates.
+    forms : mapping of Template to SearchTemplate, optional
+        Search forms at hand; others are computed here.
+
+    Raises
+    ------
+    FpmatchError, OSError
+        The first that an addition raised.
     """
+    forms = forms or {}
     first: Exception | None = None
     for few in _batched(rows, SEARCH.enrol_batch):
         stored = dict(state.gallery.templates(partition, [r.row for r in few]))
@@ -100,7 +131,7 @@ def index_rows(state: State, partition: str, rows: list[NewRow]) -> None:
             try:
                 state.indexes[partition].add(
                     np.array([r.row for r in found], np.int64),
-                    pack([encode(stored[r.row]) for r in found]),
+                    pack([forms.get(stored[r.row]) or encode(stored[r.row]) for r in found]),
                     np.array([int(r.position) for r in found], np.uint8),
                 )
             except (OSError, FpmatchError) as error:

@@ -78,6 +78,12 @@ class Running:
         return self.kept is not None and self.kept.kind == keep.RETAINED
 
     @property
+    def deadline(self) -> float | None:
+        """`time.monotonic` until which this search waits and works."""
+        limit = self.submission.request.deadline_ms
+        return None if limit is None else self.started + limit / 1000
+
+    @property
     def uses(self) -> frozenset[str]:
         """The uses that this search makes of records, for their contributors' bans."""
         made = probe.uses(self.submission.facts)
@@ -134,11 +140,12 @@ def mismatches(mine: Iterable[PartitionInfo], said: Iterable[PartitionInfo]) -> 
 
 def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None) -> Running:
     """Check and decide; nothing has been logged or compared yet."""
+    started = time.monotonic()
     policy = state.policy
     known = (*state.gallery.partitions, *(policy.partitions if policy else ()))
     submission = probe.check(request, known)
     decision = decide(state, submission, policy, kept)
-    running = Running(submission, decision, kept=kept, started=time.monotonic())
+    running = Running(submission, decision, kept=kept, started=started)
     running.handles = _handles(state, running)
     for d in decision.partitions:
         running.opaque |= d.opaque and not d.view
@@ -209,7 +216,8 @@ def search(
         with Hold(state) as own:
             return search(state, request, cancel, kept, own)
     running = hold.watch(prepare(state, request, kept))
-    running.intent = state.audit.intent(intent_of(state, running), once=True)
+    intent = intent_of(state, running)
+    running.intent = state.audit.intent(intent, once=True, deadline=running.deadline)
     reached("search.intent")
     return finish(state, running, hold, cancel)
 
@@ -256,16 +264,13 @@ def run_comparisons(running: Running, cancel: object | None) -> None:
     if not running.handles:
         return
     request = running.submission.request
-    deadline = None
-    if request.deadline_ms is not None:
-        deadline = running.started + request.deadline_ms / 1000
     encoded: Probe | None = None
     uses = running.uses
     for handle in running.handles:
         if handle.partition in running.hits:
             continue
         granted = running.decision[handle.partition]
-        limits = Limits(request.effort, deadline, cancel if granted.view else None)
+        limits = Limits(request.effort, running.deadline, cancel if granted.view else None)
         with kept_quiet(running, handle.partition):
             encoded = encoded or Probe.of(request.fingers)
             running.hits[handle.partition] = compare(

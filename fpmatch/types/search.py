@@ -106,7 +106,9 @@ class SearchRequest:
     effort : str
         ``fast``, ``balanced``, ``scan`` or ``exhaustive``.
     deadline_ms : float or None
-        Give up after this long; the response then says ``complete=False``.
+        Give up after this long, waiting for others included; the response then says
+        ``complete=False``. Where the log could not be written by then, nothing is searched and
+        `AuditError` is raised; the answer itself is always logged first, however long that takes.
     """
 
     fingers: Sequence[Template]

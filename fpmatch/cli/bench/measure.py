@@ -98,6 +98,23 @@ def leakage(
     show(result, json_file)
 
 
+@app.command("enrolment")
+def enrolment(
+    fingers: Annotated[int, typer.Option(help="Fingers enrolled before.")] = 2000,
+    more: Annotated[int, typer.Option(help="Fingers enrolled while searches go on.")] = 4000,
+    deadline_ms: Annotated[float | None, typer.Option(help="Deadline of each search.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """How long searches take alone, and while another thread enrols."""
+    from fpmatch.bench.enrolment import bench_enrolment
+
+    with progress_bar() as progress:
+        result = bench_enrolment(
+            fingers=fingers, more=more, deadline_ms=deadline_ms, progress=progress
+        )
+    show(result, json_file)
+
+
 def show(result: Bench, json_file: str | None) -> None:
     """Print figures and conditions."""
     listed = {k: v for k, v in result.figures.items() if _is_table(v)}

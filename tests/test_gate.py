@@ -1,0 +1,253 @@
+"""Searches and changes of a partition take turns, and a deadline covers the wait."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+
+import pytest
+from engine_helpers import engine, record, request
+
+from fpmatch.errors import AuditError
+from fpmatch.search.gate import Gate
+
+LONG = 30.0
+"""Seconds after which a thread that should have come through counts as stuck."""
+
+
+class Thread(threading.Thread):
+    """Started at once; joined with a limit."""
+
+    def __init__(self, work) -> None:
+        super().__init__(target=work, daemon=True)
+        self.start()
+
+    def end(self) -> None:
+        self.join(LONG)
+        assert not self.is_alive()
+
+
+def complete(answer) -> bool:
+    return answer["criminal"].complete
+
+
+def until(condition) -> None:
+    end = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_a_reader_goes_before_the_next_writer_however_many_wait():
+    gate, order, leave = Gate(), [], threading.Event()
+
+    def write(name):
+        with gate.alone():
+            order.append(name)
+            assert leave.wait(LONG)
+
+    def read():
+        with gate.shared() as held:
+            assert held
+            order.append("reader")
+
+    first = Thread(lambda: write("first"))
+    until(lambda: order == ["first"])
+    reader = Thread(read)
+    until(lambda: gate._queued == 1)
+    others = [Thread(lambda: write("other")) for _ in range(3)]
+    until(lambda: gate._writers == 3)
+    leave.set()
+    for thread in (first, reader, *others):
+        thread.end()
+    assert order == ["first", "reader", "other", "other", "other"]
+
+
+def test_a_writer_that_comes_back_at_once_does_not_starve_a_reader():
+    gate, end, writes = Gate(), threading.Event(), [0]
+
+    def bulk():
+        while not end.is_set():
+            with gate.alone():
+                writes[0] += 1
+
+    writer = Thread(bulk)
+    until(lambda: writes[0] > 10)
+    for _ in range(50):
+        before = writes[0]
+        queued = gate._phase
+        with gate.shared():
+            # Those of the phase that was being written when it came, and of no further one.
+            assert gate._phase - queued <= 2
+        assert writes[0] >= before
+    end.set()
+    writer.end()
+
+
+def test_a_reader_waits_for_a_writer_that_was_there_first():
+    gate, order = Gate(), []
+    with gate.shared():
+
+        def write():
+            with gate.alone():
+                order.append("writer")
+
+        def read():
+            with gate.shared():
+                order.append("reader")
+
+        writer = Thread(write)
+        until(lambda: gate._writers == 1)
+        reader = Thread(read)
+        until(lambda: gate._queued == 1)
+    writer.end()
+    reader.end()
+    assert order == ["writer", "reader"]
+
+
+def test_a_deadline_ends_the_wait_and_leaves_the_gate_as_it_was():
+    gate, leave, inside = Gate(), threading.Event(), threading.Event()
+
+    def write():
+        with gate.alone():
+            inside.set()
+            assert leave.wait(LONG)
+
+    writer = Thread(write)
+    assert inside.wait(LONG)
+    with gate.shared(time.monotonic() + 0.01) as held:
+        assert not held
+    assert gate._queued == 0
+    leave.set()
+    writer.end()
+    with gate.shared(time.monotonic()) as held:
+        assert held
+    with gate.alone():
+        pass
+    assert (gate._readers, gate._writers, gate._writing) == (0, 0, False)
+
+
+def test_an_interrupt_while_waiting_leaves_the_gate_as_it_was(monkeypatch):
+    gate = Gate()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with gate.shared():
+        with monkeypatch.context() as patch:
+            patch.setattr(gate._condition, "wait", interrupted)
+            with pytest.raises(KeyboardInterrupt), gate.alone():
+                pass
+        with gate.shared(time.monotonic() + LONG) as held:
+            assert held
+    with gate.alone(), monkeypatch.context() as patch:
+        patch.setattr(gate._condition, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt), gate.shared():
+            pass
+    assert (gate._readers, gate._queued, gate._writers, gate._writing) == (0, 0, 0, False)
+
+
+def test_never_a_writer_beside_anybody():
+    gate, inside, wrong = Gate(), [], []
+
+    def some(seed):
+        rng = random.Random(seed)
+        for _ in range(200):
+            if rng.random() < 0.3:
+                with gate.alone():
+                    inside.append("w")
+                    if inside != ["w"]:
+                        wrong.append(list(inside))
+                    inside.remove("w")
+            else:
+                limit = time.monotonic() + rng.choice([0.0, 0.0005, LONG])
+                with gate.shared(limit) as held:
+                    if held:
+                        inside.append("r")
+                        if "w" in inside:
+                            wrong.append(list(inside))
+                        inside.remove("r")
+
+    threads = [Thread(lambda s=s: some(s)) for s in range(6)]
+    for thread in threads:
+        thread.end()
+    assert not wrong
+    assert (gate._readers, gate._queued, gate._writers) == (0, 0, 0)
+
+
+def test_a_search_whose_deadline_comes_while_its_partition_changes_is_incomplete():
+    with engine() as e:
+        state = e._state
+        assert complete(e.search(request()))
+        with state.gate("criminal").alone():
+            answer = e.search(request(deadline_ms=20.0, partitions=("criminal",)))
+        assert not complete(answer)
+        assert answer["criminal"].candidates == ()
+        assert e.audit.verify()
+        assert e.search(request(partitions=("criminal",)))["criminal"].candidates
+
+
+def test_a_change_of_another_partition_is_not_waited_for():
+    with engine() as e, e._state.gate("immigration").alone():
+        answer = e.search(request(deadline_ms=1000.0 * LONG, partitions=("criminal",)))
+        assert complete(answer)
+        assert answer["criminal"].candidates
+
+
+def test_a_deadline_covers_the_wait_for_the_log():
+    with engine() as e:
+        other = sqlite3.connect(e.audit.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        before = e.audit.verify().last_seq
+        with pytest.raises(AuditError):
+            e.search(request(deadline_ms=50.0))
+        other.execute("ROLLBACK")
+        other.close()
+        assert e.audit.verify().last_seq == before
+        assert complete(e.search(request()))
+
+
+def test_one_that_gives_up_on_the_log_does_not_take_others_with_it():
+    with engine() as e:
+        other = sqlite3.connect(e.audit.path, isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")
+        said = []
+
+        def hurried(number):
+            with pytest.raises(AuditError):
+                e.search(request(deadline_ms=300.0, tcn=f"H-{number}"))
+            said.append("gave up")
+
+        def patient(number):
+            said.append(complete(e.search(request(tcn=f"P-{number}"))))
+
+        threads = [Thread(lambda i=i: hurried(i)) for i in range(3)]
+        threads += [Thread(lambda i=i: patient(i)) for i in range(3)]
+        threads += [Thread(lambda i=i: hurried(i)) for i in range(3, 5)]
+        until(lambda: said.count("gave up") == 5)
+        other.execute("ROLLBACK")
+        other.close()
+        for thread in threads:
+            thread.end()
+        assert said.count(True) == 3
+        assert e.audit.verify()
+
+
+def test_enrolment_and_searches_go_on_together():
+    with engine() as e:
+        end = threading.Event()
+
+        def bulk():
+            for i in range(100, 160):
+                assert e.enrol("criminal", [record(f"B-{i}", i)]).ok
+            end.set()
+
+        writer = Thread(bulk)
+        made = 0
+        while not end.is_set():
+            assert complete(e.search(request()))
+            made += 1
+        writer.end()
+        assert made > 1
