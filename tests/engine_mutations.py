@@ -610,8 +610,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a control number can be used again",
         "search/run.py",
-        "intent_of(state, running), once=True)",
-        "intent_of(state, running))",
+        "audit.intent(intent, once=True, deadline",
+        "audit.intent(intent, deadline",
     ),
     (
         "a control number can be used again in a list",
