@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fpmatch.types import Record as Record
     from fpmatch.types import SearchRequest as SearchRequest
     from fpmatch.types import SearchResponse as SearchResponse
+    from fpmatch.warming import warm as warm
 
 __version__ = "0.1.0"
 
@@ -63,6 +64,7 @@ _PUBLIC = {
     "extract": "fpmatch.template",
     "read_image": "fpmatch.image",
     "read_templates": "fpmatch.formats",
+    "warm": "fpmatch.warming",
 }
 
 __all__ = [
@@ -92,6 +94,7 @@ __all__ = [
     "extract",
     "read_image",
     "read_templates",
+    "warm",
 ]
 
 

@@ -19,6 +19,7 @@ from fpmatch.cli import (
     search,
     synth,
     transaction,
+    warm,
 )
 from fpmatch.cli.bench import fnir as bench_fnir
 from fpmatch.cli.bench import gallery as bench_gallery
@@ -72,6 +73,7 @@ app.command("info")(gallery.info_command)
 app.add_typer(policy.app, name="policy")
 app.add_typer(audit.app, name="audit")
 app.command("scenario")(scenario.scenario_command)
+app.command("warm")(warm.warm_command)
 app.command("evaluate")(evaluate.evaluate_command)
 bench_gallery.register(bench.app)
 bench_fnir.register(bench.app)

@@ -1,0 +1,117 @@
+"""Everything that is compiled at its first use, compiled before it is needed."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.descriptor import SearchTemplate, encode, pack
+from fpmatch.image import FingerImage
+from fpmatch.index import EFFORTS, PartitionIndex
+from fpmatch.jit import jit_enabled
+from fpmatch.kernel_cache import cache_folder
+from fpmatch.matcher import compare
+from fpmatch.minutiae import EXTRACTORS
+from fpmatch.parameters import INDEX
+from fpmatch.template import Template, extract
+
+_SIDE = 360
+_PERIOD = 9.0
+_MINUTIAE = 48
+_SEED = 20260401
+_ROWS = INDEX.scan_below + 1024
+"""Above the size from which lists are looked into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """What `warm` did.
+
+    Parameters
+    ----------
+    seconds : float
+        By the clock: some twenty where nothing was compiled before, a few where all was.
+    compiled : bool
+        False where ``NUMBA_DISABLE_JIT`` keeps kernels from being compiled at all.
+    cache : Path or None
+        Folder that keeps what was compiled for the next process; None where none can be written,
+        so that every process compiles for itself.
+    """
+
+    seconds: float
+    compiled: bool
+    cache: Path | None
+
+
+def warm() -> Warmed:
+    """Compile all that extraction, comparison and search need, and load the network.
+
+    For the start of a service and the making of a container: the first search is then as fast as
+    the next. Works on a drawn pattern in a temporary folder, which needs about 150 MB for a few
+    seconds; nothing else is written but the cache of compiled kernels.
+
+    Returns
+    -------
+    Warmed
+
+    Raises
+    ------
+    OSError
+        If no temporary folder can be written.
+
+    Notes
+    -----
+    Cost: about 20 s of one core where nothing is in the cache, 3 to 5 s where all is.
+    """
+    began = time.perf_counter()
+    templates = [_template(extractor, turn) for extractor in EXTRACTORS for turn in (0, 1)]
+    compare(templates[0], templates[1])
+    forms = [encode(template) for template in templates]
+    with tempfile.TemporaryDirectory() as folder:
+        _search(Path(folder), forms)
+    return Warmed(time.perf_counter() - began, jit_enabled(), cache_folder())
+
+
+def _search(folder: Path, forms: list[SearchTemplate]) -> None:
+    """Every way through the index: few rows and many, one probe, several, and one person's."""
+    for rows, efforts in ((len(forms), EFFORTS), (_ROWS, ("balanced", "scan"))):
+        with PartitionIndex.create(folder / str(rows), expected_fingers=rows) as index:
+            several = pack(forms * (rows // len(forms)))
+            count = len(several)
+            index.add(np.arange(count), several, _positions(count))
+            index.flush()
+            index.settle()
+            index.tombstone(np.array([count - 1]))
+            allowed = np.arange(count) % 64 > 0
+            for effort in efforts:
+                short = index.shortlist(forms[0], allowed=allowed, effort=effort)
+                index.shortlist_many(forms[:2], effort=effort)
+                groups = np.arange(count, dtype=np.int64)
+                index.shortlist_subject(forms[:2], groups, allowed=allowed, effort=effort)
+            index.verify(forms[0], short.row_ids[: len(forms)])
+
+
+def _positions(count: int) -> NDArray[np.uint8]:
+    return (np.arange(count) % 2).astype(np.uint8)
+
+
+def _template(extractor: str, turn: int) -> Template:
+    return extract(FingerImage(_pattern(turn)), extractor=extractor)
+
+
+def _pattern(turn: int) -> NDArray[np.uint8]:
+    """(360, 360) ridges around a centre, with minutiae: each adds one turn to the phase."""
+    rng = np.random.default_rng(_SEED)
+    y, x = np.mgrid[:_SIDE, :_SIDE].astype(np.float64)
+    phase = 2 * np.pi / _PERIOD * np.hypot(x - _SIDE / 2 - turn, y + _SIDE / 4)
+    for sign, (at_x, at_y) in zip(
+        [1, -1] * (_MINUTIAE // 2), rng.uniform(40, _SIDE - 40, (_MINUTIAE, 2)), strict=True
+    ):
+        phase += sign * np.arctan2(y - at_y, x - at_x)
+    inside = np.hypot((x - _SIDE / 2) / 160, (y - _SIDE / 2) / 170) < 1
+    return np.where(inside, 140 - 90 * np.cos(phase), 235).astype(np.uint8)
