@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fpmatch.types import PartitionResult as PartitionResult
     from fpmatch.types import Reason as Reason
     from fpmatch.types import Record as Record
+    from fpmatch.types import RecordsRequest as RecordsRequest
     from fpmatch.types import SearchRequest as SearchRequest
     from fpmatch.types import SearchResponse as SearchResponse
     from fpmatch.warming import warm as warm
@@ -56,6 +57,7 @@ _PUBLIC = {
     "PolicyError": "fpmatch.errors",
     "Reason": "fpmatch.types",
     "Record": "fpmatch.types",
+    "RecordsRequest": "fpmatch.types",
     "Score": "fpmatch.matcher",
     "SearchRequest": "fpmatch.types",
     "SearchResponse": "fpmatch.types",
@@ -85,6 +87,7 @@ __all__ = [
     "PolicyError",
     "Reason",
     "Record",
+    "RecordsRequest",
     "Score",
     "SearchRequest",
     "SearchResponse",

@@ -546,6 +546,8 @@ class SearchParameters:
     """Most candidates in an owner's envelope."""
     enrol_batch: int = 256
     """Records committed together by `Engine.enrol`."""
+    page_records: int = 1000
+    """Records that `Engine.records` shows at a time."""
     search_batch: int = 64
     """Submissions of `Engine.search_many` whose results are held at a time."""
     withheld_ms_most: float = 3_600_000.0

@@ -14,6 +14,7 @@ import pytest
 COMMANDS = {
     "demo", "extract", "compare", "init", "enrol", "search", "explain", "policy", "expunge",
     "audit", "scenario", "evaluate", "bench", "synth", "info",
+    "records", "record", "count", "verify",
 }  # fmt: skip
 POLICY = Path(__file__).parents[1] / "fpmatch" / "cli" / "demo_policy.toml"
 
@@ -128,6 +129,41 @@ def test_search_options_change_the_answer(fpm, prints, gallery):
     assert alone["partitions"][1]["outcome"] != "SEARCHED_DISCLOSED"
     odd = as_json(fpm(*base, *chain, "--transaction", "XYZ", "--json", "-"))
     assert odd["partitions"][0]["outcome"] == "REFUSED"
+
+
+def test_records_are_listed_counted_shown_and_verified(fpm, gallery, prints, tmp_path):
+    jail = ("--ori", "CS0010100", "--chain", "CSSIR0000")
+    code, _, err = fpm("records", gallery, "criminal", *jail)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "UNKNOWN_TRANSACTION" in err
+    looks = POLICY.read_text().replace('["CAR"]', '["CAR", "RECORDS", "RECORD", "COUNT"]')
+    (tmp_path / "looks.toml").write_text(looks)
+    assert fpm("policy", "publish", gallery, tmp_path / "looks.toml")[0] == 0
+
+    page = as_json(fpm("records", gallery, "criminal", *jail, "--json", "-"))
+    assert page["records"] == [{"record": n, "positions": [2]} for n in ("1_1", "7_1")]
+    first = as_json(fpm("records", gallery, "criminal", *jail, "--limit", 1, "--json", "-"))
+    assert first["after"] == "1_1"
+    rest = as_json(fpm("records", gallery, "criminal", *jail, "--after", "1_1", "--json", "-"))
+    assert [*first["records"], *rest["records"]] == page["records"]
+    assert "--after 1_1" in fpm("records", gallery, "criminal", *jail, "--limit", 1)[1]
+
+    own = as_json(fpm("record", gallery, "criminal", "1_1", "--owner", "DOJ-FBI", "--json", "-"))
+    assert (own["identity"], own["sealed"]) == ("1_1", False)
+    assert "sealed" in fpm("record", gallery, "criminal", "1_1", "--owner", "DOJ-FBI")[1]
+    assert fpm("record", gallery, "criminal", "1_1", "--owner", "DHS")[0] == 2
+    found = as_json(fpm("count", gallery, "criminal", *jail, "--json", "-"))
+    assert found == {"partition": "criminal", "records": 2, "fingers": 2}
+
+    probe = ("--partition", "criminal", *jail, "--position", "right-index")
+    mate = as_json(fpm("verify", gallery, "7_1", prints / "7_2.png", *probe, "--json", "-"))
+    other = as_json(fpm("verify", gallery, "1_1", prints / "7_2.png", *probe, "--json", "-"))
+    absent = as_json(fpm("verify", gallery, "x", prints / "7_2.png", *probe, "--json", "-"))
+    assert mate["score"] > 50 > other["score"]
+    assert absent["score"] is None
+    code, out, _ = fpm("verify", gallery, "7_1", prints / "7_2.png", *probe)
+    assert code == 0
+    assert f"{mate['score']:.2f}" in out
 
 
 def test_explain_works_on_a_gallery_and_on_a_policy_file(fpm, gallery):

@@ -71,6 +71,25 @@ def probe_digest(key: bytes, fingers: Iterable[bytes]) -> str:
     return mac.hexdigest()
 
 
+def records_digest(key: bytes, partition: str, records: Iterable[str]) -> str:
+    """HMAC-SHA-256 of ids of records of a partition, in order; keyed as candidates are.
+
+    Parameters
+    ----------
+    key : bytes
+        The log's key.
+    partition : str
+    records : iterable of str
+        As they were asked for or shown.
+    """
+    mac = hmac.new(key, b"records", hashlib.sha256)
+    for name in (partition, *records):
+        content = name.encode("utf-8", "surrogatepass")
+        mac.update(len(content).to_bytes(8, "big"))
+        mac.update(content)
+    return mac.hexdigest()
+
+
 def candidate_digest(key: bytes, candidates: Iterable[Candidate]) -> str:
     """HMAC-SHA-256 of a ranked candidate list (record ids and scores in hundredths).
 

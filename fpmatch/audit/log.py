@@ -212,6 +212,10 @@ class AuditLog(AuditReader):
         """Keyed digest of a probe's stored templates; see `fpmatch.audit.probe_digest`."""
         return keys.probe_digest(self._secret(), fingers)
 
+    def records_digest(self, partition: str, records: Iterable[str]) -> str:
+        """Keyed digest of ids of records, in order; see `fpmatch.audit.keys.records_digest`."""
+        return keys.records_digest(self._secret(), partition, records)
+
     def candidate_digest(self, candidates: Iterable[Candidate]) -> str:
         """Keyed digest of a ranked candidate list."""
         return keys.candidate_digest(self._secret(), candidates)

@@ -36,6 +36,8 @@ class Kind(enum.StrEnum):
     POLICY = "POLICY"
     OPT_OUT = "OPT_OUT"
     ENROL = "ENROL"
+    LOOK = "LOOK"
+    SHOWN = "SHOWN"
     EXPUNGE = "EXPUNGE"
     SEAL = "SEAL"
     UNSEAL = "UNSEAL"
@@ -70,7 +72,7 @@ class PartitionIntent:
         """Take over a policy decision."""
         return cls(
             decision.partition,
-            _permission_names(decision.permissions),
+            permission_names(decision.permissions),
             decision.reason.value,
             decision.rules,
             decision.authority,
@@ -99,6 +101,8 @@ class IntentRecord:
         Lowest score listed, hundredths.
     declared_citizen : bool or None
         What the caller declared; never inferred.
+    record_digest : str
+        Of a verification: keyed digest of the one record that the probe is compared with.
     matcher_version, parameters_digest : str
         What would have to be run again to repeat the search.
     """
@@ -121,6 +125,7 @@ class IntentRecord:
     requested: tuple[str, ...] | None = None
     copies_to: tuple[str, ...] = ()
     probe_digest: str = ""
+    record_digest: str = ""
     fingers: int = 0
     max_candidates: int = 0
     threshold: int = 0
@@ -337,7 +342,9 @@ _SHAPES = {
         PartitionIntent, "agreement", "legal_basis", "consent_overridden", "defer_until"
     ),
     PartitionOutcome: _shape(PartitionOutcome),
-    IntentRecord: _shape(IntentRecord, "tcr", "role", "user", "disposition", "copies_to"),
+    IntentRecord: _shape(
+        IntentRecord, "tcr", "role", "user", "disposition", "copies_to", "record_digest"
+    ),
     OutcomeRecord: _shape(
         OutcomeRecord, "error", "release_policy_version", "release_policy_digest"
     ),
@@ -345,7 +352,8 @@ _SHAPES = {
 
 
 @lru_cache(maxsize=64)
-def _permission_names(permissions: Permission) -> str:
+def permission_names(permissions: Permission) -> str:
+    """Permissions as the log names them, joined by ``+``."""
     return "+".join([str(p.name) for p in Permission if p in permissions])
 
 

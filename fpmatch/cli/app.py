@@ -14,6 +14,7 @@ from fpmatch.cli import (
     evaluate,
     fingers,
     gallery,
+    looking,
     policy,
     scenario,
     search,
@@ -66,6 +67,10 @@ app.command("convert")(convert.convert_command)
 app.command("init")(gallery.init_command)
 app.command("enrol")(gallery.enrol_command)
 app.command("search")(search.search_command)
+app.command("verify")(looking.verify_command)
+app.command("records")(looking.records_command)
+app.command("record")(looking.record_command)
+app.command("count")(looking.count_command)
 app.command("transaction")(transaction.transaction_command)
 app.command("explain")(search.explain_command)
 app.command("expunge")(gallery.expunge_command)

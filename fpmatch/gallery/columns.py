@@ -176,6 +176,14 @@ class Columns:
             out |= self.ban[:count] == number
         return out
 
+    def banned(self, *, uses: frozenset[str]) -> NDArray[np.bool_]:
+        """(records,) bool: which are not there any more, or not to be put to one of these uses."""
+        count = len(self.names)
+        out = ~self.names.there()[:count]
+        for number in self._hit(uses):
+            out |= self.ban[:count] == number
+        return out
+
     def allowed(self, *, sees_protected: bool, uses: frozenset[str]) -> NDArray[np.bool_] | None:
         """(rows,) bool by row id, or None where no row is barred.
 

@@ -78,13 +78,18 @@ class Names:
             self._later[ordinal - len(self._keys)] = (key, "")
         return ordinal
 
+    def there(self) -> NDArray[np.bool_]:
+        """(N,) bool by ordinal: which were not dropped."""
+        out = np.ones(len(self), np.bool_)
+        out[list(self._gone)] = False
+        return out
+
     def pack(
         self,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
         """Ordinals of the records that are there, ascending in key; their keys, ends and text."""
         keys = np.concatenate([self._keys, np.array([k for k, _ in self._later], np.int64)])
-        there = np.ones(len(keys), np.bool_)
-        there[list(self._gone)] = False
+        there = self.there()
         kept = np.flatnonzero(there)
         if (np.diff(keys[kept]) > 0).all():
             loaded, later = np.split(there, [len(self._keys)])

@@ -102,7 +102,13 @@ def fmr_of(score: float) -> float:
 
 
 def compare(
-    handle: Handle, probe: Probe, *, sees_protected: bool, uses: frozenset[str], limits: Limits
+    handle: Handle,
+    probe: Probe,
+    *,
+    sees_protected: bool,
+    uses: frozenset[str],
+    limits: Limits,
+    only: NDArray[np.int64] | None = None,
 ) -> Hits:
     """Search one partition.
 
@@ -112,6 +118,8 @@ def compare(
         Whether protected records may be seen.
     uses : frozenset of str
         The uses that this search makes of records; those whose contributor bans one are not seen.
+    only : (K,) int64, optional
+        Compare with these rows and no others, each that may be seen and has the finger.
 
     Notes
     -----
@@ -122,7 +130,9 @@ def compare(
         if not held:
             return _nothing(handle, probe)
         allowed = handle.columns.allowed(sees_protected=sees_protected, uses=uses)
-        return _compare(handle, probe, allowed, limits)
+        if only is not None:
+            return _compare(handle, probe, limits, _listed(handle, probe, allowed, only))
+        return _compare(handle, probe, limits, _rows(handle, probe, allowed, limits))
 
 
 def _nothing(handle: Handle, probe: Probe) -> Hits:
@@ -155,7 +165,7 @@ def compare_many(
             effort=limits.effort,
         )
         return [
-            _compare(handle, probe, allowed, limits, short)
+            _compare(handle, probe, limits, _rows(handle, probe, allowed, limits, short))
             for probe, short in zip(probes, shorts, strict=True)
         ]
 
@@ -163,14 +173,13 @@ def compare_many(
 def _compare(
     handle: Handle,
     probe: Probe,
-    allowed: NDArray[np.bool_] | None,
     limits: Limits,
-    short: Shortlist | None = None,
+    to_verify: tuple[list[NDArray[np.int64]], SearchCost],
 ) -> Hits:
     root = handle.root()
     columns = handle.columns
-    flat = [(p, impression) for p, several in probe.fingers for impression in several]
-    rows, looked = _rows(handle, flat, allowed, limits, short)
+    flat = _flat(probe)
+    rows, looked = to_verify
     owners = columns.row_record
     listed = np.unique(np.concatenate([np.zeros(0, np.int32), *(owners[r] for r in rows)]))
     best = {p: np.full(len(listed), UNVERIFIED, np.int64) for p, _ in flat}
@@ -201,15 +210,39 @@ def _compare(
     return Hits(handle.partition, columns, records, scores, fingers, cost, root)
 
 
+def _flat(probe: Probe) -> list[tuple[FingerPosition, SearchTemplate]]:
+    return [(p, impression) for p, several in probe.fingers for impression in several]
+
+
+def _listed(
+    handle: Handle, probe: Probe, allowed: NDArray[np.bool_] | None, only: NDArray[np.int64]
+) -> tuple[list[NDArray[np.int64]], SearchCost]:
+    """For each impression those of some rows to verify; nothing is searched for them."""
+    rows = only if allowed is None else only[allowed[only]]
+    found = [_with_finger(handle.columns, rows, position) for position, _ in _flat(probe)]
+    return found, SearchCost(live_fingers=len(rows))
+
+
+def _with_finger(
+    columns: Columns, rows: NDArray[np.int64], position: FingerPosition
+) -> NDArray[np.int64]:
+    """Rows of a position and of unknown ones; all of them for a probe of unknown position."""
+    if position is FingerPosition.UNKNOWN:
+        return rows
+    of_row = columns.row_position[rows]
+    return rows[(of_row == int(position)) | (of_row == int(FingerPosition.UNKNOWN))]
+
+
 def _rows(
     handle: Handle,
-    flat: Sequence[tuple[FingerPosition, SearchTemplate]],
+    probe: Probe,
     allowed: NDArray[np.bool_] | None,
     limits: Limits,
-    short: Shortlist | None,
+    short: Shortlist | None = None,
 ) -> tuple[list[NDArray[np.int64]], SearchCost]:
     """For each impression the rows to verify, and what it took to find them."""
     columns = handle.columns
+    flat = _flat(probe)
     more: dict[str, Any] = {
         "allowed": allowed,
         "effort": limits.effort,
@@ -231,10 +264,7 @@ def _rows(
         return [short.row_ids], short.cost
     # A record on the list is compared with all its impressions, whichever of them put it there.
     rows = columns.rows_of(np.unique(columns.row_record[short.row_ids]).astype(np.int64))
-    if position is not FingerPosition.UNKNOWN:
-        of_row = columns.row_position[rows]
-        rows = rows[(of_row == int(position)) | (of_row == int(FingerPosition.UNKNOWN))]
-    return [rows], short.cost
+    return [_with_finger(columns, rows, position)], short.cost
 
 
 def _fused(

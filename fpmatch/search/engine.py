@@ -9,11 +9,20 @@ from fpmatch.checks import check_flag, check_integer, check_text, quoted
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery.ledger import Notification
 from fpmatch.gallery.removal import UNIFORM
+from fpmatch.parameters import SEARCH
 from fpmatch.policy import Explanation
-from fpmatch.search import batch, copies, later, outbox, run
+from fpmatch.search import batch, copies, later, looking, outbox, run, verification
 from fpmatch.search.administration import Administration
 from fpmatch.search.replay import ReplayReport, replay
-from fpmatch.types import SearchRequest, SearchResponse
+from fpmatch.types import (
+    RecordCount,
+    RecordInfo,
+    RecordPage,
+    RecordsRequest,
+    SearchRequest,
+    SearchResponse,
+    Verification,
+)
 
 
 class Engine(Administration):
@@ -170,6 +179,122 @@ class Engine(Administration):
         return self._state.policy.explain(
             ori=ori, partition=partition, at=self._state.clock() if at is None else at, **facts
         )
+
+    # -- looking at records --------------------------------------------------------------------
+
+    def records(
+        self,
+        partition: str,
+        request: RecordsRequest,
+        *,
+        after: str = "",
+        limit: int = SEARCH.page_records,
+    ) -> RecordPage:
+        """The records of a partition that the asker may see, some at a time, by name.
+
+        An agency sees what its searches could show it: nothing sealed, protected (unless its role
+        sees that) or banned for this use by the contributor. The owner of the partition sees its
+        seals and protected records too, and all facts.
+
+        Parameters
+        ----------
+        partition : str
+        request : RecordsRequest
+            Who asks. To the policy this is a transaction of type ``RECORDS``.
+        after : str
+            Begin behind this name: `RecordPage.after` of the page before.
+        limit : int
+            Most records of one page, up to 10 000.
+
+        Returns
+        -------
+        RecordPage
+
+        Raises
+        ------
+        RefusedError
+            If the records are not open to the asker. Where the policy is opaque to it the words
+            are those for a record that is not there.
+        InputError
+            If a value cannot be used.
+        AuditError
+            If the log cannot take the record: then nothing is read.
+
+        Notes
+        -----
+        Each page is decided and logged (LOOK before anything is read, SHOWN before it leaves).
+        About 30 us a record; where the policy is opaque and candidates have other names than the
+        records' own, about 10 us more for every record of the partition.
+        """
+        return looking.records(self._state, partition, request, after, limit)
+
+    def record(self, partition: str, record: str, request: RecordsRequest) -> RecordInfo:
+        """The facts of one record; a transaction of type ``RECORD`` to the policy.
+
+        Parameters
+        ----------
+        partition : str
+        record : str
+            Its id, or where the policy is opaque to the asker the name that its candidates have.
+        request : RecordsRequest
+            Who asks.
+
+        Returns
+        -------
+        RecordInfo
+
+        Raises
+        ------
+        RefusedError
+            In the same words if it is absent, sealed, protected or banned for this use. Other
+            errors as for `records`.
+        """
+        return looking.record(self._state, partition, record, request)
+
+    def count(self, partition: str, request: RecordsRequest) -> RecordCount:
+        """How many records the asker may see; a transaction of type ``COUNT`` to the policy.
+
+        Parameters
+        ----------
+        partition : str
+        request : RecordsRequest
+            Who asks.
+
+        Returns
+        -------
+        RecordCount
+            Of what `records` would show, and nothing else. Errors as for `records`.
+        """
+        return looking.count(self._state, partition, request)
+
+    def verify(self, request: SearchRequest, record: str, *, partition: str | int) -> Verification:
+        """Compare a submission with one record (1:1): a search that sees nothing else.
+
+        Parameters
+        ----------
+        request : SearchRequest
+            As for `search`, and decided, logged and released as that: under its own control
+            number, withheld and hidden as its results would be; a hit is told to the owner. Its
+            threshold counts. It is never kept for later and never copied.
+        record : str
+            Its id, or where the policy is opaque to the agency the name that its candidates have.
+        partition : str or int
+            Name or number of the partition that holds it.
+
+        Returns
+        -------
+        Verification
+            Its score is None where the record is absent, sealed, protected, banned for this use,
+            or has no finger of the probe's positions: all of these look the same.
+
+        Raises
+        ------
+        InputError
+            If a value cannot be used, or the submission asks to be retained or copied.
+        AuditError
+            If the log cannot take the record: then nothing is compared.
+        """
+        return verification.verify(self._state, request, record, partition)
 
     # -- what owners are told ------------------------------------------------------------------
 

@@ -73,12 +73,15 @@ class Hold:
         The searches of this call that were decided.
     after : list of callable
         What may be seen from outside no earlier than the answers, for instance copies of them.
+    looks : int
+        Looks at records of partitions of which the asker may not know if they are open to it.
     """
 
     state: State
     started: float = 0.0
     watched: list[Running] = field(default_factory=list)
     after: list[Callable[[], None]] = field(default_factory=list)
+    looks: int = 0
 
     def watch(self, running: Running) -> Running:
         """Count a decided search in."""
@@ -104,7 +107,7 @@ class Hold:
                 act()
 
     def _wait(self) -> None:
-        opaque = sum(running.opaque for running in self.watched)
+        opaque = self.looks + sum(running.opaque for running in self.watched)
         turns = opaque or int(any(running.withheld for running in self.watched))
         period = self.state.withheld_ms / 1000
         if not turns or period <= 0:

@@ -71,7 +71,7 @@ def judge(state: State, running: Running) -> Released:
     """Ask the current policy again at the current time, and cut what may not leave."""
     from fpmatch.search.run import decide, kept_quiet
 
-    again = decide(state, running.submission, state.policy, running.kept)
+    again = decide(state, running.submission.facts, state.policy, running.kept)
     later = {d.partition: d for d in again.partitions}
     out = []
     for first in running.decision.partitions:
@@ -161,8 +161,9 @@ def _unsearched(running: Running, decision: PartitionDecision) -> PartitionResul
     resumed = running.kept is not None and running.kept.partition == name
     if resumed and not decision.probe and not decision.deferred:
         return PartitionResult(name, Outcome.DEFERRED_CANCELLED, decision.reason)
-    # A token would free a retained probe of the terms that it was retained under.
-    if decision.deferred and not running.retained:
+    # A token would free a retained probe of the terms that it was retained under, and make a
+    # verification a search.
+    if decision.deferred and not running.retained and running.record is None:
         return PartitionResult(name, Outcome.DEFERRED, decision.reason)
     if decision.probe:
         return PartitionResult(name, Outcome.NOT_SEARCHED, Reason.UNKNOWN_PARTITION)

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fpmatch.audit import IntentRecord, OutcomeRecord, PartitionOutcome, duration_bucket
 from fpmatch.errors import SearchCancelled
 from fpmatch.gallery.ledger import KeptProbe
@@ -31,6 +34,7 @@ from fpmatch.search.state import State
 from fpmatch.search.steps import reached
 from fpmatch.types import (
     Decision,
+    Facts,
     Outcome,
     PartitionDecision,
     PartitionInfo,
@@ -58,6 +62,10 @@ class Running:
         Partitions whose search went wrong where that may not be told, and the kind of error.
     truth : dict of PartitionResult
         What became of each partition, once it is decided what leaves.
+    record : str or None
+        The one record that the probe is verified against, as the submitter names it.
+    only : dict of (K,) int64, or None
+        Of a verification: its finger rows in each partition; those missing here have none.
     """
 
     submission: Submission
@@ -71,6 +79,8 @@ class Running:
     intent: int = 0
     started: float = 0.0
     hits: dict[str, Hits] = field(default_factory=dict)
+    record: str | None = None
+    only: dict[str, NDArray[np.int64]] | None = None
 
     @property
     def retained(self) -> bool:
@@ -98,7 +108,7 @@ def parameters_digest() -> str:
 
 
 def decide(
-    state: State, submission: Submission, policy: Policy | None, kept: KeptProbe | None = None
+    state: State, facts: Facts, policy: Policy | None, kept: KeptProbe | None = None
 ) -> Decision:
     """The policy's decision, with an entry for every partition of the gallery too."""
     at = state.clock()
@@ -106,7 +116,7 @@ def decide(
     if policy is None:
         entries = [PartitionDecision(n, Permission.NONE, Reason.NO_POLICY) for n in names]
         return Decision(0, "", at, True, Reason.NO_POLICY, tuple(entries))
-    decision = policy.decide(submission.facts, at)
+    decision = policy.decide(facts, at)
     known = {d.partition for d in decision.partitions}
     reason = decision.reason if decision.refused else Reason.NO_GRANT
     more = [PartitionDecision(n, Permission.NONE, reason) for n in names if n not in known]
@@ -144,7 +154,7 @@ def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None)
     policy = state.policy
     known = (*state.gallery.partitions, *(policy.partitions if policy else ()))
     submission = probe.check(request, known)
-    decision = decide(state, submission, policy, kept)
+    decision = decide(state, submission.facts, policy, kept)
     running = Running(submission, decision, kept=kept, started=started)
     running.handles = _handles(state, running)
     for d in decision.partitions:
@@ -194,9 +204,16 @@ def intent_of(state: State, running: Running) -> IntentRecord:
         tcn=running.submission.tcn,
         requested=running.submission.requested,
         probe_digest=state.audit.probe_digest(f.to_bytes() for f in request.fingers),
+        record_digest=_record_digest(state, running),
         matcher_version=MATCHER_VERSION,
         parameters_digest=parameters_digest(),
     )
+
+
+def _record_digest(state: State, running: Running) -> str:
+    if running.record is None or not running.submission.requested:
+        return ""
+    return state.audit.records_digest(running.submission.requested[0], [running.record])
 
 
 def search(
@@ -267,14 +284,22 @@ def run_comparisons(running: Running, cancel: object | None) -> None:
     encoded: Probe | None = None
     uses = running.uses
     for handle in running.handles:
-        if handle.partition in running.hits:
+        if handle.partition in running.hits or handle.partition in running.failed:
             continue
+        only = None
+        if running.record is not None:
+            only = (running.only or {}).get(handle.partition, np.zeros(0, np.int64))
         granted = running.decision[handle.partition]
         limits = Limits(request.effort, running.deadline, cancel if granted.view else None)
         with kept_quiet(running, handle.partition):
             encoded = encoded or Probe.of(request.fingers)
             running.hits[handle.partition] = compare(
-                handle, encoded, sees_protected=granted.sees_protected, uses=uses, limits=limits
+                handle,
+                encoded,
+                sees_protected=granted.sees_protected,
+                uses=uses,
+                limits=limits,
+                only=only,
             )
 
 

@@ -14,6 +14,7 @@ SEARCH = (
     "search.outcome",
     "search.released",
 )
+LOOK = ("look.logged", "look.read")
 EXPUNGE = (
     "expunge.committed",
     "expunge.scrubbed",

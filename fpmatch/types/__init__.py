@@ -12,6 +12,13 @@ from fpmatch.types.access import (
     Reason,
 )
 from fpmatch.types.agency import Ori
+from fpmatch.types.looking import (
+    RecordCount,
+    RecordInfo,
+    RecordPage,
+    RecordsRequest,
+    Verification,
+)
 from fpmatch.types.search import (
     Candidate,
     FingerScore,
@@ -39,7 +46,12 @@ __all__ = [
     "Permission",
     "Reason",
     "Record",
+    "RecordCount",
+    "RecordInfo",
+    "RecordPage",
+    "RecordsRequest",
     "SearchCost",
     "SearchRequest",
     "SearchResponse",
+    "Verification",
 ]

@@ -1,0 +1,78 @@
+"""Reading what the gallery holds of records: names in order, and the facts of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from fpmatch.finger import FingerPosition
+from fpmatch.gallery.gallery import Gallery
+from fpmatch.types import RecordInfo
+
+PAGE = 1000
+"""Names read at a time: the lock is free for others in between."""
+
+
+def find(gallery: Gallery, partition: str, name: str) -> int | None:
+    """The key of the record of that id; None if there is none. One look-up in an index."""
+    key = gallery.key_of(partition)
+    with gallery.lock:
+        found = gallery.database.execute(
+            "SELECT id FROM record WHERE partition = ? AND record = ?", (key, name)
+        ).fetchone()
+    return None if found is None else int(found[0])
+
+
+def names(gallery: Gallery, partition: str, after: str = "") -> Iterator[tuple[int, str]]:
+    """Key and id of each record, ascending by id; about 1 us each.
+
+    Parameters
+    ----------
+    after : str
+        Begin behind this id.
+    """
+    key = gallery.key_of(partition)
+    while True:
+        with gallery.lock:
+            few = gallery.database.execute(
+                "SELECT id, record FROM record WHERE partition = ? AND record > ? "
+                "ORDER BY record LIMIT ?",
+                (key, after, PAGE),
+            ).fetchall()
+        yield from ((int(number), str(name)) for number, name in few)
+        if len(few) < PAGE:
+            return
+        after = few[-1][1]
+
+
+def facts(gallery: Gallery, key: int) -> RecordInfo:
+    """Everything that is stored of a record but its templates.
+
+    Parameters
+    ----------
+    key : int
+        Of a record that is there.
+    """
+    with gallery.lock:
+        database = gallery.database
+        name, identity, contributor, protected, sealed, banned = database.execute(
+            "SELECT record, identity, contributor, protected, sealed, banned FROM record "
+            "WHERE id = ?",
+            (key,),
+        ).fetchone()
+        events = database.execute(
+            "SELECT event FROM event WHERE record = ? ORDER BY event", (key,)
+        ).fetchall()
+        positions = database.execute(
+            "SELECT position FROM finger WHERE record = ? ORDER BY position", (key,)
+        ).fetchall()
+    return RecordInfo(
+        record=name,
+        positions=tuple(FingerPosition(p) for (p,) in positions),
+        identity=identity,
+        contributor=contributor,
+        events=tuple(event for (event,) in events),
+        protected=bool(protected),
+        sealed=bool(sealed),
+        banned_uses=frozenset(json.loads(banned)),
+    )

@@ -1,0 +1,56 @@
+"""By which name an asker means which record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from fpmatch.gallery import facts
+from fpmatch.search.release import handle_of
+from fpmatch.search.state import State
+
+
+def key_of(state: State, partition: str, name: str, recipient: str | None) -> int | None:
+    """The key of the record that an asker means; None if there is none of that name.
+
+    Parameters
+    ----------
+    name : str
+        The record's id; for a recipient to whom the partition is opaque the name that its
+        candidates have, and no other: the id would tell whose name that is. It is looked for
+        among those of all records, whether or not it is found on the way (about 5 us each).
+    recipient : str or None
+        To whom the partition is opaque, if it is.
+    """
+    if recipient is None:
+        return facts.find(state.gallery, partition, name)
+    every = facts.names(state.gallery, partition)
+    found = {shown: key for key, shown in _opaque(state, partition, recipient, every)}
+    return found.get(name)
+
+
+def shown(
+    state: State, partition: str, recipient: str | None, after: str
+) -> Iterator[tuple[int, str]]:
+    """Key and name of every record, as an asker knows it, ascending by name.
+
+    Parameters
+    ----------
+    recipient : str or None
+        To whom the partition is opaque, if it is: then all names are made before the first one
+        is given.
+    after : str
+        Begin behind this name.
+    """
+    if recipient is None:
+        yield from facts.names(state.gallery, partition, after)
+        return
+    every = facts.names(state.gallery, partition)
+    named = sorted((name, key) for key, name in _opaque(state, partition, recipient, every))
+    yield from ((key, name) for name, key in named if name > after)
+
+
+def _opaque(
+    state: State, partition: str, recipient: str, records: Iterable[tuple[int, str]]
+) -> Iterator[tuple[int, str]]:
+    for key, record in records:
+        yield key, handle_of(state, recipient, partition, record)

@@ -1,0 +1,87 @@
+"""One probe against one record: a search that sees nothing but that record.
+
+It is decided, logged, released and audited as any search of the submission is, so that it can
+show no more than one: it tells what the score of this record would have been.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fpmatch.checks import check_integer, check_text, quoted
+from fpmatch.errors import InputError
+from fpmatch.search import pending, run
+from fpmatch.search.hold import Hold
+from fpmatch.search.naming import key_of
+from fpmatch.search.state import State
+from fpmatch.search.steps import reached
+from fpmatch.types import SearchRequest, SearchResponse, Verification
+
+
+def verify(state: State, request: SearchRequest, record: str, partition: str | int) -> Verification:
+    """See `Engine.verify`."""
+    check_text("record", record, longest=255, empty=False)
+    asked = _request(request, partition)
+    pending.catch_up(state)
+    with Hold(state) as hold:
+        running = hold.watch(run.prepare(state, asked))
+        running.record = record
+        running.intent = state.audit.intent(run.intent_of(state, running), once=True)
+        reached("search.intent")
+        try:
+            _locate(state, running, record)
+        except BaseException as error:
+            run.fail(state, running, error)
+            raise
+        response = run.finish(state, running, hold)
+    (name,) = running.submission.requested or ("",)
+    return _result(response, name, record)
+
+
+def _request(request: SearchRequest, partition: str | int) -> SearchRequest:
+    """The submission as a search of one partition that shows one record at most."""
+    if not isinstance(request, SearchRequest):
+        raise InputError(f"expected a SearchRequest, not {quoted(request)}")
+    if isinstance(partition, str):
+        check_text("partition", partition, longest=200, empty=False)
+    else:
+        check_integer("partition", partition, 0, 2**31 - 1)
+    if request.partitions is not None and partition not in tuple(request.partitions):
+        raise InputError("the submission does not ask for that partition")
+    if request.retain or request.copies_to:
+        raise InputError("a verification retains no probe and sends no copies")
+    return replace(request, partitions=(partition,), max_candidates=1)
+
+
+def _locate(state: State, running: run.Running, record: str) -> None:
+    """Find the record's rows in what may be searched; it may be none."""
+    recipient = running.submission.facts.chain[0]
+    running.only = {}
+    for handle in running.handles:
+        name = handle.partition
+        with run.kept_quiet(running, name):
+            opaque = running.decision[name].opaque
+            key = key_of(state, name, record, recipient if opaque else None)
+            ordinal = None if key is None else handle.columns.names.ordinal(key)
+            which = np.array([] if ordinal is None else [ordinal], np.int64)
+            running.only[name] = handle.columns.rows_of(which)
+
+
+def _result(response: SearchResponse, partition: str, record: str) -> Verification:
+    section = response[partition]
+    found = (section.candidates or (None,))[0]
+    return Verification(
+        response.tcn,
+        response.policy_version,
+        partition,
+        record,
+        section.outcome,
+        section.reason,
+        score=None if found is None else found.score,
+        fmr=None if found is None else found.fmr,
+        fingers=() if found is None else found.fingers,
+        complete=section.complete,
+        audit_seq=response.audit_seq,
+    )
