@@ -1,4 +1,4 @@
-"""EBTS 9.1: what a transaction asks, as a `SearchRequest`. Reading only.
+"""EBTS 9.1: what a transaction asks, as a `SearchRequest`; `ebts_answers` writes what answers it.
 
 The booking station is the first occurrence of 2.073 and nothing else. Where that is absent or no
 ORI a booking is refused: the state's own ORI never stands in for an unknown jail, for its mask may
@@ -9,20 +9,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from fpmatch.errors import ExtractionError, FormatError, FpmatchError, InputError
+from fpmatch.errors import ExtractionError, FormatError, FpmatchError
+from fpmatch.formats.ebts_fields import (
+    ANSWERED,
+    BOOKING,
+    CONTROL,
+    COPIES,
+    DESTINATION,
+    KIND,
+    ORI,
+    ORIGIN,
+    control_of,
+    oris_of,
+    position_of,
+    present,
+    priority_of,
+    second_of,
+    single,
+    text_of,
+)
 from fpmatch.formats.itl_minutiae import TYPE_9, record_templates
 from fpmatch.formats.itl_pictures import PICTURE_TYPES, picture
-from fpmatch.formats.itl_values import Field, ItlRecord, TaggedRecord, Transaction
+from fpmatch.formats.itl_values import ItlRecord, TaggedRecord, Transaction
 from fpmatch.template import Template, extract
 from fpmatch.types import Ori, SearchRequest
 
-_KIND, _PRIORITY, _DESTINATION, _ORIGIN, _CONTROL, _ANSWERED = 4, 6, 7, 8, 9, 10
-_RETAIN, _COPIES, _BOOKING, _AMPUTATED, _REPOSITORIES = 5, 7, 73, 84, 98
-_ORI = 9
+_RETAIN, _AMPUTATED, _REPOSITORIES = 5, 84, 98
 _RAPID = "RPIS"
 _MOST_BOOKING, _MOST_COPIES, _MOST_REPOSITORIES = 3, 9, 16
-_LONGEST_CONTROL = 40
-_ROUTINE = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +51,24 @@ class Kind:
         Whether 2.005 may ask for the prints to be kept.
     candidates : int
         Most candidates that its answer lists: 25 in an SRT, 99 in an SRL.
+    answer : str
+        Type of the transaction that answers it; "" if its sender wants no answer.
     """
 
     booking_optional: bool = False
     retains: bool = False
     candidates: int = 20
+    answer: str = "SRE"
 
 
 KINDS = {
     "CAR": Kind(retains=True),
-    "CNA": Kind(retains=True),
+    "CNA": Kind(retains=True, answer=""),
     "NFUF": Kind(retains=True),
     "AMN": Kind(retains=True),
-    _RAPID: Kind(),
-    "TPIS": Kind(booking_optional=True, candidates=25),
-    "LFIS": Kind(booking_optional=True, candidates=99),
+    _RAPID: Kind(answer="RPISR"),
+    "TPIS": Kind(booking_optional=True, candidates=25, answer="SRT"),
+    "LFIS": Kind(booking_optional=True, candidates=99, answer="SRL"),
 }
 """The transactions that are turned into searches."""
 
@@ -117,11 +134,11 @@ def submission(
     All fields are checked before the first picture is decoded. Pictures are extracted; minutiae of
     Type-9 are taken where there is no picture with the same number that could be.
     """
-    header, second = transaction.header, _second(transaction)
+    header, second = transaction.header, second_of(transaction)
     kind = _kind(header)
     request = _request(header, second, kind, stand_in)
-    priority, amputated = _priority(header), _amputated(second)
-    destination = _text(header, _DESTINATION)[:_ORI]
+    priority, amputated = priority_of(header), _amputated(second)
+    destination = text_of(header, DESTINATION)[:ORI]
     fingers, passed_over = _fingers(transaction, extractor)
     if not fingers:
         raise FormatError(f"no finger can be searched: {'; '.join(passed_over) or 'none is in it'}")
@@ -130,10 +147,10 @@ def submission(
 
 
 def _kind(header: TaggedRecord) -> Kind:
-    name = _text(header, _KIND)
+    name = text_of(header, KIND)
     if name not in KINDS:
         known = ", ".join(KINDS)
-        raise FormatError(f"{name[:16]!r} asks for no search: {known}", _at(header, _KIND))
+        raise FormatError(f"{name[:16]!r} asks for no search: {known}", position_of(header, KIND))
     return KINDS[name]
 
 
@@ -141,11 +158,11 @@ def _request(
     header: TaggedRecord, second: TaggedRecord, kind: Kind, stand_in: str | None
 ) -> SearchRequest:
     """All that the fields say; the fingers come later."""
-    name = _text(header, _KIND)
-    origin = _ori(header, _ORIGIN)[0]
+    name = text_of(header, KIND)
+    origin = oris_of(header, ORIGIN)[0]
     booking, further = _booking(second, kind, stand_in)
-    copied = _field(second, _COPIES) is not None
-    answering = _field(header, _ANSWERED) is not None
+    copied = single(second, COPIES) is not None
+    answering = single(header, ANSWERED) is not None
     return SearchRequest(
         fingers=(),
         booking_ori=booking,
@@ -153,25 +170,18 @@ def _request(
         transaction=name,
         partitions=_repositories(second, mandatory=name == _RAPID),
         retain=_flag(second, _RETAIN) and kind.retains,
-        copies_to=_ori(second, _COPIES, _MOST_COPIES) if copied else (),
-        tcn=_control(header, _CONTROL),
-        tcr=_control(header, _ANSWERED) if answering else "",
+        copies_to=oris_of(second, COPIES, _MOST_COPIES) if copied else (),
+        tcn=control_of(header, CONTROL),
+        tcr=control_of(header, ANSWERED) if answering else "",
         max_candidates=kind.candidates,
     )
 
 
-def _second(transaction: Transaction) -> TaggedRecord:
-    found = transaction.of_type(2)
-    if len(found) != 1 or not isinstance(found[0], TaggedRecord):
-        raise FormatError(f"a submission has one record of Type-2, not {len(found)}", 0)
-    return found[0]
-
-
 def _booking(second: TaggedRecord, kind: Kind, stand_in: str | None) -> tuple[str, tuple[str, ...]]:
     """The booking station, and the other agencies of 2.073."""
-    if _field(second, _BOOKING) is not None:
-        oris = _ori(second, _BOOKING, _MOST_BOOKING)
-        return oris[0], oris[1:]
+    if single(second, BOOKING) is not None:
+        named = oris_of(second, BOOKING, _MOST_BOOKING)
+        return named[0], named[1:]
     at = second.fields[0].at
     if not kind.booking_optional:
         raise FormatError("2.073 names no booking station: nothing stands in for it", at)
@@ -180,55 +190,8 @@ def _booking(second: TaggedRecord, kind: Kind, stand_in: str | None) -> tuple[st
     return Ori(stand_in), ()
 
 
-def _at(record: TaggedRecord, number: int) -> int:
-    found = record.get(number)
-    return record.fields[0].at if found is None else found.at
-
-
-def _present(record: TaggedRecord, number: int) -> Field:
-    found = _field(record, number)
-    if found is None or not found.value:
-        raise FormatError(f"{record.type}.{number:03d} is mandatory", _at(record, number))
-    return found
-
-
-def _field(record: TaggedRecord, number: int) -> Field | None:
-    """A field that stands once: a second one would be passed over unseen."""
-    found = record.all(number)
-    if len(found) > 1:
-        raise FormatError(f"{record.type}.{number:03d} stands {len(found)} times", found[1].at)
-    return found[0] if found else None
-
-
-def _text(record: TaggedRecord, number: int) -> str:
-    return _present(record, number).text
-
-
-def _ori(record: TaggedRecord, number: int, most: int = 1) -> tuple[str, ...]:
-    """The ORIs of a field; what follows nine characters is routing, allowed in 2.007 only."""
-    found = _present(record, number)
-    values = [items[0] for items in found.items]
-    routed = (record.type, number) == (2, _COPIES)
-    if len(values) > most:
-        raise FormatError(f"{record.type}.{number:03d} has over {most} occurrences", found.at)
-    try:
-        return tuple(Ori((v[:_ORI] if routed else v).decode("latin-1")) for v in values)
-    except InputError as error:
-        raise FormatError(f"{record.type}.{number:03d}: {error}", found.at) from error
-
-
-def _control(header: TaggedRecord, number: int) -> str:
-    text = _text(header, number)
-    if len(text) > _LONGEST_CONTROL or not text.isprintable():
-        raise FormatError(
-            f"1.{number:03d} must be up to {_LONGEST_CONTROL} printable characters",
-            _at(header, number),
-        )
-    return text
-
-
 def _flag(second: TaggedRecord, number: int) -> bool:
-    found = _field(second, number)
+    found = single(second, number)
     if found is None:
         return False
     if found.value not in (b"Y", b"N"):
@@ -236,20 +199,11 @@ def _flag(second: TaggedRecord, number: int) -> bool:
     return found.value == b"Y"
 
 
-def _priority(header: TaggedRecord) -> int:
-    found = _field(header, _PRIORITY)
-    if found is None:
-        return _ROUTINE
-    if len(found.value) != 1 or found.value not in b"123456789":
-        raise FormatError("1.006 must be 1 to 9", found.at)
-    return int(found.value)
-
-
 def _repositories(second: TaggedRecord, *, mandatory: bool) -> tuple[int, ...] | None:
     """What 2.098 asks for; it limits what is searched and grants nothing."""
-    if not mandatory and _field(second, _REPOSITORIES) is None:
+    if not mandatory and single(second, _REPOSITORIES) is None:
         return None
-    found = _present(second, _REPOSITORIES)
+    found = present(second, _REPOSITORIES)
     values = [items[0] for items in found.items]
     if len(values) > _MOST_REPOSITORIES or not all(v.isdigit() and len(v) <= 3 for v in values):
         raise FormatError("2.098 must be numbers of repositories", found.at)
@@ -257,7 +211,7 @@ def _repositories(second: TaggedRecord, *, mandatory: bool) -> tuple[int, ...] |
 
 
 def _amputated(second: TaggedRecord) -> tuple[int, ...]:
-    found = _field(second, _AMPUTATED)
+    found = single(second, _AMPUTATED)
     if found is None:
         return ()
     out = []
