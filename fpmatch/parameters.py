@@ -403,6 +403,41 @@ class CalibrationParameters:
         839.5035,
     )
     """Value at the knots, -10 log10(FMR)."""
+    raw_any: tuple[int, ...] = (
+        0,
+        320,
+        1676,
+        2687,
+        3515,
+        4031,
+        4838,
+        5612,
+        6794,
+        7718,
+        8585,
+        9623,
+        10374,
+        200000,
+    )
+    """Knots of the best of the four comparisons at any rotation, raw score."""
+    value_any: tuple[float, ...] = (
+        0.0,
+        0.4576,
+        1.2494,
+        3.0103,
+        5.2288,
+        6.9897,
+        10.0,
+        13.0103,
+        16.9897,
+        20.0,
+        23.0103,
+        26.9897,
+        30.0,
+        836.7297,
+    )
+    """Value at those knots: of the same pairs, each compared at any rotation; the tail falls as the
+    other does, so that the best of four never claims more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +461,8 @@ class IndexParameters:
 
     window: int = 48
     """Largest difference of direction of two cylinders, units of 1/256 turn (67.5 degrees)."""
+    window_any: int = 127
+    """The same where prints may be turned at any angle: every direction but the opposite one."""
     distance_most: int = 64
     """Hamming distances are cut here: twice `DescriptorParameters.weight`."""
     deviation_least: float = 0.1

@@ -157,14 +157,26 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a batch shared across roles",
         "search/batch.py",
-        "key = (handle.partition, granted.sees_protected, running.uses, request.effort)",
-        "key = (handle.partition, granted.probe, running.uses, request.effort)",
+        "key = (handle.partition, granted.sees_protected, running.uses, Limits.of(request))",
+        "key = (handle.partition, granted.probe, running.uses, Limits.of(request))",
     ),
     (
         "a batch shared across uses",
         "search/batch.py",
+        "key = (handle.partition, granted.sees_protected, running.uses, Limits.of(request))",
+        "key = (handle.partition, granted.sees_protected, Limits.of(request))",
+    ),
+    (
+        "a batch shared across what is asked for",
+        "search/batch.py",
+        "key = (handle.partition, granted.sees_protected, running.uses, Limits.of(request))",
         "key = (handle.partition, granted.sees_protected, running.uses, request.effort)",
-        "key = (handle.partition, granted.sees_protected, request.effort)",
+    ),
+    (
+        "a kept probe forgets how it may lie",
+        "search/keep.py",
+        '        "rotation": request.rotation,\n',
+        "",
     ),
     (
         "failed searches keep their probes",

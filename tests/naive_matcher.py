@@ -21,7 +21,7 @@ def direction(dx, dy, table):
 
 def similarity(a, i, b, j, tables):
     """Of minutia `i` of search form `a` and `j` of `b`; 0 outside the window."""
-    if angle_between(int(a.angle[i]), int(b.angle[j])) > tables.window:
+    if angle_between(int(a.angle[i]) + tables.turned, int(b.angle[j])) > tables.window:
         return 0
     common = sum((int(p) & int(q)).bit_count() for p, q in zip(a.codes[i], b.codes[j], strict=True))
     valid = int(a.texture[i, 2]) & int(b.texture[j, 2])

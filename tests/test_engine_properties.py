@@ -117,10 +117,11 @@ def farm(monkeypatch_module):
             forms[template.to_bytes()] = encode(template)
         return forms[template.to_bytes()]
 
-    def cached_compare(a, b):
-        if (id(a), id(b)) not in scores:
-            scores[id(a), id(b)] = compare(a, b)
-        return scores[id(a), id(b)]
+    def cached_compare(a, b, **how):
+        key = (id(a), id(b), *how.values())
+        if key not in scores:
+            scores[key] = compare(a, b, **how)
+        return scores[key]
 
     monkeypatch_module.setattr(reference_engine, "encode", cached_encode)
     monkeypatch_module.setattr(reference_engine, "compare", cached_compare)
@@ -153,6 +154,7 @@ def search_of(rng: random.Random) -> SearchRequest:
         max_candidates=rng.choice((1, 2, 20)),
         threshold=rng.choice((0.0, 0.0, 20.0)),
         effort=rng.choice(("fast", "balanced", "scan", "exhaustive")),
+        rotation=rng.choice(("upright", "upright", "any")),
     )
 
 

@@ -73,6 +73,36 @@ def test_beyond_a_quarter_turn_prints_are_not_matched():
     assert compare(first, upside_down).value < 20
 
 
+def raw_turned(degrees, seed=4):
+    first = dataclasses.replace(made.made_up(seed, 40), orientation=None)
+    again = made.impression(first, 0, degrees, jitter=0, drop=0, frame=(700, 700))
+    return compare(first, again, rotation="any").raw
+
+
+@pytest.mark.parametrize("degrees", [45, 90, 105, 135, 180, -90, -135, -179])
+def test_at_any_rotation_turned_prints_match_as_well_as_upright_ones(degrees):
+    assert raw_turned(degrees) >= 0.9 * raw_turned(0)
+
+
+def test_any_rotation_claims_less_for_the_same_resemblance():
+    raw = np.arange(0, 100_000, 7)
+    assert (calibrate(raw, "any") <= calibrate(raw)).all()
+    assert (np.diff(calibrate(raw, "any")) >= 0).all()
+    first, other = made.made_up(1, 40), made.made_up(2, 40)
+    for second in (other, made.impression(first, 5, 20.0, (10, -12))):
+        upright, turned = compare(first, second), compare(first, second, rotation="any")
+        assert turned.raw >= upright.raw
+        assert compare(second, first, rotation="any").raw == turned.raw
+
+
+@pytest.mark.parametrize("wrong", ["", "ANY", 180, None, True])
+def test_a_rotation_that_is_none_is_refused(wrong):
+    form = encode(made.made_up(1, 40))
+    for call in (compare, lambda a, b, **how: compare_many(a, pack([b]), **how)):
+        with pytest.raises(InputError, match="rotation"):
+            call(form, form, rotation=wrong)
+
+
 @pytest.mark.parametrize("minutiae", [0, 1, 2, 3])
 def test_too_few_minutiae_give_the_lowest_score(minutiae):
     tiny = made.made_up(1, minutiae)
@@ -106,6 +136,8 @@ def test_many_equals_one_by_one_in_any_order_and_on_threads():
     probe = encode(made.impression(made.made_up(3, 23), 1, 5.0))
     expected = [compare(probe, form).raw for form in forms]
     assert compare_many(probe, gallery).tolist() == expected
+    turned = [compare(probe, form, rotation="any").raw for form in forms]
+    assert compare_many(probe, gallery, rotation="any").tolist() == turned
     rows = np.array([5, 3, 3, 20], np.int64)
     assert compare_many(probe, gallery, rows).tolist() == [expected[r] for r in rows]
     results: list = [None] * 4

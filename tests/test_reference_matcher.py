@@ -14,12 +14,13 @@ from fpmatch.matcher import compare
 
 
 def check(first, second):
-    expected = reference.compare(first, second)
-    score = compare(first, second)
-    assert score.raw == expected.raw
-    assert score.value == expected.value
-    assert score.fmr == expected.fmr
-    assert np.array_equal(score.pairs, expected.pairs)
+    for rotation in ("upright", "any"):
+        expected = reference.compare(first, second, rotation=rotation)
+        score = compare(first, second, rotation=rotation)
+        assert score.raw == expected.raw
+        assert score.value == expected.value
+        assert score.fmr == expected.fmr
+        assert np.array_equal(score.pairs, expected.pairs)
 
 
 @settings(max_examples=150, deadline=None)

@@ -39,6 +39,7 @@ PUBLIC_FIELDS: tuple[str, ...] = (
     "/matcher_version",
     "/parameters_digest",
     "/effort",
+    "/rotation",
     "/duration",
     "/result",
     "/through_seq",

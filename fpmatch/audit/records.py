@@ -130,6 +130,7 @@ class IntentRecord:
     max_candidates: int = 0
     threshold: int = 0
     effort: str = ""
+    rotation: str = ""
     matcher_version: str = ""
     parameters_digest: str = ""
 
@@ -172,6 +173,7 @@ class IntentRecord:
             "max_candidates": request.max_candidates,
             "threshold": round(request.threshold * 100),
             "effort": request.effort,
+            "rotation": request.rotation,
         }
         return cls(**{**said, **more})
 

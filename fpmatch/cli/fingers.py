@@ -62,6 +62,9 @@ def extract_command(
 def compare_command(
     probe: Annotated[Path, typer.Argument(help="Image or template file.")],
     candidate: Annotated[Path, typer.Argument(help="Image or template file.")],
+    rotation: Annotated[
+        str, typer.Option(help="upright: up to a quarter turn; any: every angle, slower.")
+    ] = "upright",
     ppi: Ppi = None,
     extractor: Extractor = None,
     json_file: JsonFile = None,
@@ -70,7 +73,7 @@ def compare_command(
     from fpmatch.matcher import compare
 
     sides = [load_template(path, ppi=ppi, extractor=extractor) for path in (probe, candidate)]
-    score = compare(*sides)
+    score = compare(*sides, rotation=rotation)
     result = {
         "score": score.value,
         "fmr": score.fmr,

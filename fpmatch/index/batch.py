@@ -36,6 +36,7 @@ def shortlist_batch(
     *,
     allowed: NDArray[np.bool_] | None,
     effort: str,
+    rotation: str = "upright",
     limit: int | None,
     deadline: float | None,
     cancel: Cancel | None,
@@ -53,9 +54,9 @@ def shortlist_batch(
         if effort == "exhaustive" or view.count <= INDEX.exhaustive_below:
             results = [everything(view, clock) for clock in clocks]
         elif effort == "scan" or view.count <= INDEX.scan_below:
-            results = _shared_scan(view, group, effort, limit, clocks, workers)
+            results = _shared_scan(view, group, effort, rotation, limit, clocks, workers)
         else:
-            results = _spread(view, group, quantizer, effort, limit, clocks, workers)
+            results = _spread(view, group, quantizer, effort, rotation, limit, clocks, workers)
         out.update(zip(numbers, results, strict=True))
     return [out[n] for n in range(len(probes))]
 
@@ -65,6 +66,7 @@ def _spread(
     probes: Sequence[SearchTemplate],
     quantizer: Quantizer,
     effort: str,
+    rotation: str,
     limit: int | None,
     clocks: Sequence[Clock],
     workers: Workers,
@@ -80,6 +82,7 @@ def _spread(
                 probes[n],
                 quantizer,
                 effort=effort,
+                rotation=rotation,
                 limit=limit,
                 clock=clocks[n],
                 workers=alone,
@@ -95,13 +98,14 @@ def _shared_scan(
     view: View,
     probes: Sequence[SearchTemplate],
     effort: str,
+    rotation: str,
     limit: int | None,
     clocks: Sequence[Clock],
     workers: Workers,
 ) -> list[Shortlist]:
     """All probes over a few rows while those are in cache, then the next rows."""
     rows = [np.flatnonzero(seen) for seen in view.seen]
-    ballots = [ballot(probe) for probe in probes]
+    ballots = [ballot(probe, rotation=rotation) for probe in probes]
     votes = [[np.zeros(len(r), np.int64) for r in rows] for _ in probes]
     counts = [Count() for _ in probes]
     tasks: list[Task] = []

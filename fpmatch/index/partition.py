@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import check_choice
 from fpmatch.descriptor import COLUMNS, PackedTemplates, SearchTemplate
 from fpmatch.errors import InputError
 from fpmatch.index.batch import shortlist_batch
@@ -20,7 +21,7 @@ from fpmatch.index.shortlist import Shortlist, look, shortlist
 from fpmatch.index.store import Store
 from fpmatch.index.subject import Subjects, shortlist_groups
 from fpmatch.index.work import Cancel, Clock, Workers, spans
-from fpmatch.matcher import compare_many
+from fpmatch.matcher import ROTATIONS, compare_many
 
 UNVERIFIED = -1
 """Score of a row that `PartitionIndex.verify` did not reach before the deadline."""
@@ -181,6 +182,7 @@ class PartitionIndex:
         allowed: NDArray[np.bool_] | None = None,
         position: int = 0,
         effort: str = "balanced",
+        rotation: str = "upright",
         limit: int | None = None,
         deadline: float | None = None,
         cancel: Cancel | None = None,
@@ -199,6 +201,8 @@ class PartitionIndex:
             unknown: sees all rows.
         effort : {"fast", "balanced", "scan", "exhaustive"}
             Where at most `INDEX.exhaustive_below` rows may be seen, all efforts are exhaustive.
+        rotation : {"upright", "any"}
+            Whether cylinders vote whose directions differ by up to 67.5 degrees, or all.
         limit : int, optional
             Rows on the list, instead of the effort's own number.
         deadline : float, optional
@@ -213,7 +217,7 @@ class PartitionIndex:
         CorruptError
             If a block that the search would use fails its checksum.
         """
-        _check_effort(effort)
+        _check(effort, rotation)
         clock = Clock(deadline, cancel)
         view = look(self._store.parts(), _mask(allowed), int(position))
         clock.lap("mask")
@@ -222,6 +226,7 @@ class PartitionIndex:
             probe,
             quantizer(self._store.manifest.lists),
             effort=effort,
+            rotation=rotation,
             limit=limit,
             clock=clock,
             workers=self._workers,
@@ -234,6 +239,7 @@ class PartitionIndex:
         allowed: NDArray[np.bool_] | None = None,
         positions: Sequence[int] | None = None,
         effort: str = "balanced",
+        rotation: str = "upright",
         limit: int | None = None,
         deadline: float | None = None,
         cancel: Cancel | None = None,
@@ -243,7 +249,7 @@ class PartitionIndex:
         Probes of equal position share the mask; those that visit every row share one pass over
         the codes, and the others are spread over the threads. ``positions`` has one per probe.
         """
-        _check_effort(effort)
+        _check(effort, rotation)
         wanted = [0] * len(probes) if positions is None else [int(p) for p in positions]
         if len(wanted) != len(probes):
             raise InputError(f"{len(probes)} probes and {len(wanted)} positions")
@@ -254,6 +260,7 @@ class PartitionIndex:
             quantizer(self._store.manifest.lists),
             allowed=_mask(allowed),
             effort=effort,
+            rotation=rotation,
             limit=limit,
             deadline=deadline,
             cancel=cancel,
@@ -268,6 +275,7 @@ class PartitionIndex:
         allowed: NDArray[np.bool_] | None = None,
         positions: Sequence[int] | None = None,
         effort: str = "balanced",
+        rotation: str = "upright",
         limit: int | None = None,
         deadline: float | None = None,
         cancel: Cancel | None = None,
@@ -286,10 +294,10 @@ class PartitionIndex:
         positions : sequence of int, optional
             Of each probe; a finger of known position is held against rows of that position and
             of unknown position. Unknown positions are handled: such a finger sees all rows.
-        allowed, effort, limit, deadline, cancel
+        allowed, effort, rotation, limit, deadline, cancel
             As in `shortlist`; `limit` counts groups.
         """
-        _check_effort(effort)
+        _check(effort, rotation)
         wanted = [0] * len(probes) if positions is None else [int(p) for p in positions]
         if len(wanted) != len(probes):
             raise InputError(f"{len(probes)} probes and {len(wanted)} positions")
@@ -301,6 +309,7 @@ class PartitionIndex:
             quantizer(self._store.manifest.lists),
             allowed=_mask(allowed),
             effort=effort,
+            rotation=rotation,
             limit=limit,
             clock=Clock(deadline, cancel),
             workers=self._workers,
@@ -311,6 +320,7 @@ class PartitionIndex:
         probe: SearchTemplate,
         row_ids: NDArray[np.int64],
         *,
+        rotation: str = "upright",
         deadline: float | None = None,
         cancel: Cancel | None = None,
     ) -> NDArray[np.int32]:
@@ -335,7 +345,7 @@ class PartitionIndex:
             found[here] = True
             step = max(_VERIFY_CHUNK, -(-len(here) // (4 * self._workers.threads)))
             for first, last in spans(len(here), step):
-                tasks.append(_verify_task(part, probe, rows, here[first:last], scores, clock))
+                tasks.append(_verify_task(part, probe, rotation, rows, here[first:last], scores, clock))
         if not found.all():
             raise InputError(f"{int((~found).sum())} of the rows are not in the index")
         self._workers.run(tasks)
@@ -361,6 +371,7 @@ class PartitionIndex:
 def _verify_task(
     part: Part,
     probe: SearchTemplate,
+    rotation: str,
     rows: NDArray[np.int64],
     at: NDArray[np.int64],
     scores: NDArray[np.int32],
@@ -370,7 +381,7 @@ def _verify_task(
         if clock.go_on():
             wanted = rows[at]
             part.ensure_rows(wanted, tuple(COLUMNS))
-            scores[at] = compare_many(probe, take(part.packed, wanted))
+            scores[at] = compare_many(probe, take(part.packed, wanted), rotation=rotation)
 
     return task
 
@@ -384,6 +395,7 @@ def _mask(allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
     return mask
 
 
-def _check_effort(effort: str) -> None:
+def _check(effort: str, rotation: str) -> None:
+    check_choice("rotation", rotation, ROTATIONS)
     if effort not in EFFORTS:
         raise InputError(f"effort must be one of {', '.join(EFFORTS)}, not {effort!r}")

@@ -77,6 +77,7 @@ def shortlist(
     quantizer: Quantizer,
     *,
     effort: str,
+    rotation: str = "upright",
     limit: int | None,
     clock: Clock,
     workers: Workers,
@@ -86,7 +87,7 @@ def shortlist(
     if effort == "exhaustive" or view.count <= INDEX.exhaustive_below:
         return everything(view, clock)
     wanted = wanted_for(effort, view.count)
-    prepared = ballot(probe, wanted.surprise)
+    prepared = ballot(probe, wanted.surprise, rotation)
     clock.lap("cohort")
     if effort == "scan" or view.count <= INDEX.scan_below:
         rows = [np.flatnonzero(seen) for seen in view.seen]

@@ -24,7 +24,7 @@ from fpmatch.index.ranking import Ranked, place
 from fpmatch.index.segment import Part
 from fpmatch.index.votes import Ballot
 from fpmatch.index.work import Clock
-from fpmatch.parameters import DESCRIPTOR, EFFORT_BALANCED, INDEX
+from fpmatch.parameters import DESCRIPTOR, EFFORT_BALANCED
 
 Task = Callable[[], None]
 _BUFFER = 1 << 15
@@ -131,7 +131,7 @@ def list_task(
                 pairs.need,
                 ranges,
                 ballot.angle,
-                INDEX.window,
+                ballot.window,
                 (arrays["list_low"], arrays["list_high"], rows, arrays["list_angles"]),
                 seen,
                 begin,
@@ -186,7 +186,7 @@ def vote_task(
             part.arrays["codes"],
             part.arrays["angle"],
             part.offsets,
-            INDEX.window,
+            ballot.window,
             rows,
             first,
             last,

@@ -58,6 +58,7 @@ def shortlist_groups(
     *,
     allowed: NDArray[np.bool_] | None,
     effort: str,
+    rotation: str = "upright",
     limit: int | None,
     clock: Clock,
     workers: Workers,
@@ -72,7 +73,7 @@ def shortlist_groups(
         votes, whole = np.zeros(len(groups), np.int64), True
     else:
         wanted = wanted_for(effort, largest)
-        fingers = _in_order(probes, positions, wanted.surprise)
+        fingers = _in_order(probes, positions, wanted.surprise, rotation)
         clock.lap("cohort")
         size = share(wanted.verified_least, wanted.verified_share, largest)
         size = shortened(size, probes) if limit is None else limit
@@ -129,14 +130,14 @@ def shortened(size: int, probes: Sequence[SearchTemplate]) -> int:
 
 
 def _in_order(
-    probes: Sequence[SearchTemplate], positions: Sequence[int], surprise: float
+    probes: Sequence[SearchTemplate], positions: Sequence[int], surprise: float, rotation: str
 ) -> list[Finger]:
     """Fingers with the most minutiae first; the order they were given in does not matter."""
     every = sorted(
         zip(probes, positions, strict=True),
         key=lambda f: (-len(f[0]), f[1], f[0].codes.tobytes(), f[0].angle.tobytes()),
     )
-    return [(ballot(probe, surprise), position) for probe, position in every]
+    return [(ballot(probe, surprise, rotation), position) for probe, position in every]
 
 
 def _narrowed(

@@ -12,14 +12,23 @@ from fpmatch.errors import InputError
 from fpmatch.parameters import CALIBRATION
 
 
-def calibrate(raw: ArrayLike) -> NDArray[np.float64]:
+def calibrate(raw: ArrayLike, rotation: str = "upright") -> NDArray[np.float64]:
     """Value of raw scores: -10 log10 of the false match rate, rounded to 0.01.
 
     40 means that one non-mated comparison in 10 000 reaches this raw score, 60 one in a million.
     The scale comes from the data that `CalibrationParameters` names; beyond the rarest non-mated
     score seen there it is the extrapolation of an exponential tail. Monotone and finite.
+
+    Parameters
+    ----------
+    raw : array_like of int
+    rotation : {"upright", "any"}
+        How the raw score was made: the best of four comparisons resembles by chance more often.
     """
-    value = np.interp(np.asarray(raw, np.float64), CALIBRATION.raw, CALIBRATION.value)
+    knots = CALIBRATION.raw, CALIBRATION.value
+    if rotation == "any":
+        knots = CALIBRATION.raw_any, CALIBRATION.value_any
+    value = np.interp(np.asarray(raw, np.float64), *knots)
     return np.round(value, 2)
 
 

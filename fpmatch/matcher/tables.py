@@ -13,6 +13,9 @@ from fpmatch.matcher._kernels import Scratch, Tables
 from fpmatch.parameters import DESCRIPTOR, MATCHER, TEMPLATE, MatcherParameters
 
 ONE = 1024
+TURNS = {"upright": (0,), "any": (0, 64, 128, 192)}
+"""Turns of the first side that are tried, units of 1/256: no print is more than 45 degrees from
+one of four, and the window leaves minutiae as much again."""
 
 
 def _sigmoid(value: float, middle: float, slope: float) -> float:
@@ -20,8 +23,15 @@ def _sigmoid(value: float, middle: float, slope: float) -> float:
 
 
 @cache
-def tables(p: MatcherParameters = MATCHER) -> Tables:
-    """Tables of a comparison."""
+def tables(p: MatcherParameters = MATCHER, turned: int = 0) -> Tables:
+    """Tables of a comparison.
+
+    Parameters
+    ----------
+    p : MatcherParameters
+    turned : int
+        What to add to the directions of the first side, units of 1/256 turn.
+    """
     unit = TEMPLATE.subpixel
     cells = len(_texture_row(p, 0)) // 2
     near = [
@@ -67,6 +77,7 @@ def tables(p: MatcherParameters = MATCHER) -> Tables:
         side=DESCRIPTOR.side,
         cell=round(2 * DESCRIPTOR.radius * unit / DESCRIPTOR.side),
         window=p.window,
+        turned=turned,
         least=round(ONE * p.least_similarity),
         stay=round(ONE * p.stay),
         sweeps=p.sweeps,

@@ -186,19 +186,19 @@ class ReferenceEngine:
         for held in self.records[entry.partition].values():
             hidden = held.protected and not entry.sees_protected
             if not (held.sealed or hidden or held.banned & uses):
-                candidate = self._candidate(held, probe)
+                candidate = self._candidate(held, probe, request)
                 if candidate is not None and candidate.score >= request.threshold:
                     found.append(candidate)
         found.sort(key=lambda c: (-c.score, c.record))
         return found[: request.max_candidates]
 
     def _candidate(
-        self, held: Held, probe: dict[FingerPosition, list[ReferenceForm]]
+        self, held: Held, probe: dict[FingerPosition, list[ReferenceForm]], request: SearchRequest
     ) -> Candidate | None:
         scores, tries = [], []
         for position in sorted(probe):
             values = [
-                compare(impression, form).value
+                compare(impression, form, rotation=request.rotation).value
                 for impression in probe[position]
                 for place, form in held.fingers()
                 if 0 in (place, position) or place == position

@@ -33,14 +33,30 @@ class ReferenceScore:
         return float(10 ** (-self.value / 10))
 
 
-def compare(probe: Template | ReferenceForm, candidate: Template | ReferenceForm) -> ReferenceScore:
+def compare(
+    probe: Template | ReferenceForm,
+    candidate: Template | ReferenceForm,
+    *,
+    rotation: str = "upright",
+) -> ReferenceScore:
     """Compare two impressions; equal to `fpmatch.compare` in value, raw score and pairs."""
     a = encode(probe) if isinstance(probe, Template) else probe
     b = encode(candidate) if isinstance(candidate, Template) else candidate
-    nothing = ReferenceScore(_value(0), 0, np.zeros((0, 2), np.int64))
+    if rotation == "upright":
+        raw, pairs = _turned(a, b, 0)
+    else:
+        raw, pairs = max((_turned(a, b, turn) for turn in (0, 64, 128, 192)), key=lambda r: r[0])
+    sources = np.stack([a.source[pairs[:, 0]], b.source[pairs[:, 1]]], axis=1)
+    ordered = sources[np.lexsort((sources[:, 1], sources[:, 0]))]
+    return ReferenceScore(_value(raw, rotation), raw, ordered)
+
+
+def _turned(a: ReferenceForm, b: ReferenceForm, turn: int) -> tuple[int, NDArray[np.int64]]:
+    """Raw score and pairs, with the first side turned by so many units of 1/256."""
+    nothing = 0, np.zeros((0, 2), np.int64)
     if min(len(a), len(b)) < MATCHER.fewest:
         return nothing
-    similarity = _similarity(a, b)
+    similarity = _similarity(a, b, turn)
     pairs = _assign(similarity)
     if len(pairs) < MATCHER.fewest:
         return nothing
@@ -52,21 +68,14 @@ def compare(probe: Template | ReferenceForm, candidate: Template | ReferenceForm
     chosen = np.lexsort((np.arange(len(pairs)), -support, -kept))[:wanted]
     relaxed = int(support[chosen].sum()) // wanted
     if relaxed < MATCHER.gate:
-        return _score(a, b, relaxed, pairs[chosen])
+        return relaxed, pairs[chosen]
     agreement, anchors = consensus(support, fit, chosen)
     matched, unmatched = np.zeros((0, 2), np.int64), 0
     if len(anchors) > 1:
         matched, unmatched = matches(a, b, pairs[anchors])
     evidence = _evidence(relaxed, agreement, len(matched), unmatched)
     raw = MATCHER.gate + max(evidence, 0)
-    return _score(a, b, raw, matched if len(matched) else pairs[chosen])
-
-
-def _score(
-    a: ReferenceForm, b: ReferenceForm, raw: int, pairs: NDArray[np.int64]
-) -> ReferenceScore:
-    sources = np.stack([a.source[pairs[:, 0]], b.source[pairs[:, 1]]], axis=1)
-    return ReferenceScore(_value(raw), raw, sources[np.lexsort((sources[:, 1], sources[:, 0]))])
+    return raw, matched if len(matched) else pairs[chosen]
 
 
 def _evidence(relaxed: int, agreement: int, matched: int, unmatched: int) -> int:
@@ -81,8 +90,10 @@ def _evidence(relaxed: int, agreement: int, matched: int, unmatched: int) -> int
     return sum(round(1000 * part) for part in parts)
 
 
-def _value(raw: int) -> float:
-    return round(float(np.interp(raw, CALIBRATION.raw, CALIBRATION.value)), 2)
+def _value(raw: int, rotation: str) -> float:
+    c = CALIBRATION
+    knots = (c.raw, c.value) if rotation == "upright" else (c.raw_any, c.value_any)
+    return round(float(np.interp(raw, *knots)), 2)
 
 
 def _sigmoid(value: float, middle: float, slope: float) -> float:
@@ -93,7 +104,7 @@ def _table(function: Callable[[int], float], length: int) -> NDArray[np.int64]:
     return np.array([round(ONE * function(k)) for k in range(length)], np.int64)
 
 
-def _similarity(a: ReferenceForm, b: ReferenceForm) -> NDArray[np.int64]:
+def _similarity(a: ReferenceForm, b: ReferenceForm, turn: int) -> NDArray[np.int64]:
     p = MATCHER
     common = a.bits @ b.bits.T
     cylinder = _table(
@@ -109,7 +120,7 @@ def _similarity(a: ReferenceForm, b: ReferenceForm) -> NDArray[np.int64]:
     share = 1 - differ / np.maximum(2 * cells, 1)
     share = np.where(cells < p.texture_cells, p.texture_average, share)
     agree = np.rint(ONE * p.texture_weight * share).astype(np.int64)
-    near = away(a.angle[:, None] - b.angle[None, :]) <= p.window
+    near = away(a.angle[:, None] + turn - b.angle[None, :]) <= p.window
     return np.where(near, cylinder[common] + agree, 0)
 
 

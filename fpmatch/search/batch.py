@@ -51,7 +51,7 @@ def _groups(batch: list[Running]) -> dict[object, list[tuple[Running, Handle]]]:
             continue
         for handle in running.handles:
             granted = running.decision[handle.partition]
-            key = (handle.partition, granted.sees_protected, running.uses, request.effort)
+            key = (handle.partition, granted.sees_protected, running.uses, Limits.of(request))
             out.setdefault(key, []).append((running, handle))
     return out
 
@@ -64,7 +64,7 @@ def _share(group: list[tuple[Running, Handle]]) -> None:
             [Probe.of(running.submission.request.fingers) for running, _ in group],
             sees_protected=first.decision[handle.partition].sees_protected,
             uses=first.uses,
-            limits=Limits(first.submission.request.effort),
+            limits=Limits.of(first.submission.request),
         )
     except Exception as error:
         # Each is searched alone then, so that one bad submission fails by itself.

@@ -19,7 +19,7 @@ from fpmatch.index import UNVERIFIED, PartitionIndex, Shortlist
 from fpmatch.matcher import calibrate, fuse
 from fpmatch.search.gate import Gate
 from fpmatch.search.probe import Probe
-from fpmatch.types import Candidate, FingerPosition, FingerScore, SearchCost
+from fpmatch.types import Candidate, FingerPosition, FingerScore, SearchCost, SearchRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,19 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bounds a search."""
+    """What bounds a search, and how prints may lie."""
 
     effort: str
     deadline: float | None = None
     cancel: object | None = None
+    rotation: str = "upright"
+
+    @classmethod
+    def of(
+        cls, request: SearchRequest, deadline: float | None = None, cancel: object | None = None
+    ) -> Limits:
+        """Of a submission; with its `time.monotonic` limit and what may cancel it."""
+        return cls(request.effort, deadline, cancel, request.rotation)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,6 +171,7 @@ def compare_many(
             allowed=allowed,
             positions=[int(p) for p, _ in flat],
             effort=limits.effort,
+            rotation=limits.rotation,
         )
         return [
             _compare(handle, probe, limits, _rows(handle, probe, allowed, limits, short))
@@ -189,6 +198,7 @@ def _compare(
         got = handle.index.verify(
             impression,
             mine,
+            rotation=limits.rotation,
             deadline=limits.deadline,
             cancel=limits.cancel,  # type: ignore[arg-type]
         )
@@ -201,9 +211,8 @@ def _compare(
     seen = np.zeros(len(listed), np.bool_)
     for count in tries.values():
         seen |= count > 0
-    fingers = tuple(
-        (p, np.where(tries[p] > 0, calibrate(np.maximum(best[p], 0)), np.nan)[seen]) for p in best
-    )
+    values = {p: calibrate(np.maximum(raw, 0), limits.rotation) for p, raw in best.items()}
+    fingers = tuple((p, np.where(tries[p] > 0, values[p], np.nan)[seen]) for p in best)
     scores = _fused([v for _, v in fingers], [tries[p][seen] for p in best])
     cost = replace(looked, fingers_verified=verified, complete=complete)
     records = listed[seen].astype(np.int64)
@@ -246,6 +255,7 @@ def _rows(
     more: dict[str, Any] = {
         "allowed": allowed,
         "effort": limits.effort,
+        "rotation": limits.rotation,
         "deadline": limits.deadline,
         "cancel": limits.cancel,
     }

@@ -142,6 +142,7 @@ def _facts_of(running: Running, granted: PartitionDecision) -> dict[str, Any]:
         "max_candidates": request.max_candidates,
         "threshold": request.threshold,
         "effort": request.effort,
+        "rotation": request.rotation,
         "sticky": granted.permissions.value,
         "policy_version": running.decision.policy_version,
     }
@@ -175,6 +176,7 @@ def request_of(state: State, kept: KeptProbe, **changes: Any) -> SearchRequest:
         max_candidates=facts["max_candidates"],
         threshold=facts["threshold"],
         effort=facts["effort"],
+        rotation=facts.get("rotation", "upright"),
     )
     return replace(request, **changes)
 

@@ -19,6 +19,7 @@ from fpmatch.checks import (
 from fpmatch.descriptor import SearchTemplate, encode
 from fpmatch.errors import InputError
 from fpmatch.index import EFFORTS
+from fpmatch.matcher import ROTATIONS
 from fpmatch.template import Template
 from fpmatch.types import Facts, FingerPosition, Ori, PartitionInfo, SearchRequest
 
@@ -112,6 +113,7 @@ def _checked(request: SearchRequest) -> SearchRequest:
         max_candidates=check_integer("max_candidates", r.max_candidates, 0, MOST_CANDIDATES),
         threshold=check_number("threshold", r.threshold, -1e6, 1e6),
         effort=check_choice("effort", r.effort, EFFORTS),
+        rotation=check_choice("rotation", r.rotation, ROTATIONS),
         deadline_ms=deadline,
     )
 

@@ -66,7 +66,7 @@ def replay(state: State, seq: int, request: SearchRequest) -> ReplayReport:
             encoded,
             sees_protected=decision[name].sees_protected,
             uses=probe.uses(submission.facts),
-            limits=Limits(request.effort),
+            limits=Limits.of(request),
         )
         top = hits.top(request.max_candidates, request.threshold)
         counted[name] = {"stage1": hits.cost.fingers_scanned, "stage2": hits.cost.fingers_verified}

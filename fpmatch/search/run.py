@@ -290,7 +290,7 @@ def run_comparisons(running: Running, cancel: object | None) -> None:
         if running.record is not None:
             only = (running.only or {}).get(handle.partition, np.zeros(0, np.int64))
         granted = running.decision[handle.partition]
-        limits = Limits(request.effort, running.deadline, cancel if granted.view else None)
+        limits = Limits.of(request, running.deadline, cancel if granted.view else None)
         with kept_quiet(running, handle.partition):
             encoded = encoded or Probe.of(request.fingers)
             running.hits[handle.partition] = compare(

@@ -27,6 +27,7 @@ class Tables(NamedTuple):
     side: int
     cell: int
     window: int
+    turned: int
     least: int
     stay: int
     sweeps: int

@@ -81,8 +81,8 @@ def _agree(code, texture, words, j):
 @kernel
 def _ranges(angle, window, below, nb):
     """The one or two ranges of sorted angles within the window, the second after wrapping."""
-    low = np.int64(angle) - window
-    high = np.int64(angle) + window + 1
+    low = angle - window
+    high = angle + window + 1
     first = np.int64(below[max(low, 0)])
     last = np.int64(below[min(high, 256)])
     if low < 0:
@@ -96,6 +96,8 @@ def _ranges(angle, window, below, nb):
 def queue_pairs(codes_a, texture_a, angle_a, codes_b, texture_b, angle_b, tables, scratch):
     """Queue all pairs within the window of directions that are similar enough.
 
+    The window lies about `tables.turned`: how far the first side is thought to be turned.
+
     `scratch.head[s]` is the first pair ``i * nb + j`` of similarity s, `scratch.after` the next.
     """
     # Passing a tuple of arrays costs as much as ten pairs: inner loops see plain arrays.
@@ -108,7 +110,8 @@ def queue_pairs(codes_a, texture_a, angle_a, codes_b, texture_b, angle_b, tables
     for i in range(angle_a.shape[0]):
         code = (codes_a[i, 0], codes_a[i, 1], codes_a[i, 2], codes_a[i, 3], codes_a[i, 4])
         around = (texture_a[i, 0], texture_a[i, 1], texture_a[i, 2])
-        first, last, wrapped, end = _ranges(angle_a[i], tables.window, below, nb)
+        middle = (np.int64(angle_a[i]) + tables.turned) & 255
+        first, last, wrapped, end = _ranges(middle, tables.window, below, nb)
         for _ in range(2):
             # Unsigned, so that no index can be negative and the loops become vector code.
             for j in range(np.uint64(first), np.uint64(last)):
