@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fpmatch.cli.inputs import Extractor, Position, Ppi, load_template, parse_position
+from fpmatch.cli.inputs import Extractor, Position, Ppi, Rotation, load_template, parse_position
 from fpmatch.cli.manifest import unique_names
 from fpmatch.cli.output import JsonFile, emit, figure, progress_bar, table
 from fpmatch.errors import FpmatchError, InputError
@@ -62,9 +62,7 @@ def extract_command(
 def compare_command(
     probe: Annotated[Path, typer.Argument(help="Image or template file.")],
     candidate: Annotated[Path, typer.Argument(help="Image or template file.")],
-    rotation: Annotated[
-        str, typer.Option(help="upright: up to a quarter turn; any: every angle, slower.")
-    ] = "upright",
+    rotation: Rotation = "upright",
     ppi: Ppi = None,
     extractor: Extractor = None,
     json_file: JsonFile = None,

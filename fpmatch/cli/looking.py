@@ -12,6 +12,7 @@ from fpmatch.cli.inputs import (
     Extractor,
     Position,
     Ppi,
+    Rotation,
     load_template,
     parse_pairs,
     parse_position,
@@ -117,6 +118,7 @@ def verify_command(
     charge: Charge = None,
     disposition: Annotated[str | None, typer.Option(help="The court's disposition.")] = None,
     attribute: Attribute = None,
+    rotation: Rotation = "upright",
     ppi: Ppi = None,
     position: Position = "unknown",
     extractor: Extractor = None,
@@ -137,6 +139,7 @@ def verify_command(
         charge=charge,
         disposition=disposition,
         attributes=parse_pairs(attribute or (), "--attribute"),
+        rotation=rotation,
     )
     with Engine.open(str(gallery)) as engine:
         found = engine.verify(request, record, partition=partition)

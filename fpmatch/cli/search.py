@@ -12,6 +12,7 @@ from fpmatch.cli.inputs import (
     Extractor,
     Position,
     Ppi,
+    Rotation,
     load_template,
     parse_pairs,
     parse_position,
@@ -63,9 +64,7 @@ def search_command(
     max_candidates: Annotated[int, typer.Option(help="Longest list of a partition.")] = 20,
     threshold: Annotated[float, typer.Option(help="Lowest score listed, -10 log10(FMR).")] = 0.0,
     effort: Annotated[str, typer.Option(help="fast, balanced, scan or exhaustive.")] = "balanced",
-    rotation: Annotated[
-        str, typer.Option(help="upright: up to a quarter turn; any: every angle, slower.")
-    ] = "upright",
+    rotation: Rotation = "upright",
     threads: Annotated[int, typer.Option(help="Threads of the search.")] = 1,
     ppi: Ppi = None,
     position: Position = "unknown",

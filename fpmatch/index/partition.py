@@ -345,7 +345,9 @@ class PartitionIndex:
             found[here] = True
             step = max(_VERIFY_CHUNK, -(-len(here) // (4 * self._workers.threads)))
             for first, last in spans(len(here), step):
-                tasks.append(_verify_task(part, probe, rotation, rows, here[first:last], scores, clock))
+                tasks.append(
+                    _verify_task(part, probe, rotation, rows, here[first:last], scores, clock)
+                )
         if not found.all():
             raise InputError(f"{int((~found).sum())} of the rows are not in the index")
         self._workers.run(tasks)

@@ -16,7 +16,6 @@ from fpmatch.matcher.tables import TURNS, scratch, tables
 from fpmatch.parameters import DESCRIPTOR
 from fpmatch.template import Template
 
-
 ROTATIONS = ("upright", "any")
 """How far prints may be turned against each other: a quarter turn, or any angle."""
 
