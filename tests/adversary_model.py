@@ -23,7 +23,7 @@ from fpmatch.gallery.digest import Sum, record_item
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
 from fpmatch.reference import ReferenceEngine
-from fpmatch.search.release import handle_of
+from fpmatch.search.opaque_ids import handle_of
 from fpmatch.types import (
     Candidate,
     Decision,

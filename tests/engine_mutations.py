@@ -39,7 +39,7 @@ UNSEEN = {"a batch shared across roles"}
 MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "handles for every partition",
-        "search/run.py",
+        "search/decision.py",
         "if d.probe and not decision.refused and d",
         "if d",
     ),
@@ -51,13 +51,13 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "kept probes not narrowed",
-        "search/run.py",
+        "search/decision.py",
         "    if kept is not None:\n        entries",
         "    if False:\n        entries",
     ),
     (
         "a ban on retained uses not asked",
-        "search/run.py",
+        "search/running.py",
         'return made | {"retained"} if',
         "return made if",
     ),
@@ -144,7 +144,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "handles do not depend on the recipient",
-        "search/release.py",
+        "search/opaque_ids.py",
         '"\\x00".join((recipient, partition, record))',
         '"\\x00".join((partition, record))',
     ),
@@ -315,13 +315,13 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "retention that ended is ignored",
-        "search/keep.py",
+        "search/decision.py",
         "if Permission.RETAIN not in allowed and decision.probe:",
         "if False:",
     ),
     (
         "earlier permissions of a kept probe ignored",
-        "search/keep.py",
+        "search/decision.py",
         'decision.permissions & Permission(kept.request["sticky"])',
         "decision.permissions",
     ),
@@ -482,7 +482,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "what was not searched is not held",
-        "search/run.py",
+        "search/decision.py",
         "running.opaque |= d.opaque and not d.view",
         "running.opaque |= d.opaque and d.probe and not d.view",
     ),
@@ -506,7 +506,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "hidden partitions are searched in the policy's order",
-        "search/run.py",
+        "search/decision.py",
         "sorted(decision.partitions, key=lambda d: not d.view)",
         "decision.partitions",
     ),
@@ -524,13 +524,13 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "errors of hidden partitions are told",
-        "search/run.py",
+        "search/decision.py",
         "        if running.decision[partition].view:\n            raise",
         "        raise",
     ),
     (
         "errors of partitions that are seen are passed over",
-        "search/run.py",
+        "search/decision.py",
         "        if running.decision[partition].view:\n            raise",
         "        pass",
     ),
@@ -688,7 +688,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "errors of withheld verifications are told",
         "search/verification.py",
-        "        with run.kept_quiet(running, name):\n",
+        "        with kept_quiet(running, name):\n",
         "        if True:\n",
     ),
     ("orders without a name", "search/removal.py", "if not order or not authority:", "if False:"),
@@ -928,13 +928,13 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "another owner's rules at a decision",
-        "search/run.py",
+        "search/decision.py",
         "        if d.partition in odd and (d.permissions or d.deferred)",
         "        if False",
     ),
     (
         "another owner's rules by number",
-        "search/run.py",
+        "search/decision.py",
         "for other in (names.get(info.name, info), numbers.get(info.ndr, info))",
         "for other in (names.get(info.name, info),)",
     ),

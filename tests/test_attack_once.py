@@ -198,7 +198,7 @@ def test_a_token_whose_search_failed_is_good_again(monkeypatch):
             with pytest.raises(ZeroDivisionError):
                 e.report_event(token, "CONVICTION")
         with monkeypatch.context() as patch:
-            patch.setattr(run.probe, "check", lambda *a: 1 / 0)
+            patch.setattr("fpmatch.search.probe.check", lambda *a: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 e.report_event(token, "CONVICTION")
         assert e.report_event(token, "CONVICTION")["immigration"].candidates

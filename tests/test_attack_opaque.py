@@ -15,13 +15,14 @@ import pytest
 from engine_helpers import HELD, LATER, OFF, ON, POLICY, again, engine, request, told
 
 import fpmatch.search.batch as batch
+import fpmatch.search.decision as decision
 import fpmatch.search.run as run
 from fpmatch.errors import InputError, RefusedError, SearchCancelled
 from fpmatch.gallery.ledger import Ledger
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
-from fpmatch.search.hold import Timer
 from fpmatch.search.state import State
+from fpmatch.search.timer import Timer
 from fpmatch.types import Outcome, Reason
 
 OPAQUE = POLICY.replace('protected_roles = ["advocate"]', 'status_visibility = "opaque"').replace(
@@ -122,13 +123,13 @@ def test_what_takes_longer_leaves_at_the_next_multiple(monkeypatch):
 
 def test_the_time_starts_at_the_call_before_the_decision(monkeypatch):
     with held() as (e, time):
-        decide = run.decide
+        decide = decision.decide
 
         def slow(*args, **more):
             time.now += 0.15
             return decide(*args, **more)
 
-        monkeypatch.setattr(run, "decide", slow)
+        monkeypatch.setattr(decision, "decide", slow)
         monkeypatch.setattr("fpmatch.search.keep.store", lambda *a: setattr(time, "now", time.now))
         assert {left(time, lambda o=o: section(e, o))[0] for o in ALIKE} == {SET}
 

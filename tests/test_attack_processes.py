@@ -19,6 +19,7 @@ from fpmatch.errors import LockedError, StorageError
 from fpmatch.gallery.gallery import FILE
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
+from fpmatch.types import RecordsRequest
 
 SPAWN = multiprocessing.get_context("spawn")
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -67,6 +68,7 @@ def in_child(act: Callable[[], str]) -> str:
 
 def calls(e: Engine) -> dict[str, Callable[[], Any]]:
     """Every public call of an engine."""
+    asker = RecordsRequest("CA0380100")
     order = {"order": "o", "authority": "a"}
     return {
         "search": lambda: e.search(request()),
@@ -76,6 +78,10 @@ def calls(e: Engine) -> dict[str, Callable[[], Any]]:
         "cascade": lambda: e.cascade("criminal"),
         "copy": lambda: e.copy("T", "CA0380100"),
         "replay": lambda: e.replay(1, request()),
+        "verify": lambda: e.verify(request(), "C-1", partition="criminal"),
+        "records": lambda: e.records("criminal", asker),
+        "record": lambda: e.record("criminal", "C-1", asker),
+        "count": lambda: e.count("criminal", asker),
         "explain": lambda: e.explain(ori="CA0380100", partition="criminal"),
         "notifications": lambda: e.notifications(),
         "deliver": lambda: e.deliver("N"),

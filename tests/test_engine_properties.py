@@ -181,7 +181,7 @@ def answer(engine, policy, request) -> bytes:
 
 
 def unsearched(engine, policy, request) -> frozenset[str]:
-    from fpmatch.search.run import prepare
+    from fpmatch.search.decision import prepare
 
     put_in_force(engine, policy)
     granted = {h.partition for h in prepare(engine._state, request).handles}
@@ -209,7 +209,7 @@ def test_the_reference_engine_gives_the_same_bytes(farm, seed):
     farm.clock.now = cases.day(rng)
     full = farm.engine(which)
     expected = farm.reference(which)
-    from fpmatch.search.release import handle_of
+    from fpmatch.search.opaque_ids import handle_of
 
     expected.name = lambda *names: handle_of(full._state, *names)
     expected.policy = policy

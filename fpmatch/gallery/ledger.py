@@ -19,6 +19,8 @@ from fpmatch.gallery.schema import Durability
 
 FILE = "ledger.sqlite"
 _PROBE = "token, kind, partition, event, expires, identity, request, owner, claimed"
+DEFERRED, RETAINED = "deferred", "retained"
+"""Kinds of kept probes: until an event, and for later arrivals."""
 SETTLED = "settled"
 """Owner of a probe whose search is known to have been answered."""
 PENDING, READY, DELIVERED, DECOY = "pending", "ready", "delivered", "decoy"

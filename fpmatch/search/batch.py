@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from fpmatch.parameters import SEARCH
 from fpmatch.search import pending
 from fpmatch.search.compare import Handle, Limits, compare_many
+from fpmatch.search.decision import prepare
 from fpmatch.search.hold import Hold
 from fpmatch.search.probe import Probe
-from fpmatch.search.run import Running, finish, intent_of, prepare
+from fpmatch.search.run import finish, intent_of
+from fpmatch.search.running import Running
 from fpmatch.search.state import State
 from fpmatch.search.steps import reached
 from fpmatch.types import Outcome, PartitionResult, Reason, SearchRequest, SearchResponse

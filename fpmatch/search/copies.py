@@ -7,11 +7,12 @@ naming a better-placed agency as recipient opens nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery.removal import UNIFORM
-from fpmatch.search.release import Released, handles
+from fpmatch.search.opaque_ids import handles
+from fpmatch.search.released import Released
+from fpmatch.search.running import Running
 from fpmatch.search.state import State
 from fpmatch.types import (
     Decision,
@@ -21,9 +22,6 @@ from fpmatch.types import (
     Reason,
     SearchResponse,
 )
-
-if TYPE_CHECKING:
-    from fpmatch.search.run import Running
 
 
 def take(state: State, tcn: str, ori: str, booking: str | None) -> SearchResponse:

@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from fpmatch.errors import InputError
 from fpmatch.parameters import SEARCH
-
-if TYPE_CHECKING:
-    from fpmatch.search.run import Running
-    from fpmatch.search.state import State
+from fpmatch.search.running import Running
+from fpmatch.search.state import State
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """What held answers wait by.
-
-    Parameters
-    ----------
-    monotonic : callable
-        Seconds from any point, never running back.
-    sleep : callable
-        Waits so many seconds.
-    """
-
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 def check(withheld_ms: float) -> None:

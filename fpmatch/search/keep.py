@@ -12,25 +12,22 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fpmatch.audit import Kind
 from fpmatch.audit.records import time_text
 from fpmatch.checks import quoted
 from fpmatch.errors import AuditError, InputError, RefusedError
-from fpmatch.gallery.ledger import SETTLED, KeptProbe
+from fpmatch.gallery.ledger import DEFERRED, RETAINED, SETTLED, KeptProbe
 from fpmatch.gallery.removal import UNIFORM
-from fpmatch.search.release import Released, ReleasedPartition
+from fpmatch.search.released import Released, ReleasedPartition
+from fpmatch.search.running import Running
 from fpmatch.search.state import State
 from fpmatch.template import Template
-from fpmatch.types import Outcome, PartitionDecision, Permission, Reason, SearchRequest
-
-if TYPE_CHECKING:
-    from fpmatch.search.run import Running
+from fpmatch.types import Outcome, PartitionDecision, SearchRequest
 
 log = logging.getLogger(__name__)
 
-DEFERRED, RETAINED = "deferred", "retained"
 DISPOSITIONS = {
     "CONVICTION": "convicted",
     "ACQUITTAL": "acquitted",
@@ -179,16 +176,6 @@ def request_of(state: State, kept: KeptProbe, **changes: Any) -> SearchRequest:
         rotation=facts.get("rotation", "upright"),
     )
     return replace(request, **changes)
-
-
-def sticky(kept: KeptProbe, decision: PartitionDecision) -> PartitionDecision:
-    """A retained probe's decision now, narrowed by the one that it was retained under."""
-    if kept.kind != RETAINED or decision.partition != kept.partition:
-        return decision
-    allowed = decision.permissions & Permission(kept.request["sticky"])
-    if Permission.RETAIN not in allowed and decision.probe:
-        return replace(decision, permissions=Permission.NONE, reason=Reason.NO_GRANT)
-    return replace(decision, permissions=allowed)
 
 
 def claim(state: State, token: str, kind: str = DEFERRED) -> KeptProbe:

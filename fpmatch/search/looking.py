@@ -22,7 +22,8 @@ from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery import Columns, facts
 from fpmatch.gallery.columns import NO_RECORD
 from fpmatch.gallery.removal import UNIFORM
-from fpmatch.search import pending, probe, run
+from fpmatch.search import pending, probe
+from fpmatch.search.decision import decide, mismatches
 from fpmatch.search.hold import Hold
 from fpmatch.search.naming import key_of, shown
 from fpmatch.search.state import State
@@ -200,7 +201,7 @@ def _decide(state: State, partition: str, asker: Asker) -> PartitionDecision:
     here = {info.name: info for info in state.gallery.partitions}
     if asker.owner:
         policy = state.policy
-        odd = run.mismatches(here.values(), policy.partitions if policy else ())
+        odd = mismatches(here.values(), policy.partitions if policy else ())
         info = here.get(partition)
         if info is None or info.owner != asker.owner or partition in odd:
             return PartitionDecision(partition, Permission.NONE, Reason.NO_GRANT, opaque=True)
@@ -208,7 +209,7 @@ def _decide(state: State, partition: str, asker: Asker) -> PartitionDecision:
         return PartitionDecision(
             partition, own, Reason.GRANTED, authority=OWNER, sees_protected=True
         )
-    decided = run.decide(state, asker.facts, state.policy)[partition]
+    decided = decide(state, asker.facts, state.policy)[partition]
     if decided.view and partition not in here:
         return PartitionDecision(
             partition, Permission.NONE, Reason.UNKNOWN_PARTITION, opaque=decided.opaque

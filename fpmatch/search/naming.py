@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fpmatch.gallery import facts
-from fpmatch.search.release import handle_of
+from fpmatch.search.opaque_ids import handle_of
 from fpmatch.search.state import State
 
 

@@ -10,16 +10,13 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from fpmatch.audit.records import Kind, time_text
 from fpmatch.gallery.ledger import Notification
-from fpmatch.search.release import Released, ReleasedPartition
+from fpmatch.search.released import Released, ReleasedPartition
+from fpmatch.search.running import Running
 from fpmatch.search.state import State
 from fpmatch.types import Candidate, Outcome, PartitionInfo, Permission
-
-if TYPE_CHECKING:
-    from fpmatch.search.run import Running
 
 UNROUTED = "UNROUTED"
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import Receipt
-from fpmatch.gallery.ledger import KeptProbe
+from fpmatch.gallery.ledger import DEFERRED, RETAINED, KeptProbe
 from fpmatch.search import keep, outbox
 from fpmatch.search.state import State
 from fpmatch.search.steps import reached
@@ -151,7 +151,7 @@ def destroy_probes(state: State, name: str, fields: dict[str, Any]) -> None:
 def _kept_of(state: State, fields: Mapping[str, Any]) -> list[KeptProbe]:
     if fields["level"] != "identity":
         return []
-    kept = [*state.ledger.kept(keep.DEFERRED), *state.ledger.kept(keep.RETAINED)]
+    kept = [*state.ledger.kept(DEFERRED), *state.ledger.kept(RETAINED)]
     return [p for p in kept if p.identity == fields["name"]]
 
 

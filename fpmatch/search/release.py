@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from fpmatch.gallery.ledger import Notification
 from fpmatch.parameters import SEARCH
 from fpmatch.search.compare import Hits
+from fpmatch.search.decision import decide, kept_quiet
+from fpmatch.search.opaque_ids import handles
+from fpmatch.search.released import Released, ReleasedPartition
+from fpmatch.search.running import Running
 from fpmatch.search.state import State
 from fpmatch.types import (
     Candidate,
-    Decision,
     Outcome,
     PartitionDecision,
     PartitionResult,
@@ -22,55 +20,9 @@ from fpmatch.types import (
     Reason,
 )
 
-if TYPE_CHECKING:
-    from fpmatch.search.run import Running
-
-
-@dataclass(frozen=True, slots=True)
-class ReleasedPartition:
-    """One partition at release.
-
-    Parameters
-    ----------
-    section : PartitionResult
-        What the submitter gets.
-    truth : PartitionResult
-        What the audit log gets: the same, except where the policy is opaque to the submitter.
-    found : tuple of Candidate
-        The ranked list whether disclosed or not; goes into the audit as a digest, with the
-        records' own ids.
-    hits : tuple of Candidate
-        What the owner is told of.
-    granted : PartitionDecision
-        What both decisions, at the start and at release, allow.
-    """
-
-    section: PartitionResult
-    truth: PartitionResult
-    granted: PartitionDecision
-    found: tuple[Candidate, ...] = ()
-    hits: tuple[Candidate, ...] = ()
-    notifications: tuple[Notification, ...] = ()
-    recipients: tuple[str, ...] = ()
-
-    @property
-    def hidden(self) -> bool:
-        """Whether the submitter may not even know if this was searched."""
-        return self.section.reason is Reason.NOT_DISCLOSED
-
-
-@dataclass(slots=True)
-class Released:
-    """All partitions, and the decision that was current at release."""
-
-    decision: Decision
-    partitions: list[ReleasedPartition]
-
 
 def judge(state: State, running: Running) -> Released:
     """Ask the current policy again at the current time, and cut what may not leave."""
-    from fpmatch.search.run import decide, kept_quiet
-
     again = decide(state, running.submission.facts, state.policy, running.kept)
     later = {d.partition: d for d in again.partitions}
     out = []
@@ -168,18 +120,3 @@ def _unsearched(running: Running, decision: PartitionDecision) -> PartitionResul
     if decision.probe:
         return PartitionResult(name, Outcome.NOT_SEARCHED, Reason.UNKNOWN_PARTITION)
     return PartitionResult(name, Outcome.NOT_SEARCHED, decision.reason)
-
-
-def handles(
-    state: State, recipient: str, partition: str, candidates: Sequence[Candidate]
-) -> tuple[Candidate, ...]:
-    """Candidates under names that mean nothing to anyone but this recipient and the owner."""
-    return tuple(
-        replace(c, record=handle_of(state, recipient, partition, c.record)) for c in candidates
-    )
-
-
-def handle_of(state: State, recipient: str, partition: str, record: str) -> str:
-    """A record's opaque handle for one recipient: keyed, so it cannot be tried out."""
-    content = "\x00".join((recipient, partition, record)).encode()
-    return "H" + hmac.new(state.handle_key, content, hashlib.sha256).hexdigest()[:32]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fpmatch.audit import IntentRecord, OutcomeRecord, PartitionOutcome, duration_bucket
 from fpmatch.errors import SearchCancelled
@@ -25,21 +21,18 @@ from fpmatch.parameters import (
     MATCHER,
     digest,
 )
-from fpmatch.policy import Policy
-from fpmatch.search import copies, keep, outbox, pending, probe, release
-from fpmatch.search.compare import Handle, Hits, Limits, compare
+from fpmatch.search import copies, keep, outbox, pending, release
+from fpmatch.search.compare import Limits, compare
+from fpmatch.search.decision import kept_quiet, prepare
 from fpmatch.search.hold import Hold
-from fpmatch.search.probe import Probe, Submission
+from fpmatch.search.probe import Probe
+from fpmatch.search.released import Released
+from fpmatch.search.running import Running
 from fpmatch.search.state import State
 from fpmatch.search.steps import reached
 from fpmatch.types import (
-    Decision,
-    Facts,
     Outcome,
-    PartitionDecision,
-    PartitionInfo,
     PartitionResult,
-    Permission,
     Reason,
     SearchRequest,
     SearchResponse,
@@ -47,152 +40,12 @@ from fpmatch.types import (
 
 MATCHER_VERSION = "mcc-1"
 
-log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Running:
-    """One search on its way.
-
-    Parameters
-    ----------
-    opaque, withheld : bool
-        Whether the answer hides if a partition was searched, or what was found in one.
-    failed : dict of str
-        Partitions whose search went wrong where that may not be told, and the kind of error.
-    truth : dict of PartitionResult
-        What became of each partition, once it is decided what leaves.
-    record : str or None
-        The one record that the probe is verified against, as the submitter names it.
-    only : dict of (K,) int64, or None
-        Of a verification: its finger rows in each partition; those missing here have none.
-    """
-
-    submission: Submission
-    decision: Decision
-    handles: tuple[Handle, ...] = ()
-    kept: KeptProbe | None = None
-    opaque: bool = False
-    withheld: bool = False
-    failed: dict[str, str] = field(default_factory=dict)
-    truth: dict[str, PartitionResult] = field(default_factory=dict)
-    intent: int = 0
-    started: float = 0.0
-    hits: dict[str, Hits] = field(default_factory=dict)
-    record: str | None = None
-    only: dict[str, NDArray[np.int64]] | None = None
-
-    @property
-    def retained(self) -> bool:
-        """Whether a retained probe is taken up again."""
-        return self.kept is not None and self.kept.kind == keep.RETAINED
-
-    @property
-    def deadline(self) -> float | None:
-        """`time.monotonic` until which this search waits and works."""
-        limit = self.submission.request.deadline_ms
-        return None if limit is None else self.started + limit / 1000
-
-    @property
-    def uses(self) -> frozenset[str]:
-        """The uses that this search makes of records, for their contributors' bans."""
-        made = probe.uses(self.submission.facts)
-        return made | {"retained"} if self.retained else made
-
 
 @cache
 def parameters_digest() -> str:
     """Hash of all parameters that a ranking depends on."""
     efforts = (EFFORT_FAST, EFFORT_BALANCED, EFFORT_SCAN)
     return digest(DESCRIPTOR, MATCHER, CALIBRATION, INDEX, *efforts)
-
-
-def decide(
-    state: State, facts: Facts, policy: Policy | None, kept: KeptProbe | None = None
-) -> Decision:
-    """The policy's decision, with an entry for every partition of the gallery too."""
-    at = state.clock()
-    names = [info.name for info in state.gallery.partitions]
-    if policy is None:
-        entries = [PartitionDecision(n, Permission.NONE, Reason.NO_POLICY) for n in names]
-        return Decision(0, "", at, True, Reason.NO_POLICY, tuple(entries))
-    decision = policy.decide(facts, at)
-    known = {d.partition for d in decision.partitions}
-    reason = decision.reason if decision.refused else Reason.NO_GRANT
-    more = [PartitionDecision(n, Permission.NONE, reason) for n in names if n not in known]
-    odd = mismatches(state.gallery.partitions, policy.partitions)
-    entries = [
-        replace(d, permissions=Permission.NONE, reason=Reason.PARTITION_MISMATCH)
-        if d.partition in odd and (d.permissions or d.deferred)
-        else d
-        for d in (*decision.partitions, *more)
-    ]
-    if kept is not None:
-        entries = [keep.sticky(kept, d) for d in entries]
-    return replace(decision, partitions=tuple(entries))
-
-
-def mismatches(mine: Iterable[PartitionInfo], said: Iterable[PartitionInfo]) -> frozenset[str]:
-    """Partitions of which gallery and policy do not say the same name, number and owner.
-
-    Rules that were written for another owner's partition, or another number, grant nothing.
-    """
-    numbers = {info.ndr: info for info in said}
-    names = {info.name: info for info in said}
-    return frozenset(
-        name
-        for info in mine
-        for other in (names.get(info.name, info), numbers.get(info.ndr, info))
-        if other != info
-        for name in (info.name, other.name)
-    )
-
-
-def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None) -> Running:
-    """Check and decide; nothing has been logged or compared yet."""
-    started = time.monotonic()
-    policy = state.policy
-    known = (*state.gallery.partitions, *(policy.partitions if policy else ()))
-    submission = probe.check(request, known)
-    decision = decide(state, submission.facts, policy, kept)
-    running = Running(submission, decision, kept=kept, started=started)
-    running.handles = _handles(state, running)
-    for d in decision.partitions:
-        running.opaque |= d.opaque and not d.view
-        running.withheld |= d.probe and not d.view
-    reached("search.decided")
-    return running
-
-
-def _handles(state: State, running: Running) -> tuple[Handle, ...]:
-    """What may be searched; first the partitions whose results the submitter sees.
-
-    So a deadline or a cancel meets these in the same place whatever follows them.
-    """
-    decision = running.decision
-    handles: list[Handle] = []
-    for d in sorted(decision.partitions, key=lambda d: not d.view):
-        if d.probe and not decision.refused and d.partition in state.indexes:
-            with kept_quiet(running, d.partition):
-                handles.append(state.handle(d.partition))
-    return tuple(handles)
-
-
-@contextmanager
-def kept_quiet(running: Running, partition: str) -> Iterator[None]:
-    """Note what goes wrong in a partition whose results the submitter may not see.
-
-    Nothing of it is told, for an error may depend on what is stored there, or tell that it was
-    searched at all. Where the submitter sees the results the error goes its way.
-    """
-    try:
-        yield
-    except Exception as error:
-        if running.decision[partition].view:
-            raise
-        log.warning("a search of partition %s failed: %s", partition, type(error).__name__)
-        running.hits.pop(partition, None)
-        running.failed[partition] = type(error).__name__
 
 
 def intent_of(state: State, running: Running) -> IntentRecord:
@@ -303,7 +156,7 @@ def run_comparisons(running: Running, cancel: object | None) -> None:
             )
 
 
-def _outcome(state: State, running: Running, released: release.Released) -> OutcomeRecord:
+def _outcome(state: State, running: Running, released: Released) -> OutcomeRecord:
     partitions = []
     for one in released.partitions:
         hits = running.hits.get(one.section.partition)

@@ -17,8 +17,8 @@ from fpmatch.index import PartitionIndex
 from fpmatch.policy import Policy
 from fpmatch.search.compare import Handle
 from fpmatch.search.gate import Gate
-from fpmatch.search.hold import Timer
 from fpmatch.search.living import Living
+from fpmatch.search.timer import Timer
 from fpmatch.types import SearchResponse
 
 

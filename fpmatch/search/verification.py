@@ -13,8 +13,10 @@ import numpy as np
 from fpmatch.checks import check_integer, check_text, quoted
 from fpmatch.errors import InputError
 from fpmatch.search import pending, run
+from fpmatch.search.decision import kept_quiet, prepare
 from fpmatch.search.hold import Hold
 from fpmatch.search.naming import key_of
+from fpmatch.search.running import Running
 from fpmatch.search.state import State
 from fpmatch.search.steps import reached
 from fpmatch.types import SearchRequest, SearchResponse, Verification
@@ -26,9 +28,10 @@ def verify(state: State, request: SearchRequest, record: str, partition: str | i
     asked = _request(request, partition)
     pending.catch_up(state)
     with Hold(state) as hold:
-        running = hold.watch(run.prepare(state, asked))
+        running = hold.watch(prepare(state, asked))
         running.record = record
-        running.intent = state.audit.intent(run.intent_of(state, running), once=True)
+        intent = run.intent_of(state, running)
+        running.intent = state.audit.intent(intent, once=True, deadline=running.deadline)
         reached("search.intent")
         try:
             _locate(state, running, record)
@@ -55,13 +58,13 @@ def _request(request: SearchRequest, partition: str | int) -> SearchRequest:
     return replace(request, partitions=(partition,), max_candidates=1)
 
 
-def _locate(state: State, running: run.Running, record: str) -> None:
+def _locate(state: State, running: Running, record: str) -> None:
     """Find the record's rows in what may be searched; it may be none."""
     recipient = running.submission.facts.chain[0]
     running.only = {}
     for handle in running.handles:
         name = handle.partition
-        with run.kept_quiet(running, name):
+        with kept_quiet(running, name):
             opaque = running.decision[name].opaque
             key = key_of(state, name, record, recipient if opaque else None)
             ordinal = None if key is None else handle.columns.names.ordinal(key)

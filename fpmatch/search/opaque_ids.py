@@ -1,0 +1,26 @@
+"""Names of records that mean nothing to anyone but their recipient and the owner."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fpmatch.search.state import State
+from fpmatch.types import Candidate
+
+
+def handles(
+    state: State, recipient: str, partition: str, candidates: Sequence[Candidate]
+) -> tuple[Candidate, ...]:
+    """Candidates under names that mean nothing to anyone but this recipient and the owner."""
+    return tuple(
+        replace(c, record=handle_of(state, recipient, partition, c.record)) for c in candidates
+    )
+
+
+def handle_of(state: State, recipient: str, partition: str, record: str) -> str:
+    """A record's opaque handle for one recipient: keyed, so it cannot be tried out."""
+    content = "\x00".join((recipient, partition, record)).encode()
+    return "H" + hmac.new(state.handle_key, content, hashlib.sha256).hexdigest()[:32]

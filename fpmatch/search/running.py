@@ -1,0 +1,64 @@
+"""One search on its way: what was asked, decided and found so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.gallery.ledger import RETAINED, KeptProbe
+from fpmatch.search import probe
+from fpmatch.search.compare import Handle, Hits
+from fpmatch.search.probe import Submission
+from fpmatch.types import Decision, PartitionResult
+
+
+@dataclass(slots=True)
+class Running:
+    """One search on its way.
+
+    Parameters
+    ----------
+    opaque, withheld : bool
+        Whether the answer hides if a partition was searched, or what was found in one.
+    failed : dict of str
+        Partitions whose search went wrong where that may not be told, and the kind of error.
+    truth : dict of PartitionResult
+        What became of each partition, once it is decided what leaves.
+    record : str or None
+        The one record that the probe is verified against, as the submitter names it.
+    only : dict of (K,) int64, or None
+        Of a verification: its finger rows in each partition; those missing here have none.
+    """
+
+    submission: Submission
+    decision: Decision
+    handles: tuple[Handle, ...] = ()
+    kept: KeptProbe | None = None
+    opaque: bool = False
+    withheld: bool = False
+    failed: dict[str, str] = field(default_factory=dict)
+    truth: dict[str, PartitionResult] = field(default_factory=dict)
+    intent: int = 0
+    started: float = 0.0
+    hits: dict[str, Hits] = field(default_factory=dict)
+    record: str | None = None
+    only: dict[str, NDArray[np.int64]] | None = None
+
+    @property
+    def retained(self) -> bool:
+        """Whether a retained probe is taken up again."""
+        return self.kept is not None and self.kept.kind == RETAINED
+
+    @property
+    def deadline(self) -> float | None:
+        """`time.monotonic` until which this search waits and works."""
+        limit = self.submission.request.deadline_ms
+        return None if limit is None else self.started + limit / 1000
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The uses that this search makes of records, for their contributors' bans."""
+        made = probe.uses(self.submission.facts)
+        return made | {"retained"} if self.retained else made
