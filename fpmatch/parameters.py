@@ -610,6 +610,11 @@ class FormatParameters:
     """Longest number in an `.xyt` file, digits."""
     xyt_line: int = 64
     """Longest line in an `.xyt` file on average, bytes."""
+    red_score: float = 80.0
+    """Score from which a rapid search is answered red: one false candidate in 100 million
+    non-mated comparisons, so one in 40 searches of the 2.5 million records that RISC had."""
+    yellow_score: float = 50.0
+    """Score from which it is answered yellow: that of `SearchParameters.hit_score`."""
 
 
 IMAGE = ImageParameters()

@@ -162,6 +162,7 @@ def booking(
 ) -> formats.Transaction:
     """A submission of our own: fields of Type-1 by name, all of Type-2, further records."""
     names = {"kind": 4, "priority": 6, "destination": 7, "origin": 8, "control": 9, "answered": 10}
+    names["characters"] = 15
     first = {2: "0400", 4: "CAR", 5: "20240102", 7: "DAI000000", 8: "CSSIR0000", 9: "CTRL-00001"}
     first |= {names[name]: value for name, value in header.items()}
     type_2 = {2: "00", 73: "CS0010200"} if second is None else {2: "00", **second}
@@ -173,3 +174,29 @@ def booking(
             *(records or (nine,)),
         )
     )
+
+
+def submitted(
+    kind: str,
+    second: dict[int, str | None] | None = None,
+    *,
+    records: tuple = (),
+    **header: str,
+) -> formats.Transaction:
+    """A submission with the fields that EBTS 9.1 makes mandatory in its kind, and some optional.
+
+    The samples have none of RPIS and LFIS, and none with 2.098. ``second`` changes fields of
+    Type-2; None takes one out.
+    """
+    fields = {6: "DET J Q PUBLIC", 9: "CASE 17", 73: "CS0010200"}
+    if kind == "LFIS":
+        fields |= {10: "Incident #\x1f2026-17", 11: "0001", 67: "MAKE\x1fMODEL\x1f1", 76: "1"}
+    elif kind == "RPIS":
+        fields |= {98: "1"}
+    else:
+        fields |= {18: "SAMPLE,SAM", 39: "SELF", 40: "BAKER", 41: "1 MAIN ST"}
+    if kind not in ("LFIS", "RPIS", "TPIS"):
+        fields |= {5: "N"}
+    fields |= second or {}
+    kept = {number: fields[number] for number in sorted(fields) if fields[number] is not None}
+    return booking(kept, records=records, kind=kind, **header)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 from fpmatch.errors import FormatError
@@ -66,6 +67,27 @@ def parse(data: bytes) -> Transaction:
     if at != len(data):
         notes.append(Deviation(at, f"{len(data) - at} bytes follow the last record"))
     return Transaction(tuple(records), data[at:], tuple(notes))
+
+
+def beginning(data: bytes) -> Transaction:
+    """The records of text in front of the first of another kind, or of a damaged one.
+
+    What an answer to a damaged file needs stands there: who sent it, and under which number.
+
+    Raises
+    ------
+    FormatError
+        If not even the Type-1 record can be read.
+    """
+    header, at = _tagged(data, 0, 1)
+    records: list[ItlRecord] = [header]
+    with contextlib.suppress(FormatError):
+        for type, _ in _contents(header, []):
+            if type in BINARY_TYPES:
+                break
+            record, at = _tagged(data, at, type)
+            records.append(record)
+    return Transaction(tuple(records))
 
 
 def _contents(header: TaggedRecord, notes: list[Deviation]) -> list[tuple[int, int]]:

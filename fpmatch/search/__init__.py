@@ -3,5 +3,6 @@
 from fpmatch.gallery.ledger import Notification
 from fpmatch.gallery.results import EnrolError, EnrolReport, Receipt
 from fpmatch.search.engine import Engine
+from fpmatch.search.transact import Transacted
 
-__all__ = ["Engine", "EnrolError", "EnrolReport", "Notification", "Receipt"]
+__all__ = ["Engine", "EnrolError", "EnrolReport", "Notification", "Receipt", "Transacted"]

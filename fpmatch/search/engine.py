@@ -7,6 +7,7 @@ from typing import Any
 
 from fpmatch.checks import check_flag, check_integer, check_text, quoted
 from fpmatch.errors import InputError, RefusedError
+from fpmatch.formats.ebts_answering import Answering
 from fpmatch.gallery.ledger import Notification
 from fpmatch.gallery.removal import UNIFORM
 from fpmatch.parameters import SEARCH
@@ -14,6 +15,7 @@ from fpmatch.policy import Explanation
 from fpmatch.search import batch, copies, later, looking, outbox, run, verification
 from fpmatch.search.administration import Administration
 from fpmatch.search.replay import ReplayReport, replay
+from fpmatch.search.transact import Transacted, transact
 from fpmatch.types import (
     RecordCount,
     RecordInfo,
@@ -56,6 +58,50 @@ class Engine(Administration):
             partition whose results the submitter may not see: it is logged as ``FAILED``.
         """
         return run.search(self._state, request, cancel)
+
+    def transact(
+        self,
+        data: bytes,
+        *,
+        answering: Answering | None = None,
+        stand_in: str | None = None,
+        extractor: str | None = None,
+        **facts: Any,
+    ) -> Transacted:
+        """One EBTS 9.1 submission from its bytes to the bytes of its answers.
+
+        It is searched as `search` does, with its owners' notifications, and each partition whose
+        results the submitter may see has an answer of its own, which does not depend on any other.
+
+        Parameters
+        ----------
+        data : bytes
+            An ANSI/NIST-ITL file: CAR, CNA, NFUF, AMN, RPIS, TPIS or LFIS.
+        answering : Answering, optional
+            Who candidates are, what an examiner found, from which score a light is red. Without
+            it nobody is named or identified.
+        stand_in, extractor
+            See `fpmatch.formats.ebts.submission`.
+        **facts
+            What no transaction says: ``purpose``, ``role``, ``charge``, ``disposition``,
+            ``protected``, ``attributes``, ``threshold`` and ``effort`` of a `SearchRequest`.
+
+        Returns
+        -------
+        Transacted
+            A submission that is refused, for a malformed booking station for instance, is logged
+            and answered with an ERRT or ERRL.
+
+        Raises
+        ------
+        FormatError
+            If too little of it can be read to answer it, or it is an answer itself.
+        InputError
+            If an argument is malformed, or the answer would list people and ``who`` is not given.
+        AuditError
+            If the log cannot take the record: then nothing is compared.
+        """
+        return transact(self._state, data, answering, stand_in, extractor, facts)
 
     def search_many(self, requests: Sequence[SearchRequest]) -> list[SearchResponse]:
         """Many submissions, each decided and answered as if it were alone, in their order.
