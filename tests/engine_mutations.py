@@ -173,6 +173,18 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "key = (handle.partition, granted.sees_protected, running.uses, request.effort)",
     ),
     (
+        "a kept probe forgets which fingers it is compared with",
+        "search/keep.py",
+        '        "positions": request.positions,\n',
+        "",
+    ),
+    (
+        "one finger under two labels counts as two",
+        "search/sequence.py",
+        "under = {label: first if to is last else to for label, to in under.items()}",
+        "under = dict(under)",
+    ),
+    (
         "a kept probe forgets how it may lie",
         "search/keep.py",
         '        "rotation": request.rotation,\n',

@@ -139,7 +139,7 @@ def search_of(rng: random.Random) -> SearchRequest:
     facts = cases.facts(rng)
     person = rng.randrange(5)
     return SearchRequest(
-        fingers=[finger(rng, person) for _ in range(rng.choice((1, 1, 2)))],
+        fingers=[finger(rng, person) for _ in range(rng.choice((1, 1, 2, 3)))],
         booking_ori=facts.chain[0],
         chain=facts.chain[1:],
         transaction=facts.transaction,
@@ -155,6 +155,7 @@ def search_of(rng: random.Random) -> SearchRequest:
         threshold=rng.choice((0.0, 0.0, 20.0)),
         effort=rng.choice(("fast", "balanced", "scan", "exhaustive")),
         rotation=rng.choice(("upright", "upright", "any")),
+        positions=rng.choice(("labelled", "labelled", "any")),
     )
 
 

@@ -40,6 +40,7 @@ PUBLIC_FIELDS: tuple[str, ...] = (
     "/parameters_digest",
     "/effort",
     "/rotation",
+    "/positions",
     "/duration",
     "/result",
     "/through_seq",

@@ -131,6 +131,7 @@ class IntentRecord:
     threshold: int = 0
     effort: str = ""
     rotation: str = ""
+    positions: str = ""
     matcher_version: str = ""
     parameters_digest: str = ""
 
@@ -174,6 +175,7 @@ class IntentRecord:
             "threshold": round(request.threshold * 100),
             "effort": request.effort,
             "rotation": request.rotation,
+            "positions": request.positions,
         }
         return cls(**{**said, **more})
 

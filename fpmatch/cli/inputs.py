@@ -24,6 +24,9 @@ Position = Annotated[
     typer.Option(metavar="FINGER", help="Finger position: 0 to 10 or a name like right-index."),
 ]
 Extractor = Annotated[str | None, typer.Option(help="neural or classical; the default is neural.")]
+Positions = Annotated[
+    str, typer.Option(help="labelled: only fingers of the same position; any: all, slower.")
+]
 Rotation = Annotated[
     str, typer.Option(help="upright: up to a quarter turn; any: every angle, slower.")
 ]

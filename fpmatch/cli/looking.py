@@ -11,6 +11,7 @@ from fpmatch.cli.gallery import Gallery
 from fpmatch.cli.inputs import (
     Extractor,
     Position,
+    Positions,
     Ppi,
     Rotation,
     load_template,
@@ -119,6 +120,7 @@ def verify_command(
     disposition: Annotated[str | None, typer.Option(help="The court's disposition.")] = None,
     attribute: Attribute = None,
     rotation: Rotation = "upright",
+    positions: Positions = "labelled",
     ppi: Ppi = None,
     position: Position = "unknown",
     extractor: Extractor = None,
@@ -140,6 +142,7 @@ def verify_command(
         disposition=disposition,
         attributes=parse_pairs(attribute or (), "--attribute"),
         rotation=rotation,
+        positions=positions,
     )
     with Engine.open(str(gallery)) as engine:
         found = engine.verify(request, record, partition=partition)

@@ -11,6 +11,7 @@ from fpmatch.cli.gallery import Gallery
 from fpmatch.cli.inputs import (
     Extractor,
     Position,
+    Positions,
     Ppi,
     Rotation,
     load_template,
@@ -65,6 +66,7 @@ def search_command(
     threshold: Annotated[float, typer.Option(help="Lowest score listed, -10 log10(FMR).")] = 0.0,
     effort: Annotated[str, typer.Option(help="fast, balanced, scan or exhaustive.")] = "balanced",
     rotation: Rotation = "upright",
+    positions: Positions = "labelled",
     threads: Annotated[int, typer.Option(help="Threads of the search.")] = 1,
     ppi: Ppi = None,
     position: Position = "unknown",
@@ -92,6 +94,7 @@ def search_command(
         threshold=threshold,
         effort=effort,
         rotation=rotation,
+        positions=positions,
     )
     with Engine.open(str(gallery), threads=threads) as engine:
         response = engine.search(request)
@@ -158,6 +161,7 @@ def response_tables(response: SearchResponse) -> list[Any]:
     columns = ["partition", "outcome", "reason", "candidates"]
     out: list[Any] = [
         f"Transaction {response.tcn}, policy version {response.policy_version}",
+        *(f"Note: {note.text} (score {note.score:.2f})." for note in response.notes),
         table(columns, sections, left=3),
     ]
     rows = [

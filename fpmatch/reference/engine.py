@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from fpmatch.errors import RefusedError
 from fpmatch.policy import Policy
+from fpmatch.reference import sequence
 from fpmatch.reference.encode import ReferenceForm, encode
 from fpmatch.reference.matcher import compare
 from fpmatch.types import (
@@ -115,7 +116,18 @@ class ReferenceEngine:
         facts = self._facts(request)
         decision = self._decide(facts)
         sections = tuple(self._section(request, facts, decision, d) for d in decision.partitions)
-        return SearchResponse(request.tcn, decision.policy_version, sections)
+        labels, value = self._own(request)
+        return SearchResponse(
+            request.tcn, decision.policy_version, sections, notes=sequence.notes(labels, value)
+        )
+
+    def _own(self, request: SearchRequest) -> tuple[list[FingerPosition], sequence.Value]:
+        forms = [encode(finger) for finger in request.fingers]
+
+        def value(i: int, j: int) -> float:
+            return compare(forms[i], forms[j], rotation=request.rotation).value
+
+        return [finger.position for finger in request.fingers], value
 
     def _facts(self, request: SearchRequest) -> Facts:
         requested = request.partitions
@@ -179,8 +191,11 @@ class ReferenceEngine:
         self, request: SearchRequest, facts: Facts, entry: PartitionDecision
     ) -> list[Candidate]:
         probe: dict[FingerPosition, list[ReferenceForm]] = {}
+        labels, value = self._own(request)
+        anywhere = request.positions == "any"
+        under = sequence.merged(labels, value) if anywhere else {p: p for p in labels}
         for finger in request.fingers:
-            probe.setdefault(finger.position, []).append(encode(finger))
+            probe.setdefault(under[finger.position], []).append(encode(finger))
         uses = {facts.transaction, f"purpose:{facts.purpose}", f"role:{facts.role}"}
         found = []
         for held in self.records[entry.partition].values():
@@ -201,7 +216,7 @@ class ReferenceEngine:
                 compare(impression, form, rotation=request.rotation).value
                 for impression in probe[position]
                 for place, form in held.fingers()
-                if 0 in (place, position) or place == position
+                if request.positions == "any" or 0 in (place, position) or place == position
             ]
             if values:
                 scores.append(FingerScore(position, max(values)))

@@ -11,7 +11,6 @@ from fpmatch.search import pending
 from fpmatch.search.compare import Handle, Limits, compare_many
 from fpmatch.search.decision import prepare
 from fpmatch.search.hold import Hold
-from fpmatch.search.probe import Probe
 from fpmatch.search.run import finish, intent_of
 from fpmatch.search.running import Running
 from fpmatch.search.state import State
@@ -63,7 +62,7 @@ def _share(group: list[tuple[Running, Handle]]) -> None:
     try:
         found = compare_many(
             handle,
-            [Probe.of(running.submission.request.fingers) for running, _ in group],
+            [running.probe for running, _ in group],
             sees_protected=first.decision[handle.partition].sees_protected,
             uses=first.uses,
             limits=Limits.of(first.submission.request),
@@ -88,5 +87,9 @@ def _finished(state: State, running: Running, hold: Hold) -> SearchResponse:
             for d in running.decision.partitions
         )
         return SearchResponse(
-            running.submission.tcn, running.decision.policy_version, sections, running.intent
+            running.submission.tcn,
+            running.decision.policy_version,
+            sections,
+            running.intent,
+            running.probe.notes,
         )

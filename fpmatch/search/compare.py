@@ -165,7 +165,7 @@ def compare_many(
     """
     with handle.gate.shared():
         allowed = handle.columns.allowed(sees_protected=sees_protected, uses=uses)
-        flat = [(p, impression) for probe in probes for p, (impression,) in probe.fingers]
+        flat = [(probe.seen(p), one) for probe in probes for p, (one,) in probe.fingers]
         shorts = handle.index.shortlist_many(
             [impression for _, impression in flat],
             allowed=allowed,
@@ -228,7 +228,7 @@ def _listed(
 ) -> tuple[list[NDArray[np.int64]], SearchCost]:
     """For each impression those of some rows to verify; nothing is searched for them."""
     rows = only if allowed is None else only[allowed[only]]
-    found = [_with_finger(handle.columns, rows, position) for position, _ in _flat(probe)]
+    found = [_with_finger(handle.columns, rows, probe.seen(p)) for p, _ in _flat(probe)]
     return found, SearchCost(live_fingers=len(rows))
 
 
@@ -263,11 +263,12 @@ def _rows(
         found = handle.index.shortlist_subject(
             [impression for _, impression in flat],
             np.maximum(columns.row_record, 0).astype(np.int64),
-            positions=[int(p) for p, _ in flat],
+            positions=[int(probe.seen(p)) for p, _ in flat],
             **more,
         )
         return list(found.row_ids), found.cost
     ((position, impression),) = flat
+    position = probe.seen(position)
     if short is None:
         short = handle.index.shortlist(impression, position=int(position), **more)
     if short.exhaustive:

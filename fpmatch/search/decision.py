@@ -76,7 +76,8 @@ def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None)
     known = (*state.gallery.partitions, *(policy.partitions if policy else ()))
     submission = probe.check(request, known)
     decision = decide(state, submission.facts, policy, kept)
-    running = Running(submission, decision, kept=kept, started=started)
+    fingers = probe.Probe.of_request(submission.request)
+    running = Running(submission, decision, fingers, kept=kept, started=started)
     running.handles = _handles(state, running)
     for d in decision.partitions:
         running.opaque |= d.opaque and not d.view

@@ -140,6 +140,7 @@ def _facts_of(running: Running, granted: PartitionDecision) -> dict[str, Any]:
         "threshold": request.threshold,
         "effort": request.effort,
         "rotation": request.rotation,
+        "positions": request.positions,
         "sticky": granted.permissions.value,
         "policy_version": running.decision.policy_version,
     }
@@ -174,6 +175,7 @@ def request_of(state: State, kept: KeptProbe, **changes: Any) -> SearchRequest:
         threshold=facts["threshold"],
         effort=facts["effort"],
         rotation=facts.get("rotation", "upright"),
+        positions=facts.get("positions", "labelled"),
     )
     return replace(request, **changes)
 

@@ -20,8 +20,9 @@ from fpmatch.descriptor import SearchTemplate, encode
 from fpmatch.errors import InputError
 from fpmatch.index import EFFORTS
 from fpmatch.matcher import ROTATIONS
+from fpmatch.search import sequence
 from fpmatch.template import Template
-from fpmatch.types import Facts, FingerPosition, Ori, PartitionInfo, SearchRequest
+from fpmatch.types import Facts, FingerPosition, Note, Ori, PartitionInfo, SearchRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,51 @@ class Probe:
 
     Impressions of unknown position count as one finger: nothing says that they are several, and
     counting one finger twice would make a chance resemblance look like two.
+
+    Parameters
+    ----------
+    fingers : tuple of (position, tuple of SearchTemplate)
+    anywhere : bool
+        Whether a finger is compared with those of every position.
+    notes : tuple of Note
+        On the fingers among themselves.
     """
 
     fingers: tuple[tuple[FingerPosition, tuple[SearchTemplate, ...]], ...]
+    anywhere: bool = False
+    notes: tuple[Note, ...] = ()
 
     @classmethod
-    def of(cls, templates: Iterable[Template]) -> Probe:
-        """Group and encode."""
+    def of(
+        cls,
+        templates: Iterable[Template],
+        *,
+        positions: str = "labelled",
+        rotation: str = "upright",
+    ) -> Probe:
+        """Encode, compare with each other, and group: by label, and where labels are disregarded
+        those together that are of one finger.
+        """
+        templates = tuple(templates)
+        labels = [template.position for template in templates]
+        forms = [encode(template) for template in templates]
+        values = sequence.resemblances(forms, rotation)
+        anywhere = positions == "any"
+        under = sequence.merged(labels, values) if anywhere else {p: p for p in labels}
         groups: dict[FingerPosition, list[SearchTemplate]] = {}
-        for template in templates:
-            groups.setdefault(template.position, []).append(encode(template))
-        return cls(tuple((p, tuple(groups[p])) for p in sorted(groups)))
+        for label, form in zip(labels, forms, strict=True):
+            groups.setdefault(under[label], []).append(form)
+        fingers = tuple((p, tuple(groups[p])) for p in sorted(groups))
+        return cls(fingers, anywhere, sequence.notes(labels, values))
+
+    @classmethod
+    def of_request(cls, request: SearchRequest) -> Probe:
+        """The probe of a checked request."""
+        return cls.of(request.fingers, positions=request.positions, rotation=request.rotation)
+
+    def seen(self, position: FingerPosition) -> FingerPosition:
+        """The position that a finger is searched under: unknown sees all."""
+        return FingerPosition.UNKNOWN if self.anywhere else position
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +87,9 @@ class Submission:
     tcn: str
     requested: tuple[str, ...] | None
 
+
+POSITIONS = ("labelled", "any")
+"""Which record fingers a probe finger is compared with."""
 
 MOST_FINGERS = 100
 MOST_AGENCIES = 64
@@ -114,6 +152,7 @@ def _checked(request: SearchRequest) -> SearchRequest:
         threshold=check_number("threshold", r.threshold, -1e6, 1e6),
         effort=check_choice("effort", r.effort, EFFORTS),
         rotation=check_choice("rotation", r.rotation, ROTATIONS),
+        positions=check_choice("positions", r.positions, POSITIONS),
         deadline_ms=deadline,
     )
 

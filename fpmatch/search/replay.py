@@ -52,7 +52,7 @@ def replay(state: State, seq: int, request: SearchRequest) -> ReplayReport:
     known = (*state.gallery.partitions, *policy.partitions)
     submission = probe.check(request, known)
     decision = policy.decide(submission.facts, instant(intent.time_utc))
-    encoded = Probe.of(request.fingers)
+    encoded = Probe.of_request(submission.request)
     found: list[tuple[str, tuple[str, ...]]] = []
     counted: dict[str, dict[str, int]] = {}
     for name, said in outcome.partitions.items():

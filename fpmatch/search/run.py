@@ -25,7 +25,6 @@ from fpmatch.search import copies, keep, outbox, pending, release
 from fpmatch.search.compare import Limits, compare
 from fpmatch.search.decision import kept_quiet, prepare
 from fpmatch.search.hold import Hold
-from fpmatch.search.probe import Probe
 from fpmatch.search.released import Released
 from fpmatch.search.running import Running
 from fpmatch.search.state import State
@@ -120,6 +119,7 @@ def finish(
         running.decision.policy_version,
         tuple(r.section for r in released.partitions),
         running.intent,
+        running.probe.notes,
     )
 
 
@@ -134,7 +134,6 @@ def run_comparisons(running: Running, cancel: object | None) -> None:
     if not running.handles:
         return
     request = running.submission.request
-    encoded: Probe | None = None
     uses = running.uses
     for handle in running.handles:
         if handle.partition in running.hits or handle.partition in running.failed:
@@ -145,10 +144,9 @@ def run_comparisons(running: Running, cancel: object | None) -> None:
         granted = running.decision[handle.partition]
         limits = Limits.of(request, running.deadline, cancel if granted.view else None)
         with kept_quiet(running, handle.partition):
-            encoded = encoded or Probe.of(request.fingers)
             running.hits[handle.partition] = compare(
                 handle,
-                encoded,
+                running.probe,
                 sees_protected=granted.sees_protected,
                 uses=uses,
                 limits=limits,

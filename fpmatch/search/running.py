@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.gallery.ledger import RETAINED, KeptProbe
-from fpmatch.search import probe
 from fpmatch.search.compare import Handle, Hits
-from fpmatch.search.probe import Submission
+from fpmatch.search.probe import Probe, Submission, uses
 from fpmatch.types import Decision, PartitionResult
 
 
@@ -34,6 +33,7 @@ class Running:
 
     submission: Submission
     decision: Decision
+    probe: Probe
     handles: tuple[Handle, ...] = ()
     kept: KeptProbe | None = None
     opaque: bool = False
@@ -60,5 +60,5 @@ class Running:
     @property
     def uses(self) -> frozenset[str]:
         """The uses that this search makes of records, for their contributors' bans."""
-        made = probe.uses(self.submission.facts)
+        made = uses(self.submission.facts)
         return made | {"retained"} if self.retained else made

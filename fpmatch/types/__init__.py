@@ -22,6 +22,8 @@ from fpmatch.types.looking import (
 from fpmatch.types.search import (
     Candidate,
     FingerScore,
+    Note,
+    NoteKind,
     PartitionResult,
     Record,
     SearchCost,
@@ -38,6 +40,8 @@ __all__ = [
     "Impression",
     "Mask",
     "MinutiaType",
+    "Note",
+    "NoteKind",
     "Ori",
     "Outcome",
     "PartitionDecision",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,6 +110,10 @@ class SearchRequest:
         ``upright``, the default: prints turned against each other by up to a quarter turn are
         found. ``any``: at every angle, for about four times the time of the comparisons; the same
         resemblance scores some three points less.
+    positions : str
+        ``labelled``, the default: a finger is compared with record fingers of its own position and
+        of unknown position. ``any``: with all of them, for labels that may be wrong; some ten
+        times the comparisons, and each finger's score is taken as the best of so many.
     deadline_ms : float or None
         Give up after this long, waiting for others included; the response then says
         ``complete=False``. Where the log could not be written by then, nothing is searched and
@@ -134,6 +139,7 @@ class SearchRequest:
     threshold: float = 0.0
     effort: str = "balanced"
     rotation: str = "upright"
+    positions: str = "labelled"
     deadline_ms: float | None = None
 
 
@@ -154,14 +160,59 @@ class PartitionResult:
     cost: SearchCost | None = field(default=None, compare=False, repr=False)
 
 
+class NoteKind(enum.StrEnum):
+    """What a submission's own fingers may be remarked on for."""
+
+    SAME_FINGER = "same_finger"
+    OTHER_FINGER = "other_finger"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A remark on two prints of the submission itself: nothing else has a part in it.
+
+    Parameters
+    ----------
+    kind : NoteKind
+        ``same_finger``: two labels are on prints of one finger. ``other_finger``: one label is on
+        prints that do not resemble each other, of two fingers or too poor to tell.
+    positions : (FingerPosition, FingerPosition)
+        Their labels.
+    fingers : (int, int)
+        Their places in the request's ``fingers``, from 0.
+    score : float
+        Of the one compared with the other, -10*log10(FMR).
+    """
+
+    kind: NoteKind
+    positions: tuple[FingerPosition, FingerPosition]
+    fingers: tuple[int, int]
+    score: float
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        one, other = (p.name.lower().replace("_", " ") for p in self.positions)
+        if self.kind is NoteKind.SAME_FINGER:
+            return f"the prints labelled {one} and {other} look like one finger"
+        return f"two prints labelled {one} do not resemble each other: other fingers, or poor"
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResponse:
-    """A section per known partition, also for those that were not searched."""
+    """A section per known partition, also for those that were not searched.
+
+    Parameters
+    ----------
+    notes : tuple of Note
+        Remarks on the submission's own fingers; they depend on nothing else.
+    """
 
     tcn: str
     policy_version: int
     sections: tuple[PartitionResult, ...]
     audit_seq: int = field(default=0, compare=False)
+    notes: tuple[Note, ...] = ()
 
     def __getitem__(self, partition: str) -> PartitionResult:
         for section in self.sections:
@@ -174,15 +225,27 @@ class SearchResponse:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types only; costs and the audit position are left out, for they are no result."""
-        return {
+        out: dict[str, Any] = {
             "tcn": self.tcn,
             "policy_version": self.policy_version,
             "partitions": [_section(s) for s in self.sections],
         }
+        if self.notes:
+            out["notes"] = [_note(note) for note in self.notes]
+        return out
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: equal responses give equal bytes."""
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":")).encode()
+
+
+def _note(note: Note) -> dict[str, Any]:
+    return {
+        "kind": note.kind.value,
+        "positions": [int(p) for p in note.positions],
+        "fingers": list(note.fingers),
+        "score": note.score,
+    }
 
 
 def _section(section: PartitionResult) -> dict[str, Any]:
