@@ -366,4 +366,6 @@ def check_names(address: Address, answering: Answering) -> None:
     InputError
     """
     if address.answer in ("SRT", "SRL") and answering.who is None:
-        raise InputError(f"an {address.answer} lists people: say who candidates are with who=")
+        raise InputError(
+            f"an {address.answer} lists people: say who candidates are (who=, or --people)"
+        )
