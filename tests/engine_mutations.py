@@ -23,6 +23,7 @@ TESTS = (
     "test_gallery_snapshot.py",
     "test_attack_opaque.py",
     "test_engine_looking.py",
+    "test_engine_opting_out.py",
     "test_attack_journal.py",
     "test_attack_once.py",
     "test_attack_storage.py",
@@ -273,8 +274,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "messages of dead searches released",
         "search/outbox.py",
-        "            state.ledger.discard(intent)\n\n\ndef _out",
-        "            state.ledger.release(intent)\n\n\ndef _out",
+        "            state.ledger.discard(intent)\n    cut_off",
+        "            state.ledger.release(intent)\n    cut_off",
     ),
     (
         "failed searches keep their messages",
@@ -290,9 +291,9 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "envelopes open to anyone",
-        "search/engine.py",
-        "if m.id == notification and m.owner == owner",
-        "if m.id == notification",
+        "search/outbox.py",
+        "if m.id == name and m.owner == owner",
+        "if m.id == name",
     ),
     (
         "copies handed out again and again",
@@ -696,6 +697,54 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "search/verification.py",
         "if request.retain or request.copies_to:",
         "if request.copies_to:",
+    ),
+    (
+        "a delivery that could not be logged is not taken back",
+        "search/outbox.py",
+        "        state.ledger.delivered(name, done=False)\n        raise",
+        "        raise",
+    ),
+    (
+        "deliveries that were cut off count as made",
+        "search/outbox.py",
+        "done=name in told",
+        "done=True",
+    ),
+    (
+        "deliveries of others are taken back",
+        "search/outbox.py",
+        "state.ledger.delivering() if not state.living.alive(owner)]",
+        "state.ledger.delivering()]",
+    ),
+    (
+        "copies are gone before they are logged",
+        "search/copies.py",
+        "        copy = state.copies[found[0]]\n",
+        "        copy = state.copies.pop(found[0])\n        state.copies.setdefault(('', '', ''), copy)\n",
+    ),
+    (
+        "anybody answers requests to opt out",
+        "search/opting_out.py",
+        "    _entitled(state, found, authority)\n",
+        "",
+    ),
+    (
+        "a request that was answered is answered again",
+        "gallery/opt_outs.py",
+        "if found is None or found.status != OPEN:",
+        "if found is None:",
+    ),
+    (
+        "opt-outs that a policy declares are not put on record",
+        "search/administration.py",
+        "            opting_out.take_over(state)\n",
+        "",
+    ),
+    (
+        "a policy calls another opt-out by a known name",
+        "search/administration.py",
+        "        opting_out.check_declared(state, policy)\n",
+        "",
     ),
     (
         "errors of withheld verifications are told",

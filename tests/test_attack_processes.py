@@ -95,6 +95,14 @@ def calls(e: Engine) -> dict[str, Callable[[], Any]]:
         "seal": lambda: e.seal("C-1", **order),
         "unseal": lambda: e.unseal("C-1", **order),
         "audit": lambda: e.audit.verify(),
+        "records": lambda: e.records("criminal", RecordsRequest(owner="DOJ-FBI")),
+        "record": lambda: e.record("criminal", "C-2", RecordsRequest(owner="DOJ-FBI")),
+        "count": lambda: e.count("criminal", RecordsRequest(owner="DOJ-FBI")),
+        "verify": lambda: e.verify(request(), "C-2", partition="criminal"),
+        "request_opt_out": lambda: e.request_opt_out("CA0380100", "criminal"),
+        "answer_opt_out": lambda: e.answer_opt_out("r", "refused", authority="DOJ-FBI"),
+        "opt_outs": lambda: e.opt_outs(),
+        "ineffective_opt_outs": lambda: e.ineffective_opt_outs(),
     }
 
 

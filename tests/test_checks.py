@@ -16,7 +16,7 @@ import fpmatch as fp
 from fpmatch import checks
 from fpmatch.errors import FpmatchError, InputError
 from fpmatch.policy import Policy
-from fpmatch.types import Facts, Record, SearchCost, SearchRequest
+from fpmatch.types import Facts, Record, RecordsRequest, SearchCost, SearchRequest
 
 
 class Odd:
@@ -84,6 +84,7 @@ def tried(call: Callable[[Any], Any], what: str) -> None:
 def calls(e: fp.Engine) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     """Each parameter of each method, the others good."""
     order = {"order": "o", "authority": "a"}
+    asks = RecordsRequest(owner="DOJ-FBI")
     good: dict[str, dict[str, Any]] = {
         "search": {"request": request()},
         "search_many": {"requests": [request()]},
@@ -106,6 +107,15 @@ def calls(e: fp.Engine) -> Iterator[tuple[str, Callable[[Any], Any]]]:
         },
         "seal": {"record": "C-1", **order, "partition": None},
         "unseal": {"record": "C-1", **order, "partition": None},
+        "records": {"partition": "criminal", "request": asks, "after": "", "limit": 10},
+        "record": {"partition": "criminal", "record": "C-1", "request": asks},
+        "count": {"partition": "criminal", "request": asks},
+        "verify": {"request": request(), "record": "C-1", "partition": "criminal"},
+        "request_opt_out": {
+            "who": "CA0380100", "partition": "criminal", "reason": "", "request": "",
+        },
+        "answer_opt_out": {"request": "r", "status": "refused", "authority": "a", "answer": ""},
+        "opt_outs": {"status": None},
     }  # fmt: skip
     for name, arguments in good.items():
         method = getattr(e, name)
@@ -133,6 +143,24 @@ def test_every_field_of_a_request():
             tried(
                 lambda v, n=field.name: e.search(dataclasses.replace(request(), **{n: v})),
                 f"SearchRequest.{field.name}",
+            )
+            tried(
+                lambda v, n=field.name: e.verify(
+                    dataclasses.replace(request(), **{n: v}), "C-1", partition="criminal"
+                ),
+                f"SearchRequest.{field.name}, verified",
+            )
+
+
+def test_every_field_of_a_question_about_records():
+    with engine() as e:
+        for field in dataclasses.fields(RecordsRequest):
+            asks = RecordsRequest(booking_ori="CA0380100")
+            tried(
+                lambda v, n=field.name, a=asks: e.count(
+                    "criminal", dataclasses.replace(a, **{n: v})
+                ),
+                f"RecordsRequest.{field.name}",
             )
 
 

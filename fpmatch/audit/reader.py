@@ -169,9 +169,11 @@ class AuditReader:
         """Agencies searched in a partition without having acknowledged it."""
         return reports.unknowing(self.records(), partition)
 
-    def ineffective_opt_outs(self) -> list[reports.OptOut]:
+    def ineffective_opt_outs(
+        self, path: Callable[[str], tuple[str, ...]] | None = None
+    ) -> list[reports.OptOut]:
         """Opt-outs asked for and not in effect; see `reports.ineffective_opt_outs`."""
-        return reports.ineffective_opt_outs(self.records())
+        return reports.ineffective_opt_outs(self.records(), path)
 
     def by_authority(self, partition: str | None = None) -> list[reports.ByAuthority]:
         """Searches by partition, authority and outcome."""

@@ -44,6 +44,8 @@ class Kind(enum.StrEnum):
     DEFER = "DEFER"
     DEFER_CANCELLED = "DEFER_CANCELLED"
     DEFER_USED = "DEFER_USED"
+    RETAIN = "RETAIN"
+    REPLAY = "REPLAY"
     RELEASE = "RELEASE"
     NOTIFY = "NOTIFY"
     EXPORT = "EXPORT"

@@ -7,7 +7,7 @@ agencies, not of searches.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,8 +141,21 @@ class _Request:
     since: int = 0
 
 
-def ineffective_opt_outs(records: Iterable[AuditRecord]) -> list[OptOut]:
+def ineffective_opt_outs(
+    records: Iterable[AuditRecord], path: Callable[[str], tuple[str, ...]] | None = None
+) -> list[OptOut]:
     """Requests to opt out that are open or refused, or were accepted and yet not kept.
+
+    Parameters
+    ----------
+    records : iterable of AuditRecord
+        The log, or a span of it.
+    path : callable, optional
+        An agency and the jurisdictions that it lies in: requests of these then count for it. By
+        default a request counts for the very agency that it names.
+
+    Notes
+    -----
 
     Reads OPT_OUT events with the fields ``request``, ``cri``, ``partition`` and ``status``
     (``open``, ``accepted``, ``refused``); a later event of the same request changes its status.
@@ -159,7 +172,8 @@ def ineffective_opt_outs(records: Iterable[AuditRecord]) -> list[OptOut]:
         elif record.kind == Kind.OUTCOME and record.intent_seq in waiting:
             search = Search(waiting.pop(record.intent_seq), record)
             for request in requests.values():
-                if request.cri == search.cri and search.searched(request.partition):
+                concerned = (search.cri,) if path is None else path(search.cri)
+                if request.cri in concerned and search.searched(request.partition):
                     request.since += 1
     return [
         OptOut(name, r.cri, r.partition, r.asked, r.status, r.since)

@@ -23,7 +23,8 @@ DEFERRED, RETAINED = "deferred", "retained"
 """Kinds of kept probes: until an event, and for later arrivals."""
 SETTLED = "settled"
 """Owner of a probe whose search is known to have been answered."""
-PENDING, READY, DELIVERED, DECOY = "pending", "ready", "delivered", "decoy"
+PENDING, READY, DELIVERING, DELIVERED = "pending", "ready", "delivering", "delivered"
+DECOY = "decoy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +201,53 @@ class Ledger:
             ).fetchone()
         return None if found is None else found[0]
 
-    def delivered(self, name: str) -> bool:
-        """Mark a message as delivered; False if it was already, or does not exist."""
+    def deliver(self, name: str, owner: str) -> Notification | None:
+        """Take a message up for delivery: one statement, so one of all succeeds.
+
+        Parameters
+        ----------
+        name : str
+            Of the message.
+        owner : str
+            The opening of the gallery that delivers it.
+
+        Returns
+        -------
+        Notification or None
+            None if it was delivered, is being delivered, or does not exist.
+        """
         with self._transaction() as database:
-            done = database.execute(
+            row = database.execute(
+                "UPDATE notification SET state = ?, owner = ? WHERE id = ? AND state = ? "
+                "RETURNING body",
+                (DELIVERING, owner, name, READY),
+            ).fetchone()
+        return None if row is None else Notification(**json.loads(row[0]))
+
+    def delivered(self, name: str, *, done: bool = True) -> bool:
+        """End a delivery that was taken up; False if there was none.
+
+        Parameters
+        ----------
+        name : str
+            Of the message.
+        done : bool
+            Whether it was delivered; else it waits again.
+        """
+        with self._transaction() as database:
+            ended = database.execute(
                 "UPDATE notification SET state = ? WHERE id = ? AND state = ?",
-                (DELIVERED, name, READY),
+                (DELIVERED if done else READY, name, DELIVERING),
             )
-            return done.rowcount > 0
+            return ended.rowcount > 0
+
+    def delivering(self) -> list[tuple[str, str]]:
+        """Messages that are being delivered: id, and the opening that does."""
+        with self.lock:
+            found = self.database.execute(
+                "SELECT id, owner FROM notification WHERE state = ?", (DELIVERING,)
+            ).fetchall()
+        return [(str(name), str(owner)) for name, owner in found]
 
     # -- kept probes ---------------------------------------------------------------------------
 

@@ -123,17 +123,30 @@ def _above(registry: Registry, oris: list[str], kind: str) -> set[str]:
 
 def unmet_requests(registry: Registry, at: datetime) -> list[OptOutRequest]:
     """Requests, made by then, of agencies that are searched all the same."""
-    out = []
-    for request in registry.declared.optouts:
-        if request.requested > at:
-            continue
-        below = [
-            a.ori
-            for a in registry.declared.agencies
-            if not a.relay and request.who in registry.path(a.ori)
-        ]
-        if any(
-            decide(registry, ordinary(registry, o), at, "")[request.partition].probe for o in below
-        ):
-            out.append(request)
-    return out
+    return [
+        request
+        for request in registry.declared.optouts
+        if request.requested <= at and reaches(registry, request.who, request.partition, at)
+    ]
+
+
+def reaches(registry: Registry, who: str, partition: str, at: datetime) -> bool:
+    """Whether an ordinary search of an agency, or of one below a jurisdiction, reaches a partition.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    who : str
+        The agency or jurisdiction.
+    partition : str
+        Name of the partition; one that the policy does not know is not reached.
+    at : datetime
+        The time asked about, with an offset.
+    """
+    if partition not in registry.partitions:
+        return False
+    below = (
+        a.ori for a in registry.declared.agencies if not a.relay and who in registry.path(a.ori)
+    )
+    return any(decide(registry, ordinary(registry, o), at, "")[partition].probe for o in below)

@@ -28,7 +28,7 @@ from fpmatch.gallery.schema import Durability
 from fpmatch.locking import FolderLock
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
-from fpmatch.search import enrolment, hold, opening, pending, recovery, removal
+from fpmatch.search import enrolment, hold, opening, opting_out, pending, recovery, removal
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
 
@@ -218,8 +218,8 @@ class Administration:
         Raises
         ------
         InputError
-            If it is no policy, or names another owner, number or name for one of the gallery's
-            partitions.
+            If it is no policy, names another owner, number or name for one of the gallery's
+            partitions, or calls another opt-out by the name of one that is on record.
         PolicyError
             If a rule lies outside its author's authority.
         """
@@ -231,6 +231,7 @@ class Administration:
         if problems:
             state.audit.event(Kind.AUTH_FAILED, {"what": "publish", "policy_digest": policy.digest})
             raise PolicyError(problems[0][1])
+        opting_out.check_declared(state, policy)
         opening.check_partitions(state.gallery.partitions, policy)
         pending.catch_up(state)
         with state.lock:
@@ -241,6 +242,7 @@ class Administration:
             journal = state.gallery.publish(numbered.digest, content, version, state.clock())
             state.policy = numbered
             state.log(journal)
+            opting_out.take_over(state)
         hold.warn(state)
         return version
 

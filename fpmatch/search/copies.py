@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fpmatch.audit import Kind
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery.removal import UNIFORM
 from fpmatch.search.opaque_ids import handles
@@ -32,10 +33,23 @@ def take(state: State, tcn: str, ori: str, booking: str | None) -> SearchRespons
             for key in state.copies
             if key[1:] == (tcn, ori) and (booking is None or key[0] == booking)
         ]
-        if not found:
-            raise RefusedError(UNIFORM)
         if len(found) > 1:
             raise InputError("several agencies used this number; say whose with booking_ori=")
+        if not found:
+            state.audit.event(Kind.AUTH_FAILED, {"what": "copy", "tcn": tcn, "recipient": ori})
+            raise RefusedError(UNIFORM)
+        copy = state.copies[found[0]]
+        state.audit.event(
+            Kind.RELEASE,
+            {
+                "what": "copy",
+                "partition": "",
+                "recipient": ori,
+                "notification": "",
+                "tcn": tcn,
+                "search_seq": copy.audit_seq,
+            },
+        )
         return state.copies.pop(found[0])
 
 

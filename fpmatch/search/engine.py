@@ -9,25 +9,19 @@ from fpmatch.checks import check_flag, check_integer, check_text, quoted
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.formats.ebts_answering import Answering
 from fpmatch.gallery.ledger import Notification
-from fpmatch.gallery.removal import UNIFORM
-from fpmatch.parameters import SEARCH
 from fpmatch.policy import Explanation
-from fpmatch.search import batch, copies, later, looking, outbox, run, verification
-from fpmatch.search.administration import Administration
+from fpmatch.search import batch, copies, later, outbox, run, verification
+from fpmatch.search.enquiries import Enquiries
 from fpmatch.search.replay import ReplayReport, replay
 from fpmatch.search.transact import Transacted, transact
 from fpmatch.types import (
-    RecordCount,
-    RecordInfo,
-    RecordPage,
-    RecordsRequest,
     SearchRequest,
     SearchResponse,
     Verification,
 )
 
 
-class Engine(Administration):
+class Engine(Enquiries):
     """Identification with access control inside the search.
 
     Made by `create` or `open`; use it as a context manager. One process may have a gallery open
@@ -115,6 +109,35 @@ class Engine(Administration):
             raise InputError(f"requests must be a list, not {quoted(requests)}")
         return batch.search_many(self._state, list(requests))
 
+    def verify(self, request: SearchRequest, record: str, *, partition: str | int) -> Verification:
+        """Compare a submission with one record (1:1): a search that sees nothing else.
+
+        Parameters
+        ----------
+        request : SearchRequest
+            As for `search`, and decided, logged and released as that: under its own control
+            number, withheld and hidden as its results would be; a hit is told to the owner. Its
+            threshold counts. It is never kept for later and never copied.
+        record : str
+            Its id, or where the policy is opaque to the agency the name that its candidates have.
+        partition : str or int
+            Name or number of the partition that holds it.
+
+        Returns
+        -------
+        Verification
+            Its score is None where the record is absent, sealed, protected, banned for this use,
+            or has no finger of the probe's positions: all of these look the same.
+
+        Raises
+        ------
+        InputError
+            If a value cannot be used, or the submission asks to be retained or copied.
+        AuditError
+            If the log cannot take the record: then nothing is compared.
+        """
+        return verification.verify(self._state, request, record, partition)
+
     def report_event(
         self, token: str, event: str, *, disposition: str | None = None, everywhere: bool = False
     ) -> SearchResponse:
@@ -163,6 +186,8 @@ class Engine(Administration):
 
     def copy(self, tcn: str, ori: str, *, booking_ori: str | None = None) -> SearchResponse:
         """The copy of a response that an agency named in ``copies_to`` gets; handed out once.
+
+        Logged (RELEASE) before it leaves; where the log fails it can be fetched later.
 
         Parameters
         ----------
@@ -226,122 +251,6 @@ class Engine(Administration):
             ori=ori, partition=partition, at=self._state.clock() if at is None else at, **facts
         )
 
-    # -- looking at records --------------------------------------------------------------------
-
-    def records(
-        self,
-        partition: str,
-        request: RecordsRequest,
-        *,
-        after: str = "",
-        limit: int = SEARCH.page_records,
-    ) -> RecordPage:
-        """The records of a partition that the asker may see, some at a time, by name.
-
-        An agency sees what its searches could show it: nothing sealed, protected (unless its role
-        sees that) or banned for this use by the contributor. The owner of the partition sees its
-        seals and protected records too, and all facts.
-
-        Parameters
-        ----------
-        partition : str
-        request : RecordsRequest
-            Who asks. To the policy this is a transaction of type ``RECORDS``.
-        after : str
-            Begin behind this name: `RecordPage.after` of the page before.
-        limit : int
-            Most records of one page, up to 10 000.
-
-        Returns
-        -------
-        RecordPage
-
-        Raises
-        ------
-        RefusedError
-            If the records are not open to the asker. Where the policy is opaque to it the words
-            are those for a record that is not there.
-        InputError
-            If a value cannot be used.
-        AuditError
-            If the log cannot take the record: then nothing is read.
-
-        Notes
-        -----
-        Each page is decided and logged (LOOK before anything is read, SHOWN before it leaves).
-        About 30 us a record; where the policy is opaque and candidates have other names than the
-        records' own, about 10 us more for every record of the partition.
-        """
-        return looking.records(self._state, partition, request, after, limit)
-
-    def record(self, partition: str, record: str, request: RecordsRequest) -> RecordInfo:
-        """The facts of one record; a transaction of type ``RECORD`` to the policy.
-
-        Parameters
-        ----------
-        partition : str
-        record : str
-            Its id, or where the policy is opaque to the asker the name that its candidates have.
-        request : RecordsRequest
-            Who asks.
-
-        Returns
-        -------
-        RecordInfo
-
-        Raises
-        ------
-        RefusedError
-            In the same words if it is absent, sealed, protected or banned for this use. Other
-            errors as for `records`.
-        """
-        return looking.record(self._state, partition, record, request)
-
-    def count(self, partition: str, request: RecordsRequest) -> RecordCount:
-        """How many records the asker may see; a transaction of type ``COUNT`` to the policy.
-
-        Parameters
-        ----------
-        partition : str
-        request : RecordsRequest
-            Who asks.
-
-        Returns
-        -------
-        RecordCount
-            Of what `records` would show, and nothing else. Errors as for `records`.
-        """
-        return looking.count(self._state, partition, request)
-
-    def verify(self, request: SearchRequest, record: str, *, partition: str | int) -> Verification:
-        """Compare a submission with one record (1:1): a search that sees nothing else.
-
-        Parameters
-        ----------
-        request : SearchRequest
-            As for `search`, and decided, logged and released as that: under its own control
-            number, withheld and hidden as its results would be; a hit is told to the owner. Its
-            threshold counts. It is never kept for later and never copied.
-        record : str
-            Its id, or where the policy is opaque to the agency the name that its candidates have.
-        partition : str or int
-            Name or number of the partition that holds it.
-
-        Returns
-        -------
-        Verification
-            Its score is None where the record is absent, sealed, protected, banned for this use,
-            or has no finger of the probe's positions: all of these look the same.
-
-        Raises
-        ------
-        InputError
-            If a value cannot be used, or the submission asks to be retained or copied.
-        AuditError
-            If the log cannot take the record: then nothing is compared.
-        """
-        return verification.verify(self._state, request, record, partition)
-
     # -- what owners are told ------------------------------------------------------------------
 
     def notifications(self, *, delivered: bool = False) -> list[Notification]:
@@ -349,11 +258,14 @@ class Engine(Administration):
         return outbox.waiting(self._state, delivered=bool(check_flag("delivered", delivered)))
 
     def deliver(self, notification: str) -> bool:
-        """Mark a message as delivered; False if it was already, so that it is sent once."""
-        return self._state.ledger.delivered(check_text("notification", notification))
+        """Mark a message as delivered; False if it was already, so that it is sent once.
+
+        Logged (NOTIFY) before it is marked: where the log fails the message waits on.
+        """
+        return outbox.deliver(self._state, check_text("notification", notification))
 
     def envelope(self, notification: str, owner: str) -> bytes:
-        """The candidates behind a message, for the partition's owner.
+        """The candidates behind a message, for the partition's owner; logged (RELEASE).
 
         Returns
         -------
@@ -367,15 +279,4 @@ class Engine(Administration):
         """
         check_text("notification", notification)
         check_text("owner", owner, longest=255)
-        found = [
-            m
-            for m in (*self.notifications(), *self.notifications(delivered=True))
-            if m.id == notification and m.owner == owner
-        ]
-        held = self._state.envelopes.get(notification) if found else None
-        content = held[1] if held is not None else None
-        if found and content is None:
-            content = self._state.ledger.envelope(notification)
-        if content is None:
-            raise RefusedError(UNIFORM)
-        return content
+        return outbox.envelope(self._state, notification, owner)

@@ -45,7 +45,7 @@ def store(state: State, running: Running, released: Released) -> None:
         elif _retains(running, one):
             _retain(state, running, one)
         elif one.hidden and running.submission.request.retain:
-            _noted(state, running, one.granted, "RETAIN")
+            _noted(state, running, one.granted, Kind.RETAIN)
 
 
 def _retains(running: Running, one: ReleasedPartition) -> bool:
@@ -66,7 +66,7 @@ def _retain(state: State, running: Running, one: ReleasedPartition) -> None:
             raise
         # As after any other step of a search that the submitter sees nothing of.
         log.warning("a probe was not retained: %s", type(error).__name__)
-        _noted(state, running, one.granted, "RETAIN")
+        _noted(state, running, one.granted, Kind.RETAIN)
 
 
 def _defer(state: State, running: Running, one: ReleasedPartition) -> str:
@@ -106,7 +106,7 @@ def _put(
         state,
         running,
         granted,
-        Kind.DEFER if kind == DEFERRED else "RETAIN",
+        Kind.DEFER if kind == DEFERRED else Kind.RETAIN,
         token=trace(token),
         event=event,
         expires=expires,

@@ -180,13 +180,14 @@ def _checked(request: RecordsRequest, what: str, partition: str) -> Asker:
     if not isinstance(request, RecordsRequest):
         raise InputError(f"expected a RecordsRequest, not {quoted(request)}")
     owner = check_text("owner", request.owner, longest=255)
-    if bool(owner) == bool(request.booking_ori):
+    booking = check_text("booking_ori", request.booking_ori)
+    if bool(owner) == bool(booking):
         raise InputError("say who asks: either booking_ori= or owner=")
     chain = check_several("chain", request.chain, most=probe.MOST_AGENCIES)
     if owner and chain:
         raise InputError("an owner asks for itself: a chain belongs to booking_ori=")
     said = Facts(
-        chain=() if owner else tuple(Ori(o) for o in (request.booking_ori, *chain)),
+        chain=() if owner else tuple(Ori(o) for o in (booking, *chain)),
         transaction=what,
         purpose=check_text("purpose", request.purpose),
         role=check_text("role", request.role),

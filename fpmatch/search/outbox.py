@@ -12,10 +12,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fpmatch.audit.records import Kind, time_text
+from fpmatch.errors import RefusedError
 from fpmatch.gallery.ledger import Notification
+from fpmatch.gallery.removal import UNIFORM
 from fpmatch.search.released import Released, ReleasedPartition
 from fpmatch.search.running import Running
 from fpmatch.search.state import State
+from fpmatch.search.steps import reached
 from fpmatch.types import Candidate, Outcome, PartitionInfo, Permission
 
 UNROUTED = "UNROUTED"
@@ -78,6 +81,61 @@ def recover(state: State) -> None:
             state.ledger.release(intent)
         else:
             state.ledger.discard(intent)
+    cut_off = [n for n, owner in state.ledger.delivering() if not state.living.alive(owner)]
+    if cut_off:
+        told = {r.fields.get("notification") for r in state.audit.records(kind=Kind.NOTIFY)}
+        for name in cut_off:
+            state.ledger.delivered(name, done=name in told)
+
+
+def deliver(state: State, name: str) -> bool:
+    """See `Engine.deliver`. Taken up, logged, then marked: logged or not delivered."""
+    message = state.ledger.deliver(name, state.living.name)
+    if message is None:
+        return False
+    reached("notify.claimed")
+    try:
+        state.audit.event(
+            Kind.NOTIFY,
+            {
+                "notification": message.id,
+                "partition": message.partition,
+                "owner": message.owner,
+                "office": message.office,
+                "tcn": message.tcn,
+                "search_seq": message.intent,
+            },
+        )
+    except BaseException:
+        state.ledger.delivered(name, done=False)
+        raise
+    reached("notify.logged")
+    return state.ledger.delivered(name)
+
+
+def envelope(state: State, name: str, owner: str) -> bytes:
+    """See `Engine.envelope`."""
+    known = (*waiting(state), *waiting(state, delivered=True))
+    found = next((m for m in known if m.id == name and m.owner == owner), None)
+    content = None
+    if found is not None:
+        held = state.envelopes.get(name)
+        content = held[1] if held is not None else state.ledger.envelope(name)
+    if found is None or content is None:
+        state.audit.event(Kind.AUTH_FAILED, {"what": "envelope", "owner": owner})
+        raise RefusedError(UNIFORM)
+    state.audit.event(
+        Kind.RELEASE,
+        {
+            "what": "envelope",
+            "partition": found.partition,
+            "recipient": owner,
+            "notification": found.id,
+            "tcn": found.tcn,
+            "search_seq": found.intent,
+        },
+    )
+    return content
 
 
 def _outcomes(state: State, intent: int) -> Iterable:

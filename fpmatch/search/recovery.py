@@ -14,7 +14,7 @@ from fpmatch.errors import CorruptError, LockedError, ReadOnlyError, StorageErro
 from fpmatch.gallery import NewRow
 from fpmatch.gallery.partition_names import folder_name
 from fpmatch.index import PartitionIndex
-from fpmatch.search import keep, outbox, pending
+from fpmatch.search import keep, opting_out, outbox, pending
 from fpmatch.search.enrolment import index_rows
 from fpmatch.search.state import State
 from fpmatch.types import FingerPosition
@@ -38,6 +38,7 @@ def recover(state: State) -> None:
         state.gallery.mend_sums()
         for name, fields in state.gallery.unfinished():
             pending.destroy_probes(state, name, fields)
+    opting_out.take_over(state)
     state.living.clear()
     outbox.recover(state)
     keep.recover(state)

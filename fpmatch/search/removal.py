@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
+from fpmatch.audit import Kind
 from fpmatch.checks import check_choice, check_text
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery import Receipt, removal
@@ -41,7 +42,7 @@ def expunge(
             if found is not None:
                 return pending.receipt(found)
             state.audit.event(
-                "AUTH_FAILED", {"what": "expunge", "order": order, "authority": authority}
+                Kind.AUTH_FAILED, {"what": "expunge", "order": order, "authority": authority}
             )
             raise
 
@@ -70,7 +71,7 @@ def seal(
         ((place, _),) = removal.targets(state.gallery, name, "record", partition)
     except RefusedError:
         what = "seal" if sealed else "unseal"
-        state.audit.event("AUTH_FAILED", {"what": what, "order": order, "authority": authority})
+        state.audit.event(Kind.AUTH_FAILED, {"what": what, "order": order, "authority": authority})
         raise
     with state.gate(place).alone():
         journal = removal.seal(

@@ -80,7 +80,7 @@ def replay(state: State, seq: int, request: SearchRequest) -> ReplayReport:
         found.append((name, tuple(different)))
     report = ReplayReport(seq, intent.tcn, tuple(sorted(found)))
     state.audit.event(
-        "REPLAY", {"tcn": intent.tcn, "intent": seq, "ok": report.ok, "counted": counted}
+        Kind.REPLAY, {"tcn": intent.tcn, "intent": seq, "ok": report.ok, "counted": counted}
     )
     return report
 

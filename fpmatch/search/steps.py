@@ -14,6 +14,7 @@ SEARCH = (
     "search.outcome",
     "search.released",
 )
+NOTIFY = ("notify.claimed", "notify.logged")
 LOOK = ("look.logged", "look.read")
 EXPUNGE = (
     "expunge.committed",

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from fpmatch.checks import check_integer, check_text, quoted
+from fpmatch.checks import check_integer, check_text
 from fpmatch.errors import InputError
-from fpmatch.search import pending, run
+from fpmatch.search import pending, probe, run
 from fpmatch.search.decision import kept_quiet, prepare
 from fpmatch.search.hold import Hold
 from fpmatch.search.naming import key_of
@@ -25,7 +25,7 @@ from fpmatch.types import SearchRequest, SearchResponse, Verification
 def verify(state: State, request: SearchRequest, record: str, partition: str | int) -> Verification:
     """See `Engine.verify`."""
     check_text("record", record, longest=255, empty=False)
-    asked = _request(request, partition)
+    asked = _request(state, request, partition)
     pending.catch_up(state)
     with Hold(state) as hold:
         running = hold.watch(prepare(state, asked))
@@ -43,15 +43,14 @@ def verify(state: State, request: SearchRequest, record: str, partition: str | i
     return _result(response, name, record)
 
 
-def _request(request: SearchRequest, partition: str | int) -> SearchRequest:
+def _request(state: State, request: SearchRequest, partition: str | int) -> SearchRequest:
     """The submission as a search of one partition that shows one record at most."""
-    if not isinstance(request, SearchRequest):
-        raise InputError(f"expected a SearchRequest, not {quoted(request)}")
     if isinstance(partition, str):
         check_text("partition", partition, longest=200, empty=False)
     else:
         check_integer("partition", partition, 0, 2**31 - 1)
-    if request.partitions is not None and partition not in tuple(request.partitions):
+    request = probe.check(request, state.gallery.partitions).request
+    if request.partitions is not None and partition not in request.partitions:
         raise InputError("the submission does not ask for that partition")
     if request.retain or request.copies_to:
         raise InputError("a verification retains no probe and sends no copies")

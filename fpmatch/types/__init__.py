@@ -19,6 +19,7 @@ from fpmatch.types.looking import (
     RecordsRequest,
     Verification,
 )
+from fpmatch.types.opting_out import OptOutReceipt
 from fpmatch.types.search import (
     Candidate,
     FingerScore,
@@ -42,6 +43,7 @@ __all__ = [
     "MinutiaType",
     "Note",
     "NoteKind",
+    "OptOutReceipt",
     "Ori",
     "Outcome",
     "PartitionDecision",
