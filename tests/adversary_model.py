@@ -269,10 +269,11 @@ def remembered() -> Iterator[None]:
             forms[content] = encode(template)
         return forms[content]
 
-    def compared(a, b):
-        if (id(a), id(b)) not in scores:
-            scores[id(a), id(b)] = compare(a, b)
-        return scores[id(a), id(b)]
+    def compared(a, b, **more):
+        key = (id(a), id(b), *sorted(more.items()))
+        if key not in scores:
+            scores[key] = compare(a, b, **more)
+        return scores[key]
 
     with (
         mock.patch.object(reference_engine, "encode", encoded),

@@ -101,6 +101,11 @@ class IntentRecord:
         Partition names asked for; None means all that is granted.
     threshold : int
         Lowest score listed, hundredths.
+    protected : bool or None
+        The flag that the caller stated; None is unknown or malformed.
+    attributes : tuple of str
+        ``name=value`` of those that the policy declares and the caller stated, sorted. Others
+        are not logged: a decision cannot depend on them, and they may name a person.
     declared_citizen : bool or None
         What the caller declared; never inferred.
     record_digest : str
@@ -123,6 +128,8 @@ class IntentRecord:
     user: str = ""
     charge: str | None = None
     disposition: str | None = None
+    protected: bool | None = None
+    attributes: tuple[str, ...] = ()
     declared_citizen: bool | None = None
     requested: tuple[str, ...] | None = None
     copies_to: tuple[str, ...] = ()
@@ -151,7 +158,7 @@ class IntentRecord:
             Transaction control number, where the engine gave one; else the request's own.
         **more
             Any other field: ``user``, ``probe_digest``, ``matcher_version``,
-            ``parameters_digest``, ``requested`` (as names), ``declared_citizen``.
+            ``parameters_digest``, ``requested`` (as names), ``attributes``, ``declared_citizen``.
         """
         chain = (request.booking_ori, *request.chain)
         asked = request.partitions
@@ -169,6 +176,7 @@ class IntentRecord:
             "role": request.role,
             "charge": request.charge,
             "disposition": request.disposition,
+            "protected": request.protected,
             "declared_citizen": _declared_citizen(request.attributes),
             "requested": None if asked is None else tuple([str(p) for p in asked]),
             "copies_to": tuple(request.copies_to),

@@ -9,6 +9,8 @@ from the time of asking, is decided anew each time.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 
 from fpmatch.policy.decide import decide
@@ -18,8 +20,13 @@ from fpmatch.types import Decision, Facts
 _ENTRIES = 65_536
 """Most partition entries kept, some 200 bytes each; past that all are dropped."""
 
+
 _LONGEST = 64
 """Longest text kept, characters: no word of a policy's vocabulary need be longer."""
+_LONGEST_NAME = 200
+"""The same for what is listed: agencies and partitions."""
+
+_FACTS = tuple(f.name for f in fields(Facts))
 
 
 class Memo:
@@ -63,31 +70,29 @@ class Memo:
         )
 
     def _key(self, facts: Facts, at: datetime) -> tuple[object, ...] | None:
-        """All that a decision may depend on; None for facts that are no plain short text.
-
-        The flag is told apart by identity, as the procedure does: 1 is not True.
-        """
-        texts = (
-            facts.transaction,
-            facts.purpose,
-            facts.role,
-            facts.charge,
-            facts.disposition,
-            *[facts.attributes.get(name) for name in self._attributes],
-        )
-        for text in texts:
-            if text is not None and not (isinstance(text, str) and len(text) <= _LONGEST):
-                return None
-        flag = facts.protected
-        key = (
-            bisect_right(self._registry.dates, at),
-            tuple(facts.chain),
-            texts,
-            flag if flag is True or flag is False else None,
-            None if facts.requested is None else tuple(facts.requested),
-        )
+        """All that a decision may depend on; None for facts that are no plain short text."""
+        said: list[object] = [bisect_right(self._registry.dates, at)]
         try:
-            hash(key)
+            for name in _FACTS:
+                value = getattr(facts, name)
+                if isinstance(value, Mapping):
+                    # What the policy does not declare it does not look at.
+                    value = tuple([value.get(known) for known in self._attributes])
+                said.append(_plain(value))
         except TypeError:
             return None
-        return key
+        return tuple(said)
+
+
+def _plain(value: object, longest: int = _LONGEST) -> object:
+    """A value as it is told apart in a key; TypeError for what is no plain short text.
+
+    A flag is told apart by identity, as the procedure does: 1 is not True.
+    """
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, str) and len(value) <= longest:
+        return value
+    if isinstance(value, tuple):
+        return tuple([_plain(one, _LONGEST_NAME) for one in value])
+    raise TypeError

@@ -22,7 +22,6 @@ from fpmatch.types import (
     Facts,
     FingerPosition,
     FingerScore,
-    Ori,
     Outcome,
     PartitionDecision,
     PartitionInfo,
@@ -138,17 +137,7 @@ class ReferenceEngine:
                 numbers.get(p, f"repository {p}") if isinstance(p, int) else p for p in requested
             ]
             requested = tuple(dict.fromkeys(names))
-        return Facts(
-            chain=tuple(Ori(o) for o in (request.booking_ori, *request.chain)),
-            transaction=request.transaction,
-            purpose=request.purpose,
-            role=request.role,
-            charge=request.charge,
-            disposition=request.disposition,
-            protected=request.protected,
-            attributes=request.attributes,
-            requested=requested,
-        )
+        return request.facts(requested)
 
     def _decide(self, facts: Facts) -> Decision:
         at = self.clock()

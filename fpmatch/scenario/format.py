@@ -21,6 +21,7 @@ from fpmatch.policy import document as doc
 from fpmatch.policy.policy import Policy
 from fpmatch.policy.read import Source, invalid, loads
 from fpmatch.types import Decision, Facts, Ori, Outcome, PartitionDecision, Reason
+from fpmatch.types.search import STATED
 
 TABLES = ("scenario", "record", "search")
 
@@ -195,16 +196,11 @@ def _search(
         wrong = ", ".join(sorted(set(table.expect) ^ names))
         raise source.error((*at, "expect"), f"expect each partition once; check {wrong}")
     flag = table.protected if isinstance(table.protected, bool) else None
+    said = {name: getattr(table, name) for name in STATED}
     facts = Facts(
         chain=tuple(Ori(o) for o in (table.ori, *table.chain)),
-        transaction=table.transaction,
-        purpose=table.purpose,
-        role=table.role,
-        charge=table.charge,
-        disposition=table.disposition,
-        protected=flag,
-        attributes=dict(table.attributes),
         requested=table.partitions,
+        **{**said, "protected": flag, "attributes": dict(table.attributes)},
     )
     expect = tuple(
         Expectation(

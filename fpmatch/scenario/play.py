@@ -219,18 +219,9 @@ def _search(stage: _Stage, search: ScenarioSearch) -> Played:
         )
     else:
         response = stage.engine.search(
-            SearchRequest(
-                fingers=[stage.people[search.person][1]],
-                booking_ori=facts.chain[0],
-                chain=facts.chain[1:],
-                transaction=facts.transaction,
-                partitions=facts.requested,
-                purpose=facts.purpose,
-                role=facts.role,
-                charge=facts.charge,
-                disposition=facts.disposition,
-                protected=facts.protected,
-                attributes=facts.attributes,
+            SearchRequest.of(
+                facts,
+                [stage.people[search.person][1]],
                 tcn=f"TCN-{search.label}"[:40],
                 threshold=50.0,
             )

@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from fpmatch.audit import Kind
@@ -34,6 +34,17 @@ DISPOSITIONS = {
     "DISMISSAL": "dismissed",
 }
 """The disposition that an event stands for, where the caller names none."""
+FOR_THE_FIRST = {
+    "fingers": "stored apart, sealed where there is a vault",
+    "partitions": "the one that the probe is kept for",
+    "tcn": "each search has its own",
+    "tcr": "names the first search",
+    "retain": "decided by the first search",
+    "copies_to": "sent with the first answer",
+    "deadline_ms": "of the first search",
+}
+"""Fields of a request that a kept probe does not bring back, and why."""
+KEPT = tuple(f.name for f in fields(SearchRequest) if f.name not in FOR_THE_FIRST)
 
 
 def store(state: State, running: Running, released: Released) -> None:
@@ -127,23 +138,16 @@ def _facts_of(running: Running, granted: PartitionDecision) -> dict[str, Any]:
     return {
         "tcn": running.submission.tcn,
         "intent": running.intent,
-        "booking_ori": request.booking_ori,
-        "chain": list(request.chain),
-        "transaction": request.transaction,
-        "purpose": request.purpose,
-        "role": request.role,
-        "charge": request.charge,
-        "disposition": request.disposition,
-        "protected": request.protected,
-        "attributes": dict(request.attributes),
-        "max_candidates": request.max_candidates,
-        "threshold": request.threshold,
-        "effort": request.effort,
-        "rotation": request.rotation,
-        "positions": request.positions,
+        **{name: _plain(getattr(request, name)) for name in KEPT},
         "sticky": granted.permissions.value,
         "policy_version": running.decision.policy_version,
     }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def trace(token: str) -> str:
@@ -159,23 +163,10 @@ def request_of(state: State, kept: KeptProbe, **changes: Any) -> SearchRequest:
         contents = [state.vault.open("", c) for c in contents]
     request = SearchRequest(
         fingers=tuple(Template.from_bytes(c) for c in contents),
-        booking_ori=facts["booking_ori"],
-        chain=tuple(facts["chain"]),
-        transaction=facts["transaction"],
         partitions=(kept.partition,),
-        purpose=facts["purpose"],
-        role=facts["role"],
-        charge=facts["charge"],
-        disposition=facts["disposition"],
-        protected=facts["protected"],
-        attributes=facts["attributes"],
         tcn=kept.claimed.partition("|")[2],
         tcr=facts["tcn"],
-        max_candidates=facts["max_candidates"],
-        threshold=facts["threshold"],
-        effort=facts["effort"],
-        rotation=facts.get("rotation", "upright"),
-        positions=facts.get("positions", "labelled"),
+        **{name: facts[name] for name in KEPT if name in facts},
     )
     return replace(request, **changes)
 

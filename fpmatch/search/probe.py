@@ -111,17 +111,7 @@ def check(request: SearchRequest, known: Iterable[PartitionInfo]) -> Submission:
         raise InputError(f"expected a SearchRequest, not {quoted(request)}")
     request = _checked(request)
     requested = _names(request, known)
-    facts = Facts(
-        chain=(Ori(request.booking_ori), *(Ori(o) for o in request.chain)),
-        transaction=request.transaction,
-        purpose=request.purpose,
-        role=request.role,
-        charge=request.charge,
-        disposition=request.disposition,
-        protected=request.protected,
-        attributes=request.attributes,
-        requested=requested,
-    )
+    facts = request.facts(requested)
     return Submission(request, facts, request.tcn or f"FPM{secrets.token_hex(12)}", requested)
 
 

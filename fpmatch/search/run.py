@@ -55,11 +55,18 @@ def intent_of(state: State, running: Running) -> IntentRecord:
         running.decision,
         tcn=running.submission.tcn,
         requested=running.submission.requested,
+        attributes=_declared(state, request),
         probe_digest=state.audit.probe_digest(f.to_bytes() for f in request.fingers),
         record_digest=_record_digest(state, running),
         matcher_version=MATCHER_VERSION,
         parameters_digest=parameters_digest(),
     )
+
+
+def _declared(state: State, request: SearchRequest) -> tuple[str, ...]:
+    known = state.policy.declared.attributes if state.policy is not None else ()
+    stated = request.attributes
+    return tuple(sorted(f"{name}={stated[name]}" for name, _ in known if name in stated))
 
 
 def _record_digest(state: State, running: Running) -> str:

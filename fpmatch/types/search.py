@@ -5,14 +5,20 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Self
 
 from fpmatch.finger import FingerPosition
-from fpmatch.types.access import Outcome, Reason
+from fpmatch.types.access import Facts, Outcome, Reason
+from fpmatch.types.agency import Ori
 
 if TYPE_CHECKING:
     from fpmatch.template import Template
+
+STATED = tuple(f.name for f in fields(Facts) if f.name not in ("chain", "requested"))
+"""Facts that a submission states under the same name. The chain begins with its booking agency,
+and what it requests is said by name or number. All that makes, stores or keys facts goes by these
+definitions, so that a new fact is nowhere forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,42 @@ class SearchRequest:
     rotation: str = "upright"
     positions: str = "labelled"
     deadline_ms: float | None = None
+
+    def facts(self, requested: tuple[str, ...] | None) -> Facts:
+        """What the policy is asked about this submission.
+
+        Parameters
+        ----------
+        requested : tuple of str or None
+            Names of the partitions asked for; None for all that is granted.
+
+        Returns
+        -------
+        Facts
+
+        Raises
+        ------
+        InputError
+            If an agency is no ORI.
+        """
+        chain = tuple(Ori(o) for o in (self.booking_ori, *self.chain))
+        said = {name: getattr(self, name) for name in STATED}
+        return Facts(chain=chain, requested=requested, **said)
+
+    @classmethod
+    def of(cls, facts: Facts, fingers: Sequence[Template], **more: Any) -> Self:
+        """The submission of which these are the facts.
+
+        Parameters
+        ----------
+        facts : Facts
+        fingers : sequence of Template
+        **more
+            Fields that no decision depends on.
+        """
+        said = {name: getattr(facts, name) for name in STATED}
+        first, *others = facts.chain
+        return cls(fingers, first, tuple(others), partitions=facts.requested, **{**said, **more})
 
 
 @dataclass(frozen=True, slots=True)
