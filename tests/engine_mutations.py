@@ -32,6 +32,7 @@ TESTS = (
     "test_attack_owners.py",
     "test_checks.py",
     "test_gate.py",
+    "test_house_fields.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
@@ -176,8 +177,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a kept probe forgets which fingers it is compared with",
         "search/keep.py",
-        '        "positions": request.positions,\n',
-        "",
+        "if f.name not in FOR_THE_FIRST)",
+        "if f.name not in {**FOR_THE_FIRST, 'positions': ''})",
     ),
     (
         "one finger under two labels counts as two",
@@ -188,8 +189,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a kept probe forgets how it may lie",
         "search/keep.py",
-        '        "rotation": request.rotation,\n',
-        "",
+        "if f.name not in FOR_THE_FIRST)",
+        "if f.name not in {**FOR_THE_FIRST, 'rotation': ''})",
     ),
     (
         "failed searches keep their probes",
@@ -425,7 +426,12 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "if (own.name == info.name or own.ndr == info.ndr) and own != info:",
         "if False:",
     ),
-    ("requested partitions ignored", "search/probe.py", "        requested=requested,\n", ""),
+    (
+        "requested partitions ignored",
+        "search/probe.py",
+        "request.facts(requested)",
+        "request.facts(None)",
+    ),
     (
         "opaque protection of what was not searched lost",
         "search/release.py",
@@ -1046,6 +1052,30 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "audit/writer.py",
         "live = [g for g in groups if not g.withdrawn]",
         "live = groups",
+    ),
+    (
+        "a fact is no part of the memo's key",
+        "policy/memo.py",
+        "_FACTS = tuple(f.name for f in fields(Facts))",
+        "_FACTS = tuple(f.name for f in fields(Facts) if f.name != 'role')",
+    ),
+    (
+        "a fact of the request is forgotten",
+        "types/search.py",
+        'if f.name not in ("chain", "requested"))',
+        'if f.name not in ("chain", "requested", "purpose"))',
+    ),
+    (
+        "the protection flag is not logged",
+        "audit/records.py",
+        '            "protected": request.protected,\n',
+        "",
+    ),
+    (
+        "every attribute is logged",
+        "search/run.py",
+        "for name, _ in known if name in stated",
+        "for name in stated",
     ),
 )
 
