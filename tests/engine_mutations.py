@@ -33,6 +33,7 @@ TESTS = (
     "test_checks.py",
     "test_gate.py",
     "test_house_fields.py",
+    "test_search_seam.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
@@ -40,7 +41,7 @@ UNSEEN = {"a batch shared across roles"}
 
 MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
-        "handles for every partition",
+        "searchers for every partition",
         "search/decision.py",
         "if d.probe and not decision.refused and d",
         "if d",
@@ -66,11 +67,11 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ("failures not logged", "search/run.py", "        fail(state, running, error)\n", ""),
     (
         "the record's protection not passed on",
-        "search/run.py",
+        "search/running.py",
         "sees_protected=granted.sees_protected",
         "sees_protected=True",
     ),
-    ("uses not passed on", "search/run.py", "uses = running.uses", "uses = frozenset()"),
+    ("uses not passed on", "search/running.py", "uses=self.uses,", "uses=frozenset(),"),
     (
         "no second decision",
         "search/release.py",
@@ -122,8 +123,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "the submitter's threshold silences owners",
         "search/release.py",
-        "SEARCH.envelope_candidates, state.hit_score",
-        "SEARCH.envelope_candidates, max(request.threshold, state.hit_score)",
+        "most, state.hit_score",
+        "most, max(request.threshold, state.hit_score)",
     ),
     ("withheld results shown", "search/release.py", "if not granted.view:", "if False:"),
     (
@@ -153,26 +154,26 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "no mask before ranking in a batch",
         "search/compare.py",
-        "            allowed=allowed,\n            positions=",
-        "            allowed=None,\n            positions=",
+        "allowed=allowed,\n                positions=",
+        "allowed=None,\n                positions=",
     ),
     (
         "a batch shared across roles",
-        "search/batch.py",
-        "key = (handle.partition, granted.sees_protected, running.uses, Limits.of(request))",
-        "key = (handle.partition, granted.probe, running.uses, Limits.of(request))",
+        "search/compare.py",
+        "key: object = (r.sees_protected, r.uses, r.effort, r.rotation, r.limit)",
+        "key: object = (r.uses, r.effort, r.rotation, r.limit)",
     ),
     (
         "a batch shared across uses",
-        "search/batch.py",
-        "key = (handle.partition, granted.sees_protected, running.uses, Limits.of(request))",
-        "key = (handle.partition, granted.sees_protected, Limits.of(request))",
+        "search/compare.py",
+        "key: object = (r.sees_protected, r.uses, r.effort, r.rotation, r.limit)",
+        "key: object = (r.sees_protected, r.effort, r.rotation, r.limit)",
     ),
     (
         "a batch shared across what is asked for",
-        "search/batch.py",
-        "key = (handle.partition, granted.sees_protected, running.uses, Limits.of(request))",
-        "key = (handle.partition, granted.sees_protected, running.uses, request.effort)",
+        "search/compare.py",
+        "key: object = (r.sees_protected, r.uses, r.effort, r.rotation, r.limit)",
+        "key: object = (r.sees_protected, r.uses, r.effort, r.limit)",
     ),
     (
         "a kept probe forgets which fingers it is compared with",
@@ -201,20 +202,20 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "no mask before ranking",
         "search/compare.py",
-        "        return _compare(handle, probe, limits, _rows(handle, probe, allowed, limits))\n",
-        "        return _compare(handle, probe, limits, _rows(handle, probe, None, limits))\n",
+        "self._rows(request, allowed, limits))",
+        "self._rows(request, None, limits))",
     ),
     (
         "ties in order of enrolment",
-        "search/compare.py",
-        "(-self.scores[i], names[self.records[i]])",
-        "(-self.scores[i], i)",
+        "search/candidates.py",
+        "(-found.scores[i], names[i])",
+        "(-found.scores[i], i)",
     ),
     (
         "threshold ignored",
-        "search/compare.py",
-        "keep = self.scores >= threshold",
-        "keep = self.scores >= -1",
+        "search/candidates.py",
+        "(found.scores >= threshold)",
+        "(found.scores >= -1)",
     ),
     (
         "seals ignored",
@@ -539,7 +540,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "a cancel is asked only where there is something to search",
         "search/run.py",
         "if cancel is not None and cancel.is_set():",
-        "if cancel is not None and running.handles and cancel.is_set():",
+        "if cancel is not None and running.searchers and cancel.is_set():",
     ),
     (
         "errors of hidden partitions are told",
@@ -676,8 +677,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "a verification searches everything",
-        "search/run.py",
-        "if running.record is not None:\n            only",
+        "search/running.py",
+        "if self.record is not None:\n            only",
         "if False:\n            only",
     ),
     (
@@ -1032,8 +1033,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a deadline does not cover the gate",
         "search/compare.py",
-        "    with handle.gate.shared(limits.deadline) as held:",
-        "    with handle.gate.shared() as held:",
+        "        with self.gate.shared(deadline) as held:",
+        "        with self.gate.shared() as held:",
     ),
     (
         "a deadline does not cover the log",
@@ -1046,6 +1047,36 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "audit/writer.py",
         "            if deadline is not None and not own.begun:",
         "            if False:",
+    ),
+    (
+        "a request for another partition is searched",
+        "search/compare.py",
+        "if request.partition != self.partition:",
+        "if False:",
+    ),
+    (
+        "the answer to another request is taken",
+        "search/partition_scores.py",
+        "if partition != request.partition or list(told) != positions:",
+        "if False:",
+    ),
+    (
+        "foreign search forms are taken as they are",
+        "search/partition_request.py",
+        "return check_form(SearchTemplate(**columns))",
+        "return SearchTemplate(**columns)",
+    ),
+    (
+        "damaged messages are read",
+        "search/frame.py",
+        " or zlib.crc32(self._body) != checksum:",
+        ":",
+    ),
+    (
+        "records that have gone are candidates",
+        "search/candidates.py",
+        "keep = (ordinals >= 0) & ",
+        "keep = ",
     ),
     (
         "what was withdrawn is written",

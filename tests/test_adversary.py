@@ -95,7 +95,7 @@ def delivered_again(patch):
 
 
 def always_retained(patch):
-    patch.setattr(keep, "_retains", lambda running, one: one.truth.partition in running.hits)
+    patch.setattr(keep, "_retains", lambda running, one: one.truth.partition in running.scores)
 
 
 GUARDS = (

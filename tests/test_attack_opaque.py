@@ -21,6 +21,7 @@ from fpmatch.errors import InputError, RefusedError, SearchCancelled
 from fpmatch.gallery.ledger import Ledger
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
+from fpmatch.search.compare import LocalPartition
 from fpmatch.search.state import State
 from fpmatch.search.timer import Timer
 from fpmatch.types import Outcome, Reason
@@ -72,16 +73,16 @@ def taking(time: Time, monkeypatch, seconds: dict[str, float]) -> Iterator[list[
     order: list[str] = []
 
     def slow(original):
-        def wrapped(handle, *args, **more):
-            order.append(handle.partition)
-            time.now += seconds.get(handle.partition, 0.0)
-            return original(handle, *args, **more)
+        def wrapped(searcher, *args, **more):
+            order.append(searcher.partition)
+            time.now += seconds.get(searcher.partition, 0.0)
+            return original(searcher, *args, **more)
 
         return wrapped
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "compare", slow(run.compare))
-        patch.setattr(batch, "compare_many", slow(batch.compare_many))
+        patch.setattr(LocalPartition, "search", slow(LocalPartition.search))
+        patch.setattr(LocalPartition, "search_many", slow(LocalPartition.search_many))
         yield order
 
 
@@ -235,13 +236,13 @@ def test_partitions_that_the_submitter_sees_are_searched_first(text, monkeypatch
 
 def test_a_deadline_tells_nothing_of_a_hidden_partition(monkeypatch):
     limits = []
-    compare = run.compare
+    search = LocalPartition.search
 
-    def noted(handle, *args, **more):
-        limits.append((handle.partition, more["limits"].deadline))
-        return compare(handle, *args, **more)
+    def noted(searcher, asked, *args):
+        limits.append((searcher.partition, asked.seconds_left))
+        return search(searcher, asked, *args)
 
-    monkeypatch.setattr(run, "compare", noted)
+    monkeypatch.setattr(LocalPartition, "search", noted)
     for deadline in (1e-6, 100.0, 1e6):
         answers = []
         with held(reordered(OPAQUE)) as (e, time):
@@ -307,14 +308,14 @@ def test_a_cancel_is_asked_as_often_whether_or_not_a_hidden_partition_is_searche
 def test_a_cancel_during_a_withheld_partition_changes_nothing(text, monkeypatch):
     stop = threading.Event()
     with held(text) as (e, _):
-        compare = run.compare
+        search = LocalPartition.search
 
-        def stopped(handle, *args, **more):
-            if handle.partition == "immigration":
+        def stopped(searcher, *args):
+            if searcher.partition == "immigration":
                 stop.set()
-            return compare(handle, *args, **more)
+            return search(searcher, *args)
 
-        monkeypatch.setattr(run, "compare", stopped)
+        monkeypatch.setattr(LocalPartition, "search", stopped)
         answer = e.search(request(HELD, tcn="T"), cancel=stop)
         assert stop.is_set()
         assert answer["criminal"].candidates
@@ -325,17 +326,17 @@ def test_a_cancel_during_a_withheld_partition_changes_nothing(text, monkeypatch)
 
 
 def breaks_compare(patch):
-    compare = run.compare
+    search = LocalPartition.search
     patch.setattr(
-        run,
-        "compare",
-        lambda h, *a, **m: 1 / 0 if h.partition == "immigration" else compare(h, *a, **m),
+        LocalPartition,
+        "search",
+        lambda s, *a: 1 / 0 if s.partition == "immigration" else search(s, *a),
     )
 
 
-def breaks_handle(patch):
-    handle = State.handle
-    patch.setattr(State, "handle", lambda s, p: 1 / 0 if p == "immigration" else handle(s, p))
+def breaks_searcher(patch):
+    made = State.searcher
+    patch.setattr(State, "searcher", lambda s, p: 1 / 0 if p == "immigration" else made(s, p))
 
 
 def breaks_release(patch):
@@ -343,7 +344,7 @@ def breaks_release(patch):
     patch.setattr(
         run.release,
         "_searched",
-        lambda s, r, hits, g: 1 / 0 if hits.partition == "immigration" else searched(s, r, hits, g),
+        lambda s, r, x, g: 1 / 0 if x.partition == "immigration" else searched(s, r, x, g),
     )
 
 
@@ -352,11 +353,11 @@ def breaks_retaining(patch):
 
 
 def breaks_sharing(patch):
-    patch.setattr(batch, "compare_many", lambda *a, **m: 1 / 0)
+    patch.setattr(LocalPartition, "search_many", lambda *a: 1 / 0)
     breaks_compare(patch)
 
 
-BREAKS = (breaks_compare, breaks_handle, breaks_release, breaks_retaining, breaks_sharing)
+BREAKS = (breaks_compare, breaks_searcher, breaks_release, breaks_retaining, breaks_sharing)
 
 
 @pytest.mark.parametrize("breaks", BREAKS)
@@ -376,7 +377,7 @@ def test_an_error_in_a_hidden_partition_is_not_told(breaks, many, monkeypatch):
 
 def test_an_error_in_a_hidden_partition_is_in_the_log(monkeypatch):
     with held() as (e, _):
-        for breaks in (breaks_compare, breaks_handle, breaks_release):
+        for breaks in (breaks_compare, breaks_searcher, breaks_release):
             with monkeypatch.context() as patch:
                 breaks(patch)
                 e.search(request(HELD, tcn=breaks.__name__))
@@ -396,7 +397,7 @@ def test_an_error_in_a_withheld_partition_looks_like_any_withheld_result(breaks,
 
 
 def test_an_error_in_a_partition_that_the_submitter_sees_is_its_own(monkeypatch):
-    for breaks in (breaks_compare, breaks_handle, breaks_release):
+    for breaks in (breaks_compare, breaks_searcher, breaks_release):
         with held() as (e, _), monkeypatch.context() as patch:
             breaks(patch)
             with pytest.raises(ZeroDivisionError):

@@ -205,17 +205,17 @@ def test_search_many_equals_single_searches():
 
 
 def test_search_many_shares_scans_and_one_failure_stops_nothing(monkeypatch):
-    import fpmatch.search.batch as batch
     import fpmatch.search.run as run
+    from fpmatch.search.compare import LocalPartition
 
     shared = []
-    original = batch.compare_many
+    original = LocalPartition._together
     monkeypatch.setattr(
-        batch,
-        "compare_many",
-        lambda handle, probes, **more: (
-            shared.append((handle.partition, len(probes))),
-            original(handle, probes, **more),
+        LocalPartition,
+        "_together",
+        lambda searcher, requests: (
+            shared.append((searcher.partition, len(requests))),
+            original(searcher, requests),
         )[1],
     )
     asked = [request(o, p, tcn=f"{o}{p}") for p in (1, 2) for o in (ON, OFF, HELD)]

@@ -42,6 +42,7 @@ import fpmatch.search.run as run
 from fpmatch.errors import AuditError, InputError, RefusedError
 from fpmatch.policy import Policy
 from fpmatch.search import Engine, steps
+from fpmatch.search.compare import LocalPartition
 from fpmatch.types import Mask, Outcome, Reason
 
 OPAQUE = POLICY.replace('protected_roles = ["advocate"]', 'status_visibility = "opaque"')
@@ -150,7 +151,7 @@ def test_l5_a_search_is_never_given_what_it_may_not_search(monkeypatch):
         run,
         "run_comparisons",
         lambda running, cancel: (
-            given.append({h.partition for h in running.handles}),
+            given.append({s.partition for s in running.searchers}),
             original(running, cancel),
         ),
     )
@@ -533,7 +534,7 @@ def test_l18_no_outcome_no_answer_and_no_message(monkeypatch):
 def test_l18_an_error_after_the_intent_is_logged_as_failed(monkeypatch):
     with engine() as e:
         with monkeypatch.context() as patch:
-            patch.setattr(run, "compare", lambda *a, **k: 1 / 0)
+            patch.setattr(LocalPartition, "search", lambda *a, **k: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 e.search(request(OFF, tcn="failed"))
         said = next(iter(e.audit.records(kind="OUTCOME", tcn="failed")))

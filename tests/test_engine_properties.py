@@ -20,7 +20,8 @@ from fpmatch.index import ranking
 from fpmatch.policy import model as m
 from fpmatch.reference import ReferenceEngine
 from fpmatch.search import Engine
-from fpmatch.search.compare import Limits, compare
+from fpmatch.search.candidates import best_candidates
+from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.probe import Probe
 from fpmatch.types import FingerPosition, Outcome, Permission, Record, SearchRequest
 
@@ -185,7 +186,7 @@ def unsearched(engine, policy, request) -> frozenset[str]:
     from fpmatch.search.decision import prepare
 
     put_in_force(engine, policy)
-    granted = {h.partition for h in prepare(engine._state, request).handles}
+    granted = {h.partition for h in prepare(engine._state, request).searchers}
     return frozenset(PARTITIONS) - granted
 
 
@@ -375,14 +376,12 @@ def crowds():
         yield Crowds(stack)
 
 
-def hits_of(engine: Engine, fingers, sees: bool, uses: frozenset[str], effort: str):
-    return compare(
-        engine._state.handle("p"),
-        Probe.of(fingers),
-        sees_protected=sees,
-        uses=uses,
-        limits=Limits(effort),
-    )
+def scores_of(engine: Engine, fingers, sees: bool, uses: frozenset[str], effort: str):
+    """The best hundred candidates, and what it took to find them."""
+    asked = PartitionRequest("p", Probe.of(fingers), sees, uses, effort)
+    found = engine._state.searcher("p").search(asked)
+    columns = engine._state.gallery.columns("p")
+    return best_candidates(found, columns, 100, 0.0), found.cost
 
 
 @CASES
@@ -399,23 +398,22 @@ def test_barred_records_leave_no_trace_in_a_search_with_several_fingers(crowds, 
     effort = rng.choice(("fast", "balanced", "scan"))
     with pytest.MonkeyPatch.context() as patch:
         approximate(patch)
-        masked = hits_of(crowds.engine(which), fingers, sees, uses, effort)
-        never = hits_of(crowds.engine(which, barred), fingers, sees, uses, effort)
-    assert masked.top(100, 0.0) == never.top(100, 0.0)
-    assert masked.cost.live_fingers == never.cost.live_fingers
-    assert masked.cost.fingers_verified == never.cost.fingers_verified
-    assert not barred & {c.record for c in masked.top(100, 0.0)}
+        masked, cost = scores_of(crowds.engine(which), fingers, sees, uses, effort)
+        never, other = scores_of(crowds.engine(which, barred), fingers, sees, uses, effort)
+    assert masked == never
+    assert cost.live_fingers == other.live_fingers
+    assert cost.fingers_verified == other.fingers_verified
+    assert not barred & {c.record for c in masked}
 
 
 def test_a_search_with_several_fingers_really_is_cut_short(crowds):
     """And where nothing is cut, it says what the exhaustive one says of the same records."""
     whole = frozenset({"CNA"})
     fingers = [finger(random.Random(n), n) for n in range(4)]
-    every = hits_of(crowds.engine(0), fingers, True, whole, "exhaustive")
-    by_record = {c.record: c for c in every.top(100, 0.0)}
+    every, _ = scores_of(crowds.engine(0), fingers, True, whole, "exhaustive")
+    by_record = {c.record: c for c in every}
     with pytest.MonkeyPatch.context() as patch:
         approximate(patch)
-        short = hits_of(crowds.engine(0), fingers, True, whole, "balanced")
-    found = short.top(100, 0.0)
+        found, _ = scores_of(crowds.engine(0), fingers, True, whole, "balanced")
     assert len(found) == 2 < len(by_record)
     assert all(by_record[c.record] == c for c in found)

@@ -18,9 +18,12 @@ from fpmatch.descriptor import SearchTemplate, encode
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.gallery import Columns
 from fpmatch.index import PartitionIndex
-from fpmatch.search.compare import Handle, Hits, Limits, compare
+from fpmatch.search.compare import LocalPartition
 from fpmatch.search.gate import Gate
+from fpmatch.search.partition_request import PartitionRequest
+from fpmatch.search.partition_scores import PartitionScores
 from fpmatch.search.probe import Probe
+from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.synthetic.gallery import mates
 from fpmatch.template import Template
 from fpmatch.types import FingerPosition
@@ -86,12 +89,12 @@ def bench_tenprint(
         index = subject_index(Path(folder), records, fingers, cache, progress)
         index.close()
         with PartitionIndex.open(folder, threads=threads) as index:
-            handle = handle_of(index, records, fingers)
+            searcher = searcher_of(index, records, fingers)
             rows = []
             for share in poor:
                 people = subjects_of(records, fingers, subjects, share)
                 for known in (True, False):
-                    row = measure(handle, people, known, effort, progress)
+                    row = measure(searcher, people, known, effort, progress)
                     rows.append(
                         {"poor": share, "positions": "known" if known else "unknown", **row}
                     )
@@ -138,7 +141,7 @@ def subject_index(
     return index
 
 
-def handle_of(index: PartitionIndex, records: int, fingers: int) -> Handle:
+def searcher_of(index: PartitionIndex, records: int, fingers: int) -> LocalPartition:
     """What the engine searches with, without its other files.
 
     Parameters
@@ -158,7 +161,7 @@ def handle_of(index: PartitionIndex, records: int, fingers: int) -> Handle:
         rows // fingers + 1,
         (1 + rows % fingers).astype(np.uint8),
     )
-    return Handle("background", index, columns, str, Gate())
+    return LocalPartition("background", index, columns, str, Gate())
 
 
 def subjects_of(records: int, fingers: int, count: int, poor: float) -> Subjects:
@@ -210,13 +213,17 @@ def patch(template: Template, rng: np.random.Generator) -> Template:
 
 
 def measure(
-    handle: Handle, people: Subjects, known: bool, effort: str, progress: Progress | None = None
+    searcher: PartitionSearcher,
+    people: Subjects,
+    known: bool,
+    effort: str,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """One case: all fingers at once and each alone, in turn.
 
     Parameters
     ----------
-    handle : Handle
+    searcher : PartitionSearcher
         What the engine searches with.
     people : Subjects
         Who is searched for.
@@ -231,13 +238,13 @@ def measure(
     right, single = [], []
     for n, (record, fingers) in enumerate(zip(people.records, people.fingers, strict=True)):
         named = [(f, p if known else FingerPosition.UNKNOWN) for f, p in fingers]
-        hits, spent = _searched(handle, named, effort)
+        found, spent = _searched(searcher, named, effort)
         together.append(spent)
-        right.append(_first(hits, record))
-        verified.append(hits.cost.fingers_verified)
-        each = [_searched(handle, [one], effort) for one in named]
+        right.append(_first(found, record))
+        verified.append(found.cost.fingers_verified)
+        each = [_searched(searcher, [one], effort) for one in named]
         alone.append(sum(spent for _, spent in each))
-        single += [_first(hits, record) for hits, _ in each]
+        single += [_first(found, record) for found, _ in each]
         if progress is not None:
             progress("searching", n + 1, len(people.records))
     # The first subject warms up and is not timed.
@@ -253,19 +260,23 @@ def measure(
 
 
 def _searched(
-    handle: Handle, named: Sequence[tuple[SearchTemplate, FingerPosition]], effort: str
-) -> tuple[Hits, float]:
+    searcher: PartitionSearcher,
+    named: Sequence[tuple[SearchTemplate, FingerPosition]],
+    effort: str,
+) -> tuple[PartitionScores, float]:
     groups: dict[FingerPosition, list[SearchTemplate]] = {}
     for finger, position in named:
         groups.setdefault(position, []).append(finger)
     probe = Probe(tuple((p, tuple(groups[p])) for p in sorted(groups)))
+    request = PartitionRequest(searcher.partition, probe, True, frozenset(), effort)
     start = time.process_time()
-    hits = compare(handle, probe, sees_protected=True, uses=frozenset(), limits=Limits(effort))
-    return hits, 1e3 * (time.process_time() - start)
+    found = searcher.search(request)
+    return found, 1e3 * (time.process_time() - start)
 
 
-def _first(hits: Hits, record: int) -> bool:
-    mine = hits.records == record
+def _first(found: PartitionScores, record: int) -> bool:
+    # Keys are counted from 1.
+    mine = found.records == record + 1
     if not mine.any():
         return False
-    return bool(hits.scores[mine].max() > hits.scores[~mine].max(initial=-np.inf))
+    return bool(found.scores[mine].max() > found.scores[~mine].max(initial=-np.inf))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.errors import InputError
+from fpmatch.parameters import DESCRIPTOR
 
 COLUMNS: dict[str, tuple[type, tuple[int, ...]]] = {
     "codes": (np.uint64, (5,)),
@@ -20,6 +21,11 @@ COLUMNS: dict[str, tuple[type, tuple[int, ...]]] = {
     "source": (np.uint8, ()),
 }
 """Columns of the search form: dtype and the shape of one entry. 71 bytes a minutia."""
+CODE_BITS = 312
+"""Bits of a cylinder code that can be set."""
+TEXTURE_BITS = 52
+"""Bits of each word of the orientation texture that can be set."""
+_WORD = 64
 
 
 def _column(values: NDArray, name: str) -> NDArray:
@@ -132,6 +138,37 @@ class PackedTemplates:
 
     def __repr__(self) -> str:
         return f"<PackedTemplates of {len(self)} rows, {int(self.offsets[-1])} minutiae>"
+
+
+def check_form(form: SearchTemplate) -> SearchTemplate:
+    """Refuse what `encode` cannot have made; the kernels rely on it and check nothing.
+
+    Parameters
+    ----------
+    form : SearchTemplate
+        Of foreign origin. Cost linear in its minutiae.
+
+    Raises
+    ------
+    InputError
+        If it is too long, its minutiae are not in order of angle, or a code, a texture or a
+        quality is not one.
+    """
+    if len(form) > DESCRIPTOR.max_minutiae:
+        raise InputError(
+            f"{len(form)} minutiae; a search form holds at most {DESCRIPTOR.max_minutiae}"
+        )
+    if (form.angle[1:] < form.angle[:-1]).any():
+        raise InputError("the minutiae of a search form must ascend in angle")
+    last = form.codes[:, CODE_BITS // _WORD] >> np.uint64(CODE_BITS % _WORD)
+    bits = np.bitwise_count(form.codes).sum(axis=1)
+    if last.any() or (bits != DESCRIPTOR.weight).any():
+        raise InputError(f"a code must have {DESCRIPTOR.weight} of its {CODE_BITS} bits set")
+    if (form.texture >> np.uint64(TEXTURE_BITS)).any():
+        raise InputError(f"a word of texture has {TEXTURE_BITS} bits")
+    if int(form.quality.max(initial=0)) > 100:
+        raise InputError("the quality of a minutia must be 0 to 100")
+    return form
 
 
 def pack(templates: Sequence[SearchTemplate]) -> PackedTemplates:

@@ -60,6 +60,39 @@ class Names:
         there = at < len(self._keys) and int(self._keys[at]) == key and at not in self._gone
         return at if there else None
 
+    def keys_of(self, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Keys of some records, whether dropped or not.
+
+        Parameters
+        ----------
+        ordinals : (K,) int64
+            Each from 0 to ``len(self) - 1``.
+        """
+        out = np.zeros(len(ordinals), np.int64)
+        loaded = ordinals < len(self._keys)
+        out[loaded] = self._keys[ordinals[loaded]]
+        later = ordinals[~loaded] - len(self._keys)
+        out[~loaded] = [self._later[n][0] for n in later.tolist()]
+        return out
+
+    def ordinals_of(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Ordinals of some records, -1 where one is not there (any more).
+
+        Parameters
+        ----------
+        keys : (K,) int64
+        """
+        out = np.full(len(keys), -1, np.int64)
+        place = np.searchsorted(self._keys, keys)
+        inside = np.flatnonzero(place < len(self._keys))
+        found = inside[self._keys[place[inside]] == keys[inside]]
+        out[found] = place[found]
+        rest = np.flatnonzero(out < 0)
+        out[rest] = [self._place.get(key, -1) for key in keys[rest].tolist()]
+        if self._gone:
+            out[np.isin(out, np.fromiter(self._gone, np.int64, len(self._gone)))] = -1
+        return out
+
     def add(self, key: int, name: str) -> int:
         """Add a record; its ordinal."""
         ordinal = len(self)

@@ -4,5 +4,6 @@ from fpmatch.index.partition import UNVERIFIED, PartitionIndex
 from fpmatch.index.ranking import EFFORTS
 from fpmatch.index.shortlist import Shortlist
 from fpmatch.index.subject import Subjects
+from fpmatch.index.work import Cancel
 
-__all__ = ["EFFORTS", "UNVERIFIED", "PartitionIndex", "Shortlist", "Subjects"]
+__all__ = ["EFFORTS", "UNVERIFIED", "Cancel", "PartitionIndex", "Shortlist", "Subjects"]

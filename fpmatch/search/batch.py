@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from fpmatch.parameters import SEARCH
 from fpmatch.search import pending
-from fpmatch.search.compare import Handle, Limits, compare_many
 from fpmatch.search.decision import prepare
 from fpmatch.search.hold import Hold
 from fpmatch.search.run import finish, intent_of
 from fpmatch.search.running import Running
+from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.search.state import State
 from fpmatch.search.steps import reached
 from fpmatch.types import Outcome, PartitionResult, Reason, SearchRequest, SearchResponse
@@ -37,42 +37,35 @@ def _batch(state: State, batch: list[Running], hold: Hold) -> list[SearchRespons
     for running, seq in zip(batch, seqs, strict=True):
         running.intent = seq
     reached("search.intent")
-    for group in _groups(batch).values():
-        if len(group) > 1:
-            _share(group)
+    for sharing in _groups(batch).values():
+        if len(sharing) > 1:
+            _share(sharing)
     return [_finished(state, running, hold) for running in batch]
 
 
-def _groups(batch: list[Running]) -> dict[object, list[tuple[Running, Handle]]]:
-    """Submissions that may see the same records of the same partition, by what decides that."""
-    out: dict[object, list[tuple[Running, Handle]]] = {}
+def _groups(batch: list[Running]) -> dict[str, list[tuple[Running, PartitionSearcher]]]:
+    """By partition the submissions that are searched at once, for they may share a scan."""
+    out: dict[str, list[tuple[Running, PartitionSearcher]]] = {}
     for running in batch:
         request = running.submission.request
         if len(request.fingers) > 1 or request.deadline_ms is not None:
             continue
-        for handle in running.handles:
-            granted = running.decision[handle.partition]
-            key = (handle.partition, granted.sees_protected, running.uses, Limits.of(request))
-            out.setdefault(key, []).append((running, handle))
+        for searcher in running.searchers:
+            out.setdefault(searcher.partition, []).append((running, searcher))
     return out
 
 
-def _share(group: list[tuple[Running, Handle]]) -> None:
-    first, handle = group[0]
+def _share(sharing: list[tuple[Running, PartitionSearcher]]) -> None:
+    _, searcher = sharing[0]
+    name = searcher.partition
     try:
-        found = compare_many(
-            handle,
-            [running.probe for running, _ in group],
-            sees_protected=first.decision[handle.partition].sees_protected,
-            uses=first.uses,
-            limits=Limits.of(first.submission.request),
-        )
+        found = searcher.search_many([running.ask(name) for running, _ in sharing])
     except Exception as error:
         # Each is searched alone then, so that one bad submission fails by itself.
         log.warning("a shared scan failed: %s", type(error).__name__)
         return
-    for (running, _), hits in zip(group, found, strict=True):
-        running.hits[handle.partition] = hits
+    for (running, _), scores in zip(sharing, found, strict=True):
+        running.scores[name] = scores
 
 
 def _finished(state: State, running: Running, hold: Hold) -> SearchResponse:

@@ -1,11 +1,8 @@
-"""One probe against one partition: shortlist, verification, calibration, fusion, ranking.
-
-What searches is given the handles of granted partitions and nothing else: it cannot name, open or
-count any other.
-"""
+"""One probe against one partition: shortlist, verification, calibration, fusion."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,18 +10,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import quoted
 from fpmatch.descriptor import SearchTemplate
+from fpmatch.errors import InputError
 from fpmatch.gallery import Columns
-from fpmatch.index import UNVERIFIED, PartitionIndex, Shortlist
+from fpmatch.index import UNVERIFIED, Cancel, PartitionIndex, Shortlist
 from fpmatch.matcher import calibrate, fuse
 from fpmatch.search.gate import Gate
-from fpmatch.search.probe import Probe
-from fpmatch.types import Candidate, FingerPosition, FingerScore, SearchCost, SearchRequest
+from fpmatch.search.partition_request import PartitionRequest
+from fpmatch.search.partition_scores import PartitionScores
+from fpmatch.types import FingerPosition, SearchCost
 
 
 @dataclass(frozen=True, slots=True)
-class Handle:
-    """The capability to search one partition."""
+class LocalPartition:
+    """A partition that this process searches: a `PartitionSearcher`.
+
+    Parameters
+    ----------
+    partition : str
+    index : PartitionIndex
+    columns : Columns
+        Who owns a row, and what bars it.
+    root : callable
+        The partition's root as it is when called.
+    gate : Gate
+        Held while it is searched.
+    """
 
     partition: str
     index: PartitionIndex
@@ -32,250 +44,191 @@ class Handle:
     root: Callable[[], str]
     gate: Gate
 
+    def search(self, request: PartitionRequest, cancel: Cancel | None = None) -> PartitionScores:
+        """See `PartitionSearcher.search`.
+
+        Barred records are masked before anything is ranked. Where the index shortens the list, a
+        record that any finger put on it is compared with all probe fingers.
+        """
+        self._check(request)
+        deadline = None
+        if request.seconds_left is not None:
+            deadline = time.monotonic() + request.seconds_left
+        limits = Limits(request.effort, request.rotation, request.limit, deadline, cancel)
+        with self.gate.shared(deadline) as held:
+            if not held:
+                return _nothing(request)
+            allowed = self._allowed(request)
+            return self._compare(request, limits, self._rows(request, allowed, limits))
+
+    def search_many(self, requests: Sequence[PartitionRequest]) -> list[PartitionScores]:
+        """See `PartitionSearcher.search_many`.
+
+        Requests of one impression that may see the same records share the passes over the codes.
+        """
+        found: dict[int, PartitionScores] = {}
+        groups: dict[object, list[int]] = {}
+        for n, request in enumerate(requests):
+            r = request
+            key: object = (r.sees_protected, r.uses, r.effort, r.rotation, r.limit)
+            if not _shares(request):
+                key = n
+            groups.setdefault(key, []).append(n)
+        for group in groups.values():
+            those = [requests[n] for n in group]
+            together = [self.search(those[0])] if len(those) == 1 else self._together(those)
+            found.update(zip(group, together, strict=True))
+        return [found[n] for n in range(len(requests))]
+
+    def _together(self, requests: Sequence[PartitionRequest]) -> list[PartitionScores]:
+        for request in requests:
+            self._check(request)
+        first = requests[0]
+        limits = Limits(first.effort, first.rotation, first.limit, None, None)
+        flat = [impression for request in requests for impression in _impressions(request)]
+        with self.gate.shared():
+            allowed = self._allowed(first)
+            shorts = self.index.shortlist_many(
+                [impression for _, impression in flat],
+                allowed=allowed,
+                positions=[position for request in requests for position in _seen(request)],
+                effort=first.effort,
+                rotation=first.rotation,
+                limit=first.limit,
+            )
+            return [
+                self._compare(request, limits, self._rows(request, allowed, limits, short))
+                for request, short in zip(requests, shorts, strict=True)
+            ]
+
+    def _check(self, request: PartitionRequest) -> None:
+        if request.partition != self.partition:
+            raise InputError(f"this request is for partition {quoted(request.partition)}")
+
+    def _allowed(self, request: PartitionRequest) -> NDArray[np.bool_] | None:
+        return self.columns.allowed(sees_protected=request.sees_protected, uses=request.uses)
+
+    def _compare(
+        self,
+        request: PartitionRequest,
+        limits: Limits,
+        to_verify: tuple[list[NDArray[np.int64]], SearchCost],
+    ) -> PartitionScores:
+        root = self.root()
+        flat = _impressions(request)
+        rows, looked = to_verify
+        owners = self.columns.row_record
+        listed = np.unique(np.concatenate([np.zeros(0, np.int32), *(owners[r] for r in rows)]))
+        best = {p: np.full(len(listed), UNVERIFIED, np.int64) for p, _ in flat}
+        tries = {p: np.zeros(len(listed), np.int64) for p, _ in flat}
+        verified, complete = 0, looked.complete
+        for (position, impression), mine in zip(flat, rows, strict=True):
+            got = self.index.verify(
+                impression,
+                mine,
+                rotation=limits.rotation,
+                deadline=limits.deadline,
+                cancel=limits.cancel,
+            )
+            done = got != UNVERIFIED
+            complete &= bool(done.all())
+            verified += int(done.sum())
+            place = np.searchsorted(listed, owners[mine[done]])
+            np.maximum.at(best[position], place, got[done])
+            np.add.at(tries[position], place, 1)
+        seen = np.zeros(len(listed), np.bool_)
+        for count in tries.values():
+            seen |= count > 0
+        values = {p: calibrate(np.maximum(raw, 0), limits.rotation) for p, raw in best.items()}
+        fingers = tuple((p, np.where(tries[p] > 0, values[p], np.nan)[seen]) for p in best)
+        scores = _fused([v for _, v in fingers], [tries[p][seen] for p in best])
+        cost = replace(looked, fingers_verified=verified, complete=complete)
+        records = self.columns.names.keys_of(listed[seen].astype(np.int64))
+        return PartitionScores(self.partition, records, scores, fingers, cost, root)
+
+    def _rows(
+        self,
+        request: PartitionRequest,
+        allowed: NDArray[np.bool_] | None,
+        limits: Limits,
+        short: Shortlist | None = None,
+    ) -> tuple[list[NDArray[np.int64]], SearchCost]:
+        """For each impression the rows to verify, and what it took to find them."""
+        columns = self.columns
+        flat = _impressions(request)
+        if request.only is not None:
+            only = columns.rows_of(columns.names.ordinals_of(np.array(request.only, np.int64)))
+            rows = only if allowed is None else only[allowed[only]]
+            found = [_with_finger(columns, rows, position) for position in _seen(request)]
+            return found, SearchCost(live_fingers=len(rows))
+        more: dict[str, Any] = {
+            "allowed": allowed,
+            "effort": limits.effort,
+            "rotation": limits.rotation,
+            "limit": limits.limit,
+            "deadline": limits.deadline,
+            "cancel": limits.cancel,
+        }
+        if len(flat) > 1:
+            subjects = self.index.shortlist_subject(
+                [impression for _, impression in flat],
+                np.maximum(columns.row_record, 0).astype(np.int64),
+                positions=_seen(request),
+                **more,
+            )
+            return list(subjects.row_ids), subjects.cost
+        ((_, impression),) = flat
+        (position,) = _seen(request)
+        if short is None:
+            short = self.index.shortlist(impression, position=position, **more)
+        if short.exhaustive:
+            return [short.row_ids], short.cost
+        # A record on the list is compared with all its impressions, whichever of them put it there.
+        rows = columns.rows_of(np.unique(columns.row_record[short.row_ids]).astype(np.int64))
+        return [_with_finger(columns, rows, position)], short.cost
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What bounds a search, and how prints may lie."""
 
     effort: str
-    deadline: float | None = None
-    cancel: object | None = None
-    rotation: str = "upright"
-
-    @classmethod
-    def of(
-        cls, request: SearchRequest, deadline: float | None = None, cancel: object | None = None
-    ) -> Limits:
-        """Of a submission; with its `time.monotonic` limit and what may cancel it."""
-        return cls(request.effort, deadline, cancel, request.rotation)
+    rotation: str
+    limit: int | None
+    deadline: float | None
+    cancel: Cancel | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Hits:
-    """Scored records of one partition, before anything is cut or released.
-
-    Parameters
-    ----------
-    records : (K,) int64
-        Ordinals in the partition's columns.
-    scores : (K,) float64
-        Fused values, multiples of 0.01.
-    fingers : sequence of (position, (K,) float64)
-        Best value of each probe finger; NaN where the record has no such finger.
-    """
-
-    partition: str
-    columns: Columns
-    records: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    fingers: tuple[tuple[FingerPosition, NDArray[np.float64]], ...]
-    cost: SearchCost
-    root: str
-
-    def top(
-        self, count: int, threshold: float, barred: NDArray[np.bool_] | None = None
-    ) -> tuple[Candidate, ...]:
-        """The best records at or above a threshold, ties by record id."""
-        keep = self.scores >= threshold
-        if barred is not None:
-            known = self.records < len(barred)
-            keep &= known & ~barred[np.where(known, self.records, 0)] if len(barred) else False
-        at = np.flatnonzero(keep)
-        if not len(at) or not count:
-            return ()
-        if len(at) > count:
-            least = np.partition(self.scores[at], len(at) - count)[len(at) - count]
-            at = at[self.scores[at] >= least]
-        names = self.columns.names
-        ranked = sorted(at.tolist(), key=lambda i: (-self.scores[i], names[self.records[i]]))
-        return tuple(self._candidate(i) for i in ranked[:count])
-
-    def _candidate(self, i: int) -> Candidate:
-        score = float(self.scores[i])
-        return Candidate(
-            self.columns.names[self.records[i]],
-            score,
-            fmr_of(score),
-            tuple(
-                FingerScore(position, float(values[i]))
-                for position, values in self.fingers
-                if not np.isnan(values[i])
-            ),
-        )
+def _impressions(request: PartitionRequest) -> list[tuple[FingerPosition, SearchTemplate]]:
+    """Every impression, and the finger of the probe that it is of."""
+    return [(p, impression) for p, several in request.probe.fingers for impression in several]
 
 
-def fmr_of(score: float) -> float:
-    """False match rate of a value, to six significant digits."""
-    return float(f"{10 ** (-score / 10):.5e}")
+def _seen(request: PartitionRequest) -> list[int]:
+    """The position that every impression is searched under."""
+    return [int(request.probe.seen(p)) for p, _ in _impressions(request)]
 
 
-def compare(
-    handle: Handle,
-    probe: Probe,
-    *,
-    sees_protected: bool,
-    uses: frozenset[str],
-    limits: Limits,
-    only: NDArray[np.int64] | None = None,
-) -> Hits:
-    """Search one partition.
-
-    Parameters
-    ----------
-    sees_protected : bool
-        Whether protected records may be seen.
-    uses : frozenset of str
-        The uses that this search makes of records; those whose contributor bans one are not seen.
-    only : (K,) int64, optional
-        Compare with these rows and no others, each that may be seen and has the finger.
-
-    Notes
-    -----
-    Barred records are masked before anything is ranked. Where the index shortens the list, a
-    record that any finger put on it is compared with all probe fingers.
-    """
-    with handle.gate.shared(limits.deadline) as held:
-        if not held:
-            return _nothing(handle, probe)
-        allowed = handle.columns.allowed(sees_protected=sees_protected, uses=uses)
-        if only is not None:
-            return _compare(handle, probe, limits, _listed(handle, probe, allowed, only))
-        return _compare(handle, probe, limits, _rows(handle, probe, allowed, limits))
+def _shares(request: PartitionRequest) -> bool:
+    """Whether it may share passes over the codes: one impression, no deadline, all records."""
+    one = len(_impressions(request)) == 1
+    return one and request.seconds_left is None and request.only is None
 
 
-def _nothing(handle: Handle, probe: Probe) -> Hits:
-    """The outcome of a search whose deadline came while the partition was being changed."""
-    none = np.zeros(0, np.int64)
-    fingers = tuple((position, np.zeros(0)) for position, _ in probe.fingers)
-    cost = SearchCost(complete=False)
-    return Hits(handle.partition, handle.columns, none, np.zeros(0), fingers, cost, "")
-
-
-def compare_many(
-    handle: Handle,
-    probes: Sequence[Probe],
-    *,
-    sees_protected: bool,
-    uses: frozenset[str],
-    limits: Limits,
-) -> list[Hits]:
-    """`compare` for several submissions of one impression each that may see the same records.
-
-    They share the passes over the codes; each result is as if searched alone.
-    """
-    with handle.gate.shared():
-        allowed = handle.columns.allowed(sees_protected=sees_protected, uses=uses)
-        flat = [(probe.seen(p), one) for probe in probes for p, (one,) in probe.fingers]
-        shorts = handle.index.shortlist_many(
-            [impression for _, impression in flat],
-            allowed=allowed,
-            positions=[int(p) for p, _ in flat],
-            effort=limits.effort,
-            rotation=limits.rotation,
-        )
-        return [
-            _compare(handle, probe, limits, _rows(handle, probe, allowed, limits, short))
-            for probe, short in zip(probes, shorts, strict=True)
-        ]
-
-
-def _compare(
-    handle: Handle,
-    probe: Probe,
-    limits: Limits,
-    to_verify: tuple[list[NDArray[np.int64]], SearchCost],
-) -> Hits:
-    root = handle.root()
-    columns = handle.columns
-    flat = _flat(probe)
-    rows, looked = to_verify
-    owners = columns.row_record
-    listed = np.unique(np.concatenate([np.zeros(0, np.int32), *(owners[r] for r in rows)]))
-    best = {p: np.full(len(listed), UNVERIFIED, np.int64) for p, _ in flat}
-    tries = {p: np.zeros(len(listed), np.int64) for p, _ in flat}
-    verified, complete = 0, looked.complete
-    for (position, impression), mine in zip(flat, rows, strict=True):
-        got = handle.index.verify(
-            impression,
-            mine,
-            rotation=limits.rotation,
-            deadline=limits.deadline,
-            cancel=limits.cancel,  # type: ignore[arg-type]
-        )
-        done = got != UNVERIFIED
-        complete &= bool(done.all())
-        verified += int(done.sum())
-        place = np.searchsorted(listed, owners[mine[done]])
-        np.maximum.at(best[position], place, got[done])
-        np.add.at(tries[position], place, 1)
-    seen = np.zeros(len(listed), np.bool_)
-    for count in tries.values():
-        seen |= count > 0
-    values = {p: calibrate(np.maximum(raw, 0), limits.rotation) for p, raw in best.items()}
-    fingers = tuple((p, np.where(tries[p] > 0, values[p], np.nan)[seen]) for p in best)
-    scores = _fused([v for _, v in fingers], [tries[p][seen] for p in best])
-    cost = replace(looked, fingers_verified=verified, complete=complete)
-    records = listed[seen].astype(np.int64)
-    return Hits(handle.partition, columns, records, scores, fingers, cost, root)
-
-
-def _flat(probe: Probe) -> list[tuple[FingerPosition, SearchTemplate]]:
-    return [(p, impression) for p, several in probe.fingers for impression in several]
-
-
-def _listed(
-    handle: Handle, probe: Probe, allowed: NDArray[np.bool_] | None, only: NDArray[np.int64]
-) -> tuple[list[NDArray[np.int64]], SearchCost]:
-    """For each impression those of some rows to verify; nothing is searched for them."""
-    rows = only if allowed is None else only[allowed[only]]
-    found = [_with_finger(handle.columns, rows, probe.seen(p)) for p, _ in _flat(probe)]
-    return found, SearchCost(live_fingers=len(rows))
-
-
-def _with_finger(
-    columns: Columns, rows: NDArray[np.int64], position: FingerPosition
-) -> NDArray[np.int64]:
+def _with_finger(columns: Columns, rows: NDArray[np.int64], position: int) -> NDArray[np.int64]:
     """Rows of a position and of unknown ones; all of them for a probe of unknown position."""
-    if position is FingerPosition.UNKNOWN:
+    if position == FingerPosition.UNKNOWN:
         return rows
     of_row = columns.row_position[rows]
-    return rows[(of_row == int(position)) | (of_row == int(FingerPosition.UNKNOWN))]
+    return rows[(of_row == position) | (of_row == int(FingerPosition.UNKNOWN))]
 
 
-def _rows(
-    handle: Handle,
-    probe: Probe,
-    allowed: NDArray[np.bool_] | None,
-    limits: Limits,
-    short: Shortlist | None = None,
-) -> tuple[list[NDArray[np.int64]], SearchCost]:
-    """For each impression the rows to verify, and what it took to find them."""
-    columns = handle.columns
-    flat = _flat(probe)
-    more: dict[str, Any] = {
-        "allowed": allowed,
-        "effort": limits.effort,
-        "rotation": limits.rotation,
-        "deadline": limits.deadline,
-        "cancel": limits.cancel,
-    }
-    if len(flat) > 1:
-        found = handle.index.shortlist_subject(
-            [impression for _, impression in flat],
-            np.maximum(columns.row_record, 0).astype(np.int64),
-            positions=[int(probe.seen(p)) for p, _ in flat],
-            **more,
-        )
-        return list(found.row_ids), found.cost
-    ((position, impression),) = flat
-    position = probe.seen(position)
-    if short is None:
-        short = handle.index.shortlist(impression, position=int(position), **more)
-    if short.exhaustive:
-        return [short.row_ids], short.cost
-    # A record on the list is compared with all its impressions, whichever of them put it there.
-    rows = columns.rows_of(np.unique(columns.row_record[short.row_ids]).astype(np.int64))
-    return [_with_finger(columns, rows, position)], short.cost
+def _nothing(request: PartitionRequest) -> PartitionScores:
+    """The outcome of a search whose deadline came while the partition was being changed."""
+    none = np.zeros(0, np.int64)
+    fingers = tuple((position, np.zeros(0)) for position, _ in request.probe.fingers)
+    cost = SearchCost(complete=False)
+    return PartitionScores(request.partition, none, np.zeros(0), fingers, cost, "")
 
 
 def _fused(

@@ -1,4 +1,4 @@
-"""What a submission may search: the policy's decision, and the handles that it grants."""
+"""What a submission may search: the policy's decision, and the searchers that it grants."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import replace
 from fpmatch.gallery.ledger import RETAINED, KeptProbe
 from fpmatch.policy import Policy
 from fpmatch.search import probe
-from fpmatch.search.compare import Handle
 from fpmatch.search.running import Running
+from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.search.state import State
 from fpmatch.search.steps import reached
 from fpmatch.types import (
@@ -78,7 +78,7 @@ def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None)
     decision = decide(state, submission.facts, policy, kept)
     fingers = probe.Probe.of_request(submission.request)
     running = Running(submission, decision, fingers, kept=kept, started=started)
-    running.handles = _handles(state, running)
+    running.searchers = _searchers(state, running)
     for d in decision.partitions:
         running.opaque |= d.opaque and not d.view
         running.withheld |= d.probe and not d.view
@@ -86,18 +86,18 @@ def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None)
     return running
 
 
-def _handles(state: State, running: Running) -> tuple[Handle, ...]:
+def _searchers(state: State, running: Running) -> tuple[PartitionSearcher, ...]:
     """What may be searched; first the partitions whose results the submitter sees.
 
     So a deadline or a cancel meets these in the same place whatever follows them.
     """
     decision = running.decision
-    handles: list[Handle] = []
+    granted: list[PartitionSearcher] = []
     for d in sorted(decision.partitions, key=lambda d: not d.view):
         if d.probe and not decision.refused and d.partition in state.indexes:
             with kept_quiet(running, d.partition):
-                handles.append(state.handle(d.partition))
-    return tuple(handles)
+                granted.append(state.searcher(d.partition))
+    return tuple(granted)
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def kept_quiet(running: Running, partition: str) -> Iterator[None]:
         if running.decision[partition].view:
             raise
         log.warning("a search of partition %s failed: %s", partition, type(error).__name__)
-        running.hits.pop(partition, None)
+        running.scores.pop(partition, None)
         running.failed[partition] = type(error).__name__
 
 

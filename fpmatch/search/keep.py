@@ -63,7 +63,7 @@ def _retains(running: Running, one: ReleasedPartition) -> bool:
     return (
         running.submission.request.retain
         and one.granted.retain
-        and one.truth.partition in running.hits
+        and one.truth.partition in running.scores
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fpmatch.parameters import SEARCH
-from fpmatch.search.compare import Hits
+from fpmatch.search.candidates import best_candidates
 from fpmatch.search.decision import decide, kept_quiet
 from fpmatch.search.opaque_ids import handles
+from fpmatch.search.partition_scores import PartitionScores
 from fpmatch.search.released import Released, ReleasedPartition
 from fpmatch.search.running import Running
 from fpmatch.search.state import State
@@ -30,17 +31,17 @@ def judge(state: State, running: Running) -> Released:
         second = later.get(first.partition)
         granted = narrowed(first, second)
         one: ReleasedPartition | None = None
-        hits = running.hits.get(first.partition)
-        if hits is not None:
+        scores = running.scores.get(first.partition)
+        if scores is not None:
             with kept_quiet(running, first.partition):
-                one = _searched(state, running, hits, granted)
-        out.append(one or _without_hits(running, first, granted))
+                one = _searched(state, running, scores, granted)
+        out.append(one or _without_scores(running, first, granted))
         running.opaque |= out[-1].hidden
         running.withheld |= out[-1].section.outcome is Outcome.SEARCHED_WITHHELD
     return Released(again, out)
 
 
-def _without_hits(
+def _without_scores(
     running: Running, first: PartitionDecision, granted: PartitionDecision
 ) -> ReleasedPartition:
     if first.partition in running.failed:
@@ -68,15 +69,17 @@ def narrowed(first: PartitionDecision, second: PartitionDecision | None) -> Part
 
 
 def _searched(
-    state: State, running: Running, hits: Hits, granted: PartitionDecision
+    state: State, running: Running, scores: PartitionScores, granted: PartitionDecision
 ) -> ReleasedPartition:
     request = running.submission.request
-    barred = hits.columns.barred(sees_protected=granted.sees_protected, uses=running.uses)
-    found = hits.top(request.max_candidates, request.threshold, barred)
+    name = scores.partition
+    columns = state.gallery.columns(name)
+    barred = columns.barred(sees_protected=granted.sees_protected, uses=running.uses)
+    found = best_candidates(scores, columns, request.max_candidates, request.threshold, barred)
     told: tuple[Candidate, ...] = ()
     if Permission.NOTIFY in granted.permissions:
-        told = hits.top(SEARCH.envelope_candidates, state.hit_score, barred)
-    name = hits.partition
+        most = SEARCH.envelope_candidates
+        told = best_candidates(scores, columns, most, state.hit_score, barred)
     if not granted.view:
         truth = withheld(granted)
         return ReleasedPartition(shown(truth, granted), truth, granted, found, told)
@@ -86,7 +89,7 @@ def _searched(
         Outcome.SEARCHED_DISCLOSED,
         granted.reason,
         candidates=handles(state, recipient, name, found) if granted.opaque else found,
-        complete=hits.cost.complete,
+        complete=scores.cost.complete,
     )
     return ReleasedPartition(section, section, granted, found, told, recipients=(recipient,))
 

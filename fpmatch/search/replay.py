@@ -9,7 +9,8 @@ from fpmatch.errors import AuditError, InputError
 from fpmatch.policy import Policy
 from fpmatch.policy.instant import instant
 from fpmatch.search import probe
-from fpmatch.search.compare import Limits, compare
+from fpmatch.search.candidates import best_candidates
+from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.probe import Probe
 from fpmatch.search.run import MATCHER_VERSION, parameters_digest
 from fpmatch.search.state import State
@@ -61,17 +62,22 @@ def replay(state: State, seq: int, request: SearchRequest) -> ReplayReport:
         if name not in state.indexes or not decision[name].probe:
             found.append((name, ("decision",)))
             continue
-        hits = compare(
-            state.handle(name),
-            encoded,
-            sees_protected=decision[name].sees_protected,
-            uses=probe.uses(submission.facts),
-            limits=Limits.of(request),
+        scores = state.searcher(name).search(
+            PartitionRequest(
+                name,
+                encoded,
+                sees_protected=decision[name].sees_protected,
+                uses=probe.uses(submission.facts),
+                effort=request.effort,
+                rotation=request.rotation,
+            )
         )
-        top = hits.top(request.max_candidates, request.threshold)
-        counted[name] = {"stage1": hits.cost.fingers_scanned, "stage2": hits.cost.fingers_verified}
+        columns = state.gallery.columns(name)
+        top = best_candidates(scores, columns, request.max_candidates, request.threshold)
+        cost = scores.cost
+        counted[name] = {"stage1": cost.fingers_scanned, "stage2": cost.fingers_verified}
         again = {
-            "gallery_root": hits.root,
+            "gallery_root": scores.root,
             "candidate_digest": state.audit.candidate_digest(top),
         }
         different = [k for k, v in again.items() if said.get(k) != v]

@@ -6,11 +6,10 @@ import time
 from dataclasses import replace
 from functools import cache
 
-import numpy as np
-
 from fpmatch.audit import IntentRecord, OutcomeRecord, PartitionOutcome, duration_bucket
 from fpmatch.errors import SearchCancelled
 from fpmatch.gallery.ledger import KeptProbe
+from fpmatch.index import Cancel
 from fpmatch.parameters import (
     CALIBRATION,
     DESCRIPTOR,
@@ -22,7 +21,6 @@ from fpmatch.parameters import (
     digest,
 )
 from fpmatch.search import copies, keep, outbox, pending, release
-from fpmatch.search.compare import Limits, compare
 from fpmatch.search.decision import kept_quiet, prepare
 from fpmatch.search.hold import Hold
 from fpmatch.search.released import Released
@@ -78,7 +76,7 @@ def _record_digest(state: State, running: Running) -> str:
 def search(
     state: State,
     request: SearchRequest,
-    cancel: object | None = None,
+    cancel: Cancel | None = None,
     kept: KeptProbe | None = None,
     hold: Hold | None = None,
 ) -> SearchResponse:
@@ -99,7 +97,7 @@ def search(
 
 
 def finish(
-    state: State, running: Running, hold: Hold, cancel: object | None = None
+    state: State, running: Running, hold: Hold, cancel: Cancel | None = None
 ) -> SearchResponse:
     """Everything after the intent. Whatever goes wrong here is logged as FAILED."""
     try:
@@ -130,48 +128,35 @@ def finish(
     )
 
 
-def run_comparisons(running: Running, cancel: object | None) -> None:
-    """Search what was granted. Holds no engine and no gallery: only the handles it was given.
+def run_comparisons(running: Running, cancel: Cancel | None) -> None:
+    """Search what was granted. Holds no engine and no gallery: only the searchers it was given.
 
     A cancel counts until the partitions whose results the submitter sees are searched: were it
     asked in the others, it would tell how long they take.
     """
-    if cancel is not None and cancel.is_set():  # type: ignore[attr-defined]
+    if cancel is not None and cancel.is_set():
         raise SearchCancelled("the search was cancelled")
-    if not running.handles:
-        return
-    request = running.submission.request
-    uses = running.uses
-    for handle in running.handles:
-        if handle.partition in running.hits or handle.partition in running.failed:
+    for searcher in running.searchers:
+        name = searcher.partition
+        if name in running.scores or name in running.failed:
             continue
-        only = None
-        if running.record is not None:
-            only = (running.only or {}).get(handle.partition, np.zeros(0, np.int64))
-        granted = running.decision[handle.partition]
-        limits = Limits.of(request, running.deadline, cancel if granted.view else None)
-        with kept_quiet(running, handle.partition):
-            running.hits[handle.partition] = compare(
-                handle,
-                running.probe,
-                sees_protected=granted.sees_protected,
-                uses=uses,
-                limits=limits,
-                only=only,
-            )
+        granted = running.decision[name]
+        with kept_quiet(running, name):
+            asked = running.ask(name)
+            running.scores[name] = searcher.search(asked, cancel if granted.view else None)
 
 
 def _outcome(state: State, running: Running, released: Released) -> OutcomeRecord:
     partitions = []
     for one in released.partitions:
-        hits = running.hits.get(one.section.partition)
-        if hits is None:
+        scores = running.scores.get(one.section.partition)
+        if scores is None:
             partitions.append(PartitionOutcome.of(one.truth))
             continue
         partitions.append(
             PartitionOutcome.of(
-                replace(one.truth, cost=hits.cost, complete=hits.cost.complete),
-                gallery_root=hits.root,
+                replace(one.truth, cost=scores.cost, complete=scores.cost.complete),
+                gallery_root=scores.root,
                 candidate_digest=state.audit.candidate_digest(one.found),
                 n_candidates=len(one.found),
                 recipients=one.recipients,
@@ -192,16 +177,15 @@ def fail(state: State, running: Running, error: BaseException) -> None:
     """Log a search that ended in an error; nothing of it is released."""
     outbox.drop(state, running.intent)
     keep.drop(state, running.intent)
-    searched = {*running.failed, *(h.partition for h in running.handles)}
+    searched = {*running.failed, *(s.partition for s in running.searchers)}
     partitions = []
     for d in running.decision.partitions:
         outcome = Outcome.FAILED if d.partition in searched else Outcome.NOT_SEARCHED
         reason = Reason.ERROR if d.partition in searched else d.reason
-        hits = running.hits.get(d.partition)
+        scores = running.scores.get(d.partition)
+        cost = scores.cost if scores else None
         partitions.append(
-            PartitionOutcome.of(
-                PartitionResult(d.partition, outcome, reason, cost=hits.cost if hits else None)
-            )
+            PartitionOutcome.of(PartitionResult(d.partition, outcome, reason, cost=cost))
         )
     kind = "cancelled" if isinstance(error, SearchCancelled) else type(error).__name__
     state.audit.outcome(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
+import time
+from dataclasses import dataclass, field, replace
 
 from fpmatch.gallery.ledger import RETAINED, KeptProbe
-from fpmatch.search.compare import Handle, Hits
+from fpmatch.search.partition_request import PartitionRequest
+from fpmatch.search.partition_scores import PartitionScores
 from fpmatch.search.probe import Probe, Submission, uses
+from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.types import Decision, PartitionResult
 
 
@@ -27,14 +27,14 @@ class Running:
         What became of each partition, once it is decided what leaves.
     record : str or None
         The one record that the probe is verified against, as the submitter names it.
-    only : dict of (K,) int64, or None
-        Of a verification: its finger rows in each partition; those missing here have none.
+    only : dict of tuple of int, or None
+        Of a verification: the key of the record in each partition where it was found.
     """
 
     submission: Submission
     decision: Decision
     probe: Probe
-    handles: tuple[Handle, ...] = ()
+    searchers: tuple[PartitionSearcher, ...] = ()
     kept: KeptProbe | None = None
     opaque: bool = False
     withheld: bool = False
@@ -42,9 +42,9 @@ class Running:
     truth: dict[str, PartitionResult] = field(default_factory=dict)
     intent: int = 0
     started: float = 0.0
-    hits: dict[str, Hits] = field(default_factory=dict)
+    scores: dict[str, PartitionScores] = field(default_factory=dict)
     record: str | None = None
-    only: dict[str, NDArray[np.int64]] | None = None
+    only: dict[str, tuple[int, ...]] | None = None
 
     @property
     def retained(self) -> bool:
@@ -62,3 +62,25 @@ class Running:
         """The uses that this search makes of records, for their contributors' bans."""
         made = uses(self.submission.facts)
         return made | {"retained"} if self.retained else made
+
+    def ask(self, partition: str) -> PartitionRequest:
+        """What this search asks of a partition that it was granted.
+
+        The notes on the fingers are the submitter's and stay here.
+        """
+        left = None if self.deadline is None else self.deadline - time.monotonic()
+        only = None
+        if self.record is not None:
+            only = (self.only or {}).get(partition, ())
+        granted = self.decision[partition]
+        request = self.submission.request
+        return PartitionRequest(
+            partition,
+            replace(self.probe, notes=()),
+            sees_protected=granted.sees_protected,
+            uses=self.uses,
+            effort=request.effort,
+            rotation=request.rotation,
+            seconds_left=left,
+            only=only,
+        )

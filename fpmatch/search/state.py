@@ -15,9 +15,10 @@ from fpmatch.gallery import Gallery
 from fpmatch.gallery.ledger import Ledger
 from fpmatch.index import PartitionIndex
 from fpmatch.policy import Policy
-from fpmatch.search.compare import Handle
+from fpmatch.search.compare import LocalPartition
 from fpmatch.search.gate import Gate
 from fpmatch.search.living import Living
+from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.search.timer import Timer
 from fpmatch.types import SearchResponse
 
@@ -84,7 +85,7 @@ class State:
         if self.mode != "rw":
             raise ReadOnlyError("this engine is open for reading only; open it with mode='rw'")
 
-    def handle(self, partition: str) -> Handle:
+    def searcher(self, partition: str) -> PartitionSearcher:
         """The capability to search one partition.
 
         Raises
@@ -94,7 +95,7 @@ class State:
         """
         if partition in self.behind:
             raise StorageError(f"the index of partition {partition!r} is not complete yet")
-        return Handle(
+        return LocalPartition(
             partition,
             self.indexes[partition],
             self.gallery.columns(partition),

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from fpmatch.checks import check_integer, check_text
 from fpmatch.errors import InputError
 from fpmatch.search import pending, probe, run
@@ -58,17 +56,15 @@ def _request(state: State, request: SearchRequest, partition: str | int) -> Sear
 
 
 def _locate(state: State, running: Running, record: str) -> None:
-    """Find the record's rows in what may be searched; it may be none."""
+    """Find the record in what may be searched; it may be none."""
     recipient = running.submission.facts.chain[0]
     running.only = {}
-    for handle in running.handles:
-        name = handle.partition
+    for searcher in running.searchers:
+        name = searcher.partition
         with kept_quiet(running, name):
             opaque = running.decision[name].opaque
             key = key_of(state, name, record, recipient if opaque else None)
-            ordinal = None if key is None else handle.columns.names.ordinal(key)
-            which = np.array([] if ordinal is None else [ordinal], np.int64)
-            running.only[name] = handle.columns.rows_of(which)
+            running.only[name] = () if key is None else (key,)
 
 
 def _result(response: SearchResponse, partition: str, record: str) -> Verification:
