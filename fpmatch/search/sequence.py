@@ -25,7 +25,8 @@ def resemblances(forms: Sequence[SearchTemplate], rotation: str) -> NDArray[np.f
     packed = pack(forms)
     for i in range(count - 1):
         others = np.arange(i + 1, count)
-        out[i, others] = calibrate(compare_many(forms[i], packed, others, rotation=rotation))
+        raw = compare_many(forms[i], packed, others, rotation=rotation)
+        out[i, others] = calibrate(raw, rotation)
     return np.maximum(out, out.T)
 
 
