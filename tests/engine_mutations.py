@@ -24,6 +24,7 @@ TESTS = (
     "test_attack_opaque.py",
     "test_engine_looking.py",
     "test_engine_opting_out.py",
+    "test_engine_enrolment.py",
     "test_attack_journal.py",
     "test_attack_once.py",
     "test_attack_storage.py",
@@ -752,6 +753,24 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "search/administration.py",
         "        opting_out.check_declared(state, policy)\n",
         "",
+    ),
+    (
+        "another person's fingers are added without a word",
+        "search/resemblance.py",
+        "if score is not None and score < SEARCH.same_person_score:",
+        "if False:",
+    ),
+    (
+        "additions are compared with themselves",
+        "search/resemblance.py",
+        "if h[0] < rows[0].row]",
+        "]",
+    ),
+    (
+        "fingers of other positions are held against a record",
+        "search/resemblance.py",
+        "    return held[same, 0]",
+        "    return held[:, 0]",
     ),
     (
         "errors of withheld verifications are told",

@@ -166,6 +166,17 @@ def test_records_are_listed_counted_shown_and_verified(fpm, gallery, prints, tmp
     assert f"{mate['score']:.2f}" in out
 
 
+def test_another_persons_finger_in_a_record_is_listed(fpm, gallery, prints):
+    add = ("enrol", gallery, "criminal", "--record", "7_1", "--position", "right-index")
+    assert as_json(fpm(*add, prints / "7_3.png", "--json", "-"))["flagged"] == []
+    (flag,) = as_json(fpm(*add, prints / "2_1.png", "--json", "-"))["flagged"]
+    assert (flag["record"], flag["event"]) == ("7_1", "")
+    assert flag["score"] < 25
+    code, out, _ = fpm(*add, prints / "4_1.png")
+    assert code == 0
+    assert "like none of the prints" in " ".join(out.split())
+
+
 def test_explain_works_on_a_gallery_and_on_a_policy_file(fpm, gallery):
     words = ("--ori", "CS0010200", "--partition", "immigration", "--json", "-")
     now = as_json(fpm("explain", gallery, *words))

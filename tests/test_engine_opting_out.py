@@ -229,6 +229,29 @@ def test_a_process_that_dies_while_it_delivers(tmp_path, monkeypatch, step, told
         assert len(events(e, Kind.NOTIFY)) == told
 
 
+def test_a_delivery_by_another_that_is_alive_is_left_to_it(tmp_path, monkeypatch):
+    place = tmp_path / "a.fpm"
+    with Engine.create(place, durability="off", clock=Clock()) as e:
+        e.add_partition(WHERE, 9, "DHS", expected_fingers=100)
+        e.enrol(WHERE, world()[WHERE])
+        e.publish(Policy.parse(POLICY))
+        e.search(request(HELD))
+        (message,) = e.notifications()
+    seen = []
+
+    def look(step):
+        if step == "notify.claimed":
+            monkeypatch.setattr(steps, "hook", None)
+            with Engine.open(place, clock=Clock()) as other:
+                seen.append((other.notifications(), other.deliver(message.id)))
+
+    with Engine.open(place, clock=Clock()) as e:
+        monkeypatch.setattr(steps, "hook", look)
+        assert e.deliver(message.id)
+        assert seen == [([], False)]
+        assert len(events(e, Kind.NOTIFY)) == 1
+
+
 def test_copies_and_envelopes_are_logged_as_they_leave(monkeypatch):
     with engine() as e:
         response = e.search(request(ON, copies_to=[KEEPS], partitions=[WHERE]))

@@ -32,9 +32,9 @@ def gallery():
 
 
 def put(gallery, partition, *items):
-    report, rows, _ = records.enrol(gallery, partition, list(enumerate(items)))
-    assert report.ok, report.errors
-    return [r.row for r in rows]
+    done = records.enrol(gallery, partition, list(enumerate(items)))
+    assert not done.errors
+    return [r.row for r in done.rows]
 
 
 @given(st.lists(st.binary(min_size=32, max_size=32), max_size=12), st.randoms())
@@ -90,9 +90,9 @@ def test_rows_are_numbered_within_a_partition_and_never_used_twice(gallery):
 def test_a_refused_record_leaves_nothing_behind(gallery):
     broken = record("r1", 1)
     object.__setattr__(broken, "fingers", [print_of(1), "x"])
-    report, rows, _ = records.enrol(gallery, "a", [(0, broken), (1, record("r2", 2))])
-    assert [e.item for e in report.errors] == [0]
-    assert [r.row for r in rows] == [0]
+    done = records.enrol(gallery, "a", [(0, broken), (1, record("r2", 2))])
+    assert [e.item for e in done.errors] == [0]
+    assert [r.row for r in done.rows] == [0]
     names = gallery.database.execute("SELECT record FROM record").fetchall()
     assert names == [("r2",)]
 

@@ -37,9 +37,9 @@ def place():
 
 
 def put(gallery, *items):
-    report, rows, _ = records.enrol(gallery, "a", list(enumerate(items)))
-    assert report.ok, report.errors
-    return rows
+    done = records.enrol(gallery, "a", list(enumerate(items)))
+    assert not done.errors
+    return done.rows
 
 
 def seal(gallery, name, sealed=True):

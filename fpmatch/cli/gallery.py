@@ -215,10 +215,23 @@ def _show(report: EnrolReport, failed: list[dict[str, str]], json_file: str | No
     failed += [
         {"record": e.record, "file": f"item {e.item}", "error": e.message} for e in report.errors
     ]
-    result = {"accepted": report.accepted, "fingers": report.fingers, "errors": failed}
+    flagged = [
+        {"record": f.record, "event": f.event, "item": f.item, "score": f.score}
+        for f in report.flags
+    ]
+    result = {
+        "accepted": report.accepted,
+        "fingers": report.fingers,
+        "errors": failed,
+        "flagged": flagged,
+    }
     said = f"Enrolled: {report.accepted} records, {report.fingers} new fingers."
     rows = [(e["record"], e["file"], e["error"]) for e in failed]
     tables = [table(["not enrolled", "file", "why"], rows, left=3)] if rows else []
+    if flagged:
+        doubts = [(f["record"], f["event"] or "-", f["score"]) for f in flagged]
+        head = "enrolled, but like none of the prints that the record held"
+        tables.append(table([head, "event", "score"], doubts, left=2))
     emit(result, json_file, said, *tables)
     if failed:
         raise typer.Exit(2)

@@ -2,6 +2,6 @@
 
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.gallery import Gallery
-from fpmatch.gallery.results import EnrolError, EnrolReport, NewRow, Receipt
+from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolReport, NewRow, Receipt
 
-__all__ = ["Columns", "EnrolError", "EnrolReport", "Gallery", "NewRow", "Receipt"]
+__all__ = ["Columns", "EnrolError", "EnrolFlag", "EnrolReport", "Gallery", "NewRow", "Receipt"]

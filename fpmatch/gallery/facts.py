@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from fpmatch.finger import FingerPosition
-from fpmatch.gallery.gallery import Gallery
+from fpmatch.gallery.gallery import ROW_BITS, Gallery
 from fpmatch.types import RecordInfo
 
 PAGE = 1000
@@ -43,6 +43,15 @@ def names(gallery: Gallery, partition: str, after: str = "") -> Iterator[tuple[i
         if len(few) < PAGE:
             return
         after = few[-1][1]
+
+
+def rows(gallery: Gallery, key: int) -> list[tuple[int, int]]:
+    """Row and position of each finger of a record, ascending; one look-up in an index."""
+    with gallery.lock:
+        found = gallery.database.execute(
+            "SELECT key, position FROM finger WHERE record = ? ORDER BY key", (key,)
+        ).fetchall()
+    return [(int(finger) & ((1 << ROW_BITS) - 1), int(position)) for finger, position in found]
 
 
 def facts(gallery: Gallery, key: int) -> RecordInfo:

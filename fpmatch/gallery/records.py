@@ -12,7 +12,7 @@ from fpmatch.checks import check_flag, check_several, check_text, check_uses, qu
 from fpmatch.errors import InputError
 from fpmatch.gallery.digest import Sum, record_item
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
-from fpmatch.gallery.results import EnrolError, EnrolReport, NewRow
+from fpmatch.gallery.results import EnrolError, NewRow
 from fpmatch.gallery.sources import Unreadable
 from fpmatch.template import Template
 from fpmatch.types import Ori, Record
@@ -27,6 +27,28 @@ class Taken:
     protected: bool
     sealed: bool
     banned: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What became of a batch.
+
+    Parameters
+    ----------
+    keys : list of int
+        Of the record of each item that was taken.
+    rows : list of NewRow
+        Fingers added, in the order of the items.
+    errors : list of EnrolError
+        One for each item that was refused.
+    journal : str
+        Name of the journal entry.
+    """
+
+    keys: list[int]
+    rows: list[NewRow]
+    errors: list[EnrolError]
+    journal: str
 
 
 MOST_FINGERS = 1000
@@ -74,7 +96,7 @@ def enrol(
     partition: str,
     items: Sequence[tuple[int, Record]],
     accept: Callable[[Record], Record] = lambda record: record,
-) -> tuple[EnrolReport, list[NewRow], str]:
+) -> Enrolled:
     """Store a batch: each record whole or not at all, all of it on disk when this returns.
 
     Parameters
@@ -86,7 +108,7 @@ def enrol(
 
     Returns
     -------
-    report, new rows, name of the journal entry
+    Enrolled
     """
     key = gallery.key_of(partition)
     errors: list[EnrolError] = []
@@ -99,7 +121,7 @@ def enrol(
             for number, record in items:
                 database.execute("SAVEPOINT item")
                 try:
-                    one, fresh, swap = _put(database, key, accept(check(record)))
+                    one, fresh, swap = _put(database, key, number, accept(check(record)))
                 except InputError as error:
                     database.execute("ROLLBACK TO item")
                     errors.append(EnrolError(number, _name_of(record), str(error)))
@@ -113,7 +135,7 @@ def enrol(
                 "ENROL",
                 {
                     "partition": partition,
-                    "records": len(taken),
+                    "records": len({one.key for one in taken}),
                     "fingers": len(rows),
                     "errors": len(errors),
                     "gallery_root": total.root(),
@@ -127,7 +149,7 @@ def enrol(
             for row in reversed(rows):
                 columns.put_row(row.row, row.record, int(row.position))
             gallery.committed_sum(partition, total)
-    return EnrolReport(len(taken), len(rows), tuple(errors)), rows, journal
+    return Enrolled([one.key for one in taken], rows, errors, journal)
 
 
 def _name_of(item: object) -> str:
@@ -147,7 +169,7 @@ def _exchange(total: Sum, old: bytes | None, new: bytes) -> None:
 
 
 def _put(
-    database: sqlite3.Connection, partition: int, record: Record
+    database: sqlite3.Connection, partition: int, item: int, record: Record
 ) -> tuple[Taken, list[NewRow], tuple[bytes | None, bytes]]:
     taken, old = _put_record(database, partition, record)
     database.execute(
@@ -173,7 +195,7 @@ def _put(
                 "INSERT INTO finger VALUES (?, ?, ?, ?, ?)",
                 (finger_key, taken.key, int(finger.position), template, sha),
             )
-            rows.append(NewRow(row, finger.position, taken.key))
+            rows.append(NewRow(row, finger.position, taken.key, item))
         else:
             finger_key = found[0]
         database.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (event, finger_key))

@@ -17,22 +17,48 @@ class EnrolError:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolFlag:
+    """An item that was taken although its fingers resemble nothing that its record held.
+
+    Parameters
+    ----------
+    item : int
+        Number of the item, from 0.
+    record : str
+    event : str
+    score : float
+        -10*log10 of the false match rate, over the fingers that could be compared: of a position
+        that the record held, or of unknown position. It is below
+        `parameters.SEARCH.same_person_score`.
+    """
+
+    item: int
+    record: str
+    event: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class EnrolReport:
     """What became of a batch: everything counted here is on disk.
 
     Parameters
     ----------
     accepted : int
-        Records taken, those that were there already included.
+        Records taken, those that were there already included; a record that came in several
+        items (events) counts once.
     fingers : int
         Fingers added; 0 for a batch that was enrolled before.
     errors : tuple of EnrolError
-        One for each record that was refused; the others are not affected.
+        One for each item that was refused; the others are not affected.
+    flags : tuple of EnrolFlag
+        Items that were taken, and that a person should look at: perhaps another person's prints.
     """
 
     accepted: int = 0
     fingers: int = 0
     errors: tuple[EnrolError, ...] = ()
+    flags: tuple[EnrolFlag, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -42,11 +68,23 @@ class EnrolReport:
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A finger that the gallery has just stored."""
+    """A finger that the gallery has just stored.
+
+    Parameters
+    ----------
+    row : int
+        In its partition.
+    position : FingerPosition
+    record : int
+        Key of its record.
+    item : int
+        Number of the item that it came with; -1 where it came with none.
+    """
 
     row: int
     position: FingerPosition
     record: int
+    item: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,16 @@
 """The only room that joins policy, audit, gallery and index: `Engine`."""
 
 from fpmatch.gallery.ledger import Notification
-from fpmatch.gallery.results import EnrolError, EnrolReport, Receipt
+from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolReport, Receipt
 from fpmatch.search.engine import Engine
 from fpmatch.search.transact import Transacted
 
-__all__ = ["Engine", "EnrolError", "EnrolReport", "Notification", "Receipt", "Transacted"]
+__all__ = [
+    "Engine",
+    "EnrolError",
+    "EnrolFlag",
+    "EnrolReport",
+    "Notification",
+    "Receipt",
+    "Transacted",
+]

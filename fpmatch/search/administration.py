@@ -206,7 +206,8 @@ class Administration:
         -------
         EnrolReport
             Accepted records are on disk; a refused one has an entry and stops nothing. Enrolling
-            the same again changes nothing.
+            the same again changes nothing. Fingers that are added to a record and resemble none
+            that it held are stored and flagged, with the score.
         """
         return enrolment.enrol(self._state, partition, records, progress)
 

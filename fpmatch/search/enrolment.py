@@ -11,9 +11,9 @@ import numpy as np
 from fpmatch.checks import quoted
 from fpmatch.descriptor import SearchTemplate, encode, pack
 from fpmatch.errors import FpmatchError, InputError
-from fpmatch.gallery import EnrolError, EnrolReport, NewRow, records, sources
+from fpmatch.gallery import EnrolError, EnrolFlag, EnrolReport, NewRow, records, sources
 from fpmatch.parameters import SEARCH
-from fpmatch.search import pending
+from fpmatch.search import pending, resemblance
 from fpmatch.search.state import State
 from fpmatch.search.steps import reached
 from fpmatch.template import Template
@@ -29,34 +29,56 @@ def enrol(
     state.writable()
     state.gallery.key_of(partition)
     pending.catch_up(state)
+    seen = Seen()
     accepted = fingers = 0
     errors: list[EnrolError] = []
+    flags: list[EnrolFlag] = []
     numbered = enumerate(sources.records(source))
     while batch := list(islice(numbered, SEARCH.enrol_batch)):
-        report = _batch(state, partition, batch)
-        accepted += report.accepted
-        fingers += report.fingers
-        errors += report.errors
+        done, doubts = _batch(state, partition, batch)
+        accepted += seen.add(done.keys)
+        fingers += len(done.rows)
+        errors += done.errors
+        flags += doubts
         if progress is not None:
             progress(batch[-1][0] + 1, accepted)
-    return EnrolReport(accepted, fingers, tuple(sorted(errors, key=lambda e: e.item)))
+    return EnrolReport(accepted, fingers, tuple(sorted(errors, key=lambda e: e.item)), tuple(flags))
 
 
-def _batch(state: State, partition: str, batch: list[tuple[int, Record]]) -> EnrolReport:
+class Seen:
+    """Which records came already, a byte for each key: a gallery's keys are close together."""
+
+    def __init__(self) -> None:
+        self._there = bytearray()
+
+    def add(self, keys: Iterable[int]) -> int:
+        """Take keys in; how many of them are new."""
+        new = 0
+        for key in keys:
+            if key >= len(self._there):
+                self._there.extend(bytes(max(key + 1, 2 * len(self._there)) - len(self._there)))
+            new += not self._there[key]
+            self._there[key] = 1
+        return new
+
+
+def _batch(
+    state: State, partition: str, batch: list[tuple[int, Record]]
+) -> tuple[records.Enrolled, list[EnrolFlag]]:
     reached("enrol.checked")
     forms = _forms(record for _, record in batch)
     with state.gate(partition).alone(), _carried_through(state, partition):
-        report, rows, journal = records.enrol(
+        done = records.enrol(
             state.gallery, partition, batch, lambda record: known_uses(state, record)
         )
         reached("enrol.committed")
         try:
-            state.log(journal)
+            state.log(done.journal)
             reached("enrol.logged")
         finally:
-            index_rows(state, partition, rows, forms)
+            index_rows(state, partition, done.rows, forms)
         reached("enrol.indexed")
-    return report
+    return done, resemblance.doubts(state, partition, dict(batch), done.rows, forms)
 
 
 def _forms(batch: Iterable[object]) -> dict[Template, SearchTemplate]:

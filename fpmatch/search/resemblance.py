@@ -1,0 +1,101 @@
+"""Whether what was added to a record resembles what it held."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.descriptor import SearchTemplate, encode
+from fpmatch.errors import FpmatchError
+from fpmatch.gallery import EnrolFlag, NewRow, facts
+from fpmatch.gallery.columns import NO_RECORD
+from fpmatch.index import UNVERIFIED
+from fpmatch.matcher import calibrate, fuse
+from fpmatch.parameters import SEARCH
+from fpmatch.search.state import State
+from fpmatch.template import Template
+from fpmatch.types import FingerPosition, Record
+
+log = logging.getLogger(__name__)
+
+
+def doubts(
+    state: State,
+    partition: str,
+    items: Mapping[int, Record],
+    added: Sequence[NewRow],
+    forms: Mapping[Template, SearchTemplate],
+) -> list[EnrolFlag]:
+    """The items whose new fingers resemble nothing that their record held before them.
+
+    They are stored and searched all the same: a worn finger, or one under a wrong position, is no
+    crime. A finger that can be compared with nothing says nothing, and one that does not fit among
+    several that do is not told apart.
+
+    Parameters
+    ----------
+    items : mapping of int to Record
+        The batch, by number.
+    added : sequence of NewRow
+        Fingers that it added, in the order of the items.
+    forms : mapping of Template to SearchTemplate
+        Search forms at hand; others are computed here.
+    """
+    out = []
+    with state.gate(partition).shared():
+        for number, group in groupby(added, key=lambda row: row.item):
+            rows = list(group)
+            held = [h for h in facts.rows(state.gallery, rows[0].record) if h[0] < rows[0].row]
+            if not held:
+                continue
+            try:
+                score = _score(state, partition, rows, held, forms)
+            except (FpmatchError, OSError) as error:
+                # It is stored, and the report of that must not be lost.
+                log.warning("an addition was not compared: %s", type(error).__name__)
+                continue
+            if score is not None and score < SEARCH.same_person_score:
+                item = items[number]
+                out.append(EnrolFlag(number, item.record, item.event, score))
+    return out
+
+
+def _score(
+    state: State,
+    partition: str,
+    rows: Sequence[NewRow],
+    held: Sequence[tuple[int, int]],
+    forms: Mapping[Template, SearchTemplate],
+) -> float | None:
+    """As a search would score the record by these fingers; None if nothing can be compared."""
+    owners = state.gallery.columns(partition).row_record
+    there = np.array([h for h in held if owners[h[0]] != NO_RECORD], np.int64).reshape(-1, 2)
+    new = dict(state.gallery.templates(partition, [row.row for row in rows]))
+    best: dict[FingerPosition, int] = {}
+    tries: dict[FingerPosition, int] = {}
+    for row in rows:
+        which = _comparable(there, row.position)
+        if not len(which) or row.row not in new:
+            continue
+        template = new[row.row]
+        form = forms.get(template) or encode(template)
+        got = state.indexes[partition].verify(form, which)
+        got = got[got != UNVERIFIED]
+        best[row.position] = max(best.get(row.position, 0), int(got.max(initial=0)))
+        tries[row.position] = tries.get(row.position, 0) + len(got)
+    if not best:
+        return None
+    values = [float(calibrate(np.array([raw]))[0]) for raw in best.values()]
+    return fuse(values, list(tries.values()))
+
+
+def _comparable(held: NDArray[np.int64], position: FingerPosition) -> NDArray[np.int64]:
+    """Rows of the same position and of unknown ones; all of them for an unknown one."""
+    if position is FingerPosition.UNKNOWN:
+        return held[:, 0]
+    same = (held[:, 1] == int(position)) | (held[:, 1] == int(FingerPosition.UNKNOWN))
+    return held[same, 0]
