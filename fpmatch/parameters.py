@@ -467,7 +467,7 @@ class IndexParameters:
     """Hamming distances are cut here: twice `DescriptorParameters.weight`."""
     deviation_least: float = 0.1
     """Added to a probe cylinder's deviation over the cohort, bits."""
-    surprise_least: float = 1.0
+    z_least: float = 1.0
     """A distance votes if it lies this many deviations below the cohort's mean."""
     vote_unit: int = 64
     """Integer units of a vote of one."""
@@ -529,8 +529,8 @@ class EffortParameters:
     """Least rows on the shortlist."""
     verified_share: float
     """The same as a share of the allowed rows."""
-    surprise: float = 1.75
-    """As `IndexParameters.surprise_least`, for votes from the lists: chance hits cost time."""
+    z_least: float = 1.75
+    """As `IndexParameters.z_least`, for votes from the lists: chance hits cost time."""
     slack: int = 2
     """Common bits that an entry of a list may lack in its short code and still be looked at."""
 

@@ -155,8 +155,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "no mask before ranking in a batch",
         "search/compare.py",
-        "allowed=allowed,\n                positions=",
-        "allowed=None,\n                positions=",
+        "self._begin(first, allowed)",
+        "self._begin(first, None)",
     ),
     (
         "a batch shared across roles",
@@ -203,8 +203,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "no mask before ranking",
         "search/compare.py",
-        "self._rows(request, allowed, limits))",
-        "self._rows(request, None, limits))",
+        "self._begin(request, allowed, deadline, cancel)",
+        "self._begin(request, None, deadline, cancel)",
     ),
     (
         "ties in order of enrolment",

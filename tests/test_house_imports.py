@@ -20,17 +20,6 @@ LONG_STILL = {"fpmatch.gallery.gallery", "fpmatch.index.partition", "fpmatch.pol
 """May only shrink."""
 MOST_POSITIONAL = 6
 ROOMS = ("search", "index")
-MANY_STILL = {
-    "fpmatch.index.batch._shared_scan",
-    "fpmatch.index.batch._spread",
-    "fpmatch.index.partition._verify_task",
-    "fpmatch.index.shortlist.vote_by_lists",
-    "fpmatch.index.shortlist.vote_by_rows",
-    "fpmatch.index.stages.list_task",
-    "fpmatch.index.stages.vote_task",
-    "fpmatch.index.subject._finger",
-}
-"""Functions of more positional parameters; may only shrink."""
 
 
 def imported(path: Path) -> set[str]:
@@ -118,5 +107,4 @@ def test_few_positional_parameters(room):
         if name.startswith(f"fpmatch.{room}") and "_kernels" not in name:
             counted |= functions(ast.parse(path.read_text()), name)
     assert counted
-    many = {name for name, count in counted.items() if count > MOST_POSITIONAL}
-    assert many <= MANY_STILL
+    assert {name for name, count in counted.items() if count > MOST_POSITIONAL} == set()

@@ -13,15 +13,14 @@ from hypothesis import strategies as st
 
 from fpmatch.descriptor import COLUMNS, SearchTemplate, encode, pack
 from fpmatch.errors import InputError, SearchCancelled
-from fpmatch.index import UNVERIFIED, PartitionIndex, batch, narrow, ranking, shortlist, subject
+from fpmatch.index import UNVERIFIED, PartitionIndex, narrow, ranking, shortlist, stages, subject
 from fpmatch.index.build import build_arrays, take
+from fpmatch.index.context import SearchContext
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.ranking import lists_for
 from fpmatch.index.segment import Part
-from fpmatch.index.shortlist import look
-from fpmatch.index.stages import Count
-from fpmatch.index.votes import ballot
-from fpmatch.index.work import Clock, Workers
+from fpmatch.index.votes import probe_votes
+from fpmatch.index.work import Workers
 from fpmatch.matcher import compare_many
 from fpmatch.parameters import EFFORT_BALANCED, INDEX, EffortParameters
 from fpmatch.synthetic.gallery import mates, templates
@@ -56,7 +55,7 @@ def small(monkeypatch):
         groups_kept=5,
         groups_least=4,
     )
-    for module in (shortlist, batch, subject, narrow):
+    for module in (shortlist, subject, narrow):
         monkeypatch.setattr(module, "INDEX", low)
     for effort in ("fast", "balanced", "scan"):
         few = dataclasses.replace(
@@ -111,7 +110,7 @@ def test_scan_ranks_by_the_votes_of_every_row(index, gallery, probes, small):
     from naive_index import vote_rows
 
     found = index.shortlist(probes[1], effort="scan", limit=ROWS)
-    made = ballot(probes[1])
+    made = probe_votes(probes[1])
     votes = vote_rows(
         made.codes, made.angle, made.table, gallery.codes, gallery.angle, gallery.offsets,
         INDEX.window, np.arange(ROWS),
@@ -183,21 +182,19 @@ def test_barred_rows_leave_no_trace(gallery, probes, small, seed, effort, share,
         for part in full:
             part.live[~np.isin(part.row_ids, left)] = 0
     lists = quantizer(256)
-    a = shortlist.shortlist(
-        look(full, None if way == "tombstone" else allowed, position),
-        probe, lists, effort=effort, limit=None, clock=Clock(), workers=Workers(1),
-    )  # fmt: skip
-    b = shortlist.shortlist(
-        look(without, None, position),
-        probe, lists, effort=effort, limit=None, clock=Clock(), workers=Workers(1),
-    )  # fmt: skip
+    masked = SearchContext(
+        full, lists, allowed=None if way == "tombstone" else allowed, effort=effort
+    )
+    never = SearchContext(without, lists, effort=effort)
+    a = shortlist.shortlist(masked, masked.apply_mask(position), probe)
+    b = shortlist.shortlist(never, never.apply_mask(position), probe)
     assert same(a, b)
     assert np.isin(a.row_ids, left).all()
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
 def test_threads_change_nothing(tmp_path, index, gallery, probes, small, effort, monkeypatch):
-    monkeypatch.setattr(shortlist, "_CHUNK", 16)
+    monkeypatch.setattr(stages, "_CHUNK", 16)
     index.flush()
     expected = [index.shortlist(p, effort=effort) for p in probes]
     with PartitionIndex.open(index._store.folder, threads=3) as many:
@@ -239,10 +236,8 @@ def test_fingers_of_one_person_are_added_up(index, probes, small, effort):
 
 
 def search_subject(parts, fingers, positions, groups, effort, *, allowed=None, threads=1):
-    return subject.shortlist_groups(
-        parts, fingers, positions, groups, quantizer(256), allowed=allowed, effort=effort,
-        limit=None, clock=Clock(), workers=Workers(threads),
-    )  # fmt: skip
+    search = SearchContext(parts, quantizer(256), Workers(threads), allowed, effort)
+    return subject.shortlist_groups(search, fingers, positions, groups)
 
 
 def same_subjects(a, b) -> bool:
@@ -277,13 +272,13 @@ def test_barred_rows_leave_no_trace_in_a_subject(gallery, probes, small, effort,
 
 def votes_by_group(index, probe, position, groups):
     """Of each group the best row's votes, over all cylinders; -1 where it has no such row."""
-    view = look(index._store.parts(), None, position)
+    search = SearchContext(index._store.parts(), quantizer(256))
+    view = search.apply_mask(position)
     rows = [np.flatnonzero(seen) for seen in view.seen]
     best = np.full(groups.max() + 1, -1)
     for part, some in zip(view.parts, rows, strict=True):
         best[groups[part.row_ids[some]]] = 0
-    every = (view, rows, ballot(probe), ROWS, Clock(), Workers(1), Count())
-    ids, votes, _ = shortlist.vote_by_rows(*every)
+    ids, votes, _ = stages.vote_by_rows(search, view, rows, probe_votes(probe), ROWS)
     np.maximum.at(best, groups[ids], votes)
     return best
 

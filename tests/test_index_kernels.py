@@ -16,12 +16,12 @@ from fpmatch.descriptor import COLUMNS, PackedTemplates
 from fpmatch.index import _kernels as kernels
 from fpmatch.index import stages
 from fpmatch.index.build import LIST_COLUMNS, build_arrays, build_lists
+from fpmatch.index.context import SearchContext, View
 from fpmatch.index.quantizer import Quantizer
 from fpmatch.index.ranking import unplace
 from fpmatch.index.segment import Part
-from fpmatch.index.stages import Count, list_task, pairs_for
-from fpmatch.index.votes import Ballot
-from fpmatch.index.work import Clock
+from fpmatch.index.stages import list_task, lookup_for
+from fpmatch.index.votes import ProbeVotes
 
 LISTS, HEADS = 16, 4
 
@@ -57,13 +57,13 @@ def quantizer_of(rng):
     return Quantizer(codes_of(rng, LISTS), heads, words), heads
 
 
-def ballot_of(rng, cylinders):
+def votes_of(rng, cylinders):
     angle = np.sort(rng.integers(0, 256, cylinders)).astype(np.uint8)
     table = np.zeros((cylinders, 321), np.uint16)
     table[:, :65] = np.sort(rng.integers(0, 500, (cylinders, 65)), axis=1)[:, ::-1]
     cut = rng.integers(40, 64, cylinders)
     cut[::5] = -1
-    return Ballot(codes_of(rng, cylinders), angle, table, cut)
+    return ProbeVotes(codes_of(rng, cylinders), angle, table, cut)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -95,7 +95,7 @@ def test_every_flipped_bit_changes_the_checksum(word):
 def test_votes_by_row(seed, window):
     rng = np.random.default_rng(seed)
     packed = packed_of(rng, 12)
-    probe = ballot_of(rng, int(rng.integers(0, 8)))
+    probe = votes_of(rng, int(rng.integers(0, 8)))
     best = np.zeros((len(probe.codes), 12), np.uint16)
     columns = (packed.codes, packed.angle, packed.offsets, window)
     kernels.best_distances(probe.codes, probe.angle, *columns, best)
@@ -154,7 +154,7 @@ def test_full_distances_and_sums(seed):
     lengths = np.diff(packed.offsets)
     rows = rng.choice(np.flatnonzero(lengths), 90).astype(np.uint32)
     places = np.array([rng.integers(0, lengths[r]) for r in rows], np.uint8)
-    probe = ballot_of(rng, 9)
+    probe = votes_of(rng, 9)
     which = np.sort(rng.choice(np.flatnonzero(probe.cut >= 0), count)).astype(np.uint8)
     found = rng.integers(0, len(rows), count)
     near = (
@@ -186,19 +186,21 @@ def test_votes_by_lists(seed, monkeypatch):
     quantizer, _ = quantizer_of(rng)
     positions = np.sort(rng.integers(0, 3, 25)).astype(np.uint8)
     part = Part(build_arrays(np.arange(25), positions, packed, quantizer))
-    probe = ballot_of(rng, 12)
-    pairs = pairs_for(probe, quantizer, 6)
+    probe = votes_of(rng, 12)
+    lookup = lookup_for(probe, quantizer, 6)
     seen = rng.integers(0, 2, 25).astype(np.uint8)
     low, high = (0, 25) if seed % 2 else (4, 19)
     found: list = []
-    list_task(0, part, (low, high), seen, probe, pairs, 1000, Clock(), Count(), found)()
+    search = SearchContext((part,), quantizer)
+    view = View((part,), [seen], 0, int(seen.sum()))
+    list_task(search, view, lookup, (0, low, high), 1000, found)()
     got = np.zeros(25, np.int64)
     got[unplace(found[0][2])[1]] = found[0][1]
     assigned = np.zeros(len(packed.angle), np.uint16)
     quantizer.assign(packed.codes, assigned)
     inside = (np.arange(25) >= low) & (np.arange(25) < high)
     expected = naive.list_votes(
-        probe, pairs, quantizer.masks, assigned, packed.codes, packed.angle, packed.offsets,
+        probe, lookup, quantizer.masks, assigned, packed.codes, packed.angle, packed.offsets,
         seen * inside, 48,
     )  # fmt: skip
     assert (got == expected).all()

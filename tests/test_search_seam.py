@@ -25,6 +25,7 @@ from fpmatch.search.state import State
 from fpmatch.types import FingerPosition, Record, SearchCost
 
 EFFORTS = ("fast", "balanced", "scan", "exhaustive")
+TURNED = ("upright", "any")
 PREFIX = struct.Struct("<4sBBII")
 
 
@@ -146,7 +147,7 @@ def asked_of(seed: int, several: int = 3) -> PartitionRequest:
         rng.random() < 0.5,
         frozenset(rng.sample(["CAR", "CNA", "purpose:C", "role:officer"], 2)),
         rng.choice(EFFORTS),
-        rng.choice(["upright", "any"]),
+        rng.choice(TURNED),
         rng.choice([None, -1.5, 0.25, 1e6]),
         rng.choice([None, 0, 3]),
         rng.choice([None, None, (), (2, 7)]),
@@ -230,6 +231,28 @@ def test_the_wanted_length_bounds_the_shortlist(world, monkeypatch):
         assert lengths[0] == 1 < lengths[1] <= 4
         (many,) = searcher.search_many([dataclasses.replace(asked, limit=1)])
         assert len(many.records) == 1
+
+
+def test_many_requests_at_once_are_answered_as_each_alone(world, monkeypatch):
+    """Whatever they share: what they may see, how they search and what they look for differ."""
+    from test_engine_properties import approximate
+
+    approximate(monkeypatch)
+    searcher = world._state.searcher("criminal")
+    rng = random.Random(4)
+    asked = [
+        dataclasses.replace(asked_of(n, rng.choice((1, 1, 1, 2))), seconds_left=None)
+        for n in range(60)
+    ]
+    asked += [dataclasses.replace(asked[0], rotation=r, limit=n) for r in TURNED for n in (1, 2)]
+    together = searcher.search_many(asked)
+    for request_, found in zip(asked, together, strict=True):
+        alone = searcher.search(request_)
+        assert found.records.tolist() == alone.records.tolist()
+        assert found.scores.tolist() == alone.scores.tolist()
+        assert dataclasses.replace(found.cost, milliseconds={}) == dataclasses.replace(
+            alone.cost, milliseconds={}
+        )
 
 
 def test_a_cancel_reaches_whoever_searches(world, monkeypatch):

@@ -1,9 +1,18 @@
 """Codes of one partition -> shortlist, under a mask of rows."""
 
-from fpmatch.index.partition import UNVERIFIED, PartitionIndex
+from fpmatch.index.partition import PartitionIndex
 from fpmatch.index.ranking import EFFORTS
+from fpmatch.index.search import UNVERIFIED, PartitionSearch
 from fpmatch.index.shortlist import Shortlist
 from fpmatch.index.subject import Subjects
 from fpmatch.index.work import Cancel
 
-__all__ = ["EFFORTS", "UNVERIFIED", "Cancel", "PartitionIndex", "Shortlist", "Subjects"]
+__all__ = [
+    "EFFORTS",
+    "UNVERIFIED",
+    "Cancel",
+    "PartitionIndex",
+    "PartitionSearch",
+    "Shortlist",
+    "Subjects",
+]

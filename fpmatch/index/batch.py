@@ -3,128 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
-from fpmatch.index.quantizer import Quantizer
-from fpmatch.index.ranking import share, wanted_for
-from fpmatch.index.segment import Part
-from fpmatch.index.shortlist import (
-    Shortlist,
-    View,
-    everything,
-    finish,
-    look,
-    rank_rows,
-    shortlist,
-)
-from fpmatch.index.stages import Count, Task, vote_task
-from fpmatch.index.votes import ballot
-from fpmatch.index.work import Cancel, Clock, Workers, spans
-from fpmatch.parameters import INDEX
+from fpmatch.index.context import SearchContext, Task, View
+from fpmatch.index.ladder import Bounds, climb
+from fpmatch.index.ranking import wanted_for
+from fpmatch.index.shortlist import FingerStages, Shortlist, everything, listed, verified_rows
+from fpmatch.index.stages import rank_rows, vote_task
+from fpmatch.index.votes import probe_votes
+from fpmatch.index.work import spans
 
 _SHARED_ROWS = 256
 
 
 def shortlist_batch(
-    parts: Sequence[Part],
-    probes: Sequence[SearchTemplate],
-    positions: Sequence[int],
-    quantizer: Quantizer,
-    *,
-    allowed: NDArray[np.bool_] | None,
-    effort: str,
-    rotation: str = "upright",
-    limit: int | None,
-    deadline: float | None,
-    cancel: Cancel | None,
-    workers: Workers,
+    search: SearchContext, probes: Sequence[SearchTemplate], positions: Sequence[int]
 ) -> list[Shortlist]:
-    """See `PartitionIndex.shortlist_many`."""
+    """See `PartitionIndex.shortlist_many`.
+
+    Parameters
+    ----------
+    search : SearchContext
+    probes : sequence of SearchTemplate
+    positions : sequence of int
+        Of each probe; 0 for unknown.
+    """
     out: dict[int, Shortlist] = {}
     for position in sorted(set(positions)):
         numbers = [n for n, p in enumerate(positions) if p == position]
-        clocks = [Clock(deadline, cancel) for _ in numbers]
-        view = look(parts, allowed, position)
-        for clock in clocks:
-            clock.lap("mask")
-        group = [probes[n] for n in numbers]
-        if effort == "exhaustive" or view.count <= INDEX.exhaustive_below:
-            results = [everything(view, clock) for clock in clocks]
-        elif effort == "scan" or view.count <= INDEX.scan_below:
-            results = _shared_scan(view, group, effort, rotation, limit, clocks, workers)
-        else:
-            results = _spread(view, group, quantizer, effort, rotation, limit, clocks, workers)
-        out.update(zip(numbers, results, strict=True))
+        each = [search.beside() for _ in numbers]
+        view = search.apply_mask(position)
+        for one in each:
+            one.clock.lap("mask")
+        stages = BatchStages(each, view, [probes[n] for n in numbers])
+        out.update(zip(numbers, climb(search.effort, stages), strict=True))
     return [out[n] for n in range(len(probes))]
 
 
-def _spread(
-    view: View,
-    probes: Sequence[SearchTemplate],
-    quantizer: Quantizer,
-    effort: str,
-    rotation: str,
-    limit: int | None,
-    clocks: Sequence[Clock],
-    workers: Workers,
-) -> list[Shortlist]:
-    """A probe a thread: for lists, cheaper than all threads on one probe after the other."""
-    found: list[Shortlist | None] = [None] * len(probes)
-    alone = Workers(1)
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchStages:
+    """The stages of searches of several probes that see the same rows.
 
-    def task(n: int) -> Task:
-        def run() -> None:
-            found[n] = shortlist(
-                view,
-                probes[n],
-                quantizer,
-                effort=effort,
-                rotation=rotation,
-                limit=limit,
-                clock=clocks[n],
-                workers=alone,
+    Parameters
+    ----------
+    searches : sequence of SearchContext
+        One for each probe.
+    view : View
+        What the probes may see.
+    probes : sequence of SearchTemplate
+    """
+
+    searches: Sequence[SearchContext]
+    view: View
+    probes: Sequence[SearchTemplate]
+
+    @property
+    def visible(self) -> int:
+        """Rows that each probe may see."""
+        return self.view.visible
+
+    @property
+    def bounds(self) -> Bounds:
+        """Where the stages end: as for one probe."""
+        return FingerStages(self.searches[0], self.view, self.probes[0]).bounds
+
+    def everything(self) -> list[Shortlist]:
+        """Every visible row for each."""
+        return [everything(search, self.view) for search in self.searches]
+
+    def scan(self) -> list[Shortlist]:
+        """All probes over a few rows while those are in cache, then the next rows."""
+        first = self.searches[0]
+        rows = self.view.rows()
+        least = wanted_for(first.effort, self.visible).z_least
+        prepared = [probe_votes(probe, least, first.rotation) for probe in self.probes]
+        counted = [[np.zeros(len(r), np.int64) for r in rows] for _ in self.probes]
+        tasks: list[Task] = []
+        for number, part in enumerate(self.view.parts):
+            for span in spans(len(rows[number]), _SHARED_ROWS):
+                pieces = [
+                    vote_task(search, part, rows[number], span, votes, out[number])
+                    for search, votes, out in zip(self.searches, prepared, counted, strict=True)
+                ]
+                tasks.append(_all_of(pieces))
+        first.workers.run(tasks)
+        return [
+            listed(
+                search, self.view, rank_rows(self.view, rows, out, verified_rows(search, self.view))
             )
+            for search, out in zip(self.searches, counted, strict=True)
+        ]
 
-        return run
+    def lists(self) -> list[Shortlist]:
+        """A probe a thread: for lists, cheaper than all threads on one probe after the other."""
+        found: list[Shortlist | None] = [None] * len(self.probes)
 
-    workers.run([task(n) for n in range(len(probes))])
-    return [result for result in found if result is not None]
+        def task(n: int) -> Task:
+            def run() -> None:
+                alone = self.searches[n].on_one_thread()
+                found[n] = FingerStages(alone, self.view, self.probes[n]).lists()
 
+            return run
 
-def _shared_scan(
-    view: View,
-    probes: Sequence[SearchTemplate],
-    effort: str,
-    rotation: str,
-    limit: int | None,
-    clocks: Sequence[Clock],
-    workers: Workers,
-) -> list[Shortlist]:
-    """All probes over a few rows while those are in cache, then the next rows."""
-    rows = [np.flatnonzero(seen) for seen in view.seen]
-    ballots = [ballot(probe, rotation=rotation) for probe in probes]
-    votes = [[np.zeros(len(r), np.int64) for r in rows] for _ in probes]
-    counts = [Count() for _ in probes]
-    tasks: list[Task] = []
-    for number, part in enumerate(view.parts):
-        for span in spans(len(rows[number]), _SHARED_ROWS):
-            pieces = [
-                vote_task(part, rows[number], span, b, v[number], clock, count)
-                for b, v, clock, count in zip(ballots, votes, clocks, counts, strict=True)
-            ]
-            tasks.append(_all_of(pieces))
-    workers.run(tasks)
-    wanted = wanted_for(effort, view.count)
-    size = share(wanted.verified_least, wanted.verified_share, view.count)
-    out = []
-    for own, clock, count in zip(votes, clocks, counts, strict=True):
-        ids, top, _ = rank_rows(view, rows, own, size if limit is None else limit)
-        clock.lap("votes")
-        out.append(finish(view, ids, top, clock, count))
-    return out
+        self.searches[0].workers.run([task(n) for n in range(len(self.probes))])
+        return [result for result in found if result is not None]
 
 
 def _all_of(pieces: Sequence[Task]) -> Task:

@@ -7,21 +7,21 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.index.shortlist import View, count_rows
-from fpmatch.index.stages import Count
-from fpmatch.index.votes import Ballot
-from fpmatch.index.work import Clock, Workers
+from fpmatch.index.context import SearchContext, View
+from fpmatch.index.stages import votes_of_rows
+from fpmatch.index.votes import ProbeVotes
 from fpmatch.parameters import INDEX
 
 Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Rows of a part, and the place of each one's group among the groups in play."""
 
 
-class Field:
+class GroupVotes:
     """The groups (records) in play, with the votes of the fingers counted so far.
 
     Parameters
     ----------
+    search : SearchContext
     views : mapping of position to View
         What a finger of each position may see.
     group_of_row : (R,) int64
@@ -38,10 +38,12 @@ class Field:
 
     def __init__(
         self,
+        search: SearchContext,
         views: Mapping[int, View],
         group_of_row: NDArray[np.int64],
         groups: NDArray[np.int64],
     ) -> None:
+        self._search = search
         self._views = views
         self._group_of_row = group_of_row
         self._rows: dict[int, list[Rows]] = {}
@@ -49,20 +51,18 @@ class Field:
         self.votes = np.zeros(len(groups), np.int64)
         self.evidence = np.zeros(len(groups), np.int64)
 
-    def count(
-        self, position: int, prepared: Ballot, clock: Clock, workers: Workers, count: Count
-    ) -> None:
+    def add_finger(self, position: int, votes: ProbeVotes) -> None:
         """Add a finger's votes, counted over all cylinders of the rows in play."""
         rows = self._in_play(position)
         some = [chosen for chosen, _ in rows]
-        votes = count_rows(self._views[position], some, prepared, clock, workers, count)
+        counted = votes_of_rows(self._search, self._views[position], some, votes)
         best = np.zeros(len(self.groups), np.int64)
         there = np.zeros(len(self.groups), np.bool_)
-        for (_, place), got in zip(rows, votes, strict=True):
+        for (_, place), got in zip(rows, counted, strict=True):
             np.maximum.at(best, place, got)
             there[place] = True
         self.votes += best
-        self.evidence[there] += len(prepared.codes)
+        self.evidence[there] += len(votes.codes)
 
     def keep(self, size: int) -> None:
         """Keep the `size` groups of most votes, and those that too little is known of.
@@ -99,8 +99,7 @@ class Field:
             place[self.groups] = np.arange(len(self.groups))
             view = self._views[position]
             found = []
-            for part, seen in zip(view.parts, view.seen, strict=True):
-                rows = np.flatnonzero(seen)
+            for part, rows in zip(view.parts, view.rows(), strict=True):
                 at = place[self._group_of_row[part.row_ids[rows]]]
                 found.append((rows[at >= 0], at[at >= 0]))
             self._rows[position] = found

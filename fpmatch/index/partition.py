@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import check_choice
-from fpmatch.descriptor import COLUMNS, PackedTemplates, SearchTemplate
+from fpmatch.descriptor import PackedTemplates, SearchTemplate
 from fpmatch.errors import InputError
-from fpmatch.index.batch import shortlist_batch
-from fpmatch.index.build import take
+from fpmatch.index.context import SearchContext
 from fpmatch.index.quantizer import quantizer
-from fpmatch.index.ranking import EFFORTS
-from fpmatch.index.segment import Part
-from fpmatch.index.shortlist import Shortlist, look, shortlist
+from fpmatch.index.search import PartitionSearch
+from fpmatch.index.shortlist import Shortlist
 from fpmatch.index.store import Store
-from fpmatch.index.subject import Subjects, shortlist_groups
-from fpmatch.index.work import Cancel, Clock, Workers, spans
-from fpmatch.matcher import ROTATIONS, compare_many
+from fpmatch.index.subject import Subjects
+from fpmatch.index.work import Cancel, Clock, Workers
 
-UNVERIFIED = -1
-"""Score of a row that `PartitionIndex.verify` did not reach before the deadline."""
-_VERIFY_CHUNK = 64
+
+class SearchBounds(TypedDict, total=False):
+    """What bounds a search; see `PartitionIndex.begin`."""
+
+    allowed: NDArray[np.bool_] | None
+    effort: str
+    rotation: str
+    limit: int | None
+    deadline: float | None
+    cancel: Cancel | None
 
 
 class PartitionIndex:
@@ -175,40 +178,69 @@ class PartitionIndex:
         """Take over what another process has committed; whether there was anything."""
         return self._store.refresh()
 
-    def shortlist(
+    def begin(
         self,
-        probe: SearchTemplate,
         *,
         allowed: NDArray[np.bool_] | None = None,
-        position: int = 0,
         effort: str = "balanced",
         rotation: str = "upright",
         limit: int | None = None,
         deadline: float | None = None,
         cancel: Cancel | None = None,
+    ) -> PartitionSearch:
+        """Begin a search over the index as it is now.
+
+        Rows tombstoned while it goes on are left out from then on; rows added are not seen.
+
+        Parameters
+        ----------
+        allowed : (R,) bool, optional
+            Indexed by row id: which rows may be seen; ids from R on may not be seen. All rows if
+            None. Applied before anything is ranked: the result is what an index without the other
+            rows returns.
+        effort : {"fast", "balanced", "scan", "exhaustive"}
+            Where at most `INDEX.exhaustive_below` rows may be seen, all efforts are exhaustive.
+        rotation : {"upright", "any"}
+            Whether cylinders vote whose directions differ by up to 67.5 degrees, or all; and
+            whether verification tries the probe at every angle.
+        limit : int, optional
+            Rows on the list, instead of the effort's own number; groups, for several fingers.
+        deadline : float, optional
+            `time.monotonic` after which no more rows are visited; the cost then says
+            ``complete=False``.
+        cancel : object with is_set, optional
+
+        Raises
+        ------
+        InputError
+            If the mask, the effort or the rotation cannot be used.
+        """
+        return PartitionSearch(
+            SearchContext(
+                self._store.parts(),
+                quantizer(self._store.manifest.lists),
+                self._workers,
+                None if allowed is None else np.ascontiguousarray(allowed),
+                effort,
+                rotation,
+                limit,
+                Clock(deadline, cancel),
+            )
+        )
+
+    def shortlist(
+        self, probe: SearchTemplate, *, position: int = 0, **bounds: Unpack[SearchBounds]
     ) -> Shortlist:
         """The rows worth a full comparison.
 
         Parameters
         ----------
         probe : SearchTemplate
-        allowed : (R,) bool, optional
-            Indexed by row id: which rows the probe may see; ids from R on may not be seen. All
-            rows if None. Applied before anything is ranked: the result is what an index without
-            the other rows returns.
         position : int
             The probe's finger: sees rows of the same position and of unknown position. 0 for
             unknown: sees all rows.
-        effort : {"fast", "balanced", "scan", "exhaustive"}
-            Where at most `INDEX.exhaustive_below` rows may be seen, all efforts are exhaustive.
-        rotation : {"upright", "any"}
-            Whether cylinders vote whose directions differ by up to 67.5 degrees, or all.
-        limit : int, optional
-            Rows on the list, instead of the effort's own number.
-        deadline : float, optional
-            `time.monotonic` after which no more rows are visited; the cost then says
-            ``complete=False``.
-        cancel : object with is_set, optional
+        **bounds
+            As in `begin`.
 
         Raises
         ------
@@ -217,68 +249,37 @@ class PartitionIndex:
         CorruptError
             If a block that the search would use fails its checksum.
         """
-        _check(effort, rotation)
-        clock = Clock(deadline, cancel)
-        view = look(self._store.parts(), _mask(allowed), int(position))
-        clock.lap("mask")
-        return shortlist(
-            view,
-            probe,
-            quantizer(self._store.manifest.lists),
-            effort=effort,
-            rotation=rotation,
-            limit=limit,
-            clock=clock,
-            workers=self._workers,
-        )
+        return self.begin(**bounds).shortlist(probe, position)
 
     def shortlist_many(
         self,
         probes: Sequence[SearchTemplate],
         *,
-        allowed: NDArray[np.bool_] | None = None,
         positions: Sequence[int] | None = None,
-        effort: str = "balanced",
-        rotation: str = "upright",
-        limit: int | None = None,
-        deadline: float | None = None,
-        cancel: Cancel | None = None,
+        **bounds: Unpack[SearchBounds],
     ) -> list[Shortlist]:
         """`shortlist` of several probes under one mask, each result as if searched alone.
 
         Probes of equal position share the mask; those that visit every row share one pass over
-        the codes, and the others are spread over the threads. ``positions`` has one per probe.
+        the codes, and the others are spread over the threads.
+
+        Parameters
+        ----------
+        probes : sequence of SearchTemplate
+        positions : sequence of int, optional
+            One for each probe; all unknown if not given.
+        **bounds
+            As in `begin`.
         """
-        _check(effort, rotation)
-        wanted = [0] * len(probes) if positions is None else [int(p) for p in positions]
-        if len(wanted) != len(probes):
-            raise InputError(f"{len(probes)} probes and {len(wanted)} positions")
-        return shortlist_batch(
-            self._store.parts(),
-            probes,
-            wanted,
-            quantizer(self._store.manifest.lists),
-            allowed=_mask(allowed),
-            effort=effort,
-            rotation=rotation,
-            limit=limit,
-            deadline=deadline,
-            cancel=cancel,
-            workers=self._workers,
-        )
+        return self.begin(**bounds).shortlist_many(probes, positions)
 
     def shortlist_subject(
         self,
         probes: Sequence[SearchTemplate],
         group_of_row: NDArray[np.int64],
         *,
-        allowed: NDArray[np.bool_] | None = None,
         positions: Sequence[int] | None = None,
-        effort: str = "balanced",
-        rotation: str = "upright",
-        limit: int | None = None,
-        deadline: float | None = None,
-        cancel: Cancel | None = None,
+        **bounds: Unpack[SearchBounds],
     ) -> Subjects:
         """The groups (records) worth a full comparison with several fingers of one person.
 
@@ -293,27 +294,11 @@ class PartitionIndex:
             Indexed by row id: the group of each row, not negative.
         positions : sequence of int, optional
             Of each probe; a finger of known position is held against rows of that position and
-            of unknown position. Unknown positions are handled: such a finger sees all rows.
-        allowed, effort, rotation, limit, deadline, cancel
-            As in `shortlist`; `limit` counts groups.
+            of unknown position. A finger of unknown position sees all rows.
+        **bounds
+            As in `begin`; `limit` counts groups.
         """
-        _check(effort, rotation)
-        wanted = [0] * len(probes) if positions is None else [int(p) for p in positions]
-        if len(wanted) != len(probes):
-            raise InputError(f"{len(probes)} probes and {len(wanted)} positions")
-        return shortlist_groups(
-            self._store.parts(),
-            probes,
-            wanted,
-            np.asarray(group_of_row, np.int64),
-            quantizer(self._store.manifest.lists),
-            allowed=_mask(allowed),
-            effort=effort,
-            rotation=rotation,
-            limit=limit,
-            clock=Clock(deadline, cancel),
-            workers=self._workers,
-        )
+        return self.begin(**bounds).shortlist_subject(probes, group_of_row, positions)
 
     def verify(
         self,
@@ -328,30 +313,20 @@ class PartitionIndex:
 
         `UNVERIFIED` for rows that were not reached before the deadline.
 
+        Parameters
+        ----------
+        probe : SearchTemplate
+        row_ids : (K,) int64
+        rotation, deadline, cancel
+            As in `begin`.
+
         Raises
         ------
         InputError
             If a row does not exist.
         """
-        row_ids = np.asarray(row_ids, np.int64)
-        clock = Clock(deadline, cancel)
-        scores = np.full(len(row_ids), UNVERIFIED, np.int32)
-        found = np.zeros(len(row_ids), np.bool_)
-        tasks = []
-        for part in self._store.parts():
-            rows = part.find(row_ids)
-            here = np.flatnonzero(rows >= 0)
-            here = here[part.live[rows[here]] > 0]
-            found[here] = True
-            step = max(_VERIFY_CHUNK, -(-len(here) // (4 * self._workers.threads)))
-            for first, last in spans(len(here), step):
-                tasks.append(
-                    _verify_task(part, probe, rotation, rows, here[first:last], scores, clock)
-                )
-        if not found.all():
-            raise InputError(f"{int((~found).sum())} of the rows are not in the index")
-        self._workers.run(tasks)
-        return scores
+        search = self.begin(rotation=rotation, deadline=deadline, cancel=cancel)
+        return search.verify(probe, row_ids)
 
     def close(self) -> None:
         """Wait for the background, write what is in memory, let go of files and threads."""
@@ -368,36 +343,3 @@ class PartitionIndex:
 
     def __repr__(self) -> str:
         return f"<PartitionIndex, generation {self.generation}>"
-
-
-def _verify_task(
-    part: Part,
-    probe: SearchTemplate,
-    rotation: str,
-    rows: NDArray[np.int64],
-    at: NDArray[np.int64],
-    scores: NDArray[np.int32],
-    clock: Clock,
-) -> Callable[[], None]:
-    def task() -> None:
-        if clock.go_on():
-            wanted = rows[at]
-            part.ensure_rows(wanted, tuple(COLUMNS))
-            scores[at] = compare_many(probe, take(part.packed, wanted), rotation=rotation)
-
-    return task
-
-
-def _mask(allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
-    if allowed is None:
-        return None
-    mask = np.ascontiguousarray(allowed)
-    if mask.dtype != np.bool_ or mask.ndim != 1:
-        raise InputError(f"allowed must be a bool array indexed by row id, not {mask.dtype}")
-    return mask
-
-
-def _check(effort: str, rotation: str) -> None:
-    check_choice("rotation", rotation, ROTATIONS)
-    if effort not in EFFORTS:
-        raise InputError(f"effort must be one of {', '.join(EFFORTS)}, not {effort!r}")

@@ -9,19 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
-from fpmatch.index.narrow import Field
-from fpmatch.index.quantizer import Quantizer
-from fpmatch.index.ranking import Ranked, lists_for, merge, share, wanted_for
-from fpmatch.index.segment import Part
-from fpmatch.index.shortlist import View, look, vote_by_lists, vote_by_rows
-from fpmatch.index.stages import Count
-from fpmatch.index.votes import Ballot, ballot
-from fpmatch.index.work import Clock, Workers
+from fpmatch.index.context import SearchContext, View
+from fpmatch.index.ladder import Bounds, Stage, climb, stage_for
+from fpmatch.index.narrow import GroupVotes
+from fpmatch.index.ranking import Ranked, lists_for, share, wanted_for
+from fpmatch.index.stages import vote_by_lists, vote_by_rows
+from fpmatch.index.votes import ProbeVotes, probe_votes
 from fpmatch.parameters import INDEX
 from fpmatch.types import SearchCost
 
-Finger = tuple[Ballot, int]
-"""A probe finger, ready to vote, and its position."""
+Groups = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Groups and their votes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,57 +48,145 @@ class Subjects:
 
 
 def shortlist_groups(
-    parts: Sequence[Part],
+    search: SearchContext,
     probes: Sequence[SearchTemplate],
     positions: Sequence[int],
     group_of_row: NDArray[np.int64],
-    quantizer: Quantizer,
-    *,
-    allowed: NDArray[np.bool_] | None,
-    effort: str,
-    rotation: str = "upright",
-    limit: int | None,
-    clock: Clock,
-    workers: Workers,
 ) -> Subjects:
-    """See `PartitionIndex.shortlist_subject`."""
-    views = {p: look(parts, allowed, p) for p in sorted(set(positions))}
-    clock.lap("mask")
-    largest = max((view.count for view in views.values()), default=0)
-    count = Count()
-    groups = _every_group(views, group_of_row)
-    if effort == "exhaustive" or largest <= exhaustive_below(probes):
-        votes, whole = np.zeros(len(groups), np.int64), True
-    else:
-        wanted = wanted_for(effort, largest)
-        fingers = _in_order(probes, positions, wanted.surprise, rotation)
-        clock.lap("cohort")
-        size = share(wanted.verified_least, wanted.verified_share, largest)
-        size = shortened(size, probes) if limit is None else limit
-        least = max(INDEX.groups_kept, size)
-        if effort != "scan" and largest > scan_below(probes):
-            found = [
-                _finger(views[p], f, quantizer, effort, len(fingers), clock, workers, count)
-                for f, p in fingers
-            ]
-            listed = share(INDEX.listed_rows, INDEX.listed_share, largest)
-            listed = max(least, listed * len(groups) // largest)
-            groups = np.sort(add_up(found, group_of_row)[0][:listed])
-            clock.lap("lists")
-        field = Field(views, group_of_row, groups)
-        groups, votes = _narrowed(field, fingers, least, clock, workers, count)
-        groups, votes, whole = groups[:size], votes[:size], False
-    clock.lap("votes")
+    """See `PartitionIndex.shortlist_subject`.
+
+    Parameters
+    ----------
+    search : SearchContext
+    probes : sequence of SearchTemplate
+    positions : sequence of int
+        Of each probe; 0 for unknown.
+    group_of_row : (R,) int64
+        Indexed by row id.
+    """
+    views = {p: search.apply_mask(p) for p in sorted(set(positions))}
+    search.clock.lap("mask")
+    stages = SubjectStages(search, views, list(zip(probes, positions, strict=True)), group_of_row)
+    (groups, votes), whole = climb(search.effort, stages)
+    search.clock.lap("votes")
     rows = {p: _rows_of(view, groups, group_of_row) for p, view in views.items()}
-    clock.lap("rows")
-    cost = SearchCost(
-        live_fingers=sum(views[p].count for p in positions),
-        codes_scanned=count.codes,
-        fingers_scanned=count.rows,
-        milliseconds=dict(clock.milliseconds),
-        complete=clock.complete,
-    )
+    search.clock.lap("rows")
+    cost = search.cost(sum(views[p].visible for p in positions))
     return Subjects(groups, votes, tuple(rows[p] for p in positions), whole, cost)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SubjectStages:
+    """The stages of a search of several fingers of one person.
+
+    Each gives groups and votes, and whether these are all groups.
+
+    Parameters
+    ----------
+    search : SearchContext
+    views : mapping of position to View
+        What a finger of each position may see.
+    fingers : sequence of (SearchTemplate, position)
+    group_of_row : (R,) int64
+        Indexed by row id.
+    """
+
+    search: SearchContext
+    views: Mapping[int, View]
+    fingers: Sequence[tuple[SearchTemplate, int]]
+    group_of_row: NDArray[np.int64]
+
+    @property
+    def visible(self) -> int:
+        """Rows that the finger may see that sees most."""
+        return max((view.visible for view in self.views.values()), default=0)
+
+    @property
+    def bounds(self) -> Bounds:
+        """Where the stages end: the more the fingers tell, the earlier."""
+        probes = [probe for probe, _ in self.fingers]
+        return Bounds(exhaustive_below(probes), scan_below(probes))
+
+    def everything(self) -> tuple[Groups, bool]:
+        """Every group, in order."""
+        groups = self._every_group()
+        return (groups, np.zeros(len(groups), np.int64)), True
+
+    def scan(self) -> tuple[Groups, bool]:
+        """The groups of most votes."""
+        groups = self._every_group()
+        return self._narrowed(groups, self._prepared()), False
+
+    def lists(self) -> tuple[Groups, bool]:
+        """The groups of most votes among those of most votes from the lists."""
+        every = self._every_group()
+        prepared = self._prepared()
+        found = [self._finger(self.views[p], votes) for votes, p in prepared]
+        rows = share(INDEX.listed_rows, INDEX.listed_share, self.visible)
+        size = max(self._least(), rows * len(every) // self.visible)
+        groups = np.sort(add_up(found, self.group_of_row)[0][:size])
+        self.search.clock.lap("lists")
+        return self._narrowed(groups, prepared), False
+
+    def _size(self) -> int:
+        """Groups on the shortlist."""
+        if self.search.limit is not None:
+            return self.search.limit
+        wanted = wanted_for(self.search.effort, self.visible)
+        size = share(wanted.verified_least, wanted.verified_share, self.visible)
+        return shortened(size, [probe for probe, _ in self.fingers])
+
+    def _least(self) -> int:
+        return max(INDEX.groups_kept, self._size())
+
+    def _every_group(self) -> NDArray[np.int64]:
+        there = np.zeros(int(self.group_of_row.max(initial=-1)) + 1, np.bool_)
+        for view in self.views.values():
+            for ids in view.row_ids():
+                there[self.group_of_row[ids]] = True
+        return np.flatnonzero(there)
+
+    def _prepared(self) -> list[tuple[ProbeVotes, int]]:
+        """Fingers with the most minutiae first; the order they were given in does not matter."""
+        every = sorted(
+            self.fingers,
+            key=lambda f: (-len(f[0]), f[1], f[0].codes.tobytes(), f[0].angle.tobytes()),
+        )
+        z_least = wanted_for(self.search.effort, self.visible).z_least
+        out = [(probe_votes(probe, z_least, self.search.rotation), p) for probe, p in every]
+        self.search.clock.lap("cohort")
+        return out
+
+    def _finger(self, view: View, votes: ProbeVotes) -> Ranked:
+        """The rows that one finger votes for.
+
+        The more fingers, the fewer lists each looks into.
+        """
+        wanted = wanted_for(self.search.effort, view.visible)
+        size = share(wanted.rescored_least, wanted.rescored_share, view.visible)
+        alone = Bounds(-1, INDEX.subject_scan_below)
+        if stage_for(self.search.effort, view.visible, alone) is Stage.SCAN:
+            return vote_by_rows(self.search, view, view.rows(), votes, size)
+        lists = lists_for(wanted, self.search.quantizer.lists, votes.voting, len(self.fingers))
+        return vote_by_lists(self.search, view, votes, lists, size)
+
+    def _narrowed(
+        self, groups: NDArray[np.int64], prepared: Sequence[tuple[ProbeVotes, int]]
+    ) -> Groups:
+        """Count one finger after the other, leave out half of the groups after each, and rank.
+
+        A group without a vote resembles no finger and is left out.
+        """
+        kept = GroupVotes(self.search, self.views, self.group_of_row, groups)
+        size = len(groups) // 2
+        for votes, position in prepared:
+            kept.add_finger(position, votes)
+            if kept.judged:
+                size = max(size // 2, self._least())
+                kept.keep(size)
+        groups, counted = kept.ranked()
+        most = self._size()
+        return groups[counted > 0][:most], counted[counted > 0][:most]
 
 
 def exhaustive_below(probes: Sequence[SearchTemplate]) -> int:
@@ -129,66 +215,16 @@ def shortened(size: int, probes: Sequence[SearchTemplate]) -> int:
     return min(size, max(INDEX.groups_least, min(fewer, size * INDEX.sure_evidence // told)))
 
 
-def _in_order(
-    probes: Sequence[SearchTemplate], positions: Sequence[int], surprise: float, rotation: str
-) -> list[Finger]:
-    """Fingers with the most minutiae first; the order they were given in does not matter."""
-    every = sorted(
-        zip(probes, positions, strict=True),
-        key=lambda f: (-len(f[0]), f[1], f[0].codes.tobytes(), f[0].angle.tobytes()),
-    )
-    return [(ballot(probe, surprise, rotation), position) for probe, position in every]
+def add_up(found: Sequence[Ranked], group_of_row: NDArray[np.int64]) -> Groups:
+    """Votes by group: of each finger the best row, summed over the fingers; ranked.
 
-
-def _narrowed(
-    field: Field,
-    fingers: Sequence[Finger],
-    least: int,
-    clock: Clock,
-    workers: Workers,
-    count: Count,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count one finger after the other, leave out half of the groups after each, and rank.
-
-    A group without a vote resembles no finger and is left out.
+    Parameters
+    ----------
+    found : sequence of Ranked
+        Of each finger.
+    group_of_row : (R,) int64
+        Indexed by row id.
     """
-    size = len(field.groups) // 2
-    for prepared, position in fingers:
-        field.count(position, prepared, clock, workers, count)
-        if field.judged:
-            size = max(size // 2, least)
-            field.keep(size)
-    groups, votes = field.ranked()
-    return groups[votes > 0], votes[votes > 0]
-
-
-def _finger(
-    view: View,
-    prepared: Ballot,
-    quantizer: Quantizer,
-    effort: str,
-    fingers: int,
-    clock: Clock,
-    workers: Workers,
-    count: Count,
-) -> Ranked:
-    """The rows that one finger votes for. The more fingers, the fewer lists each looks into."""
-    wanted = wanted_for(effort, view.count)
-    size = share(wanted.rescored_least, wanted.rescored_share, view.count)
-    if view.count <= INDEX.subject_scan_below:
-        rows = [np.flatnonzero(seen) for seen in view.seen]
-        return vote_by_rows(view, rows, prepared, size, clock, workers, count)
-    lists = lists_for(wanted, quantizer.lists, prepared.voting, fingers)
-    found = vote_by_lists(
-        view, prepared, quantizer, lists, wanted.slack, size, clock, workers, count
-    )
-    return merge(found, size)
-
-
-def add_up(
-    found: Sequence[Ranked], group_of_row: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Votes by group: of each finger the best row, summed over the fingers; ranked."""
     groups, votes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for ids, worth, _ in found:
         group = group_of_row[ids]
@@ -205,22 +241,11 @@ def add_up(
     return every[order], total[order]
 
 
-def _every_group(views: Mapping[int, View], group_of_row: NDArray[np.int64]) -> NDArray[np.int64]:
-    there = np.zeros(int(group_of_row.max(initial=-1)) + 1, np.bool_)
-    for view in views.values():
-        for part, seen in zip(view.parts, view.seen, strict=True):
-            there[group_of_row[part.row_ids[seen.view(np.bool_)]]] = True
-    return np.flatnonzero(there)
-
-
 def _rows_of(
     view: View, groups: NDArray[np.int64], group_of_row: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Visible rows of some groups, ascending."""
     chosen = np.zeros(int(group_of_row.max(initial=-1)) + 1, np.bool_)
     chosen[groups] = True
-    found = [np.zeros(0, np.int64)]
-    for part, seen in zip(view.parts, view.seen, strict=True):
-        ids = part.row_ids[seen.view(np.bool_)]
-        found.append(ids[chosen[group_of_row[ids]]])
-    return np.sort(np.concatenate(found))
+    found = [ids[chosen[group_of_row[ids]]] for ids in view.row_ids()]
+    return np.sort(np.concatenate([np.zeros(0, np.int64), *found]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +13,15 @@ from fpmatch.checks import quoted
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.errors import InputError
 from fpmatch.gallery import Columns
-from fpmatch.index import UNVERIFIED, Cancel, PartitionIndex, Shortlist
+from fpmatch.index import UNVERIFIED, Cancel, PartitionIndex, PartitionSearch, Shortlist
 from fpmatch.matcher import calibrate, fuse
 from fpmatch.search.gate import Gate
 from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.partition_scores import PartitionScores
 from fpmatch.types import FingerPosition, SearchCost
+
+ToVerify = tuple[list[NDArray[np.int64]], SearchCost]
+"""For each impression the rows to verify, and what it took to find them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,12 @@ class LocalPartition:
         deadline = None
         if request.seconds_left is not None:
             deadline = time.monotonic() + request.seconds_left
-        limits = Limits(request.effort, request.rotation, request.limit, deadline, cancel)
         with self.gate.shared(deadline) as held:
             if not held:
                 return _nothing(request)
             allowed = self._allowed(request)
-            return self._compare(request, limits, self._rows(request, allowed, limits))
+            search = self._begin(request, allowed, deadline, cancel)
+            return self._compare(request, search, self._rows(request, search, allowed))
 
     def search_many(self, requests: Sequence[PartitionRequest]) -> list[PartitionScores]:
         """See `PartitionSearcher.search_many`.
@@ -84,20 +86,16 @@ class LocalPartition:
         for request in requests:
             self._check(request)
         first = requests[0]
-        limits = Limits(first.effort, first.rotation, first.limit, None, None)
         flat = [impression for request in requests for impression in _impressions(request)]
         with self.gate.shared():
             allowed = self._allowed(first)
-            shorts = self.index.shortlist_many(
+            search = self._begin(first, allowed)
+            shorts = search.shortlist_many(
                 [impression for _, impression in flat],
-                allowed=allowed,
-                positions=[position for request in requests for position in _seen(request)],
-                effort=first.effort,
-                rotation=first.rotation,
-                limit=first.limit,
+                [position for request in requests for position in _seen(request)],
             )
             return [
-                self._compare(request, limits, self._rows(request, allowed, limits, short))
+                self._compare(request, search, self._with_others(request, short))
                 for request, short in zip(requests, shorts, strict=True)
             ]
 
@@ -108,11 +106,24 @@ class LocalPartition:
     def _allowed(self, request: PartitionRequest) -> NDArray[np.bool_] | None:
         return self.columns.allowed(sees_protected=request.sees_protected, uses=request.uses)
 
-    def _compare(
+    def _begin(
         self,
         request: PartitionRequest,
-        limits: Limits,
-        to_verify: tuple[list[NDArray[np.int64]], SearchCost],
+        allowed: NDArray[np.bool_] | None,
+        deadline: float | None = None,
+        cancel: Cancel | None = None,
+    ) -> PartitionSearch:
+        return self.index.begin(
+            allowed=allowed,
+            effort=request.effort,
+            rotation=request.rotation,
+            limit=request.limit,
+            deadline=deadline,
+            cancel=cancel,
+        )
+
+    def _compare(
+        self, request: PartitionRequest, search: PartitionSearch, to_verify: ToVerify
     ) -> PartitionScores:
         root = self.root()
         flat = _impressions(request)
@@ -123,13 +134,7 @@ class LocalPartition:
         tries = {p: np.zeros(len(listed), np.int64) for p, _ in flat}
         verified, complete = 0, looked.complete
         for (position, impression), mine in zip(flat, rows, strict=True):
-            got = self.index.verify(
-                impression,
-                mine,
-                rotation=limits.rotation,
-                deadline=limits.deadline,
-                cancel=limits.cancel,
-            )
+            got = search.verify(impression, mine)
             done = got != UNVERIFIED
             complete &= bool(done.all())
             verified += int(done.sum())
@@ -139,7 +144,7 @@ class LocalPartition:
         seen = np.zeros(len(listed), np.bool_)
         for count in tries.values():
             seen |= count > 0
-        values = {p: calibrate(np.maximum(raw, 0), limits.rotation) for p, raw in best.items()}
+        values = {p: calibrate(np.maximum(raw, 0), request.rotation) for p, raw in best.items()}
         fingers = tuple((p, np.where(tries[p] > 0, values[p], np.nan)[seen]) for p in best)
         scores = _fused([v for _, v in fingers], [tries[p][seen] for p in best])
         cost = replace(looked, fingers_verified=verified, complete=complete)
@@ -149,54 +154,34 @@ class LocalPartition:
     def _rows(
         self,
         request: PartitionRequest,
+        search: PartitionSearch,
         allowed: NDArray[np.bool_] | None,
-        limits: Limits,
-        short: Shortlist | None = None,
-    ) -> tuple[list[NDArray[np.int64]], SearchCost]:
-        """For each impression the rows to verify, and what it took to find them."""
+    ) -> ToVerify:
         columns = self.columns
-        flat = _impressions(request)
+        forms = [impression for _, impression in _impressions(request)]
+        positions = _seen(request)
         if request.only is not None:
             only = columns.rows_of(columns.names.ordinals_of(np.array(request.only, np.int64)))
             rows = only if allowed is None else only[allowed[only]]
-            found = [_with_finger(columns, rows, position) for position in _seen(request)]
+            found = [_with_finger(columns, rows, position) for position in positions]
             return found, SearchCost(live_fingers=len(rows))
-        more: dict[str, Any] = {
-            "allowed": allowed,
-            "effort": limits.effort,
-            "rotation": limits.rotation,
-            "limit": limits.limit,
-            "deadline": limits.deadline,
-            "cancel": limits.cancel,
-        }
-        if len(flat) > 1:
-            subjects = self.index.shortlist_subject(
-                [impression for _, impression in flat],
-                np.maximum(columns.row_record, 0).astype(np.int64),
-                positions=_seen(request),
-                **more,
-            )
+        if len(forms) > 1:
+            record_of_row = np.maximum(columns.row_record, 0).astype(np.int64)
+            subjects = search.shortlist_subject(forms, record_of_row, positions)
             return list(subjects.row_ids), subjects.cost
-        ((_, impression),) = flat
-        (position,) = _seen(request)
-        if short is None:
-            short = self.index.shortlist(impression, position=position, **more)
+        return self._with_others(request, search.shortlist(forms[0], positions[0]))
+
+    def _with_others(self, request: PartitionRequest, short: Shortlist) -> ToVerify:
+        """The rows of a shortlist, and the others of its records.
+
+        A record is compared with all its impressions, whichever of them put it on the list.
+        """
         if short.exhaustive:
             return [short.row_ids], short.cost
-        # A record on the list is compared with all its impressions, whichever of them put it there.
+        columns = self.columns
         rows = columns.rows_of(np.unique(columns.row_record[short.row_ids]).astype(np.int64))
+        (position,) = _seen(request)
         return [_with_finger(columns, rows, position)], short.cost
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What bounds a search, and how prints may lie."""
-
-    effort: str
-    rotation: str
-    limit: int | None
-    deadline: float | None
-    cancel: Cancel | None
 
 
 def _impressions(request: PartitionRequest) -> list[tuple[FingerPosition, SearchTemplate]]:
