@@ -142,6 +142,22 @@ def test_masks_shorter_than_the_ids_and_empty_ones(index, probes, small):
         index.shortlist(probes[0], allowed=np.ones(ROWS, np.int64))
 
 
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_a_limit_is_a_number_of_rows(index, probes, small, effort):
+    """Also none at all; and whatever is no such number is refused."""
+    whole = index.shortlist(probes[0], effort=effort, limit=ROWS).row_ids
+    for limit in (0, 1, np.int64(5), ROWS):
+        found = index.shortlist(probes[0], effort=effort, limit=limit).row_ids
+        (many,) = index.shortlist_many([probes[0]], effort=effort, limit=limit)
+        groups = index.shortlist_subject(probes[:2], np.arange(ROWS), effort=effort, limit=limit)
+        if effort != "exhaustive":
+            assert found.tolist() == many.row_ids.tolist() == whole[:limit].tolist()
+            assert len(groups.groups) <= limit
+    for limit in (-1, 1.5, True, "3", 2**31):
+        with pytest.raises(InputError, match="limit"):
+            index.begin(limit=limit)
+
+
 def parts_of(gallery, ids, positions, cuts):
     """The given rows, spread over parts at the cuts."""
     lists = quantizer(256)

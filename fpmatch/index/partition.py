@@ -213,7 +213,7 @@ class PartitionIndex:
         Raises
         ------
         InputError
-            If the mask, the effort or the rotation cannot be used.
+            If the mask, the effort, the rotation or the limit cannot be used.
         """
         return PartitionSearch(
             SearchContext(

@@ -89,7 +89,7 @@ def best(
 ) -> Ranked:
     """The rows of most votes, ties by row id; rows without a vote are left out."""
     least = 1
-    if len(votes) > size:
+    if len(votes) > size > 0:
         least = max(1, int(np.partition(votes, len(votes) - size)[len(votes) - size]))
     keep = np.flatnonzero(votes >= least)
     row_ids, votes, at = row_ids[keep], votes[keep], at[keep]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import check_choice
+from fpmatch.checks import check_choice, check_integer
 from fpmatch.descriptor import COLUMNS, SearchTemplate
 from fpmatch.errors import InputError
 from fpmatch.index.batch import shortlist_batch
@@ -22,6 +22,8 @@ from fpmatch.matcher import ROTATIONS, compare_many
 
 UNVERIFIED = -1
 """Score of a row that `PartitionSearch.verify` did not reach before the deadline."""
+MOST_ROWS = 2**31 - 1
+"""Largest limit of a shortlist."""
 _VERIFY_CHUNK = 64
 
 
@@ -37,12 +39,14 @@ class PartitionSearch:
     Raises
     ------
     InputError
-        If the mask, the effort or the rotation cannot be used.
+        If the mask, the effort, the rotation or the limit cannot be used.
     """
 
     def __init__(self, context: SearchContext) -> None:
         check_choice("effort", context.effort, EFFORTS)
         check_choice("rotation", context.rotation, ROTATIONS)
+        if context.limit is not None:
+            check_integer("limit", context.limit, 0, MOST_ROWS)
         allowed = context.allowed
         if allowed is not None and (allowed.dtype != np.bool_ or allowed.ndim != 1):
             raise InputError(f"allowed must be a bool array indexed by row id, not {allowed.dtype}")
