@@ -15,7 +15,7 @@ from pathlib import Path
 from engine_helpers import HELD, KEEPS, LATER, POLICY, Clock, folder, print_of, record, request
 
 from fpmatch.policy import Policy
-from fpmatch.search import Engine, steps
+from fpmatch.search import Engine, crash_points
 from fpmatch.types import Outcome
 
 FULL = {"durability": "full"}
@@ -51,11 +51,11 @@ def expunge(e: Engine, say) -> None:
 
 
 ACTS = {
-    "enrol": (enrol, steps.ENROL),
-    "search": (search, steps.SEARCH),
-    "defer": (defer, steps.SEARCH),
-    "retain": (retain, steps.SEARCH),
-    "expunge": (expunge, steps.EXPUNGE),
+    "enrol": (enrol, crash_points.ENROL),
+    "search": (search, crash_points.SEARCH),
+    "defer": (defer, crash_points.SEARCH),
+    "retain": (retain, crash_points.SEARCH),
+    "expunge": (expunge, crash_points.EXPUNGE),
 }
 
 
@@ -70,7 +70,7 @@ def kill_at(place: Path, act: str, step: str) -> tuple[int, str]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         with Engine.open(place, "rw", clock=Clock(), **FULL) as e:
-            steps.hook = hook
+            crash_points.hook = hook
             ACTS[act][0](e, lambda said: os.write(writer, json.dumps(said).encode()))
         os._exit(0)
     os.close(writer)

@@ -11,7 +11,7 @@ from adversary_model import remembered
 
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.ledger import Ledger
-from fpmatch.search import copies, keep, outbox, release
+from fpmatch.search import copies, kept_probes, outbox, release
 from fpmatch.search.state import State
 
 SEED = 11
@@ -95,7 +95,8 @@ def delivered_again(patch):
 
 
 def always_retained(patch):
-    patch.setattr(keep, "_retains", lambda running, one: one.truth.partition in running.scores)
+    retains = lambda running, one: one.truth.partition in running.scores  # noqa: E731
+    patch.setattr(kept_probes, "_retains", retains)
 
 
 GUARDS = (

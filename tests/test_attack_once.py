@@ -40,7 +40,7 @@ from fpmatch.errors import AuditError, InputError, RefusedError
 from fpmatch.gallery import schema
 from fpmatch.gallery.ledger import FILE, Ledger
 from fpmatch.policy import Policy
-from fpmatch.search import Engine, steps
+from fpmatch.search import Engine, crash_points
 from fpmatch.search.living import Living
 from fpmatch.types import Outcome
 
@@ -72,10 +72,10 @@ def hook():
     """Sets what is called after each step."""
 
     def set_(function: Callable[[str], None]) -> None:
-        steps.hook = function
+        crash_points.hook = function
 
     yield set_
-    steps.hook = None
+    crash_points.hook = None
 
 
 def token_of(e: Engine, ori: str = LATER) -> str:
@@ -469,7 +469,7 @@ def _die(place: Path, token: str, step: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     with opened(place) as e:
-        steps.hook = kill
+        crash_points.hook = kill
         e.report_event(token, "CONVICTION")
 
 

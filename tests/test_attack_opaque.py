@@ -131,7 +131,8 @@ def test_the_time_starts_at_the_call_before_the_decision(monkeypatch):
             return decide(*args, **more)
 
         monkeypatch.setattr(decision, "decide", slow)
-        monkeypatch.setattr("fpmatch.search.keep.store", lambda *a: setattr(time, "now", time.now))
+        store = lambda *a: setattr(time, "now", time.now)  # noqa: E731
+        monkeypatch.setattr("fpmatch.search.kept_probes.store", store)
         assert {left(time, lambda o=o: section(e, o))[0] for o in ALIKE} == {SET}
 
 
@@ -164,17 +165,17 @@ def test_answers_that_hide_nothing_are_not_held():
 
 
 def test_a_policy_that_turns_opaque_during_the_search_counts(monkeypatch):
-    from fpmatch.search import steps
+    from fpmatch.search import crash_points
 
     for ori in ALIKE:
         with held(POLICY) as (e, time):
 
             def hook(name, e=e):
                 if name == "search.compared":
-                    steps.hook = None
+                    crash_points.hook = None
                     e.publish(Policy.parse(OPAQUE))
 
-            monkeypatch.setattr(steps, "hook", hook)
+            monkeypatch.setattr(crash_points, "hook", hook)
             took, answer = left(time, lambda o=ori, e=e: e.search(request(o)))
             assert took == SET
             assert answer["immigration"].reason is Reason.NOT_DISCLOSED

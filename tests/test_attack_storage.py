@@ -29,7 +29,7 @@ from fpmatch.gallery.digest import Sum
 from fpmatch.gallery.gallery import FILE
 from fpmatch.gallery.ledger import FILE as LEDGER
 from fpmatch.policy import Policy
-from fpmatch.search import Engine, steps
+from fpmatch.search import Engine, crash_points
 from fpmatch.types import SearchRequest
 
 ORDER = {"order": "court order 17-1", "authority": "CA0380000"}
@@ -38,7 +38,7 @@ ORDER = {"order": "court order 17-1", "authority": "CA0380000"}
 @pytest.fixture(autouse=True)
 def no_hook():
     yield
-    steps.hook = None
+    crash_points.hook = None
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def fails_at(step: str, error: Exception, times: int = 1) -> None:
             left[0] -= 1
             raise error
 
-    steps.hook = hook
+    crash_points.hook = hook
 
 
 # -- enrolment ---------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_a_busy_log_hides_no_record(place, monkeypatch):
         assert sum(1 for _ in e.audit.records(kind="ENROL")) == 4
 
 
-@pytest.mark.parametrize("step", steps.ENROL)
+@pytest.mark.parametrize("step", crash_points.ENROL)
 @pytest.mark.parametrize("error", [OSError(28, "full"), KeyboardInterrupt(), sqlite3.Error("x")])
 def test_an_enrolment_cut_off_anywhere_is_whole_for_the_next_search(place, step, error):
     with opened(place) as e:
@@ -353,7 +353,7 @@ def gone(place: Path, e: Engine) -> None:
     assert sum(1 for _ in e.audit.records(kind="EXPUNGE")) == 1
 
 
-@pytest.mark.parametrize("step", steps.EXPUNGE)
+@pytest.mark.parametrize("step", crash_points.EXPUNGE)
 @pytest.mark.parametrize("then", ["repeat", "another call", "open again", "open and repeat"])
 def test_an_expungement_cut_off_anywhere_is_finished(place, step, then):
     with opened(place) as e:

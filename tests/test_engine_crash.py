@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fpmatch.search import steps
+from fpmatch.search import crash_points
 
 HERE = Path(__file__).resolve().parent
 BEFORE_INTENT = ("search.decided",)
@@ -31,8 +31,9 @@ def results():
 
 
 def test_every_step_was_reached_and_killed(results):
-    expected = {("enrol", s) for s in steps.ENROL} | {("expunge", s) for s in steps.EXPUNGE}
-    expected |= {(a, s) for a in ("search", "defer", "retain") for s in steps.SEARCH}
+    expected = {("enrol", s) for s in crash_points.ENROL}
+    expected |= {("expunge", s) for s in crash_points.EXPUNGE}
+    expected |= {(a, s) for a in ("search", "defer", "retain") for s in crash_points.SEARCH}
     assert set(results) == expected
     assert all(r["signal"] == 9 for r in results.values())
 
@@ -41,7 +42,7 @@ def test_the_log_verifies_after_each(results):
     assert all(r["verifies"] for r in results.values())
 
 
-@pytest.mark.parametrize("step", steps.ENROL)
+@pytest.mark.parametrize("step", crash_points.ENROL)
 def test_enrol(results, step):
     r = results["enrol", step]
     assert r["said"] == "", "killed before it could acknowledge"
@@ -51,7 +52,7 @@ def test_enrol(results, step):
     assert r["enrolments"] == 2 + committed, "committed means logged, once"
 
 
-@pytest.mark.parametrize("step", steps.SEARCH)
+@pytest.mark.parametrize("step", crash_points.SEARCH)
 @pytest.mark.parametrize("act", ["search", "defer", "retain"])
 def test_search(results, act, step):
     r = results[act, step]
@@ -65,7 +66,7 @@ def test_search(results, act, step):
     assert r["kept"] == (1 if act != "search" and logged else 0)
 
 
-@pytest.mark.parametrize("step", steps.EXPUNGE)
+@pytest.mark.parametrize("step", crash_points.EXPUNGE)
 def test_expunge(results, step):
     r = results["expunge", step]
     assert r["found"]["C-1"] == []

@@ -41,7 +41,7 @@ from engine_helpers import (
 import fpmatch.search.run as run
 from fpmatch.errors import AuditError, InputError, RefusedError
 from fpmatch.policy import Policy
-from fpmatch.search import Engine, steps
+from fpmatch.search import Engine, crash_points
 from fpmatch.search.compare import LocalPartition
 from fpmatch.types import Mask, Outcome, Reason
 
@@ -60,13 +60,13 @@ def at_step():
     def install(step, act):
         def hook(name):
             if name == step:
-                steps.hook = None
+                crash_points.hook = None
                 act()
 
-        steps.hook = hook
+        crash_points.hook = hook
 
     yield install
-    steps.hook = None
+    crash_points.hook = None
 
 
 def test_l1_records_that_may_not_be_seen_starve_nobody():

@@ -25,7 +25,7 @@ from fpmatch.audit import Kind
 from fpmatch.errors import AuditError, InputError, RefusedError
 from fpmatch.gallery import facts
 from fpmatch.policy import Policy
-from fpmatch.search import Engine, steps
+from fpmatch.search import Engine, crash_points
 from fpmatch.types import FingerPosition, Outcome, Reason, Record, RecordsRequest
 
 NAMES = '"CNA", "RECORDS", "RECORD", "COUNT"]'
@@ -294,7 +294,7 @@ def test_what_cannot_be_logged_is_not_read(monkeypatch):
             raise AuditError("no room")
 
         reads = []
-        monkeypatch.setattr(steps, "hook", reads.append)
+        monkeypatch.setattr(crash_points, "hook", reads.append)
         monkeypatch.setattr(type(e.audit), "event", fails)
         for way in ways(e, asks()):
             with pytest.raises(AuditError):
@@ -336,9 +336,9 @@ def test_a_policy_that_changes_while_records_are_read_is_obeyed(monkeypatch, bef
 
         for n in range(3):
             e.publish(Policy.parse(LOOKS))
-            monkeypatch.setattr(steps, "hook", turn)
+            monkeypatch.setattr(crash_points, "hook", turn)
             refusal(ways(e, asks(role="advocate"), name="I-protected")[n])
-            monkeypatch.setattr(steps, "hook", None)
+            monkeypatch.setattr(crash_points, "hook", None)
             assert events(e, Kind.SHOWN)[-1]["reason"] == "RELEASE_DENIED"
 
 
@@ -536,7 +536,7 @@ def test_a_record_sealed_during_a_verification_is_not_released(monkeypatch):
             if step == "search.compared":
                 e.seal("I-1", partition=WHERE, **ORDER)
 
-        monkeypatch.setattr(steps, "hook", seal)
+        monkeypatch.setattr(crash_points, "hook", seal)
         assert e.verify(request(ON, 1), "I-1", partition=WHERE).score is None
 
 

@@ -11,7 +11,7 @@ from engine_helpers import HELD, KEEPS, NOW, OFF, ON, OTHER, POLICY, Clock, engi
 from fpmatch.audit import Kind
 from fpmatch.errors import AuditError, InputError, PolicyError, ReadOnlyError, RefusedError
 from fpmatch.policy import Policy
-from fpmatch.search import Engine, steps
+from fpmatch.search import Engine, crash_points
 
 WHERE = "immigration"
 
@@ -219,10 +219,10 @@ def test_a_process_that_dies_while_it_delivers(tmp_path, monkeypatch, step, told
         e.search(request(HELD, partitions=[WHERE]))
         (message,) = e.notifications()
         monkeypatch.setattr(
-            steps, "hook", lambda s: shutil.copytree(place, copy) if s == step else None
+            crash_points, "hook", lambda s: shutil.copytree(place, copy) if s == step else None
         )
         e.deliver(message.id)
-        monkeypatch.setattr(steps, "hook", None)
+        monkeypatch.setattr(crash_points, "hook", None)
     with Engine.open(copy, "rw", clock=Clock()) as e:
         assert len(e.notifications()) == 1 - told
         assert len(e.notifications(delivered=True)) == told
@@ -241,12 +241,12 @@ def test_a_delivery_by_another_that_is_alive_is_left_to_it(tmp_path, monkeypatch
 
     def look(step):
         if step == "notify.claimed":
-            monkeypatch.setattr(steps, "hook", None)
+            monkeypatch.setattr(crash_points, "hook", None)
             with Engine.open(place, clock=Clock()) as other:
                 seen.append((other.notifications(), other.deliver(message.id)))
 
     with Engine.open(place, clock=Clock()) as e:
-        monkeypatch.setattr(steps, "hook", look)
+        monkeypatch.setattr(crash_points, "hook", look)
         assert e.deliver(message.id)
         assert seen == [([], False)]
         assert len(events(e, Kind.NOTIFY)) == 1

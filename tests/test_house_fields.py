@@ -11,7 +11,7 @@ from engine_helpers import HELD, ON, POLICY, engine, print_of, request
 from fpmatch.audit import IntentRecord
 from fpmatch.policy import Policy
 from fpmatch.policy.memo import Memo
-from fpmatch.search import keep
+from fpmatch.search import kept_probes
 from fpmatch.search.decision import prepare
 from fpmatch.search.run import intent_of
 from fpmatch.types import Facts, Ori, PartitionDecision, Permission, Reason, SearchRequest
@@ -116,23 +116,23 @@ ASKED = {
 
 def test_each_field_of_a_request_is_kept_or_is_known_not_to_be():
     names = {f.name for f in dataclasses.fields(SearchRequest)}
-    assert set(ASKED) == set(keep.KEPT)
-    assert names == set(keep.KEPT) | set(keep.FOR_THE_FIRST)
-    assert set(STATED) <= set(keep.KEPT)
+    assert set(ASKED) == set(kept_probes.KEPT)
+    assert names == set(kept_probes.KEPT) | set(kept_probes.FOR_THE_FIRST)
+    assert set(STATED) <= set(kept_probes.KEPT)
 
 
 def test_a_kept_probe_brings_back_every_field_of_its_request():
     default = {f.name: f.default for f in dataclasses.fields(SearchRequest)}
-    assert all(ASKED[name] != default[name] for name in keep.KEPT)
+    assert all(ASKED[name] != default[name] for name in kept_probes.KEPT)
     with engine() as e:
         state = e._state
         running = prepare(state, SearchRequest([print_of(1)], tcn="T-1", **ASKED))
         granted = PartitionDecision("immigration", Permission.PROBE, Reason.GRANTED)
-        token = keep._put(state, running, granted, keep.DEFERRED, "CONVICTION", "")
+        token = kept_probes._put(state, running, granted, kept_probes.DEFERRED, "CONVICTION", "")
         found = state.ledger.find(token)
         assert found is not None
-        back = keep.request_of(state, found)
-        for name in keep.KEPT:
+        back = kept_probes.request_of(state, found)
+        for name in kept_probes.KEPT:
             got = getattr(back, name)
             assert (tuple(got) if name == "chain" else got) == ASKED[name], name
         assert back.partitions == ("immigration",)

@@ -19,10 +19,10 @@ from fpmatch.evaluate.extraction import Progress
 from fpmatch.gallery import Columns
 from fpmatch.index import PartitionIndex
 from fpmatch.search.compare import LocalPartition
-from fpmatch.search.gate import Gate
 from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.partition_scores import PartitionScores
 from fpmatch.search.probe import Probe
+from fpmatch.search.read_write_lock import ReadWriteLock
 from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.synthetic.gallery import mates
 from fpmatch.template import Template
@@ -161,7 +161,7 @@ def searcher_of(index: PartitionIndex, records: int, fingers: int) -> LocalParti
         rows // fingers + 1,
         (1 + rows % fingers).astype(np.uint8),
     )
-    return LocalPartition("background", index, columns, str, Gate())
+    return LocalPartition("background", index, columns, str, ReadWriteLock())
 
 
 def subjects_of(records: int, fingers: int, count: int, poor: float) -> Subjects:

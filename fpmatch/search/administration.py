@@ -180,7 +180,7 @@ class Administration:
             opening.check_partitions((info,), state.policy)
         journal = state.gallery.add_partition(info, expected_fingers)
         state.behind.add(name)  # until it has an index
-        with state.gate(name).alone():
+        with state.partition_lock(name).writing():
             recovery.relevel(state, name)
         state.log(journal)
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from fpmatch.parameters import SEARCH
 from fpmatch.search import pending
+from fpmatch.search.crash_points import crash_point
 from fpmatch.search.decision import prepare
 from fpmatch.search.hold import Hold
 from fpmatch.search.run import finish, intent_of
 from fpmatch.search.running import Running
 from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.search.state import State
-from fpmatch.search.steps import reached
 from fpmatch.types import Outcome, PartitionResult, Reason, SearchRequest, SearchResponse
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def _batch(state: State, batch: list[Running], hold: Hold) -> list[SearchRespons
     seqs = state.audit.intents([intent_of(state, running) for running in batch], once=True)
     for running, seq in zip(batch, seqs, strict=True):
         running.intent = seq
-    reached("search.intent")
+    crash_point("search.intent")
     for sharing in _groups(batch).values():
         if len(sharing) > 1:
             _share(sharing)

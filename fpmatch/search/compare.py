@@ -15,9 +15,9 @@ from fpmatch.errors import InputError
 from fpmatch.gallery import Columns
 from fpmatch.index import UNVERIFIED, Cancel, PartitionIndex, PartitionSearch, Shortlist
 from fpmatch.matcher import calibrate, fuse
-from fpmatch.search.gate import Gate
 from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.partition_scores import PartitionScores
+from fpmatch.search.read_write_lock import ReadWriteLock
 from fpmatch.types import FingerPosition, SearchCost
 
 ToVerify = tuple[list[NDArray[np.int64]], SearchCost]
@@ -36,7 +36,7 @@ class LocalPartition:
         Who owns a row, and what bars it.
     root : callable
         The partition's root as it is when called.
-    gate : Gate
+    lock : ReadWriteLock
         Held while it is searched.
     """
 
@@ -44,7 +44,7 @@ class LocalPartition:
     index: PartitionIndex
     columns: Columns
     root: Callable[[], str]
-    gate: Gate
+    lock: ReadWriteLock
 
     def search(self, request: PartitionRequest, cancel: Cancel | None = None) -> PartitionScores:
         """See `PartitionSearcher.search`.
@@ -56,7 +56,7 @@ class LocalPartition:
         deadline = None
         if request.seconds_left is not None:
             deadline = time.monotonic() + request.seconds_left
-        with self.gate.shared(deadline) as held:
+        with self.lock.reading(deadline) as held:
             if not held:
                 return _nothing(request)
             allowed = self._allowed(request)
@@ -87,7 +87,7 @@ class LocalPartition:
             self._check(request)
         first = requests[0]
         flat = [impression for request in requests for impression in _impressions(request)]
-        with self.gate.shared():
+        with self.lock.reading():
             allowed = self._allowed(first)
             search = self._begin(first, allowed)
             shorts = search.shortlist_many(

@@ -11,10 +11,10 @@ from dataclasses import replace
 from fpmatch.gallery.ledger import RETAINED, KeptProbe
 from fpmatch.policy import Policy
 from fpmatch.search import probe
+from fpmatch.search.crash_points import crash_point
 from fpmatch.search.running import Running
 from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.search.state import State
-from fpmatch.search.steps import reached
 from fpmatch.types import (
     Decision,
     Facts,
@@ -82,7 +82,7 @@ def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None)
     for d in decision.partitions:
         running.opaque |= d.opaque and not d.view
         running.withheld |= d.probe and not d.view
-    reached("search.decided")
+    crash_point("search.decided")
     return running
 
 

@@ -10,7 +10,7 @@ from fpmatch.errors import InputError, RefusedError
 from fpmatch.formats.ebts_answering import Answering
 from fpmatch.gallery.ledger import Notification
 from fpmatch.policy import Explanation
-from fpmatch.search import batch, copies, later, outbox, run, verification
+from fpmatch.search import batch, copies, outbox, resume, run, verification
 from fpmatch.search.enquiries import Enquiries
 from fpmatch.search.replay import ReplayReport, replay
 from fpmatch.search.transact import Transacted, transact
@@ -164,7 +164,7 @@ class Engine(Enquiries):
         """
         if disposition is not None:
             check_text("disposition", disposition)
-        return later.report_event(
+        return resume.report_event(
             self._state,
             check_text("token", token),
             check_text("event", event),
@@ -174,7 +174,7 @@ class Engine(Enquiries):
 
     def cancel(self, token: str, *, why: str = "cancelled") -> None:
         """Destroy a deferred probe; the log says that nothing was compared. Errors as above."""
-        later.cancel(self._state, check_text("token", token), check_text("why", why, longest=1024))
+        resume.cancel(self._state, check_text("token", token), check_text("why", why, longest=1024))
 
     def cascade(self, partition: str) -> list[SearchResponse]:
         """Search a partition again with every probe retained for it, each under its own terms.
@@ -182,7 +182,7 @@ class Engine(Enquiries):
         A probe whose agency may no longer search, or no longer retain, is answered with the
         reason and compared with nothing.
         """
-        return later.cascade(self._state, check_text("partition", partition, longest=200))
+        return resume.cascade(self._state, check_text("partition", partition, longest=200))
 
     def copy(self, tcn: str, ori: str, *, booking_ori: str | None = None) -> SearchResponse:
         """The copy of a response that an agency named in ``copies_to`` gets; handed out once.

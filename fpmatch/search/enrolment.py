@@ -14,8 +14,8 @@ from fpmatch.errors import FpmatchError, InputError
 from fpmatch.gallery import EnrolError, EnrolFlag, EnrolReport, NewRow, records, sources
 from fpmatch.parameters import SEARCH
 from fpmatch.search import pending, resemblance
+from fpmatch.search.crash_points import crash_point
 from fpmatch.search.state import State
-from fpmatch.search.steps import reached
 from fpmatch.template import Template
 from fpmatch.types import Record
 
@@ -65,19 +65,19 @@ class Seen:
 def _batch(
     state: State, partition: str, batch: list[tuple[int, Record]]
 ) -> tuple[records.Enrolled, list[EnrolFlag]]:
-    reached("enrol.checked")
+    crash_point("enrol.checked")
     forms = _forms(record for _, record in batch)
-    with state.gate(partition).alone(), _carried_through(state, partition):
+    with state.partition_lock(partition).writing(), _carried_through(state, partition):
         done = records.enrol(
             state.gallery, partition, batch, lambda record: known_uses(state, record)
         )
-        reached("enrol.committed")
+        crash_point("enrol.committed")
         try:
             state.log(done.journal)
-            reached("enrol.logged")
+            crash_point("enrol.logged")
         finally:
             index_rows(state, partition, done.rows, forms)
-        reached("enrol.indexed")
+        crash_point("enrol.indexed")
     return done, resemblance.doubts(state, partition, dict(batch), done.rows, forms)
 
 

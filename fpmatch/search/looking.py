@@ -23,11 +23,11 @@ from fpmatch.gallery import Columns, facts
 from fpmatch.gallery.columns import NO_RECORD
 from fpmatch.gallery.removal import UNIFORM
 from fpmatch.search import pending, probe
+from fpmatch.search.crash_points import crash_point
 from fpmatch.search.decision import decide, mismatches
 from fpmatch.search.hold import Hold
 from fpmatch.search.naming import key_of, shown
 from fpmatch.search.state import State
-from fpmatch.search.steps import reached
 from fpmatch.types import (
     Facts,
     Ori,
@@ -150,14 +150,14 @@ def _look(
         first = _decide(state, partition, asker)
         hold.looks += first.opaque and not first.view
         seq = state.audit.event(Kind.LOOK, _asked(state, partition, asker, first, sought))
-        reached("look.logged")
+        crash_point("look.logged")
         try:
             if not first.view:
                 _said(state, partition, seq, result="refused", reason=first.reason)
                 raise RefusedError(_why(partition, first))
-            with state.gate(partition).shared():
+            with state.partition_lock(partition).reading():
                 found, names = read(_opened(state, partition, asker, first))
-                reached("look.read")
+                crash_point("look.read")
                 second = _decide(state, partition, asker)
                 if not second.view or _terms(second) != _terms(first):
                     hold.looks += second.opaque

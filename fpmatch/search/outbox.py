@@ -15,10 +15,10 @@ from fpmatch.audit.records import Kind, time_text
 from fpmatch.errors import RefusedError
 from fpmatch.gallery.ledger import Notification
 from fpmatch.gallery.removal import UNIFORM
+from fpmatch.search.crash_points import crash_point
 from fpmatch.search.released import Released, ReleasedPartition
 from fpmatch.search.running import Running
 from fpmatch.search.state import State
-from fpmatch.search.steps import reached
 from fpmatch.types import Candidate, Outcome, PartitionInfo, Permission
 
 UNROUTED = "UNROUTED"
@@ -93,7 +93,7 @@ def deliver(state: State, name: str) -> bool:
     message = state.ledger.deliver(name, state.living.name)
     if message is None:
         return False
-    reached("notify.claimed")
+    crash_point("notify.claimed")
     try:
         state.audit.event(
             Kind.NOTIFY,
@@ -109,7 +109,7 @@ def deliver(state: State, name: str) -> bool:
     except BaseException:
         state.ledger.delivered(name, done=False)
         raise
-    reached("notify.logged")
+    crash_point("notify.logged")
     return state.ledger.delivered(name)
 
 

@@ -12,7 +12,7 @@ import hmac
 import json
 import logging
 from collections.abc import Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,9 @@ import numpy as np
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import Receipt
 from fpmatch.gallery.ledger import DEFERRED, RETAINED, KeptProbe
-from fpmatch.search import keep, outbox
+from fpmatch.search import kept_probes, outbox
+from fpmatch.search.crash_points import crash_point
 from fpmatch.search.state import State
-from fpmatch.search.steps import reached
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def catch_up(state: State) -> None:
     if state.mode != "rw":
         return
     for partition in sorted(state.behind):
-        with state.gate(partition).alone():
+        with state.partition_lock(partition).writing():
             if partition in state.behind:
                 _attempt(lambda p=partition: state.relevel(p))
     if state.unfinished:
@@ -62,7 +62,7 @@ def finish_removals(
     own : str
         The removal whose call is being answered; the others' are answered when they are repeated.
     held : frozenset of str
-        Partitions whose gate the caller holds alone.
+        Partitions whose lock the caller holds for writing.
 
     Returns
     -------
@@ -95,20 +95,21 @@ def _finish(
     places = sorted(fields["rows"])
     with ExitStack() as stack:
         for place in places:
-            stack.enter_context(nullcontext() if place in held else state.gate(place).alone())
+            if place not in held:
+                stack.enter_context(state.partition_lock(place).writing())
         try:
             state.gallery.scrub(wait=wait)
-            reached("expunge.scrubbed")
+            crash_point("expunge.scrubbed")
         finally:
             for place in places:
                 _drop_from_index(state, place, fields["rows"][place])
-        reached("expunge.indexed")
+        crash_point("expunge.indexed")
     destroy_probes(state, name, fields)
-    reached("expunge.probes")
+    crash_point("expunge.probes")
     state.ledger.scrub(wait=wait)
     outbox.forget(state, {(place, record) for place, record in fields["names"]})
     seq = state.log(fields["journal"])
-    reached("expunge.logged")
+    crash_point("expunge.logged")
     return seq
 
 
@@ -140,7 +141,7 @@ def destroy_probes(state: State, name: str, fields: dict[str, Any]) -> None:
     kept = _kept_of(state, fields)
     if not kept:
         return
-    traces = sorted({*fields["probes"], *(keep.trace(p.token) for p in kept)})
+    traces = sorted({*fields["probes"], *(kept_probes.trace(p.token) for p in kept)})
     if state.mode == "rw" and traces != fields["probes"]:
         fields["probes"] = traces
         state.gallery.note_removal(name, fields)

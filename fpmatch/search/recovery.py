@@ -14,7 +14,7 @@ from fpmatch.errors import CorruptError, LockedError, ReadOnlyError, StorageErro
 from fpmatch.gallery import NewRow
 from fpmatch.gallery.partition_names import folder_name
 from fpmatch.index import PartitionIndex
-from fpmatch.search import keep, opting_out, outbox, pending
+from fpmatch.search import kept_probes, opting_out, outbox, pending
 from fpmatch.search.enrolment import index_rows
 from fpmatch.search.state import State
 from fpmatch.types import FingerPosition
@@ -41,8 +41,8 @@ def recover(state: State) -> None:
     opting_out.take_over(state)
     state.living.clear()
     outbox.recover(state)
-    keep.recover(state)
-    keep.expire(state)
+    kept_probes.recover(state)
+    kept_probes.expire(state)
     for info in state.gallery.partitions:
         attach(state, info.name)
     if state.mode == "rw":
@@ -123,7 +123,7 @@ def _make(state: State, partition: str) -> None:
 
 
 def relevel(state: State, partition: str) -> None:
-    """Bring an index level that a call left behind; the caller holds the partition's gate."""
+    """Bring an index level that a call left behind; the caller holds the partition's lock."""
     state.gallery.forget(partition)
     if partition in state.indexes:
         level(state, partition)

@@ -11,8 +11,8 @@ from fpmatch.checks import check_choice, check_text
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery import Receipt, removal
 from fpmatch.search import pending
+from fpmatch.search.crash_points import crash_point
 from fpmatch.search.state import State
-from fpmatch.search.steps import reached
 
 
 def expunge(
@@ -52,10 +52,10 @@ def _expunge(state: State, asked: Mapping[str, Any], *, order: str, authority: s
     places = frozenset(place for place, _ in found)
     with ExitStack() as stack:
         for place in sorted(places):
-            stack.enter_context(state.gate(place).alone())
+            stack.enter_context(state.partition_lock(place).writing())
         state.unfinished = True
         out = removal.expunge(state.gallery, **asked, order=order, authority=authority)
-        reached("expunge.committed")
+        crash_point("expunge.committed")
         return pending.finish_removals(state, own=out.id, held=places)[out.id]
 
 
@@ -73,7 +73,7 @@ def seal(
         what = "seal" if sealed else "unseal"
         state.audit.event(Kind.AUTH_FAILED, {"what": what, "order": order, "authority": authority})
         raise
-    with state.gate(place).alone():
+    with state.partition_lock(place).writing():
         journal = removal.seal(
             state.gallery, name, sealed=sealed, order=order, authority=authority, partition=place
         )

@@ -46,7 +46,7 @@ def doubts(
         Search forms at hand; others are computed here.
     """
     out = []
-    with state.gate(partition).shared():
+    with state.partition_lock(partition).reading():
         for number, group in groupby(added, key=lambda row: row.item):
             rows = list(group)
             held = [h for h in facts.rows(state.gallery, rows[0].record) if h[0] < rows[0].row]

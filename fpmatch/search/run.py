@@ -20,13 +20,13 @@ from fpmatch.parameters import (
     MATCHER,
     digest,
 )
-from fpmatch.search import copies, keep, outbox, pending, release
+from fpmatch.search import copies, kept_probes, outbox, pending, release
+from fpmatch.search.crash_points import crash_point
 from fpmatch.search.decision import kept_quiet, prepare
 from fpmatch.search.hold import Hold
 from fpmatch.search.released import Released
 from fpmatch.search.running import Running
 from fpmatch.search.state import State
-from fpmatch.search.steps import reached
 from fpmatch.types import (
     Outcome,
     PartitionResult,
@@ -92,7 +92,7 @@ def search(
     running = hold.watch(prepare(state, request, kept))
     intent = intent_of(state, running)
     running.intent = state.audit.intent(intent, once=True, deadline=running.deadline)
-    reached("search.intent")
+    crash_point("search.intent")
     return finish(state, running, hold, cancel)
 
 
@@ -102,23 +102,23 @@ def finish(
     """Everything after the intent. Whatever goes wrong here is logged as FAILED."""
     try:
         run_comparisons(running, cancel)
-        reached("search.compared")
+        crash_point("search.compared")
         released = release.judge(state, running)
         running.truth = {one.truth.partition: one.truth for one in released.partitions}
-        reached("search.judged")
+        crash_point("search.judged")
         outbox.prepare(state, running, released)
-        keep.store(state, running, released)
+        kept_probes.store(state, running, released)
         copied = copies.make(state, running, released)
-        reached("search.prepared")
+        crash_point("search.prepared")
         state.audit.outcome(running.intent, _outcome(state, running, released))
     except BaseException as error:
         fail(state, running, error)
         raise
-    reached("search.outcome")
+    crash_point("search.outcome")
     outbox.show(state, running, released)
     # Who may fetch a copy would else see on it when the search was over.
     hold.after.append(lambda: copies.keep(state, running, copied))
-    reached("search.released")
+    crash_point("search.released")
     return SearchResponse(
         running.submission.tcn,
         running.decision.policy_version,
@@ -176,7 +176,7 @@ def _outcome(state: State, running: Running, released: Released) -> OutcomeRecor
 def fail(state: State, running: Running, error: BaseException) -> None:
     """Log a search that ended in an error; nothing of it is released."""
     outbox.drop(state, running.intent)
-    keep.drop(state, running.intent)
+    kept_probes.drop(state, running.intent)
     searched = {*running.failed, *(s.partition for s in running.searchers)}
     partitions = []
     for d in running.decision.partitions:

@@ -16,8 +16,8 @@ from fpmatch.gallery.ledger import Ledger
 from fpmatch.index import PartitionIndex
 from fpmatch.policy import Policy
 from fpmatch.search.compare import LocalPartition
-from fpmatch.search.gate import Gate
 from fpmatch.search.living import Living
+from fpmatch.search.read_write_lock import ReadWriteLock
 from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.search.timer import Timer
 from fpmatch.types import SearchResponse
@@ -67,7 +67,7 @@ class State:
     vault: Vault | None = None
     policy: Policy | None = None
     indexes: dict[str, PartitionIndex] = field(default_factory=dict)
-    gates: dict[str, Gate] = field(default_factory=dict)
+    partition_locks: dict[str, ReadWriteLock] = field(default_factory=dict)
     envelopes: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     copies: dict[tuple[str, str, str], SearchResponse] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -100,12 +100,12 @@ class State:
             self.indexes[partition],
             self.gallery.columns(partition),
             lambda: self.gallery.root(partition),
-            self.gate(partition),
+            self.partition_lock(partition),
         )
 
-    def gate(self, partition: str) -> Gate:
+    def partition_lock(self, partition: str) -> ReadWriteLock:
         """The partition's readers-and-writer lock."""
-        return self.gates.setdefault(partition, Gate())
+        return self.partition_locks.setdefault(partition, ReadWriteLock())
 
     def log(self, wanted: str = "") -> int:
         """Move journal entries to the audit log, each once whoever else does so.

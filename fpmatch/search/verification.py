@@ -11,12 +11,12 @@ from dataclasses import replace
 from fpmatch.checks import check_integer, check_text
 from fpmatch.errors import InputError
 from fpmatch.search import pending, probe, run
+from fpmatch.search.crash_points import crash_point
 from fpmatch.search.decision import kept_quiet, prepare
 from fpmatch.search.hold import Hold
 from fpmatch.search.naming import key_of
 from fpmatch.search.running import Running
 from fpmatch.search.state import State
-from fpmatch.search.steps import reached
 from fpmatch.types import SearchRequest, SearchResponse, Verification
 
 
@@ -30,7 +30,7 @@ def verify(state: State, request: SearchRequest, record: str, partition: str | i
         running.record = record
         intent = run.intent_of(state, running)
         running.intent = state.audit.intent(intent, once=True, deadline=running.deadline)
-        reached("search.intent")
+        crash_point("search.intent")
         try:
             _locate(state, running, record)
         except BaseException as error:

@@ -28,7 +28,7 @@ hook: Callable[[str], None] | None = None
 """Called with the name of every step that was just finished; None in ordinary use."""
 
 
-def reached(name: str) -> None:
+def crash_point(name: str) -> None:
     """Say that a step is finished."""
     if hook is not None:
         hook(name)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Gate:
+class ReadWriteLock:
     """Readers and writers that take turns.
 
     One for each partition: a change to a partition that a search may not see must not make that
@@ -31,7 +31,7 @@ class Gate:
         self._phase = 0
 
     @contextmanager
-    def shared(self, deadline: float | None = None) -> Iterator[bool]:
+    def reading(self, deadline: float | None = None) -> Iterator[bool]:
         """Hold the partition as it is.
 
         Parameters
@@ -80,7 +80,7 @@ class Gate:
             self._condition.notify_all()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
         """Change the partition."""
         with self._condition:
             self._writers += 1

@@ -11,7 +11,7 @@ import pytest
 from engine_helpers import engine, record, request
 
 from fpmatch.errors import AuditError
-from fpmatch.search.gate import Gate
+from fpmatch.search.read_write_lock import ReadWriteLock
 
 LONG = 20.0
 """Seconds after which a thread that should have come through counts as stuck."""
@@ -41,24 +41,24 @@ def until(condition) -> None:
 
 
 def test_a_reader_goes_before_the_next_writer_however_many_wait():
-    gate, order, leave = Gate(), [], threading.Event()
+    lock, order, leave = ReadWriteLock(), [], threading.Event()
 
     def write(name):
-        with gate.alone():
+        with lock.writing():
             order.append(name)
             assert leave.wait(LONG)
 
     def read():
-        with gate.shared() as held:
+        with lock.reading() as held:
             assert held
             order.append("reader")
 
     first = Thread(lambda: write("first"))
     until(lambda: order == ["first"])
     reader = Thread(read)
-    until(lambda: gate._queued == 1)
+    until(lambda: lock._queued == 1)
     others = [Thread(lambda: write("other")) for _ in range(3)]
-    until(lambda: gate._writers == 3)
+    until(lambda: lock._writers == 3)
     leave.set()
     for thread in (first, reader, *others):
         thread.end()
@@ -66,83 +66,83 @@ def test_a_reader_goes_before_the_next_writer_however_many_wait():
 
 
 def test_a_reader_waits_for_a_writer_that_was_there_first():
-    gate, order = Gate(), []
-    with gate.shared():
+    lock, order = ReadWriteLock(), []
+    with lock.reading():
 
         def write():
-            with gate.alone():
+            with lock.writing():
                 order.append("writer")
 
         def read():
-            with gate.shared():
+            with lock.reading():
                 order.append("reader")
 
         writer = Thread(write)
-        until(lambda: gate._writers == 1)
+        until(lambda: lock._writers == 1)
         reader = Thread(read)
-        until(lambda: gate._queued == 1)
+        until(lambda: lock._queued == 1)
     writer.end()
     reader.end()
     assert order == ["writer", "reader"]
 
 
 def test_a_deadline_ends_the_wait_and_leaves_the_gate_as_it_was():
-    gate, leave, inside = Gate(), threading.Event(), threading.Event()
+    lock, leave, inside = ReadWriteLock(), threading.Event(), threading.Event()
 
     def write():
-        with gate.alone():
+        with lock.writing():
             inside.set()
             assert leave.wait(LONG)
 
     writer = Thread(write)
     assert inside.wait(LONG)
-    with gate.shared(time.monotonic() + 0.01) as held:
+    with lock.reading(time.monotonic() + 0.01) as held:
         assert not held
-    assert gate._queued == 0
+    assert lock._queued == 0
     leave.set()
     writer.end()
-    with gate.shared(time.monotonic()) as held:
+    with lock.reading(time.monotonic()) as held:
         assert held
-    with gate.alone():
+    with lock.writing():
         pass
-    assert (gate._readers, gate._writers, gate._writing) == (0, 0, False)
+    assert (lock._readers, lock._writers, lock._writing) == (0, 0, False)
 
 
 def test_an_interrupt_while_waiting_leaves_the_gate_as_it_was(monkeypatch):
-    gate = Gate()
+    lock = ReadWriteLock()
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    with gate.shared():
+    with lock.reading():
         with monkeypatch.context() as patch:
-            patch.setattr(gate._condition, "wait", interrupted)
-            with pytest.raises(KeyboardInterrupt), gate.alone():
+            patch.setattr(lock._condition, "wait", interrupted)
+            with pytest.raises(KeyboardInterrupt), lock.writing():
                 pass
-        with gate.shared(time.monotonic() + LONG) as held:
+        with lock.reading(time.monotonic() + LONG) as held:
             assert held
-    with gate.alone(), monkeypatch.context() as patch:
-        patch.setattr(gate._condition, "wait", interrupted)
-        with pytest.raises(KeyboardInterrupt), gate.shared():
+    with lock.writing(), monkeypatch.context() as patch:
+        patch.setattr(lock._condition, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt), lock.reading():
             pass
-    assert (gate._readers, gate._queued, gate._writers, gate._writing) == (0, 0, 0, False)
+    assert (lock._readers, lock._queued, lock._writers, lock._writing) == (0, 0, 0, False)
 
 
 def test_never_a_writer_beside_anybody():
-    gate, inside, wrong = Gate(), [], []
+    lock, inside, wrong = ReadWriteLock(), [], []
 
     def some(seed):
         rng = random.Random(seed)
         for _ in range(200):
             if rng.random() < 0.3:
-                with gate.alone():
+                with lock.writing():
                     inside.append("w")
                     if inside != ["w"]:
                         wrong.append(list(inside))
                     inside.remove("w")
             else:
                 limit = time.monotonic() + rng.choice([0.0, 0.0005, LONG])
-                with gate.shared(limit) as held:
+                with lock.reading(limit) as held:
                     if held:
                         inside.append("r")
                         if "w" in inside:
@@ -153,7 +153,7 @@ def test_never_a_writer_beside_anybody():
     for thread in threads:
         thread.end()
     assert not wrong
-    assert (gate._readers, gate._queued, gate._writers) == (0, 0, 0)
+    assert (lock._readers, lock._queued, lock._writers) == (0, 0, 0)
 
 
 def test_a_search_whose_deadline_comes_while_its_partition_changes_is_incomplete():
@@ -161,7 +161,7 @@ def test_a_search_whose_deadline_comes_while_its_partition_changes_is_incomplete
         state = e._state
         assert complete(e.search(request()))
         answers = []
-        with state.gate("criminal").alone():
+        with state.partition_lock("criminal").writing():
             asked = request(deadline_ms=20.0, partitions=("criminal",))
             searching = Thread(lambda: answers.append(e.search(asked)))
             until(lambda: answers or not searching.is_alive())
@@ -173,7 +173,7 @@ def test_a_search_whose_deadline_comes_while_its_partition_changes_is_incomplete
 
 
 def test_a_change_of_another_partition_is_not_waited_for():
-    with engine() as e, e._state.gate("immigration").alone():
+    with engine() as e, e._state.partition_lock("immigration").writing():
         answer = e.search(request(deadline_ms=1000.0 * LONG, partitions=("criminal",)))
         assert complete(answer)
         assert answer["criminal"].candidates

@@ -6,7 +6,7 @@ from typing import Any
 
 from fpmatch.audit import Kind
 from fpmatch.gallery.ledger import KeptProbe
-from fpmatch.search import keep, run
+from fpmatch.search import kept_probes, run
 from fpmatch.search.hold import Hold
 from fpmatch.search.state import State
 from fpmatch.types import Outcome, PartitionResult, Reason, SearchResponse
@@ -16,13 +16,13 @@ def report_event(
     state: State, token: str, event: str, disposition: str | None, everywhere: bool
 ) -> SearchResponse:
     """See `Engine.report_event`."""
-    changes: dict[str, Any] = {"disposition": keep.disposition_of(event, disposition)}
+    changes: dict[str, Any] = {"disposition": kept_probes.disposition_of(event, disposition)}
     with Hold(state) as hold:
-        kept = keep.claim(state, token)
-        with keep.settled(state, kept):
+        kept = kept_probes.claim(state, token)
+        with kept_probes.settled(state, kept):
             if everywhere:
                 changes["partitions"] = None
-            request = keep.request_of(state, kept, **changes)
+            request = kept_probes.request_of(state, kept, **changes)
             response = run.search(state, request, None, kept, hold)
             section = response[kept.partition]
             if section.outcome is Outcome.DEFERRED:
@@ -34,9 +34,9 @@ def report_event(
 
 def cancel(state: State, token: str, why: str) -> None:
     """See `Engine.cancel`."""
-    kept = keep.claim(state, token)
-    with keep.settled(state, kept):
-        keep.cancel(state, kept, why)
+    kept = kept_probes.claim(state, token)
+    with kept_probes.settled(state, kept):
+        kept_probes.cancel(state, kept, why)
 
 
 def _settle(
@@ -44,7 +44,7 @@ def _settle(
 ) -> None:
     """End a probe's wait, in as many steps whatever came of it where that may not be told."""
     if truth.outcome in (Outcome.DEFERRED, Outcome.DEFERRED_CANCELLED):
-        keep.cancel(state, kept, event)
+        kept_probes.cancel(state, kept, event)
         return
     if section.reason is Reason.NOT_DISCLOSED:
         state.audit.event(
@@ -52,7 +52,7 @@ def _settle(
             {
                 "tcn": kept.request["tcn"],
                 "partition": kept.partition,
-                "token": keep.trace(kept.token),
+                "token": kept_probes.trace(kept.token),
             },
         )
     state.ledger.destroy(kept.token)
@@ -62,6 +62,6 @@ def cascade(state: State, partition: str) -> list[SearchResponse]:
     """See `Engine.cascade`."""
     with Hold(state) as hold:
         return [
-            run.search(state, keep.request_of(state, kept), None, kept, hold)
-            for kept in keep.retained(state, partition)
+            run.search(state, kept_probes.request_of(state, kept), None, kept, hold)
+            for kept in kept_probes.retained(state, partition)
         ]
