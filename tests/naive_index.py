@@ -77,23 +77,23 @@ def squeeze(code, mask):
     return low, high
 
 
-def list_votes(ballot, pairs, masks, assigned, codes, angle, offsets, seen, window):
-    """Votes of every row from the lists of the pairs, straight from the definition."""
+def list_votes(probe, lookup, masks, assigned, codes, angle, offsets, seen, window):
+    """Votes of every row from the lists of a lookup, straight from the definition."""
     best: dict[tuple[int, int], int] = {}
-    for k in range(len(pairs.lists)):
-        i, number = int(pairs.cylinder[k]), int(pairs.lists[k])
-        low, high = squeeze(ballot.codes[i], masks[number])
+    for k in range(len(lookup.lists)):
+        i, number = int(lookup.cylinder[k]), int(lookup.lists[k])
+        low, high = squeeze(probe.codes[i], masks[number])
         for row in range(len(offsets) - 1):
             if not seen[row]:
                 continue
             for c in range(offsets[row], offsets[row + 1]):
-                if assigned[c] != number or turn_apart(ballot.angle[i], angle[c]) > window:
+                if assigned[c] != number or turn_apart(probe.angle[i], angle[c]) > window:
                     continue
                 own = squeeze(codes[c], masks[number])
                 common = (own[0] & low).bit_count() + (own[1] & high).bit_count()
-                d = distance(codes[c], ballot.codes[i])
-                if common >= pairs.need[k] and d <= ballot.cut[i]:
-                    vote = int(ballot.table[i, d])
+                d = distance(codes[c], probe.codes[i])
+                if common >= lookup.need[k] and d <= probe.cut[i]:
+                    vote = int(probe.table[i, d])
                     best[row, i] = max(best.get((row, i), 0), vote)
     votes = np.zeros(len(offsets) - 1, np.int64)
     for (row, _), vote in best.items():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fpmatch.descriptor import COLUMNS, SearchTemplate, encode, pack
 from fpmatch.errors import InputError, SearchCancelled
 from fpmatch.index import UNVERIFIED, PartitionIndex, narrow, ranking, shortlist, stages, subject
-from fpmatch.index.build import build_arrays, take
+from fpmatch.index.build import build_arrays, select_rows
 from fpmatch.index.context import SearchContext
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.ranking import lists_for
@@ -68,10 +68,10 @@ def small(monkeypatch):
 def index(tmp_path, gallery):
     with PartitionIndex.create(tmp_path / "i", expected_fingers=1000) as made:
         half = np.arange(ROWS // 2)
-        made.add(half, take(gallery, half), (half % 3).astype(np.uint8))
+        made.add(half, select_rows(gallery, half), (half % 3).astype(np.uint8))
         made.flush()
         rest = np.arange(ROWS // 2, ROWS)
-        made.add(rest, take(gallery, rest), (rest % 3).astype(np.uint8))
+        made.add(rest, select_rows(gallery, rest), (rest % 3).astype(np.uint8))
         yield made
 
 
@@ -165,7 +165,7 @@ def parts_of(gallery, ids, positions, cuts):
     for a, b in zip([0, *cuts], [*cuts, len(ids)], strict=True):
         if b > a:
             rows = ids[a:b]
-            out.append(Part(build_arrays(rows, positions[rows], take(gallery, rows), lists)))
+            out.append(Part(build_arrays(rows, positions[rows], select_rows(gallery, rows), lists)))
     return tuple(out)
 
 

@@ -16,7 +16,7 @@ from engine_helpers import Clock, engine, folder, record
 
 from fpmatch.descriptor import encode, pack
 from fpmatch.index import PartitionIndex, store
-from fpmatch.index.build import take
+from fpmatch.index.build import select_rows
 from fpmatch.index.work import Background
 from fpmatch.parameters import INDEX
 from fpmatch.search import Engine
@@ -45,7 +45,7 @@ def few(monkeypatch):
 
 def fill(index, gallery, rows):
     rows = np.asarray(rows, np.int64)
-    index.add(rows, take(gallery, rows), np.zeros(len(rows), np.uint8))
+    index.add(rows, select_rows(gallery, rows), np.zeros(len(rows), np.uint8))
 
 
 def one_after_the_other(index, gallery):
@@ -205,7 +205,7 @@ import dataclasses, os, signal, sys
 import numpy as np
 from fpmatch.descriptor import encode, pack
 from fpmatch.index import PartitionIndex, segment_format, store
-from fpmatch.index.build import take
+from fpmatch.index.build import select_rows
 from fpmatch.parameters import INDEX
 from fpmatch.synthetic.gallery import templates
 
@@ -227,7 +227,7 @@ gallery = pack([encode(t) for t in templates(60, 77)])
 index = PartitionIndex.create(folder, expected_fingers=1000)
 for first in range(0, 40, 5):
     rows = np.arange(first, first + 5)
-    index.add(rows, take(gallery, rows), np.zeros(5, np.uint8))
+    index.add(rows, select_rows(gallery, rows), np.zeros(5, np.uint8))
     if first == 10:
         index.tombstone(np.array([3]))
     index._store._background.wait()
@@ -318,7 +318,7 @@ def test_compaction_takes_what_a_failed_write_has_left(tmp_path, gallery, monkey
             patch.setattr("fpmatch.index.segment_format.os.fsync", fails)
         else:
             patch.setattr("fpmatch.index.manifest.write", fails)
-        index.add(rows, take(gallery, rows), np.zeros(5, np.uint8))
+        index.add(rows, select_rows(gallery, rows), np.zeros(5, np.uint8))
         index._store._background.wait()
     secret = gallery[3].codes.tobytes()[:80]
     assert any(secret in p.read_bytes() for p in (tmp_path / "i").iterdir())

@@ -13,7 +13,7 @@ import pytest
 from fpmatch.descriptor import COLUMNS, encode, pack
 from fpmatch.errors import CorruptError, FpmatchError, InputError, ReadOnlyError, StorageError
 from fpmatch.index import PartitionIndex, manifest, segment_format, store
-from fpmatch.index.build import take
+from fpmatch.index.build import select_rows
 from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
 from fpmatch.index.segment import Segment
 from fpmatch.parameters import INDEX
@@ -35,7 +35,7 @@ def probe():
 
 def fill(index, gallery, rows):
     rows = np.asarray(rows)
-    index.add(rows, take(gallery, rows), (rows % 2).astype(np.uint8))
+    index.add(rows, select_rows(gallery, rows), (rows % 2).astype(np.uint8))
 
 
 @pytest.fixture
@@ -313,10 +313,10 @@ def test_small_segments_are_merged_on_the_way(tmp_path, gallery, monkeypatch):
 def test_bad_additions(tmp_path, gallery):
     with PartitionIndex.create(tmp_path / "i") as index:
         with pytest.raises(InputError, match="positions"):
-            index.add(np.arange(3), take(gallery, np.arange(2)), np.zeros(3, np.uint8))
+            index.add(np.arange(3), select_rows(gallery, np.arange(2)), np.zeros(3, np.uint8))
         for ids in ([1, 1], [-1, 2]):
             with pytest.raises(InputError, match="unique"):
-                index.add(np.array(ids), take(gallery, np.arange(2)), np.zeros(2, np.uint8))
+                index.add(np.array(ids), select_rows(gallery, np.arange(2)), np.zeros(2, np.uint8))
         assert index.rows == 0
     with pytest.raises(StorageError, match="already"):
         PartitionIndex.create(tmp_path / "i")

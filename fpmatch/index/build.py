@@ -24,8 +24,15 @@ LIST_COLUMNS: dict[str, tuple[type, tuple[int, ...]]] = {
 """A list entry: short code (two words), row, cylinder within the row, direction. 22 bytes."""
 
 
-def take(packed: PackedTemplates, rows: NDArray[np.int64]) -> PackedTemplates:
-    """The given rows, in the given order."""
+def select_rows(packed: PackedTemplates, rows: NDArray[np.int64]) -> PackedTemplates:
+    """The given rows, in the given order.
+
+    Parameters
+    ----------
+    packed : PackedTemplates
+    rows : (K,) int64
+        Rows of `packed`, each from 0 to ``len(packed) - 1``.
+    """
     length = packed.offsets[rows + 1] - packed.offsets[rows]
     offsets = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(length, out=offsets[1:])
@@ -52,9 +59,24 @@ def build_arrays(
     packed: PackedTemplates,
     quantizer: Quantizer,
 ) -> dict[str, NDArray]:
-    """Sort rows by (position, row id) and lay out everything a part holds."""
+    """Sort rows by (position, row id) and lay out everything a part holds.
+
+    Parameters
+    ----------
+    row_ids : (K,) int64
+    positions : (K,) uint8
+        Finger positions; 0 for unknown.
+    packed : PackedTemplates
+        Search forms of the K rows.
+    quantizer : Quantizer
+
+    Returns
+    -------
+    dict of array
+        As in `shapes`.
+    """
     order = np.lexsort((row_ids, positions))
-    packed = take(packed, order)
+    packed = select_rows(packed, order)
     wanted = shapes(len(packed), len(packed.angle), quantizer.lists)
     arrays: dict[str, NDArray] = {
         name: np.zeros(shape, dtype)
@@ -70,7 +92,16 @@ def build_arrays(
 
 
 def shapes(rows: int, cylinders: int, lists: int) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
-    """Everything a part holds, in the order it is stored in."""
+    """Dtype and shape of everything a part holds, in the order it is stored in.
+
+    Parameters
+    ----------
+    rows : int
+    cylinders : int
+        Minutiae of all rows.
+    lists : int
+        Lists of the quantizer.
+    """
     out: dict[str, tuple[np.dtype, tuple[int, ...]]] = {
         "row_ids": (np.dtype(np.int64), (rows,)),
         "positions": (np.dtype(np.uint8), (rows,)),
@@ -88,7 +119,23 @@ def stream_arrays(
     arrays: Mapping[str, NDArray],
     quantizer: Quantizer,
 ) -> None:
-    """Fill the arrays of a part with some rows of others, a few thousand rows at a time."""
+    """Fill the arrays of a part with some rows of others, a few thousand rows at a time.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Where the rows are.
+    rows : sequence of (K,) int64
+        Of each part.
+    arrays : mapping of name to array
+        As in `shapes`, for all rows together; filled in place.
+    quantizer : Quantizer
+
+    Raises
+    ------
+    CorruptError
+        If a block of a part fails its checksum.
+    """
     pairs = list(zip(parts, rows, strict=True))
     ids = np.concatenate([p.row_ids[r] for p, r in pairs])
     positions = np.concatenate([p.positions[r] for p, r in pairs])
@@ -117,14 +164,26 @@ def stream_arrays(
 
 
 def entries_of(first: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``first[k], first[k] + 1, ...`` for each k, one after the other."""
+    """``first[k], first[k] + 1, ...`` for each k, one after the other.
+
+    Parameters
+    ----------
+    first, length : (K,) int64
+    """
     ends = np.cumsum(length)
     total = int(ends[-1]) if len(ends) else 0
     return np.repeat(first - (ends - length), length) + np.arange(total)
 
 
 def build_lists(arrays: Mapping[str, NDArray], quantizer: Quantizer) -> None:
-    """Fill the list arrays from the columns; about 2 us a cylinder and 11 bytes of scratch."""
+    """Fill the list arrays from the columns; about 2 us a cylinder and 11 bytes of scratch.
+
+    Parameters
+    ----------
+    arrays : mapping of name to array
+        As in `shapes`; columns and offsets are read, the lists filled.
+    quantizer : Quantizer
+    """
     codes, angle, offsets = arrays["codes"], arrays["angle"], arrays["offsets"]
     lists = np.zeros(len(angle), np.uint16)
     quantizer.assign(codes, lists)

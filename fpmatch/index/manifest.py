@@ -85,7 +85,13 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def read_tombstones(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
-    """Ids of rows that are stored but no longer exist, ascending."""
+    """Ids of rows that are stored but no longer exist, ascending.
+
+    Raises
+    ------
+    CorruptError
+        If their file is missing or damaged.
+    """
     if not manifest.tombstones:
         return np.zeros(0, np.int64)
     try:
@@ -98,7 +104,21 @@ def read_tombstones(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
 
 
 def write_tombstones(folder: Path, generation: int, ids: NDArray[np.int64]) -> tuple[str, str]:
-    """Write a tombstone file; returns its name and SHA-256 for the manifest."""
+    """Write a tombstone file; returns its name and SHA-256 for the manifest.
+
+    Parameters
+    ----------
+    folder : Path
+    generation : int
+        Of the manifest that will name it.
+    ids : (K,) int64
+        None gives no file and two empty texts.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be written.
+    """
     if not len(ids):
         return "", ""
     content = np.sort(ids).astype("<i8").tobytes()

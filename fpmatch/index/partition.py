@@ -78,8 +78,17 @@ class PartitionIndex:
 
         Reads headers, row ids, positions and offsets (17 bytes a finger); the rest is mapped.
 
+        Parameters
+        ----------
+        folder : path
+        mode : {"r", "rw"}
+        threads : int
+            Threads of one search. Results do not depend on it.
+
         Raises
         ------
+        InputError
+            If the mode is another.
         StorageError
             If there is no index, it was made under other parameters, or is being written.
         CorruptError
@@ -115,7 +124,12 @@ class PartitionIndex:
         return np.sort(np.concatenate([np.zeros(0, np.int64), *ids]))
 
     def missing(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Of the given ids, those that the index has never held: what to add after a crash."""
+        """Of the given ids, those that the index has never held: what to add after a crash.
+
+        Parameters
+        ----------
+        row_ids : (K,) int64
+        """
         return self._store.missing(row_ids)
 
     def add(
@@ -144,6 +158,15 @@ class PartitionIndex:
         """Make rows invisible at once and for good; returns how many existed.
 
         Durable when the call returns. Their bytes go with the next `compact`.
+
+        Parameters
+        ----------
+        row_ids : (K,) int64
+            Those that do not exist are passed over.
+
+        Raises
+        ------
+        ReadOnlyError
         """
         return self._store.tombstone(row_ids)
 

@@ -52,20 +52,38 @@ class Quantizer:
         self._index.add(np.ascontiguousarray(centroids).view(np.uint8))
 
     def assign(self, codes: NDArray[np.uint64], out: NDArray[np.uint16]) -> None:
-        """The list of every cylinder, a pure function of its code. About 1 us a cylinder."""
+        """The list of every cylinder, a pure function of its code. About 1 us a cylinder.
+
+        Parameters
+        ----------
+        codes : (M, 5) uint64
+        out : (M,) uint16
+            Gets the lists.
+        """
         beam = min(INDEX.beam, self._heads.shape[1])
         nearest_lists(codes, 0, len(codes), self._heads, self._members, beam, out)
 
-    def nearest(self, codes: NDArray[np.uint64], count: int) -> NDArray[np.int64]:
-        """The `count` nearest lists of each probe cylinder, ``(P, count)``, nearest first.
+    def nearest(self, codes: NDArray[np.uint64], most: int) -> NDArray[np.int64]:
+        """The nearest lists of each probe cylinder.
 
         Exact, by FAISS's flat binary index on one thread.
+
+        Parameters
+        ----------
+        codes : (P, 5) uint64
+        most : int
+            Lists of each cylinder; all of them if there are fewer.
+
+        Returns
+        -------
+        (P, most) int64
+            Nearest first.
         """
         import faiss
 
         faiss.omp_set_num_threads(1)
         bytes_ = np.ascontiguousarray(codes).view(np.uint8).reshape(len(codes), 8 * WORDS)
-        return self._index.search(bytes_, min(count, self.lists))[1]
+        return self._index.search(bytes_, min(most, self.lists))[1]
 
 
 @functools.cache
@@ -81,7 +99,13 @@ def quantizer(lists: int) -> Quantizer:
 
 
 def read_quantizer(path: Path) -> Quantizer:
-    """Read and check a quantizer file."""
+    """Read and check a quantizer file.
+
+    Raises
+    ------
+    CorruptError
+        If it is damaged or of other descriptor parameters.
+    """
     stored = _read(path)
     return Quantizer(stored["centroids"], stored["heads"], stored["masks"])
 
@@ -92,7 +116,21 @@ def write_quantizer(
     heads: NDArray[np.uint64],
     masks: NDArray[np.uint64],
 ) -> Path:
-    """Write a quantizer with its checksum and the hash of the descriptor it is for."""
+    """Write a quantizer with its checksum and the hash of the descriptor it is for.
+
+    Parameters
+    ----------
+    folder : Path
+    centroids : (L, 5) uint64
+    heads : (H, 5) uint64
+    masks : (L, 5) uint64
+        As in `Quantizer`.
+
+    Returns
+    -------
+    Path
+        Of the file.
+    """
     arrays = {"centroids": centroids, "heads": heads, "masks": masks}
     path = folder / _name(len(centroids))
     save: Any = np.savez_compressed

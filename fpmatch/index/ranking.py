@@ -39,7 +39,22 @@ def ranges_for(part: Part, position: int) -> list[tuple[int, int]]:
 def visible_rows(
     part: Part, allowed: NDArray[np.bool_] | None, position: int
 ) -> tuple[NDArray[np.uint8], int]:
-    """1 for every row that exists, is allowed and may be of the probe's position; their number."""
+    """The rows of a part that a probe may see, and their number.
+
+    Parameters
+    ----------
+    part : Part
+    allowed : (R,) bool or None
+        Indexed by row id; all rows if None.
+    position : int
+        The probe's finger; 0 for unknown.
+
+    Returns
+    -------
+    seen : (N,) uint8
+        1 for every row that exists, is allowed and may be of the probe's position.
+    visible : int
+    """
     spans = ranges_for(part, position)
     if spans == [(0, len(part))]:
         seen = part.live if allowed is None else part.live & _allowed(part.row_ids, allowed)
@@ -61,17 +76,27 @@ def _allowed(row_ids: NDArray[np.int64], allowed: NDArray[np.bool_]) -> NDArray[
     return (known & allowed[np.where(known, row_ids, 0)]).view(np.uint8)
 
 
-def wanted_for(effort: str, count: int) -> EffortParameters:
+def wanted_for(effort: str, visible: int) -> EffortParameters:
     """Parameters of an effort for a number of visible rows."""
     wanted = PARAMETERS[effort]
-    if wanted is EFFORT_BALANCED and count >= INDEX.large_from:
+    if wanted is EFFORT_BALANCED and visible >= INDEX.large_from:
         return EFFORT_BALANCED_LARGE
     return wanted
 
 
-def share(least: int, fraction: float, count: int) -> int:
-    """A number of rows that follows the number of allowed rows and nothing else."""
-    return max(least, int(count * fraction))
+def share(least: int, fraction: float, whole: int) -> int:
+    """A part of a whole, such as the rows to verify of the visible ones.
+
+    Parameters
+    ----------
+    least : int
+        Smallest result.
+    fraction : float
+        Of the whole.
+    whole : int
+        Visible rows, or lists: nothing else may have a part in the result.
+    """
+    return max(least, int(whole * fraction))
 
 
 def lists_for(wanted: EffortParameters, lists: int, cylinders: int, fingers: int = 1) -> int:
@@ -79,6 +104,16 @@ def lists_for(wanted: EffortParameters, lists: int, cylinders: int, fingers: int
 
     What a probe may look into is shared out among its cylinders: each of a few has more to find.
     With several fingers each has its part of the lists.
+
+    Parameters
+    ----------
+    wanted : EffortParameters
+    lists : int
+        Lists of the quantizer.
+    cylinders : int
+        Of the probe, that can vote.
+    fingers : int
+        Of the search.
     """
     times = min(INDEX.cylinders / max(1, cylinders), INDEX.deepest)
     return share(wanted.lists_least, wanted.lists_share * times / fingers, lists)
@@ -87,7 +122,16 @@ def lists_for(wanted: EffortParameters, lists: int, cylinders: int, fingers: int
 def best(
     row_ids: NDArray[np.int64], votes: NDArray[np.int64], at: NDArray[np.int64], size: int
 ) -> Ranked:
-    """The rows of most votes, ties by row id; rows without a vote are left out."""
+    """The rows of most votes, ties by row id; rows without a vote are left out.
+
+    Parameters
+    ----------
+    row_ids, votes : (K,) int64
+    at : (K,) int64
+        Where each row is, see `place`.
+    size : int
+        Most rows.
+    """
     least = 1
     if len(votes) > size > 0:
         least = max(1, int(np.partition(votes, len(votes) - size)[len(votes) - size]))
@@ -105,10 +149,24 @@ def merge(found: list[Ranked], size: int) -> Ranked:
 
 
 def place(part: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Part and rows as one number."""
+    """Where rows are, each place as one number.
+
+    Parameters
+    ----------
+    part : int
+        Number of the part.
+    rows : (K,) int64
+        Rows of it.
+    """
     return (np.int64(part) << _PART) | rows
 
 
 def unplace(at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Part numbers and rows of `place`."""
+    """Part numbers and rows of places.
+
+    Parameters
+    ----------
+    at : (K,) int64
+        From `place`.
+    """
     return at >> _PART, at & ((1 << _PART) - 1)

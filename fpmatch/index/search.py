@@ -11,7 +11,7 @@ from fpmatch.checks import check_choice, check_integer
 from fpmatch.descriptor import COLUMNS, SearchTemplate
 from fpmatch.errors import InputError
 from fpmatch.index.batch import shortlist_batch
-from fpmatch.index.build import take
+from fpmatch.index.build import select_rows
 from fpmatch.index.context import SearchContext, Task
 from fpmatch.index.ranking import EFFORTS
 from fpmatch.index.segment import Part
@@ -143,7 +143,7 @@ class PartitionSearch:
             def task() -> None:
                 if search.clock.go_on():
                     part.ensure_rows(rows, tuple(COLUMNS))
-                    packed = take(part.packed, rows)
+                    packed = select_rows(part.packed, rows)
                     scores[at] = compare_many(probe, packed, rotation=search.rotation)
 
             return task

@@ -21,6 +21,13 @@ POSITIONS = 256
 class Part:
     """Rows sorted by (position, row id), with their columns and lists.
 
+    Parameters
+    ----------
+    arrays : mapping of name to array
+        As `build.shapes` has them.
+    sound : set of str, optional
+        Arrays that need no checking; all of them if not given.
+
     Attributes
     ----------
     row_ids : (N,) int64
@@ -50,29 +57,72 @@ class Part:
         return len(self.row_ids)
 
     def ensure(self, name: str, first: int, last: int) -> None:
-        """Check the stored bytes of entries first..last of an array before they are used."""
+        """Check the stored bytes of some entries of an array before they are used.
+
+        Parameters
+        ----------
+        name : str
+            Of the array.
+        first, last : int
+            The first entry, and the one after the last.
+
+        Raises
+        ------
+        CorruptError
+            If a block under them fails its checksum.
+        """
 
     def ensure_ranges(self, name: str, ranges: NDArray[np.int64]) -> None:
-        """Check the stored bytes under ``ranges (K, 2)`` of entries of an array."""
+        """Check the stored bytes of many ranges of entries of an array before they are used.
+
+        Parameters
+        ----------
+        name : str
+            Of the array.
+        ranges : (K, 2) int64
+            Of each the first entry, and the one after the last.
+
+        Raises
+        ------
+        CorruptError
+            If a block under them fails its checksum.
+        """
 
     def ensure_rows(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> None:
-        """Check the stored bytes of some rows' cylinders in the named columns."""
+        """Check the stored bytes of some rows' cylinders before they are used.
+
+        Parameters
+        ----------
+        rows : (K,) int64
+        names : tuple of str
+            Of the columns.
+
+        Raises
+        ------
+        CorruptError
+            If a block under them fails its checksum.
+        """
         for name in names:
             if name not in self.sound:
                 ranges = np.stack([self.offsets[rows], self.offsets[rows + 1]], axis=1)
                 self.ensure_ranges(name, ranges)
 
     def find(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Row of each row id, -1 where this part does not hold it."""
+        """Row of each row id, -1 where this part does not hold it.
+
+        Parameters
+        ----------
+        row_ids : (K,) int64
+        """
         out = np.full(len(row_ids), -1, np.int64)
         for position in np.flatnonzero(np.diff(self.bounds)):
             first, last = self.bounds[position], self.bounds[position + 1]
             ids = self.row_ids[first:last]
             at = np.searchsorted(ids, row_ids)
             inside = at < len(ids)
-            hit = np.zeros(len(row_ids), np.bool_)
-            hit[inside] = ids[at[inside]] == row_ids[inside]
-            out[hit] = first + at[hit]
+            here = np.zeros(len(row_ids), np.bool_)
+            here[inside] = ids[at[inside]] == row_ids[inside]
+            out[here] = first + at[here]
         return out
 
     def close(self) -> None:
@@ -115,7 +165,20 @@ class Segment(Part):
             raise CorruptError(f"{path.name}: sections do not fit: {error}") from error
 
     def ensure(self, name: str, first: int, last: int) -> None:
-        """Check the blocks under entries first..last of an array, each once."""
+        """Check the blocks under some entries of an array, each once.
+
+        Parameters
+        ----------
+        name : str
+            Of the array.
+        first, last : int
+            The first entry, and the one after the last.
+
+        Raises
+        ------
+        CorruptError
+            If one fails its checksum.
+        """
         if last <= first or name in self.sound:
             return
         section = self.layout.sections[name]
@@ -127,7 +190,20 @@ class Segment(Part):
             self._check(np.flatnonzero(~self._checked[start:stop]) + start)
 
     def ensure_ranges(self, name: str, ranges: NDArray[np.int64]) -> None:
-        """Check the blocks under ``ranges (K, 2)`` of entries of an array."""
+        """Check the blocks under many ranges of entries of an array, each once.
+
+        Parameters
+        ----------
+        name : str
+            Of the array.
+        ranges : (K, 2) int64
+            Of each the first entry, and the one after the last.
+
+        Raises
+        ------
+        CorruptError
+            If one fails its checksum.
+        """
         ranges = ranges[ranges[:, 1] > ranges[:, 0]]
         if name in self.sound or not len(ranges):
             return

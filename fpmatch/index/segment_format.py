@@ -141,7 +141,14 @@ class SegmentWriter:
 
 
 def view(data: NDArray[np.uint8], section: Section) -> NDArray:
-    """The array of a section, without a copy."""
+    """The array of a section, without a copy.
+
+    Parameters
+    ----------
+    data : (B,) uint8
+        The segment's data.
+    section : Section
+    """
     part = data[section.offset : section.offset + section.nbytes]
     return np.asarray(part).view(section.dtype).reshape(section.shape)
 

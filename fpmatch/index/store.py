@@ -33,6 +33,21 @@ class Store:
     written, during which searches, additions and tombstones go on. Segments are written and
     merged by a thread of the index's own as rows gather, and by `flush`, `compact` and `close`
     in the caller's. Rows that are being written are in ``_frozen``.
+
+    Parameters
+    ----------
+    folder : Path
+    mode : str
+        ``r`` or ``rw``.
+
+    Raises
+    ------
+    StorageError
+        If there is no index, or it was made under other parameters.
+    LockedError
+        If another process has it open for writing.
+    CorruptError
+        If a file is missing, truncated or its header is damaged.
     """
 
     def __init__(self, folder: Path, mode: str) -> None:
@@ -64,7 +79,7 @@ class Store:
 
     @classmethod
     def create(cls, folder: Path, expected_fingers: int) -> Self:
-        """Make an empty index."""
+        """Make an empty index; StorageError if the folder holds one already."""
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / manifests.NAME).exists():
             raise StorageError("this folder already holds an index")
@@ -89,8 +104,8 @@ class Store:
             segments.append(segment)
         self._dead = manifests.read_tombstones(self.folder, found)
         for segment in segments:
-            hit = segment.find(self._dead)
-            segment.live[hit[hit >= 0]] = 0
+            gone = segment.find(self._dead)
+            segment.live[gone[gone >= 0]] = 0
         self._segments = tuple(segments)
         self.manifest = found
 
@@ -139,7 +154,12 @@ class Store:
         )
 
     def missing(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `PartitionIndex.missing`."""
+        """See `PartitionIndex.missing`.
+
+        Parameters
+        ----------
+        row_ids : (K,) int64
+        """
         row_ids = np.asarray(row_ids, np.int64)
         with self._lock:
             held = np.isin(row_ids, self._dead)
@@ -152,7 +172,22 @@ class Store:
     def add(
         self, row_ids: NDArray[np.int64], packed: PackedTemplates, positions: NDArray[np.uint8]
     ) -> None:
-        """See `PartitionIndex.add`."""
+        """See `PartitionIndex.add`.
+
+        Parameters
+        ----------
+        row_ids : (K,) int64
+        packed : PackedTemplates
+            Search forms of the K rows.
+        positions : (K,) uint8
+            Finger positions; 0 for unknown.
+
+        Raises
+        ------
+        InputError
+            If the lengths differ, an id is not new, or a row has too many minutiae.
+        ReadOnlyError
+        """
         self._writable()
         row_ids = np.array(row_ids, np.int64)
         positions = np.array(positions, np.uint8)
@@ -181,23 +216,30 @@ class Store:
         self._background.check()
 
     def tombstone(self, row_ids: NDArray[np.int64]) -> int:
-        """See `PartitionIndex.tombstone`."""
+        """See `PartitionIndex.tombstone`.
+
+        Parameters
+        ----------
+        row_ids : (K,) int64
+
+        Raises
+        ------
+        ReadOnlyError
+        """
         self._writable()
         row_ids = np.asarray(row_ids, np.int64)
         with self._lock:
-            count = 0
-            gone = [np.zeros(0, np.int64)]
+            found = [np.zeros(0, np.int64)]
             for part in self.parts():
-                hit = part.find(row_ids)
-                hit = hit[hit >= 0]
-                hit = hit[part.live[hit] > 0]
-                count += len(hit)
-                part.live[hit] = 0
-                gone.append(part.row_ids[hit])
-            if count:
-                dead = np.union1d(self._dead, np.concatenate(gone))
-                self._commit(self.manifest.segments, dead)
-            return count
+                rows = part.find(row_ids)
+                rows = rows[rows >= 0]
+                rows = rows[part.live[rows] > 0]
+                part.live[rows] = 0
+                found.append(part.row_ids[rows])
+            gone = np.concatenate(found)
+            if len(gone):
+                self._commit(self.manifest.segments, np.union1d(self._dead, gone))
+            return len(gone)
 
     def flush(self) -> None:
         """See `PartitionIndex.flush`."""

@@ -154,6 +154,6 @@ class Background:
             pool.shutdown()
 
 
-def spans(count: int, size: int) -> Iterable[tuple[int, int]]:
-    """Cut 0..count into pieces of at most `size`."""
-    return ((at, min(at + size, count)) for at in range(0, count, size))
+def spans(total: int, size: int) -> Iterable[tuple[int, int]]:
+    """Cut 0..total into pieces of at most `size`."""
+    return ((at, min(at + size, total)) for at in range(0, total, size))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.index.build import build_arrays, join, shapes, stream_arrays, take
+from fpmatch.index.build import build_arrays, join, select_rows, shapes, stream_arrays
 from fpmatch.index.manifest import Manifest
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.segment import Part, Segment
@@ -21,12 +21,21 @@ Entry = tuple[str, str, int]
 def joined(
     parts: Sequence[Part], keep: Sequence[NDArray[np.bool_]], lists: int
 ) -> dict[str, NDArray]:
-    """The arrays of one part with the kept rows of several."""
+    """The arrays of one part with the kept rows of several.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+    keep : sequence of (N,) bool
+        Of each part the rows that are kept.
+    lists : int
+        Lists of the quantizer.
+    """
     pairs = [(part, np.flatnonzero(k)) for part, k in zip(parts, keep, strict=True)]
     return build_arrays(
         np.concatenate([p.row_ids[k] for p, k in pairs]),
         np.concatenate([p.positions[k] for p, k in pairs]),
-        join([take(p.packed, k) for p, k in pairs]),
+        join([select_rows(p.packed, k) for p, k in pairs]),
         quantizer(lists),
     )
 
@@ -34,7 +43,21 @@ def joined(
 def write_parts(
     folder: Path, manifest: Manifest, parts: Sequence[Part], keep: Sequence[NDArray[np.bool_]]
 ) -> Entry | None:
-    """Write the kept rows of parts in memory; None if there are none."""
+    """Write the kept rows of parts in memory; None if there are none.
+
+    Parameters
+    ----------
+    folder : Path
+    manifest : Manifest
+    parts : sequence of Part
+    keep : sequence of (N,) bool
+        Of each part the rows that are kept.
+
+    Raises
+    ------
+    WriteError
+        If the segment cannot be written; nothing is left of it.
+    """
     if not any(k.any() for k in keep):
         return None
     arrays = parts[0].arrays
@@ -52,22 +75,45 @@ def write_merged(
     segments: Sequence[Segment],
     keep: Sequence[NDArray[np.bool_]],
 ) -> Entry | None:
-    """Stream the kept rows of some segments into a new one; None if there are none."""
+    """Stream the kept rows of some segments into a new one; None if there are none.
+
+    Parameters
+    ----------
+    folder : Path
+    manifest : Manifest
+    segments : sequence of Segment
+    keep : sequence of (N,) bool
+        Of each segment the rows that are kept.
+
+    Raises
+    ------
+    CorruptError
+        If a block of a segment fails its checksum.
+    WriteError
+        If the segment cannot be written.
+    """
     rows = [np.flatnonzero(k) for k in keep]
-    count = sum(map(len, rows))
-    if not count:
+    total = sum(map(len, rows))
+    if not total:
         return None
     pairs = zip(segments, rows, strict=True)
     cylinders = sum(int((s.offsets[r + 1] - s.offsets[r]).sum()) for s, r in pairs)
-    writer = _writer(folder, manifest, shapes(count, cylinders, manifest.lists))
+    writer = _writer(folder, manifest, shapes(total, cylinders, manifest.lists))
     arrays = {name: writer.array(name) for name in writer.layout.sections}
     stream_arrays(segments, rows, arrays, quantizer(manifest.lists))
     del arrays
-    return writer.path.name, writer.commit(), count
+    return writer.path.name, writer.commit(), total
 
 
 def died_since(parts: Sequence[Part], keep: Sequence[NDArray[np.bool_]]) -> NDArray[np.int64]:
-    """Ids of the kept rows of some parts that were tombstoned since, durably or not."""
+    """Ids of the kept rows of some parts that were tombstoned since, durably or not.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+    keep : sequence of (N,) bool
+        Of each part the rows that are kept.
+    """
     dead = [p.row_ids[k & (p.live == 0)] for p, k in zip(parts, keep, strict=True)]
     return np.concatenate([np.zeros(0, np.int64), *dead])
 

@@ -48,6 +48,11 @@ def fuse(values: Sequence[float], tries: Sequence[int] | None = None) -> float:
     float
         -10 log10 of the probability that as many non-mated fingers give a product of false match
         rates as small as this (Fisher 1932, independent fingers); rounded to 0.01; 0 for none.
+
+    Raises
+    ------
+    InputError
+        If there are not as many tries as values, or one is below 1.
     """
     counts = [1] * len(values) if tries is None else list(tries)
     if len(counts) != len(values) or any(n < 1 for n in counts):
