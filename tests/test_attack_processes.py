@@ -73,6 +73,7 @@ def calls(e: Engine) -> dict[str, Callable[[], Any]]:
     return {
         "search": lambda: e.search(request()),
         "search_many": lambda: e.search_many([request()]),
+        "transact": lambda: e.transact(b""),
         "report_event": lambda: e.report_event("D", "CONVICTION"),
         "cancel": lambda: e.cancel("D"),
         "cascade": lambda: e.cascade("criminal"),
