@@ -219,7 +219,7 @@ class Model:
                     )
                     section = dataclasses.replace(section, candidates=renamed)
             out.append(section)
-        return dataclasses.replace(response, sections=tuple(out)).to_bytes()
+        return dataclasses.replace(response, sections=tuple(out), notes=()).to_bytes()
 
     def live(self) -> dict[str, Waiting]:
         """Tokens that an event may still use."""
