@@ -358,31 +358,50 @@ class MatcherParameters:
     """Weight against the square root of the unmatched minutiae in the common area."""
     base: float = 5.0
     """Evidence taken off, so that the weakest is near 0."""
+    size_minutiae: tuple[int, ...] = (5, 8, 12, 16, 20, 25, 30, 40, 50, 60)
+    """Usable minutiae of the smaller side, at which the next is given."""
+    size_evidence: tuple[float, ...] = (
+        0.64,
+        0.88,
+        0.94,
+        0.37,
+        -0.69,
+        -1.13,
+        -0.74,
+        -0.27,
+        0.32,
+        -0.07,
+    )
+    """Evidence taken off at these sizes, by straight lines between: how much further up non-mated
+    prints of that size reach than others, natural logarithm of the odds (on touches of part of the
+    finger and whole prints of one sensor: ``python -m benchmarks.fit_sizes``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationParameters:
     """Raw score -> -10 log10 of the false match rate, by straight lines between knots.
 
-    Fitted by ``python -m benchmarks.fit_calibration`` on the 201 600 non-mated pairs, within and
-    across sets, of FVC2000 and FVC2002 DB1-4 B with the learned extractor: empirical rates down
-    to 1 in 1000, an exponential tail beyond. Checked on synthetic templates: docs/matching.md.
+    Fitted by ``python -m benchmarks.fit_sizes`` with the learned extractor on non-mated pairs of
+    one sensor, every set alike: whole prints and touches of part of the finger of FVC2000 and
+    FVC2002 DB1-4 B and sd4. Empirical rates down to 1 in 2000, an exponential tail beyond. What was
+    claimed and what was seen, by size: docs/matching.md.
     """
 
     raw: tuple[int, ...] = (
         0,
-        280,
-        316,
-        1569,
-        2620,
-        3252,
-        4143,
-        4922,
-        5942,
-        6829,
-        7734,
-        8874,
-        9722,
+        158,
+        312,
+        1193,
+        2960,
+        3715,
+        4725,
+        5629,
+        6959,
+        8018,
+        8979,
+        10211,
+        11240,
+        11777,
         200000,
     )
     """Knots, raw score."""
@@ -400,23 +419,25 @@ class CalibrationParameters:
         23.0103,
         26.9897,
         30.0,
-        839.5035,
+        33.0103,
+        838.7202,
     )
     """Value at the knots, -10 log10(FMR)."""
     raw_any: tuple[int, ...] = (
         0,
-        320,
-        1676,
-        2687,
-        3515,
-        4031,
-        4838,
-        5612,
-        6794,
-        7718,
-        8585,
-        9623,
-        10374,
+        312,
+        619,
+        2980,
+        4013,
+        4613,
+        5552,
+        6548,
+        7945,
+        8898,
+        9755,
+        10936,
+        11648,
+        12319,
         200000,
     )
     """Knots of the best of the four comparisons at any rotation, raw score."""
@@ -434,10 +455,17 @@ class CalibrationParameters:
         23.0103,
         26.9897,
         30.0,
-        836.7297,
+        33.0103,
+        836.4001,
     )
     """Value at those knots: of the same pairs, each compared at any rotation; the tail falls as the
     other does, so that the best of four never claims more."""
+    comparisons: int = 1_020_746
+    """Non-mated comparisons that the curve was held against: those fitted, and whole prints of
+    different sensors."""
+    least_fmr: float = 1e-5
+    """Lowest false match rate that is claimed: of so many comparisons ten would reach it. Scores
+    beyond it are an extrapolation, and rank only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,7 +254,12 @@ def test_fit_weights_tell_mated_from_non_mated():
 @pytest.mark.parametrize("name", [f.name for f in dataclasses.fields(MATCHER)])
 def test_every_parameter_changes_its_tables(name):
     value = getattr(MATCHER, name)
-    p = dataclasses.replace(MATCHER, **{name: value * 2 if isinstance(value, int) else value * 1.5})
+
+    def more(value):
+        return value * 2 if isinstance(value, int) else value * 1.5
+
+    changed = tuple(map(more, value)) if isinstance(value, tuple) else more(value)
+    p = dataclasses.replace(MATCHER, **{name: changed})
 
     def flat(parameters):
         return [np.ravel(part) for part in tables(parameters)]

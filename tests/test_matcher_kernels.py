@@ -164,17 +164,18 @@ def test_rows_features_and_single_scores_agree(seed, mated):
     a, b = forms(seed, mated)
     work = scratch(64, 64)
     offsets, rows = np.array([0, len(b)]), np.zeros(1, np.int64)
-    raw, parts = np.zeros(1, np.int32), np.zeros((1, 4), np.int32)
+    raw, parts = np.zeros(1, np.int32), np.zeros((1, 5), np.int32)
     args = (_columns(a), *_geometry(a), _columns(b), offsets, rows, T, work)
     kernels.score_rows(*args, raw)
     kernels.feature_rows(*args, parts)
     assert raw[0] == compare(a, b).raw
-    relaxed, agreement, matched, unmatched = parts[0].tolist()
+    relaxed, agreement, matched, unmatched, smaller = parts[0].tolist()
     if agreement < 0:
         assert raw[0] == relaxed
     else:
         evidence = T.relaxed[min(relaxed >> 3, 2048)] + T.agreement[agreement >> 5]
-        evidence += T.matched[matched] + T.unmatched[unmatched]
+        evidence += T.matched[matched] + T.unmatched[unmatched] + T.size[smaller]
+        assert smaller == min(len(a), len(b))
         assert raw[0] == T.gate + max(evidence, 0)
 
 

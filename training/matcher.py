@@ -40,15 +40,16 @@ def pair_features(
     -------
     first, second : (K,) int64
         Rows of the pair.
-    features : (K, 4) int32
-        Relaxation score, agreement (-1 below the gate), matched and unmatched minutiae.
+    features : (K, 5) int32
+        Relaxation score, agreement (-1 below the gate), matched and unmatched minutiae, usable
+        minutiae of the smaller side.
     """
     n = len(gallery)
     work = scratch(DESCRIPTOR.max_minutiae, DESCRIPTOR.max_minutiae)
     parts = []
     for row in range(n - 1):
         probe = gallery[row]
-        out = np.zeros((n - row - 1, 4), np.int32)
+        out = np.zeros((n - row - 1, 5), np.int32)
         rows = np.arange(row + 1, n)
         feature_rows(
             _columns(probe),
@@ -112,6 +113,7 @@ def raw_scores(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> N
         + t.agreement[np.minimum(np.maximum(features[:, 1], 0) >> 5, len(t.agreement) - 1)]
         + t.matched[features[:, 2]]
         + t.unmatched[features[:, 3]]
+        + t.size[features[:, 4]]
     )
     return np.where(features[:, 1] < 0, features[:, 0], p.gate + np.maximum(evidence, 0))
 

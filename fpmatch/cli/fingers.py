@@ -75,23 +75,26 @@ def compare_command(
     result = {
         "score": score.value,
         "fmr": score.fmr,
+        "fmr_below": score.claim.below,
+        "fmr_comparisons": score.claim.comparisons,
         "raw": score.raw,
         "minutiae": [len(side) for side in sides],
         "pairs": score.pairs.tolist(),
     }
     rows = [
         ("score, -10 log10(FMR)", score.value),
-        ("false match rate", f"{score.fmr:.2e}"),
+        ("false match rate", str(score.claim)),
         ("minutiae of the probe", len(sides[0])),
         ("minutiae of the candidate", len(sides[1])),
         ("paired minutiae the score rests on", len(score.pairs)),
     ]
+    share = f"one in {figure(round(1 / score.fmr))} comparisons of different fingers scores as high"
     note = (
-        f"About one in {figure(round(1 / score.fmr))} comparisons of different fingers scores "
-        "as high. A candidate is no identification: that takes a person's look."
-        if score.fmr > 1e-9
-        else "A candidate is no identification: that takes a person's look."
+        f"Fewer than {share}: so much can be told from {figure(score.claim.comparisons)} of them."
+        if score.claim.below
+        else f"About {share}."
     )
+    note += " A candidate is no identification: that takes a person's look."
     emit(result, json_file, table(["comparison", "value"], rows), note)
 
 

@@ -128,7 +128,7 @@ def verify_command(
 ) -> None:
     """Compare fingers with one record, as an agency (1:1); under the policy of a search."""
     from fpmatch.search import Engine
-    from fpmatch.types import SearchRequest
+    from fpmatch.types import SearchRequest, claim_of
 
     where = parse_position(position)
     request = SearchRequest(
@@ -148,7 +148,7 @@ def verify_command(
         found = engine.verify(request, record, partition=partition)
     rows = [
         (found.partition, MEANING[found.outcome.value], found.reason.value, record)
-        + ((found.score, f"{found.fmr:.1e}") if found.fmr is not None else (None, None))
+        + ((found.score, str(claim_of(found.score))) if found.score is not None else (None, None))
     ]
     columns = ["partition", "outcome", "reason", "record", "score", "false match rate"]
     emit(found.to_dict(), json_file, table(columns, rows, left=4))

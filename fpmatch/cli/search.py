@@ -165,7 +165,7 @@ def response_tables(response: SearchResponse) -> list[Any]:
         table(columns, sections, left=3),
     ]
     rows = [
-        (s.partition, rank, c.record, c.score, f"{c.fmr:.1e}")
+        (s.partition, rank, c.record, c.score, str(c.claim))
         for s in response
         for rank, c in enumerate(s.candidates or (), 1)
     ]

@@ -15,6 +15,7 @@ from fpmatch.matcher.calibration import calibrate
 from fpmatch.matcher.tables import TURNS, scratch, tables
 from fpmatch.parameters import DESCRIPTOR
 from fpmatch.template import Template
+from fpmatch.types import Claim, claim_of
 
 ROTATIONS = ("upright", "any")
 """How far prints may be turned against each other: a quarter turn, or any angle."""
@@ -41,8 +42,13 @@ class Score:
 
     @property
     def fmr(self) -> float:
-        """Share of non-mated comparisons with this score or a higher one."""
-        return float(10 ** (-self.value / 10))
+        """Share of non-mated comparisons with this score or a higher one; see `claim`."""
+        return self.claim.fmr
+
+    @property
+    def claim(self) -> Claim:
+        """The false match rate, and whether it is one or a limit: where evidence ends."""
+        return claim_of(self.value)
 
     def __float__(self) -> float:
         return self.value

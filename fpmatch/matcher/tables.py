@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -71,6 +71,7 @@ def tables(p: MatcherParameters = MATCHER, turned: int = 0) -> Tables:
         agreement=_evidence(lambda k: p.agreement_weight * math.sqrt(k / 32), 32 * most + 1),
         matched=_evidence(lambda k: p.matched_weight * math.sqrt(k), most + 1),
         unmatched=_evidence(lambda k: -p.unmatched_weight * math.sqrt(k), 2 * most + 1),
+        size=_evidence(lambda n: -_between(n, p.size_minutiae, p.size_evidence), most + 1),
         cosine=np.array([round(16384 * math.cos(k * math.pi / 128)) for k in range(256)], np.int64),
         sine=np.array([round(16384 * math.sin(k * math.pi / 128)) for k in range(256)], np.int64),
         cell_number=code_tables().number,
@@ -87,6 +88,16 @@ def tables(p: MatcherParameters = MATCHER, turned: int = 0) -> Tables:
         near=round(p.near_distance * unit),
         near_turn=round(p.near_turn * 128 / math.pi),
     )
+
+
+def _between(value: int, at: Sequence[int], heights: Sequence[float]) -> float:
+    """By straight lines between knots, and level beyond the first and the last."""
+    if value <= at[0]:
+        return heights[0]
+    for left, right, low, high in zip(at, at[1:], heights, heights[1:], strict=False):
+        if value <= right:
+            return low + (high - low) * (value - left) / (right - left)
+    return heights[-1]
 
 
 def _evidence(weigh: Callable[[int], float], length: int) -> np.ndarray:

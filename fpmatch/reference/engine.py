@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fpmatch.errors import RefusedError
+from fpmatch.parameters import CALIBRATION
 from fpmatch.policy import Policy
 from fpmatch.reference import sequence
 from fpmatch.reference.encode import ReferenceForm, encode
@@ -213,7 +214,12 @@ class ReferenceEngine:
         if not scores:
             return None
         score = fuse([s.score for s in scores], tries)
-        return Candidate(held.record, score, float(f"{10 ** (-score / 10):.5e}"), tuple(scores))
+        return Candidate(
+            held.record,
+            score,
+            max(float(f"{10 ** (-score / 10):.5e}"), CALIBRATION.least_fmr),
+            tuple(scores),
+        )
 
 
 def fuse(values: list[float], tries: list[int]) -> float:

@@ -29,8 +29,8 @@ class ReferenceScore:
 
     @property
     def fmr(self) -> float:
-        """Share of non-mated comparisons with this score or a higher one."""
-        return float(10 ** (-self.value / 10))
+        """Share of non-mated comparisons with this score or a higher one, as far as is known."""
+        return max(float(f"{10 ** (-self.value / 10):.5e}"), CALIBRATION.least_fmr)
 
 
 def compare(
@@ -73,12 +73,13 @@ def _turned(a: ReferenceForm, b: ReferenceForm, turn: int) -> tuple[int, NDArray
     matched, unmatched = np.zeros((0, 2), np.int64), 0
     if len(anchors) > 1:
         matched, unmatched = matches(a, b, pairs[anchors])
-    evidence = _evidence(relaxed, agreement, len(matched), unmatched)
+    smaller = min(len(a), len(b))
+    evidence = _evidence(relaxed, agreement, len(matched), unmatched, smaller)
     raw = MATCHER.gate + max(evidence, 0)
     return raw, matched if len(matched) else pairs[chosen]
 
 
-def _evidence(relaxed: int, agreement: int, matched: int, unmatched: int) -> int:
+def _evidence(relaxed: int, agreement: int, matched: int, unmatched: int, smaller: int) -> int:
     """Thousandths of a natural logarithm of the odds; each part rounded on its own."""
     p = MATCHER
     parts = (
@@ -86,6 +87,7 @@ def _evidence(relaxed: int, agreement: int, matched: int, unmatched: int) -> int
         p.agreement_weight * math.sqrt(agreement // 32 / 32),
         p.matched_weight * math.sqrt(matched),
         -p.unmatched_weight * math.sqrt(unmatched),
+        -float(np.interp(smaller, p.size_minutiae, p.size_evidence)),
     )
     return sum(round(1000 * part) for part in parts)
 

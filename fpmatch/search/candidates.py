@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fpmatch.gallery import Columns
 from fpmatch.search.partition_scores import PartitionScores
-from fpmatch.types import Candidate, FingerScore
+from fpmatch.types import Candidate, FingerScore, claim_of
 
 
 def best_candidates(
@@ -54,9 +54,4 @@ def _candidate(found: PartitionScores, i: int, name: str) -> Candidate:
         for position, values in found.fingers
         if not np.isnan(values[i])
     )
-    return Candidate(name, score, fmr_of(score), fingers)
-
-
-def fmr_of(score: float) -> float:
-    """False match rate of a value, to six significant digits."""
-    return float(f"{10 ** (-score / 10):.5e}")
+    return Candidate(name, score, claim_of(score).fmr, fingers)

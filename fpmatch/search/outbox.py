@@ -194,6 +194,7 @@ def envelope_of(candidates: Iterable[Candidate]) -> bytes:
             "record": c.record,
             "score": c.score,
             "fmr": c.fmr,
+            "fmr_below": c.claim.below,
             "fingers": [{"position": int(f.position), "score": f.score} for f in c.fingers],
         }
         for c in candidates

@@ -35,7 +35,7 @@ from fpmatch.types import (
     SearchResponse,
 )
 
-MATCHER_VERSION = "mcc-1"
+MATCHER_VERSION = "mcc-2"
 
 
 @cache

@@ -12,6 +12,7 @@ from fpmatch.types.access import (
     Reason,
 )
 from fpmatch.types.agency import Ori
+from fpmatch.types.claim import Claim, claim_of
 from fpmatch.types.looking import (
     RecordCount,
     RecordInfo,
@@ -34,6 +35,7 @@ from fpmatch.types.search import (
 
 __all__ = [
     "Candidate",
+    "Claim",
     "Decision",
     "Facts",
     "FingerPosition",
@@ -60,4 +62,5 @@ __all__ = [
     "SearchRequest",
     "SearchResponse",
     "Verification",
+    "claim_of",
 ]

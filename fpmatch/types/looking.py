@@ -8,6 +8,7 @@ from typing import Any
 
 from fpmatch.finger import FingerPosition
 from fpmatch.types.access import Outcome, Reason
+from fpmatch.types.claim import claim_of
 from fpmatch.types.search import FingerScore
 
 
@@ -127,7 +128,7 @@ class Verification:
     score : float or None
         -10*log10 of the calibrated false match rate, rounded to 0.01.
     fmr : float or None
-        That false match rate: of one comparison, not of a search among many.
+        That false match rate: of one comparison, not of a search among many; see `Candidate`.
     """
 
     tcn: str
@@ -153,6 +154,7 @@ class Verification:
             "reason": self.reason.value,
             "score": self.score,
             "fmr": self.fmr,
+            "fmr_below": self.score is not None and claim_of(self.score).below,
             "fingers": [{"position": int(f.position), "score": f.score} for f in self.fingers],
             "complete": self.complete,
         }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from fpmatch.finger import FingerPosition
 from fpmatch.types.access import Facts, Outcome, Reason
 from fpmatch.types.agency import Ori
+from fpmatch.types.claim import Claim, claim_of
 
 if TYPE_CHECKING:
     from fpmatch.template import Template
@@ -64,13 +65,25 @@ class FingerScore:
 class Candidate:
     """A record worth a person's look; never an identification.
 
-    ``score`` is -10*log10 of the calibrated false match rate, rounded to 0.01.
+    Parameters
+    ----------
+    record : str
+    score : float
+        -10*log10 of the calibrated false match rate, rounded to 0.01; beyond what the calibration
+        rests on it ranks and claims no more.
+    fmr : float
+        False match rate of the score; where `claim` says "below", at most this.
     """
 
     record: str
     score: float
     fmr: float
     fingers: tuple[FingerScore, ...] = ()
+
+    @property
+    def claim(self) -> Claim:
+        """The false match rate, and whether it is one or a limit: where evidence ends."""
+        return claim_of(self.score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +318,7 @@ def _section(section: PartitionResult) -> dict[str, Any]:
                 "record": c.record,
                 "score": c.score,
                 "fmr": c.fmr,
+                "fmr_below": c.claim.below,
                 "fingers": [{"position": int(f.position), "score": f.score} for f in c.fingers],
             }
             for c in section.candidates

@@ -21,6 +21,7 @@ class Tables(NamedTuple):
     agreement: np.ndarray
     matched: np.ndarray
     unmatched: np.ndarray
+    size: np.ndarray
     cosine: np.ndarray
     sine: np.ndarray
     cell_number: np.ndarray

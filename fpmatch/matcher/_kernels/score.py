@@ -48,7 +48,8 @@ def score(a, distances, directions, b, tables, scratch):
     """Raw score of two search forms.
 
     Up to `tables.gate` it is the relaxation's; above that, the gate plus the weighted evidence of
-    relaxation, consensus, and matched and unmatched minutiae after local re-alignment.
+    relaxation, consensus, and matched and unmatched minutiae after local re-alignment, less what
+    non-mated prints of the smaller side's size reach more easily than others.
     """
     relaxed, agreement, matched, unmatched = features(a, distances, directions, b, tables, scratch)
     if agreement < 0:
@@ -56,6 +57,7 @@ def score(a, distances, directions, b, tables, scratch):
     evidence = tables.relaxed[min(relaxed >> 3, tables.relaxed.shape[0] - 1)]
     evidence += tables.agreement[min(agreement >> 5, tables.agreement.shape[0] - 1)]
     evidence += tables.matched[matched] + tables.unmatched[unmatched]
+    evidence += tables.size[min(a[4].shape[0], b[4].shape[0])]
     return tables.gate + max(evidence, 0)
 
 
@@ -80,7 +82,9 @@ def score_rows(a, distances, directions, gallery, offsets, rows, tables, scratch
 
 @kernel
 def feature_rows(a, distances, directions, gallery, offsets, rows, tables, scratch, out):
-    """The `features` of one side against rows of a packed gallery; out : (K, 4) int32."""
+    """The `features` of one side against rows of a packed gallery, and the minutiae of the smaller
+    side; out : (K, 5) int32.
+    """
     for k in range(rows.shape[0]):
         b = _row(gallery, offsets[rows[k]], offsets[rows[k] + 1])
         relaxed, agreement, matched, unmatched = features(
@@ -90,3 +94,4 @@ def feature_rows(a, distances, directions, gallery, offsets, rows, tables, scrat
         out[k, 1] = agreement
         out[k, 2] = matched
         out[k, 3] = unmatched
+        out[k, 4] = min(a[4].shape[0], b[4].shape[0])

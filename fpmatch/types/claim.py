@@ -1,0 +1,37 @@
+"""What a score says about chance, and where it says no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fpmatch.parameters import CALIBRATION
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A false match rate with the evidence that it rests on.
+
+    Parameters
+    ----------
+    fmr : float
+        Share of non-mated comparisons that score as high; where `below`, at most this.
+    below : bool
+        Whether the score lies beyond what the calibration's comparisons can show: higher scores
+        rank higher, but no lower rate is claimed.
+    comparisons : int
+        Non-mated comparisons that the calibration rests on.
+    """
+
+    fmr: float
+    below: bool
+    comparisons: int
+
+    def __str__(self) -> str:
+        return f"below {self.fmr:.0e}" if self.below else f"{self.fmr:.1e}"
+
+
+def claim_of(score: float) -> Claim:
+    """The claim of a score, -10*log10(FMR); rates to six significant digits."""
+    rate = float(f"{10 ** (-score / 10):.5e}")
+    least = CALIBRATION.least_fmr
+    return Claim(max(rate, least), rate < least, CALIBRATION.comparisons)

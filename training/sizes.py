@@ -1,0 +1,187 @@
+"""What the size of a print does to non-mated scores: fitting and checking the scale by it.
+
+Run by `benchmarks.fit_sizes`. Small prints are made from whole ones, as touches of a part of the
+pad: the development sets have few of their own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.parameters import CALIBRATION, MATCHER, TEMPLATE
+from fpmatch.template import Template
+from training.matcher import HIGHEST_RAW, KNOT_RATES
+
+TOUCH_MINUTIAE = (5, 24)
+"""Fewest minutiae of a touch, and one more than the most."""
+TOUCH_RIM = (4, 8)
+"""How far skin goes on beyond the outermost minutia of a touch, and the orientation field beyond
+that, pixels at 500 ppi."""
+BINS = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 27, 30, 34, 38, 42, 46, 50, 54, 58, 62, 65)
+"""Bounds of the sizes whose quantiles are taken together."""
+LEVEL_RATES = (0.02, 0.01, 0.005, 0.002)
+"""False match rates at which sizes are brought to one level."""
+FEWEST_OF_SIZE = 1000
+"""Pairs under which a bin of sizes says nothing."""
+FEWEST_OF_SET = 150
+"""Pairs of a bin under which a set has no part in it; under `FULL_OF_SET` it has a smaller one."""
+FULL_OF_SET = 1000
+SMOOTH = 0.7
+"""Weight of the bends of the offsets."""
+CLASSES = ((4, 17), (17, 30), (30, 65))
+"""Sizes that count alike in the curve."""
+FEWEST_OF_CLASS = 500
+FULL_OF_CLASS = 2000
+"""As `FEWEST_OF_SET` and `FULL_OF_SET`, for the classes."""
+TAIL = 0.0005
+"""False match rate beyond which the curve is an exponential tail."""
+SHOWN = (10, 20, 30, 40, 50)
+"""Scores at which claims are held against what was seen."""
+SHOWN_SIZES = (4, 8, 12, 16, 20, 25, 30, 40, 50, 60, 65)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def touch(template: Template, rng: np.random.Generator) -> Template:
+    """A touch of a part of the pad: the minutiae round one of them, `TOUCH_MINUTIAE` at random."""
+    wanted = min(int(rng.integers(*TOUCH_MINUTIAE)), len(template))
+    xy = template.xy.astype(np.int64)
+    centre = xy[rng.integers(len(xy))]
+    far = np.sqrt(((xy - centre) ** 2).sum(axis=1))
+    near = np.argsort(far, kind="stable")[:wanted]
+    keep = np.sort(near)
+    radius = far[near[-1]] + sum(TOUCH_RIM) * TEMPLATE.subpixel
+    field = template.orientation
+    if field is not None:
+        cell = TEMPLATE.orientation_cell
+        rows, columns = np.mgrid[: field.shape[0], : field.shape[1]] * cell + cell // 2
+        x, y = columns * TEMPLATE.subpixel - centre[0], rows * TEMPLATE.subpixel - centre[1]
+        field = np.where(np.hypot(x, y) <= radius, field, 0).astype(np.uint8)
+    columns_of = {
+        name: getattr(template, name)[keep] for name in ("xy", "angle", "kind", "quality")
+    }
+    return dataclasses.replace(template, orientation=field, **columns_of)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Non-mated pairs of one sensor each.
+
+    Parameters
+    ----------
+    evidence : (K,) int64
+        Raw score above the gate with no regard to size; -1 below it.
+    relaxed : (K,) int64
+        Raw score of those below.
+    size : (K,) int64
+        Usable minutiae of the smaller side.
+    unit : (K,) str
+        The set that a pair belongs to; sets of the same people are one.
+    """
+
+    evidence: Ints
+    relaxed: Ints
+    size: Ints
+    unit: NDArray[np.str_]
+
+    def of(self, units: NDArray[np.str_]) -> Pairs:
+        """Those of some sets."""
+        keep = np.isin(self.unit, units)
+        return Pairs(self.evidence[keep], self.relaxed[keep], self.size[keep], self.unit[keep])
+
+
+def raw_of(pairs: Pairs, offsets: Floats) -> Ints:
+    """Raw scores with an offset by size, thousandths of a natural logarithm at the knots."""
+    off = np.rint(np.interp(pairs.size, MATCHER.size_minutiae, offsets)).astype(np.int64)
+    above = MATCHER.gate + np.maximum(pairs.evidence - off, 0)
+    return np.where(pairs.evidence < 0, pairs.relaxed, above)
+
+
+def quantile(values: Floats, weights: Floats, share: float) -> float:
+    """Weighted quantile, an observed value."""
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, share * total[-1])])
+
+
+def _alike(unit: NDArray[np.str_], fewest: int, full: int) -> Floats:
+    """Weights by which every set counts alike, however many pairs it has."""
+    weights = np.zeros(len(unit))
+    for name in np.unique(unit):
+        own = unit == name
+        if own.sum() >= fewest:
+            weights[own] = min(1.0, own.sum() / full) / own.sum()
+    return weights
+
+
+def fit_offsets(pairs: Pairs) -> Floats:
+    """How much further up non-mated prints of a size reach, at the knots of `MatcherParameters`.
+
+    By quantiles of every bin of sizes against their mean over bins, then least squares of straight
+    lines between knots with a penalty on their bends.
+    """
+    at, levels, trust = [], [], []
+    for low, high in itertools.pairwise(BINS):
+        inside = (pairs.size >= low) & (pairs.size < high)
+        weights = _alike(pairs.unit[inside], FEWEST_OF_SET, FULL_OF_SET)
+        if inside.sum() < FEWEST_OF_SIZE or not weights.any():
+            continue
+        values = pairs.evidence[inside].astype(np.float64)
+        at.append(float(np.average(pairs.size[inside], weights=weights)))
+        levels.append([quantile(values, weights, 1 - rate) for rate in LEVEL_RATES])
+        trust.append(float(weights.sum()))
+    height = np.array(levels)
+    above = (height - height.mean(axis=0)).mean(axis=1)
+    knots = np.eye(len(MATCHER.size_minutiae))
+    basis = np.stack([np.interp(at, MATCHER.size_minutiae, one) for one in knots], axis=1)
+    bends = SMOOTH * np.diff(knots, 2, axis=0)
+    root = np.sqrt(trust)
+    left = np.concatenate([basis * root[:, None], bends])
+    right = np.concatenate([above * root, np.zeros(len(bends))])
+    solved: Floats = np.linalg.lstsq(left, right, rcond=None)[0]
+    return solved
+
+
+def fit_curve(raw: Ints, pairs: Pairs) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Knots as in `CalibrationParameters`: rates down to `TAIL`, an exponential tail beyond."""
+    weights = np.zeros(len(raw))
+    for low, high in CLASSES:
+        inside = (pairs.size >= low) & (pairs.size < high)
+        weights[inside] = _alike(pairs.unit[inside], FEWEST_OF_CLASS, FULL_OF_CLASS)
+    scores = raw.astype(np.float64)
+    at, value = [0], [0.0]
+    for rate in (*KNOT_RATES, TAIL):
+        knot = int(quantile(scores, weights, 1 - rate))
+        if knot > at[-1]:
+            at.append(knot)
+            value.append(round(-10 * math.log10(rate), 4))
+    over = scores > at[-1]
+    excess = float(np.average(scores[over] - at[-1], weights=weights[over]))
+    value.append(round(value[-1] + (HIGHEST_RAW - at[-1]) / excess * 10 / math.log(10), 4))
+    return (*at, HIGHEST_RAW), tuple(value)
+
+
+def ratios(values: Floats) -> list[float]:
+    """Observed by claimed false match rate at the scores shown, of non-mated pairs."""
+    return [float((values >= at).mean() / 10 ** (-at / 10)) for at in SHOWN]
+
+
+def by_size(values: Floats, size: Ints) -> list[tuple[str, int, list[float]]]:
+    """The same for every class of sizes: its name, its pairs, and the ratios."""
+    out = []
+    for low, high in itertools.pairwise(SHOWN_SIZES):
+        inside = (size >= low) & (size < high)
+        if inside.any():
+            out.append((f"{low} to {high - 1}", int(inside.sum()), ratios(values[inside])))
+    return out
+
+
+def value_of(raw: Ints) -> Floats:
+    """Values by the curve in force."""
+    return np.interp(raw, CALIBRATION.raw, CALIBRATION.value)
