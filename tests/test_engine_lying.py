@@ -10,7 +10,7 @@ from engine_helpers import KEEPS, LATER, engine, print_of, record, request
 
 from fpmatch.descriptor import encode, pack
 from fpmatch.errors import InputError
-from fpmatch.index import PartitionIndex, batch, ranking, shortlist
+from fpmatch.index import PartitionIndex, ranking, shortlist
 from fpmatch.parameters import EFFORT_BALANCED, INDEX
 from fpmatch.synthetic.gallery import mates, templates
 
@@ -85,8 +85,7 @@ def test_a_rotation_that_is_none_is_refused_before_anything_is_logged():
 def small(monkeypatch):
     """Thresholds so low that a few rows already go through the lists."""
     low = dataclasses.replace(INDEX, exhaustive_below=6, scan_below=12)
-    for module in (shortlist, batch):
-        monkeypatch.setattr(module, "INDEX", low)
+    monkeypatch.setattr(shortlist, "INDEX", low)
     few = dataclasses.replace(EFFORT_BALANCED, lists_least=12, rescored_least=9, verified_least=4)
     for effort in ("balanced", "scan"):
         monkeypatch.setitem(ranking.PARAMETERS, effort, few)
@@ -101,12 +100,13 @@ def test_shortlists_find_turned_mates(tmp_path, small, effort):
         index.flush()
 
         def right(rotation):
-            found = [index.shortlist(p, effort=effort, rotation=rotation) for p in probes]
-            together = index.shortlist_many(probes, effort=effort, rotation=rotation)
+            search = index.begin(effort=effort, rotation=rotation)
+            found = [search.shortlist(p) for p in probes]
+            together = search.shortlist_many(probes)
             assert all((a.row_ids == b.row_ids).all() for a, b in zip(found, together, strict=True))
             return sum(n in f.row_ids[:1] for n, f in enumerate(found))
 
         assert right("upright") <= 3
         assert right("any") >= 9
         with pytest.raises(InputError, match="rotation"):
-            index.shortlist(probes[0], rotation="round")
+            index.begin(rotation="round")
