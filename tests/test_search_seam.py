@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import random
 import struct
@@ -83,41 +84,48 @@ def over_bytes(patch):
 
 @pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("several", [1, 2, 6])
-def test_a_whole_search_over_bytes_gives_the_same_answer(world, effort, several):
-    asked = [
-        request(ori, n, tcn="", fingers=fingers(n, 5, several), effort=effort, role=role)
-        for n, ori in enumerate((ON, HELD, LATER))
-        for role in ("", "advocate")
-    ]
-    asked = [
-        dataclasses.replace(a, deadline_ms=1e8 if n % 2 else None) for n, a in enumerate(asked)
-    ]
-    numbered = [dataclasses.replace(a, tcn=f"{effort}-{several}-{n}") for n, a in enumerate(asked)]
+def test_a_whole_search_over_bytes_gives_the_same_answer(world, effort, several, monkeypatch):
+    """Byte for byte: alone, in a list, and as a verification."""
+    from test_engine_properties import approximate
 
-    def answers(prefix):
-        mine = [dataclasses.replace(a, tcn=prefix + a.tcn) for a in numbered]
-        out = [world.search(a) for a in mine]
-        out += world.search_many([dataclasses.replace(a, tcn=a.tcn + "m") for a in mine])
-        for response in out:
-            for section in response:
-                yield plain(section)
+    approximate(monkeypatch)
+    turns = itertools.cycle(itertools.product((None, 1e8), TURNED, ("labelled", "any")))
+    asked = []
+    for n, ori in enumerate((ON, HELD, LATER)):
+        for role in ("", "advocate"):
+            deadline, rotation, positions = next(turns)
+            asked.append(
+                request(
+                    ori, n, tcn="", fingers=fingers(n, 5, several), effort=effort, role=role,
+                    deadline_ms=deadline, rotation=rotation, positions=positions,
+                )
+            )  # fmt: skip
 
-    here = list(answers("a"))
+    def answers():
+        return [
+            *(plain(world.search(a)) for a in asked),
+            *(plain(r) for r in world.search_many(asked)),
+            *(verified(world, a, f"C-{n % 4}") for n, a in enumerate(asked)),
+        ]
+
+    here = answers()
     with pytest.MonkeyPatch.context() as patch:
         seen = over_bytes(patch)
-        there = list(answers("b"))
-    assert here == there
-    assert len(seen) >= len(asked)
-    assert any(section.get("candidates") for section in map(json.loads, here))
+        assert answers() == here
+    assert len(seen) >= 3 * len(asked)
+    assert any(b'"record":"C-' in answer for answer in here[: len(asked)])
+    assert any(answer[0] is not None for answer in here[2 * len(asked) :])
 
 
-def plain(section) -> str:
-    """A section as the response's bytes hold it, but for the token, which is drawn."""
-    from fpmatch.types import SearchResponse
+def plain(response) -> bytes:
+    """A response's bytes, but for what is drawn: control number and token."""
+    sections = tuple(dataclasses.replace(s, token="") for s in response.sections)
+    return dataclasses.replace(response, tcn="", sections=sections).to_bytes()
 
-    return json.dumps(
-        SearchResponse("", 1, (dataclasses.replace(section, token=""),)).to_dict()["partitions"][0]
-    )
+
+def verified(engine, request_, name):
+    found = engine.verify(request_, name, partition="criminal")
+    return found.score, found.fmr, found.fingers, found.outcome, found.complete
 
 
 def test_who_was_not_granted_has_no_searcher(world):

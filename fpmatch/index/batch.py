@@ -34,7 +34,7 @@ def shortlist_batch(
     out: dict[int, Shortlist] = {}
     for position in sorted(set(positions)):
         numbers = [n for n, p in enumerate(positions) if p == position]
-        each = [search.beside() for _ in numbers]
+        each = [search.for_another_probe() for _ in numbers]
         view = search.apply_mask(position)
         for one in each:
             one.clock.lap("mask")

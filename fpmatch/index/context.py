@@ -67,7 +67,7 @@ class SearchContext:
     clock: Clock = field(default_factory=Clock)
     scanned: Scanned = field(default_factory=Scanned)
 
-    def beside(self) -> SearchContext:
+    def for_another_probe(self) -> SearchContext:
         """The same search of another probe, with a stop-watch and counters of its own."""
         clock = Clock(self.clock.deadline, self.clock.cancel)
         return replace(self, clock=clock, scanned=Scanned())
