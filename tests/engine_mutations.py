@@ -930,7 +930,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "a replaced writer goes on writing",
-        "gallery/gallery.py",
+        "gallery/journal.py",
         "                self._check_writer()\n",
         "",
     ),

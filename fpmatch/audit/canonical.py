@@ -101,7 +101,13 @@ def parse_body(text: str) -> list[Item]:
 
 
 def flat_fields(text: str) -> dict[str, Any]:
-    """The flat mapping from path to value that a body spells, without checking its form."""
+    """The flat mapping from path to value that a body spells, without checking its form.
+
+    Raises
+    ------
+    InputError
+        If a field has no place in the log.
+    """
     try:
         flat = json.loads(text, parse_float=_no_float, parse_constant=_no_float)
     except (ValueError, RecursionError) as error:
@@ -121,7 +127,13 @@ def flat_items(flat: Mapping[str, Any]) -> list[Item]:
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn a flat mapping from path to value into nested mappings."""
+    """Turn a flat mapping from path to value into nested mappings.
+
+    Raises
+    ------
+    InputError
+        If two names contradict each other.
+    """
     out: dict[str, Any] = {}
     for path, value in flat.items():
         if not path.startswith("/"):
@@ -182,7 +194,13 @@ def _walk(prefix: str, fields: Mapping[str, Any], out: list[Item]) -> None:
 
 @lru_cache(maxsize=4096)
 def join(prefix: str, key: str) -> tuple[str, str]:
-    """Path of a key below another path, and that path as JSON."""
+    """Path of a key below another path, and that path as JSON.
+
+    Raises
+    ------
+    InputError
+        If a name cannot be written.
+    """
     if not isinstance(key, str):
         raise InputError(f"a field name must be text, not {type(key).__name__}")
     if not key:

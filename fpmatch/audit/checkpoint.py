@@ -25,7 +25,17 @@ class Checkpoint:
     time_utc: str
 
     def fits(self, root: str, head: str, time_utc: str | None) -> bool:
-        """Whether a log of this size is the one meant; a time of None is not compared."""
+        """Whether a log of this size is the one meant; a time of None is not compared.
+
+        Parameters
+        ----------
+        root : str
+            Of the tree, hexadecimal.
+        head : str
+            Hash of the last record, hexadecimal.
+        time_utc : str or None
+            Of the checkpoint.
+        """
         same_time = time_utc is None or time_utc == self.time_utc
         return same_time and (root, head) == (self.root, self.head)
 

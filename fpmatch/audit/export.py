@@ -86,6 +86,19 @@ def write_export(
 ) -> int:
     """Write records up to a checkpoint; whole or not at all. Returns how many.
 
+    Parameters
+    ----------
+    log_path : Path
+        Of the log.
+    target : Path
+        File to be written.
+    checkpoint : Checkpoint
+        That the reader can verify against.
+    reveal : Sequence[str]
+        Which fields are shown; the others leave as commitments.
+    where : Callable[[store.Row], bool] or None
+        Which records go out.
+
     Raises
     ------
     AuditError

@@ -59,7 +59,21 @@ def join_commitments(committed: Sequence[tuple[str, str]]) -> str:
 
 
 def record_hash(committed: str, kind: str, prev: str, seq: int, time: str) -> str:
-    """Hash of a record, from `commitments` and its four open fields; 64 hexadecimal digits."""
+    """Hash of a record, from `commitments` and its four open fields; 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    committed : str
+        Commitment to the fields, hexadecimal.
+    kind : str
+        Of the record.
+    prev : str
+        Hash of the record before.
+    seq : int
+        Its number.
+    time : str
+        As text.
+    """
     header = (
         f'{{"fields":{committed},"kind":{_quote(kind)},"prev":"{prev}",'
         f'"seq":{seq},"time":{_quote(time)}}}'

@@ -33,6 +33,16 @@ class AuditLog(AuditReader):
     Make one with `create`, open one with `open`; use it as a context manager. Appends are safe
     from any number of threads and processes. Everything that can be appended is committed to
     disk when the call returns (``durability="full"``).
+
+    Parameters
+    ----------
+    path : Path
+    writer : Writer or None
+        None where the log is open for reading only.
+    key : bytes or None
+        Of the keyed digests.
+    actor : str
+        Who reads; goes into the AUDIT_READ records.
     """
 
     def __init__(
@@ -58,6 +68,19 @@ class AuditLog(AuditReader):
         actor: str = "",
     ) -> AuditLog:
         """Make a new log and its key file (``PATH.key``); parameters as for `open`.
+
+        Parameters
+        ----------
+        path : str or Path
+            Of the log; for a tree the hashes from leaf to root.
+        clock : Callable[[], datetime]
+            Gives the time of a record, with an offset.
+        durability : store.Durability
+            As for `open`.
+        gather_seconds : float
+            How long an append waits for others to share its sync.
+        actor : str
+            Who reads; goes into AUDIT_READ records.
 
         Raises
         ------
@@ -115,6 +138,8 @@ class AuditLog(AuditReader):
         ------
         AuditError
             If the file or, for "rw", its key is missing or damaged.
+        InputError
+            If an option cannot be used.
         """
         path = Path(path)
         if mode not in ("r", "rw"):
@@ -166,7 +191,17 @@ class AuditLog(AuditReader):
         once: bool = False,
         deadline: float | None = None,
     ) -> list[int]:
-        """Write many first halves with one sync: all or none. Errors as for `intent`."""
+        """Write many first halves with one sync: all or none. Errors as for `intent`.
+
+        Parameters
+        ----------
+        records : Iterable[IntentRecord]
+            First halves of searches.
+        once : bool
+            As for `intent`.
+        deadline : float or None
+            As for `intent`.
+        """
         entries = [search_entry(Kind.INTENT, r) for r in records]
         if once:
             for e in entries:
@@ -199,6 +234,11 @@ class AuditLog(AuditReader):
             A `Kind`, or another name in capitals; not one that the log writes itself.
         fields : mapping
             Nested mappings with text, whole numbers, truth values, None and lists of these.
+
+        Raises
+        ------
+        InputError
+            If the kind or a field has no place in the log.
         """
         if not isinstance(kind, str) or kind in _OWN or _KIND.fullmatch(kind) is None:
             raise InputError(f"{quoted(kind)} is no kind of event")

@@ -101,7 +101,21 @@ def path_to(leaf: int, size: int, hash_of: Callable[[int, int], bytes]) -> list[
 def subtree(
     first: int, last: int, leaves: Sequence[bytes], base: int, peaks: Sequence[Peak]
 ) -> bytes:
-    """Hash over leaves [first, last), where those below `base` are known by `peaks` only."""
+    """Hash over leaves [first, last), where those below `base` are known by `peaks` only.
+
+    Parameters
+    ----------
+    first : int
+        First leaf.
+    last : int
+        One past the last leaf.
+    leaves : Sequence[bytes]
+        Hashes of all leaves.
+    base : int
+        Leaves that were pruned.
+    peaks : Sequence[Peak]
+        Of the pruned leaves.
+    """
     if first < base:
         for start, end, top in peaks:
             if (start, end) == (first, last):
@@ -115,7 +129,19 @@ def subtree(
 
 
 def root_from_path(leaf_hash: str, leaf: int, size: int, path: Sequence[str]) -> str:
-    """The root that an inclusion path leads to; `InputError` if its length does not fit."""
+    """The root that an inclusion path leads to; `InputError` if its length does not fit.
+
+    Parameters
+    ----------
+    leaf_hash : str
+        Of the leaf, hexadecimal.
+    leaf : int
+        Its number, from 0.
+    size : int
+        Leaves of the tree.
+    path : Sequence[str]
+        Of the log; for a tree the hashes from leaf to root.
+    """
     if not 0 <= leaf < size:
         raise InputError(f"leaf {leaf} is outside a tree of {size}")
     sides: list[bool] = []

@@ -144,6 +144,21 @@ def build(
 ) -> Proof:
     """Make a proof from the rows of one transaction.
 
+    Parameters
+    ----------
+    claim : Claim
+        What is proved.
+    tcn : str
+        Control number.
+    partition : str
+        Its name.
+    rows : list[store.Row]
+        Records of the search.
+    checkpoint : Checkpoint
+        That the reader can verify against.
+    leaves : tuple[int, list[bytes], list[merkle.Peak]]
+        Hashes of all leaves.
+
     Raises
     ------
     AuditError
@@ -181,6 +196,8 @@ def of_agency(tcn: str, rows: list[store.Row], cri: str | None) -> list[store.Ro
 
     Parameters
     ----------
+    tcn : str
+        Control number.
     rows : list of Row
         Intents and outcomes.
     cri : str or None

@@ -132,6 +132,17 @@ class AuditReader:
 
         The proof is the same in form for no hit and for ten, and holds no counts. Parameters
         and errors as for `prove_not_searched`.
+
+        Parameters
+        ----------
+        tcn : str
+            Control number.
+        partition : str
+            Its name.
+        checkpoint : Checkpoint or None
+            That the reader can verify against.
+        cri : str or None
+            The agency whose search is meant.
         """
         return self._prove("WITHHELD", tcn, partition, checkpoint, cri)
 
@@ -192,7 +203,17 @@ class AuditReader:
     def aggregate(
         self, *, hit_in: str = "", no_hit_in: str = "", k: int = AUDIT.k_anonymity
     ) -> list[reports.Aggregate]:
-        """Searches by agency and class of charge, no cell below k; see `reports.aggregate`."""
+        """Searches by agency and class of charge, no cell below k; see `reports.aggregate`.
+
+        Parameters
+        ----------
+        hit_in : str
+            Partition with a hit.
+        no_hit_in : str
+            Partition without.
+        k : int
+            Cells smaller than this are merged.
+        """
         return reports.aggregate(self.records(), hit_in=hit_in, no_hit_in=no_hit_in, k=k)
 
     def _note(self, kind: str, said: Mapping[str, Any]) -> None:
@@ -249,7 +270,13 @@ def read_record(row: store.Row) -> AuditRecord:
 
 
 def leaf_hashes(path: Path) -> tuple[int, list[bytes], list[merkle.Peak]]:
-    """First kept leaf's index, the hashes of all kept records, and the peaks before them."""
+    """First kept leaf's index, the hashes of all kept records, and the peaks before them.
+
+    Raises
+    ------
+    AuditError
+        If the log cannot be read.
+    """
     with store.reading(path) as database:
         base, _, peaks = store.base(database)
         found = database.execute("SELECT hash FROM records ORDER BY seq").fetchall()

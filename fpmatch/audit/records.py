@@ -295,7 +295,13 @@ def duration_bucket(milliseconds: float) -> str:
 
 
 def time_text(moment: datetime) -> str:
-    """UTC, microseconds, fixed width: ``2026-01-31T12:00:00.000000Z``."""
+    """UTC, microseconds, fixed width: ``2026-01-31T12:00:00.000000Z``.
+
+    Raises
+    ------
+    InputError
+        If the time has no offset.
+    """
     if moment.tzinfo is None:
         raise InputError(f"the time {moment} has no time zone")
     if moment.tzinfo is not UTC:

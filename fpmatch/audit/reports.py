@@ -276,6 +276,11 @@ def aggregate(
         No cell with fewer searches is shown: it is merged with the agency's smallest other
         cells, and an agency too small altogether with other small ones. ``hits`` is shown where
         at least k searches had one and at least k had none.
+
+    Raises
+    ------
+    InputError
+        If `k` is too small.
     """
     if k < 1:
         raise InputError(f"k must be at least 1, not {k}")

@@ -27,6 +27,17 @@ def check_age(before: datetime, now: datetime) -> None:
 def prune(writer: Writer, before: datetime, authority: str, report: AuditReport) -> int:
     """Remove records older than `before`, in one transaction with the record of it.
 
+    Parameters
+    ----------
+    writer : Writer
+        None where the log is open for reading only.
+    before : datetime
+        Records of before this time go.
+    authority : str
+        Who ordered it.
+    report : AuditReport
+        Of the verification just made.
+
     Returns
     -------
     int

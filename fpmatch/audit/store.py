@@ -77,7 +77,17 @@ def create(path: Path, values: dict[str, str]) -> None:
 
 
 def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqlite3.Connection:
-    """Open a connection; `AuditError` if the file is missing or is no audit log."""
+    """Open a connection; `AuditError` if the file is missing or is no audit log.
+
+    Parameters
+    ----------
+    path : Path
+        Of the log; for a tree the hashes from leaf to root.
+    write : bool
+        Whether it may be changed.
+    durability : Durability
+        As for `open`.
+    """
     if not path.is_file():
         raise AuditError(f"there is no audit log at {path}")
     uri = path.absolute().as_uri() + ("?mode=rw" if write else "?mode=ro")
@@ -107,7 +117,13 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A read-only connection that sees one state of the log; SQLite's errors become ours."""
+    """A read-only connection that sees one state of the log; SQLite's errors become ours.
+
+    Raises
+    ------
+    AuditError
+        If the file is missing or damaged.
+    """
     database = connect(path, write=False)
     try:
         database.execute("BEGIN")
@@ -132,7 +148,17 @@ def insert(database: sqlite3.Connection, values: tuple) -> None:
 
 
 def rows(database: sqlite3.Connection, where: str = "", values: tuple = ()) -> Iterator[Row]:
-    """Rows in order of their number, optionally only those that a condition selects."""
+    """Rows in order of their number, optionally only those that a condition selects.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        Open connection.
+    where : str
+        Which records go out.
+    values : tuple
+        Of the condition.
+    """
     clause = f" WHERE {where}" if where else ""
     query = f"SELECT {_COLUMNS} FROM records{clause} ORDER BY seq"
     for found in database.execute(query, values):

@@ -51,7 +51,17 @@ class _Group:
 
 
 def entry(kind: str, fields: Mapping[str, Any], intent_seq: int | None = None) -> Entry:
-    """Bring fields into canonical form and commit to them; `InputError` if they do not fit."""
+    """Bring fields into canonical form and commit to them; `InputError` if they do not fit.
+
+    Parameters
+    ----------
+    kind : str
+        Of the record.
+    fields : Mapping[str, Any]
+        Of the record.
+    intent_seq : int or None
+        Number of the intent that an outcome answers.
+    """
     tcn = fields.get("tcn", "")
     if not isinstance(tcn, str):
         raise InputError("tcn must be text")
@@ -61,7 +71,17 @@ def entry(kind: str, fields: Mapping[str, Any], intent_seq: int | None = None) -
 def search_entry(
     kind: str, record: IntentRecord | OutcomeRecord, intent_seq: int | None = None
 ) -> Entry:
-    """The same for one half of a search."""
+    """The same for one half of a search.
+
+    Parameters
+    ----------
+    kind : str
+        Of the record.
+    record : IntentRecord or OutcomeRecord
+        One half of a search.
+    intent_seq : int or None
+        Number of the intent that an outcome answers.
+    """
     more = None if intent_seq is None else {"intent_seq": intent_seq}
     return _committed(kind, record.tcn, search_items(record, more), intent_seq)
 
@@ -78,6 +98,15 @@ class Writer:
     Whoever holds the lock commits everything that is waiting, in one transaction with one
     fsync; `gather_seconds` makes it wait a little for more. Other processes take turns by
     SQLite's own lock, and the head of the chain is read inside the transaction.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        Open for writing.
+    clock : callable
+        Gives the time of a record, with an offset.
+    gather_seconds : float
+        How long an append waits for others to share its sync.
     """
 
     def __init__(

@@ -124,7 +124,21 @@ class Columns:
     def put_record(
         self, key: int, name: str, *, protected: bool, sealed: bool, banned: frozenset[str]
     ) -> int:
-        """Add a record, or change the flags of one that is there; its ordinal."""
+        """Add a record, or change the flags of one that is there; its ordinal.
+
+        Parameters
+        ----------
+        key : int
+            The record's key, or the finger's row.
+        name : str
+            Its id.
+        protected : bool
+            Shown to certain roles only.
+        sealed : bool
+            Hidden.
+        banned : frozenset[str]
+            Uses that its contributor bans.
+        """
         ordinal = self.names.ordinal(key)
         if ordinal is None:
             ordinal = len(self.names)
@@ -141,7 +155,17 @@ class Columns:
         return ordinal
 
     def put_row(self, row: int, key: int, position: int) -> None:
-        """Add a finger row of a record that is there."""
+        """Add a finger row of a record that is there.
+
+        Parameters
+        ----------
+        row : int
+            Number of the finger in the partition.
+        key : int
+            The record's key, or the finger's row.
+        position : int
+            Of the finger.
+        """
         self.row_record = _room(self.row_record, row, NO_RECORD)
         self.row_position = _room(self.row_position, row, 0)
         self.row_position[row] = position
@@ -200,7 +224,13 @@ class Columns:
         return cache[key]
 
     def rows_of(self, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rows of some records, ascending; cost linear in all rows, one byte each."""
+        """Rows of some records, ascending; cost linear in all rows, one byte each.
+
+        Parameters
+        ----------
+        ordinals : ndarray of int64
+            Records, as the columns count them.
+        """
         wanted = np.zeros(len(self.names) + 1, np.bool_)
         wanted[ordinals] = True
         wanted[NO_RECORD] = False

@@ -31,6 +31,14 @@ def record_item(
 
     Parameters
     ----------
+    record : str
+        The record.
+    identity : str
+        Whose it is.
+    contributor : str
+        Who enrolled it.
+    banned : Iterable[str]
+        Uses that its contributor bans.
     flags : (bool, bool)
         Protected, sealed.
     events : iterable of (event, position, sha256)

@@ -14,7 +14,17 @@ PAGE = 1000
 
 
 def find(gallery: Gallery, partition: str, name: str) -> int | None:
-    """The key of the record of that id; None if there is none. One look-up in an index."""
+    """The key of the record of that id; None if there is none. One look-up in an index.
+
+    Parameters
+    ----------
+    gallery : Gallery
+        Open.
+    partition : str
+        Its name.
+    name : str
+        Its id.
+    """
     key = gallery.key_of(partition)
     with gallery.lock:
         found = gallery.database.execute(
@@ -28,6 +38,10 @@ def names(gallery: Gallery, partition: str, after: str = "") -> Iterator[tuple[i
 
     Parameters
     ----------
+    gallery : Gallery
+        Open.
+    partition : str
+        Its name.
     after : str
         Begin behind this id.
     """

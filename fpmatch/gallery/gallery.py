@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
-import threading
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from fpmatch.checks import quoted
-from fpmatch.errors import CorruptError, InputError, LockedError, ReadOnlyError
+from fpmatch.errors import CorruptError, InputError
 from fpmatch.gallery import partition_names as names
 from fpmatch.gallery import schema
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.digest import EMPTY, Sum
-from fpmatch.gallery.loading import ROW_BITS, Stamps
+from fpmatch.gallery.journal import Journal
+from fpmatch.gallery.loading import ROW_BITS
 from fpmatch.gallery.schema import Durability
 from fpmatch.template import Template
 from fpmatch.types import PartitionInfo
@@ -29,28 +27,32 @@ DEFAULT_EXPECTED = 100_000
 __all__ = ["FILE", "ROW_BITS", "Gallery"]
 
 
-class Gallery:
+class Gallery(Journal):
     """Partitions, records, templates and policies in one SQLite file.
 
     Knows nothing of indexes and policies' meaning. A finger's row is numbered within its
     partition, from 0, and never used twice. Writers are serialised by a lock; every method that
     changes something has committed it to disk when it returns.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+    mode : str
+        "r" or "rw".
+    folder : Path
+    sync : bool
+        Whether a change waits for the disk.
     """
 
     def __init__(
         self, database: sqlite3.Connection, mode: str, folder: Path, *, sync: bool = True
     ) -> None:
-        self.database = database
-        self.mode = mode
+        super().__init__(database, mode)
         self.folder = folder
         self.sync = sync
-        self.lock = threading.RLock()
         self._columns: dict[str, Columns] = {}
         self._roots: dict[str, str] = {}
         self._info: dict[str, tuple[int, PartitionInfo]] = {}
-        self._stamps = Stamps(database)
-        self.writer = ""
-        self.superseded = False
         if mode == "rw":
             self._stamps.install()
             schema.add_columns(database, schema.GALLERY_COLUMNS)
@@ -68,7 +70,17 @@ class Gallery:
 
     @classmethod
     def open(cls, folder: Path, mode: str = "r", *, durability: Durability = "full") -> Self:
-        """Open for reading (``r``) or writing (``rw``)."""
+        """Open for reading (``r``) or writing (``rw``).
+
+        Parameters
+        ----------
+        folder : Path
+            Of the gallery.
+        mode : str
+            "r" or "rw".
+        durability : Durability
+            "full" waits for the disk at each commit.
+        """
         write = mode == "rw"
         database = schema.connect(folder / FILE, write=write, durability=durability)
         return cls(database, mode, folder, sync=durability == "full")
@@ -264,7 +276,19 @@ class Gallery:
     # -- policies ------------------------------------------------------------------------------
 
     def publish(self, digest: str, document: str, version: int, at: datetime) -> str:
-        """Store a policy document under the next version; the name of the journal entry."""
+        """Store a policy document under the next version; the name of the journal entry.
+
+        Parameters
+        ----------
+        digest : str
+            SHA-256 of the document.
+        document : str
+            TOML text.
+        version : int
+            From 1.
+        at : datetime
+            Time of publication.
+        """
         with self.transaction() as database:
             database.execute(
                 "INSERT INTO policy VALUES (?, ?, ?, ?)",
@@ -281,107 +305,6 @@ class Gallery:
                 (version, version),
             ).fetchone()
         return None if found is None else (int(found[0]), str(found[1]), str(found[2]))
-
-    # -- transactions and the journal ----------------------------------------------------------
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; committed to disk on leaving."""
-        if self.mode != "rw":
-            raise ReadOnlyError("the gallery is open for reading only; open it with mode='rw'")
-        with self.lock:
-            self.database.execute("BEGIN IMMEDIATE")
-            try:
-                self._check_writer()
-                before = self._stamps.began()
-                yield self.database
-                self._stamps.committing(before)
-            except BaseException:
-                self.database.execute("ROLLBACK")
-                raise
-            self.database.execute("COMMIT")
-
-    def _check_writer(self) -> None:
-        """StorageError if another opening has become the one that writes."""
-        if not self.writer:
-            return
-        found = self.database.execute("SELECT value FROM meta WHERE key = 'writer'").fetchone()
-        if found is None or found[0] != self.writer:
-            self.superseded = True
-            raise LockedError("another process has taken over writing this gallery; open it again")
-
-    def unfinished(self) -> list[tuple[str, dict[str, Any]]]:
-        """Removals that are committed here and not yet carried through: id, fields."""
-        with self.lock:
-            try:
-                found = self.database.execute(
-                    "SELECT id, fields FROM unfinished ORDER BY rowid"
-                ).fetchall()
-            except sqlite3.OperationalError:
-                return []  # Made by an earlier release and never opened for writing since.
-        rows = [(name, json.loads(fields)) for name, fields in found]
-        return [(name, fields) for name, fields in rows if "done" not in fields]
-
-    def begin_removal(self, fields: Mapping[str, Any]) -> str:
-        """Note, in the running transaction, what a removal has still to do elsewhere; its id."""
-        name = uuid.uuid4().hex
-        self.database.execute("INSERT INTO unfinished VALUES (?, ?)", (name, json.dumps(fields)))
-        return name
-
-    def note_removal(self, name: str, fields: Mapping[str, Any]) -> None:
-        """Change what is noted of a removal."""
-        with self.transaction() as database:
-            database.execute(
-                "UPDATE unfinished SET fields = ? WHERE id = ?", (json.dumps(fields), name)
-            )
-
-    def end_removal(self, name: str, fields: Mapping[str, Any] | None = None) -> None:
-        """Forget a removal that has been carried through.
-
-        Parameters
-        ----------
-        fields : mapping, optional
-            What its repetition shall be answered with, where the call that began it was not
-            answered; holds no name. ``done`` says which call that was.
-        """
-        with self.transaction() as database:
-            if fields is None:
-                database.execute("DELETE FROM unfinished WHERE id = ?", (name,))
-            else:
-                database.execute(
-                    "UPDATE unfinished SET fields = ? WHERE id = ?", (json.dumps(fields), name)
-                )
-
-    def unanswered(self, done: str) -> dict[str, Any] | None:
-        """What a repeated removal is answered with, once; None if it was not cut off before."""
-        with self.transaction() as database:
-            for name, text in database.execute("SELECT id, fields FROM unfinished").fetchall():
-                fields: dict[str, Any] = json.loads(text)
-                if fields.get("done") == done:
-                    database.execute("DELETE FROM unfinished WHERE id = ?", (name,))
-                    return fields
-        return None
-
-    def journal(self, kind: str, fields: Mapping[str, Any]) -> str:
-        """Note, in the running transaction, an event that the audit log has still to take."""
-        name = uuid.uuid4().hex
-        self.database.execute(
-            "INSERT INTO journal VALUES (?, ?, ?)", (name, kind, json.dumps(fields))
-        )
-        return name
-
-    def unlogged(self) -> list[tuple[str, str, dict[str, Any]]]:
-        """Events committed here and not yet known to be in the audit log: id, kind, fields."""
-        with self.lock:
-            found = self.database.execute(
-                "SELECT id, kind, fields FROM journal ORDER BY rowid"
-            ).fetchall()
-        return [(name, kind, json.loads(fields)) for name, kind, fields in found]
-
-    def logged(self, name: str) -> None:
-        """Forget an event that the audit log has."""
-        with self.transaction() as database:
-            database.execute("DELETE FROM journal WHERE id = ?", (name,))
 
     def scrub(self, *, wait: bool = True) -> None:
         """Empty the write-ahead log and remove copies of columns as they were before.

@@ -142,7 +142,19 @@ class Stamps:
         return columns
 
     def keep(self, folder: Path, partition: int, columns: Columns, *, sync: bool) -> None:
-        """Write the partition's columns to a file, unless it is there or they may differ."""
+        """Write the partition's columns to a file, unless it is there or they may differ.
+
+        Parameters
+        ----------
+        folder : Path
+            Of the gallery.
+        partition : int
+            Its name.
+        columns : Columns
+            In memory.
+        sync : bool
+            Whether to wait for the disk.
+        """
         stamp = self.known.get(partition)
         if stamp is None or self._kept.get(partition) == stamp:
             return

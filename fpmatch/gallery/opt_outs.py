@@ -42,6 +42,21 @@ def close(
 ) -> str:
     """Answer an open request; the name of the journal entry.
 
+    Parameters
+    ----------
+    gallery : Gallery
+        Open.
+    request : str
+        Its name.
+    status : str
+        What became of it.
+    decided : str
+        When.
+    authority : str
+        Who ordered it.
+    answer : str
+        In words.
+
     Raises
     ------
     InputError

@@ -101,6 +101,10 @@ def enrol(
 
     Parameters
     ----------
+    gallery : Gallery
+        Open.
+    partition : str
+        Its name.
     items : sequence of (int, Record)
         With the number that error entries shall name.
     accept : callable

@@ -34,6 +34,17 @@ def targets(
 ) -> list[tuple[str, int]]:
     """(partition, record key) of everything that an order names.
 
+    Parameters
+    ----------
+    gallery : Gallery
+        Open.
+    name : str
+        Its id.
+    level : str
+        How much goes: event, record or identity.
+    partition : str or None
+        Its name.
+
     Raises
     ------
     InputError
@@ -73,6 +84,23 @@ def expunge(
     """Delete, overwrite and commit; the caller drops rows from indexes and other files.
 
     A finger that another event of the record holds stays. A record without events is gone.
+
+    Parameters
+    ----------
+    gallery : Gallery
+        Open.
+    name : str
+        Its id.
+    level : str
+        How much goes: event, record or identity.
+    event : str
+        Which enrolment goes.
+    order : str
+        By which it was ordered.
+    authority : str
+        Who ordered it.
+    partition : str or None
+        Its name.
     """
     out = Removal()
     with gallery.lock:
@@ -184,7 +212,23 @@ def _fields(out: Removal, level: str, order: str, authority: str) -> dict[str, o
 def seal(
     gallery: Gallery, name: str, *, sealed: bool, order: str, authority: str, partition: str | None
 ) -> str:
-    """Set or lift a seal; the name of the journal entry."""
+    """Set or lift a seal; the name of the journal entry.
+
+    Parameters
+    ----------
+    gallery : Gallery
+        Open.
+    name : str
+        Its id.
+    sealed : bool
+        Hidden.
+    order : str
+        By which it was ordered.
+    authority : str
+        Who ordered it.
+    partition : str or None
+        Its name.
+    """
     with gallery.lock:
         ((place, key),) = targets(gallery, name, "record", partition)
         columns = gallery.columns(place)

@@ -138,7 +138,13 @@ LEDGER_COLUMNS = (("notification", "owner"), ("probe", "owner"), ("probe", "clai
 
 
 def create(path: Path, script: str) -> None:
-    """Make a new file with the given tables."""
+    """Make a new file with the given tables.
+
+    Raises
+    ------
+    StorageError
+        If something is there already, or cannot be written.
+    """
     if path.exists():
         raise StorageError(f"{path.name} already exists in this folder")
     database = sqlite3.connect(path, isolation_level=None)
@@ -152,6 +158,15 @@ def create(path: Path, script: str) -> None:
 
 def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqlite3.Connection:
     """Open a file made by `create`.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    write : bool
+        Whether it may be changed.
+    durability : Durability
+        "full" waits for the disk at each commit.
 
     Raises
     ------

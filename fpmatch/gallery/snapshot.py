@@ -59,6 +59,12 @@ def write(
 
     Parameters
     ----------
+    folder : Path
+        Of the gallery.
+    partition : int
+        Its name.
+    snapshot : Snapshot
+        What the columns hold.
     stamp : bytes
         Of the state that the columns show.
     sync : bool
@@ -100,6 +106,20 @@ def read(folder: Path, partition: int, stamp: bytes) -> Snapshot | None:
     """The columns under this stamp, or None if there is no sound file of them.
 
     Reads and checks every byte: about 35 MB a million records of one finger.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the gallery.
+    partition : int
+        Its name.
+    stamp : bytes
+        Of the database state that the columns must show.
+
+    Raises
+    ------
+    CorruptError
+        If the file is damaged.
     """
     path = path_of(folder, partition)
     try:

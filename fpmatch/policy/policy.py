@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from fpmatch.checks import path_of, quoted
 from fpmatch.errors import PolicyError, PolicyFileError
-from fpmatch.policy import change, write
+from fpmatch.policy import write
+from fpmatch.policy.editing import Editing
 from fpmatch.policy.instant import Instant, instant
 from fpmatch.policy.memo import Memo
 from fpmatch.policy.model import Declared, OptOutRequest, OptOutStatus
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from fpmatch.policy.table import MaskTable
 
 
-class Policy:
+class Policy(Editing):
     """Who may search what, who sees it, who is told: an immutable, versioned document.
 
     Made by `load` or `parse`; changed by methods that return a new policy of the next version.
@@ -37,8 +38,7 @@ class Policy:
     """
 
     def __init__(self, declared: Declared) -> None:
-        self._declared = declared
-        self._registry = Registry(declared)
+        super().__init__(declared)
         self._memo = Memo(self._registry)
 
     @classmethod
@@ -210,148 +210,6 @@ class Policy:
     def facts(self, ori: str, chain: tuple[str, ...] | None = None, **facts: Any) -> Facts:
         """Facts of an ordinary search by an agency, for explanations and reports."""
         return ordinary(self._registry, ori, chain, **facts)
-
-    def deactivate(
-        self, ori: str, partition: str, *, authority: str, reason: str, at: Instant | None = None
-    ) -> Policy:
-        """Opt out: switch an agency or jurisdiction off, from ``at`` on, as a new policy.
-
-        Parameters
-        ----------
-        ori : str
-            The agency or jurisdiction.
-        partition : str
-            Name of the partition.
-        authority : str
-            The principal that decides: the agency, a jurisdiction above it, its state bureau
-            or the partition's owner.
-        reason : str
-            Why, in the words of the one who decides; kept in the policy.
-        at : datetime, date or ISO text, optional
-            From when on; now by default.
-
-        Raises
-        ------
-        PolicyError
-            If the principal has no authority over the node or the partition.
-        """
-        when = instant(at)
-        return Policy(change.deactivate(self._registry, ori, partition, authority, reason, when))
-
-    def activate(
-        self, ori: str, partition: str, *, authority: str, reason: str, at: Instant | None = None
-    ) -> Policy:
-        """Switch on. Raises PolicyError also where another principal's "off" stands.
-
-        Parameters
-        ----------
-        ori : str
-            The agency or jurisdiction.
-        partition : str
-            Name of the partition.
-        authority : str
-            The principal that decides: the agency, a jurisdiction above it, its state bureau or
-            the partition's owner.
-        reason : str
-            Why, in the words of the one who decides; kept in the policy.
-        at : datetime, date or ISO text, optional
-            From when on; now by default.
-        """
-        when = instant(at)
-        return Policy(change.activate(self._registry, ori, partition, authority, reason, when))
-
-    def reschedule(
-        self,
-        ori: str,
-        partition: str,
-        *,
-        date: Instant,
-        authority: str,
-        reason: str,
-        at: Instant | None = None,
-    ) -> Policy:
-        """Adjust the activation date in the deployment plan. Raises as `activate`.
-
-        Parameters
-        ----------
-        ori : str
-            The agency or jurisdiction.
-        partition : str
-            Name of the partition.
-        date : datetime, date or ISO text
-            When it becomes active.
-        authority : str
-            The principal that decides: the agency, a jurisdiction above it, its state bureau or
-            the partition's owner.
-        reason : str
-            Why, in the words of the one who decides; kept in the policy.
-        at : datetime, date or ISO text, optional
-            From when on; now by default.
-        """
-        day, when = instant(date), instant(at)
-        return Policy(
-            change.reschedule(self._registry, ori, partition, authority, reason, day, when)
-        )
-
-    def remove(
-        self, ori: str, partition: str, *, authority: str, reason: str, at: Instant | None = None
-    ) -> Policy:
-        """Remove from the deployment plan. Raises as `deactivate`.
-
-        Parameters
-        ----------
-        ori : str
-            The agency or jurisdiction.
-        partition : str
-            Name of the partition.
-        authority : str
-            The principal that decides: the agency, a jurisdiction above it, its state bureau or
-            the partition's owner.
-        reason : str
-            Why, in the words of the one who decides; kept in the policy.
-        at : datetime, date or ISO text, optional
-            From when on; now by default.
-        """
-        when = instant(at)
-        return Policy(change.remove(self._registry, ori, partition, authority, reason, when))
-
-    def request_optout(
-        self, id: str, ori: str, partition: str, *, at: Instant | None = None
-    ) -> Policy:
-        """Record a request to opt out; without effect until somebody acts on it.
-
-        Parameters
-        ----------
-        id : str
-            Of the request; not used before.
-        ori : str
-            The agency or jurisdiction.
-        partition : str
-            Name of the partition.
-        at : datetime, date or ISO text, optional
-            When it was made; now by default.
-        """
-        request = OptOutRequest(id, ori, partition, instant(at))
-        return Policy(change.request_optout(self._registry, request))
-
-    def answer_optout(
-        self, id: str, status: OptOutStatus | str, *, answer: str = "", at: Instant | None = None
-    ) -> Policy:
-        """Close a request as accepted or refused; to give it effect, `deactivate`.
-
-        Parameters
-        ----------
-        id : str
-            Of the request.
-        status : OptOutStatus
-            Accepted or refused.
-        answer : str
-            In words.
-        at : datetime, date or ISO text, optional
-            When it was answered; now by default.
-        """
-        status = OptOutStatus(status)
-        return Policy(change.answer_optout(self._registry, id, status, answer, instant(at)))
 
     def compile(self, at: Instant | None = None) -> MaskTable:
         """The fast form, good until the next date on which anything changes; see `MaskTable`."""

@@ -17,7 +17,17 @@ ONE = 1024
 def consensus(
     support: NDArray[np.int64], fit: NDArray[np.int64], chosen: NDArray[np.int64]
 ) -> tuple[int, NDArray[np.int64]]:
-    """Summed agreement of all pairs with the chosen ones; the pairs that agree enough."""
+    """Summed agreement of all pairs with the chosen ones; the pairs that agree enough.
+
+    Parameters
+    ----------
+    support : ndarray of int64
+        (N, N) which pairs agree.
+    fit : ndarray of int64
+        Residuals.
+    chosen : ndarray of int64
+        Pairs in use.
+    """
     weight = np.zeros_like(support)
     weight[chosen] = support[chosen]
     others = weight.sum() - weight
@@ -31,6 +41,15 @@ def matches(
     """(P, 2) minutiae that find each other after re-alignment; unmatched ones on common ground.
 
     anchors : (A, 2) pairs, at least two.
+
+    Parameters
+    ----------
+    a : ReferenceForm
+        Minutiae of one print.
+    b : ReferenceForm
+        Of the other.
+    anchors : ndarray of int64
+        Pairs that lay one over the other.
     """
     cosine, sine = _rotation(a.xy[anchors[:, 0]], b.xy[anchors[:, 1]])
     there = _transfer(a, b, anchors, cosine, sine)

@@ -77,7 +77,17 @@ class ReferenceEngine:
         self.records: dict[str, dict[str, Held]] = {}
 
     def add_partition(self, name: str, ndr: int, owner: str) -> None:
-        """Add an empty partition."""
+        """Add an empty partition.
+
+        Parameters
+        ----------
+        name : str
+            Of the partition.
+        ndr : int
+            Its EBTS 2.098 number.
+        owner : str
+            Who owns it.
+        """
         self.partitions[name] = PartitionInfo(name, ndr, owner)
         self.records[name] = {}
 
@@ -98,11 +108,36 @@ class ReferenceEngine:
         return self.policy.version
 
     def seal(self, partition: str, record: str, sealed: bool = True) -> None:
-        """Hide a record, or show it again."""
+        """Hide a record, or show it again.
+
+        Parameters
+        ----------
+        partition : str
+            Its name.
+        record : str
+            The record's id.
+        sealed : bool
+            Hide it, or show it again.
+        """
         self.records[partition][record].sealed = sealed
 
     def expunge(self, partition: str, record: str, event: str | None = None) -> None:
-        """Forget a record, or one event of it."""
+        """Forget a record, or one event of it.
+
+        Parameters
+        ----------
+        partition : str
+            Its name.
+        record : str
+            The record's id.
+        event : str or None
+            One enrolment; None for the record.
+
+        Raises
+        ------
+        RefusedError
+            If there is no such record.
+        """
         held = self.records[partition].get(record)
         if held is None or (event is not None and event not in held.events):
             raise RefusedError("no such record, or it is not open to you")

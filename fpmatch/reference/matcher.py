@@ -39,7 +39,17 @@ def compare(
     *,
     rotation: str = "upright",
 ) -> ReferenceScore:
-    """Compare two impressions; equal to `fpmatch.compare` in value, raw score and pairs."""
+    """Compare two impressions; equal to `fpmatch.compare` in value, raw score and pairs.
+
+    Parameters
+    ----------
+    probe : Template or ReferenceForm
+        Search form of one print.
+    candidate : Template or ReferenceForm
+        Of the other.
+    rotation : str
+        How the prints may lie to each other.
+    """
     a = encode(probe) if isinstance(probe, Template) else probe
     b = encode(candidate) if isinstance(candidate, Template) else candidate
     if rotation == "upright":

@@ -16,8 +16,6 @@ from fpmatch.checks import (
     check_choice,
     check_integer,
     check_number,
-    check_pairs,
-    check_text,
     path_of,
     quoted,
 )
@@ -29,12 +27,11 @@ from fpmatch.locking import FolderLock
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
 from fpmatch.search import enrolment, hold, opening, opting_out, pending, recovery, removal
+from fpmatch.search.options import durability_of, routes_of
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
 
 Mode = Literal["r", "rw"]
-
-DURABILITIES = ("full", "off")
 
 
 class Administration:
@@ -81,7 +78,7 @@ class Administration:
         StorageError
             If there is something at the path.
         """
-        opening.make(path_of(path), _durability(options.get("durability", "full")))
+        opening.make(path_of(path), durability_of(options.get("durability", "full")))
         return cls.open(path, "rw", **options)
 
     @classmethod
@@ -103,6 +100,8 @@ class Administration:
 
         Parameters
         ----------
+        path : str or Path
+            Of the gallery folder.
         mode : {"r", "rw"}
             "r" leaves records, policies and indexes as they are; searches work and are logged.
         clock : callable
@@ -132,6 +131,8 @@ class Administration:
             If the folder is no gallery, or is open for writing elsewhere.
         CorruptError
             If a file is damaged and cannot be rebuilt.
+        InputError
+            If an option cannot be used.
         """
         if not callable(clock):
             raise InputError(f"clock must be callable, not {quoted(clock)}")
@@ -140,10 +141,10 @@ class Administration:
             check_choice("mode", mode, ("r", "rw")),
             clock=clock,
             threads=check_integer("threads", threads, 1, 1024),
-            durability=_durability(durability),
+            durability=durability_of(durability),
             hit_score=check_number("hit_score", hit_score, -1e6, 1e6),
             withheld_ms=withheld_ms,
-            routes=_routes(routes),
+            routes=routes_of(routes),
             vault=vault,
             actor=actor,
         )
@@ -158,6 +159,8 @@ class Administration:
 
         Parameters
         ----------
+        name : str
+            Its name.
         ndr : int
             Its repository number (EBTS 2.098).
         owner : str
@@ -268,6 +271,8 @@ class Administration:
 
         Parameters
         ----------
+        level : Literal['event', 'record', 'identity']
+            How much goes: one event, a record, or all records of an identity.
         record : str
             Record id; with level "identity" the identity.
         order, authority : str
@@ -298,7 +303,19 @@ class Administration:
         )
 
     def seal(self, record: str, *, order: str, authority: str, partition: str | None = None) -> int:
-        """Hide a record from every search until `unseal`; the audit record's number."""
+        """Hide a record from every search until `unseal`; the audit record's number.
+
+        Parameters
+        ----------
+        record : str
+            The record's id.
+        order : str
+            By which it was ordered.
+        authority : str
+            Who ordered it.
+        partition : str or None
+            Its name.
+        """
         return removal.seal(
             self._state, record, sealed=True, order=order, authority=authority, partition=partition
         )
@@ -306,7 +323,19 @@ class Administration:
     def unseal(
         self, record: str, *, order: str, authority: str, partition: str | None = None
     ) -> int:
-        """Lift a seal."""
+        """Lift a seal.
+
+        Parameters
+        ----------
+        record : str
+            The record's id.
+        order : str
+            By which it was ordered.
+        authority : str
+            Who ordered it.
+        partition : str or None
+            Its name.
+        """
         return removal.seal(
             self._state, record, sealed=False, order=order, authority=authority, partition=partition
         )
@@ -353,20 +382,3 @@ class Administration:
         if state is None:
             return "<Engine, closed>"
         return f"<Engine {state.folder.name!r} mode {state.mode!r}>"
-
-
-def _durability(value: object) -> Durability:
-    return "off" if check_choice("durability", value, DURABILITIES) == "off" else "full"
-
-
-def _routes(value: object) -> dict[str, dict[str, str]]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping) or len(value) > 4096:
-        raise InputError(f"routes must map partitions to offices, not be {quoted(value)}")
-    return {
-        check_text("a partition of routes", k, longest=200): check_pairs(
-            "the routes of a partition", v, most=100_000
-        )
-        for k, v in value.items()
-    }

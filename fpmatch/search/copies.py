@@ -26,7 +26,26 @@ from fpmatch.types import (
 
 
 def take(state: State, tcn: str, ori: str, booking: str | None) -> SearchResponse:
-    """See `Engine.copy`; of several callers at once one gets it."""
+    """See `Engine.copy`; of several callers at once one gets it.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    tcn : str
+        Control number.
+    ori : str
+        An agency.
+    booking : str or None
+        The booking agency; None where the other two say it.
+
+    Raises
+    ------
+    InputError
+        If an agency is no ORI, or several fit.
+    RefusedError
+        If there is no such copy, in the same words as for one that is somebody else's.
+    """
     with state.lock:
         found = [
             key
@@ -54,7 +73,17 @@ def take(state: State, tcn: str, ori: str, booking: str | None) -> SearchRespons
 
 
 def keep(state: State, running: Running, made: dict[str, SearchResponse]) -> None:
-    """Let recipients fetch the copies of an answered search."""
+    """Let recipients fetch the copies of an answered search.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    running : Running
+        The search, with what was decided and found so far.
+    made : dict[str, SearchResponse]
+        Copies by recipient.
+    """
     booking = running.submission.facts.chain[0]
     with state.lock:
         for ori, copy in made.items():
@@ -62,7 +91,17 @@ def keep(state: State, running: Running, made: dict[str, SearchResponse]) -> Non
 
 
 def make(state: State, running: Running, released: Released) -> dict[str, SearchResponse]:
-    """The response of each recipient, and the recipients noted for the log."""
+    """The response of each recipient, and the recipients noted for the log.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    running : Running
+        The search, with what was decided and found so far.
+    released : Released
+        What leaves, for each partition.
+    """
     out: dict[str, SearchResponse] = {}
     for text in dict.fromkeys(running.submission.request.copies_to):
         recipient = Ori(text)

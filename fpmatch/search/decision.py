@@ -31,7 +31,19 @@ log = logging.getLogger(__name__)
 def decide(
     state: State, facts: Facts, policy: Policy | None, kept: KeptProbe | None = None
 ) -> Decision:
-    """The policy's decision, with an entry for every partition of the gallery too."""
+    """The policy's decision, with an entry for every partition of the gallery too.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    facts : Facts
+        What the policy is asked about.
+    policy : Policy or None
+        In force; None if there is none, which denies.
+    kept : KeptProbe or None
+        The probe that is taken up again, if it is one.
+    """
     at = state.clock()
     names = [info.name for info in state.gallery.partitions]
     if policy is None:
@@ -70,7 +82,17 @@ def mismatches(mine: Iterable[PartitionInfo], said: Iterable[PartitionInfo]) -> 
 
 
 def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None) -> Running:
-    """Check and decide; nothing has been logged or compared yet."""
+    """Check and decide; nothing has been logged or compared yet.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    request : SearchRequest
+        What was asked.
+    kept : KeptProbe or None
+        The probe that is taken up again, if it is one.
+    """
     started = time.monotonic()
     policy = state.policy
     known = (*state.gallery.partitions, *(policy.partitions if policy else ()))

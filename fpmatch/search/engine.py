@@ -234,6 +234,10 @@ class Engine(Enquiries):
 
         Parameters
         ----------
+        ori : str
+            An agency.
+        partition : str
+            Its name.
         at : datetime, date or ISO text, optional
             Past, now or future; the engine's clock by default.
         **facts

@@ -25,7 +25,19 @@ Progress = Callable[[int, int], None]
 def enrol(
     state: State, partition: str, source: object, progress: Progress | None = None
 ) -> EnrolReport:
-    """See `Engine.enrol`."""
+    """See `Engine.enrol`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
+    source : object
+        What is to be enrolled; see `fpmatch.gallery.sources`.
+    progress : Progress or None
+        Called with items seen and records accepted.
+    """
     state.writable()
     state.gallery.key_of(partition)
     pending.catch_up(state)
@@ -134,6 +146,10 @@ def index_rows(
 
     Parameters
     ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
     rows : list of NewRow
         Stored, with their templates.
     forms : mapping of Template to SearchTemplate, optional

@@ -48,7 +48,17 @@ KEPT = tuple(f.name for f in fields(SearchRequest) if f.name not in FOR_THE_FIRS
 
 
 def store(state: State, running: Running, released: Released) -> None:
-    """Keep what has to be kept, before the outcome is logged."""
+    """Keep what has to be kept, before the outcome is logged.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    running : Running
+        The search, with what was decided and found so far.
+    released : Released
+        What leaves, for each partition.
+    """
     for i, one in enumerate(released.partitions):
         if one.truth.outcome is Outcome.DEFERRED and one.section.outcome is Outcome.DEFERRED:
             token = _defer(state, running, one)
@@ -177,6 +187,15 @@ def claim(state: State, token: str, kind: str = DEFERRED) -> KeptProbe:
     Whoever else reports, cancels or expires it meanwhile, in this process or another, finds it
     gone.
 
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    token : str
+        Of the deferred search.
+    kind : str
+        Of kept probe.
+
     Raises
     ------
     RefusedError
@@ -244,7 +263,13 @@ def settle(state: State, kept: KeptProbe) -> None:
 
 
 def disposition_of(event: str, disposition: str | None) -> str:
-    """What an event makes of a case."""
+    """What an event makes of a case.
+
+    Raises
+    ------
+    InputError
+        If the event stands for none by itself.
+    """
     if disposition is None:
         disposition = DISPOSITIONS.get(event)
     if disposition is None:
@@ -255,7 +280,17 @@ def disposition_of(event: str, disposition: str | None) -> str:
 
 
 def cancel(state: State, kept: KeptProbe, why: str) -> None:
-    """Destroy a kept probe; the log says that nothing was compared for it."""
+    """Destroy a kept probe; the log says that nothing was compared for it.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    kept : KeptProbe
+        The probe that is taken up again, if it is one.
+    why : str
+        For the log.
+    """
     state.audit.event(
         Kind.DEFER_CANCELLED,
         {

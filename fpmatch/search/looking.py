@@ -90,7 +90,21 @@ class Look:
 def records(
     state: State, partition: str, request: RecordsRequest, after: str, limit: int
 ) -> RecordPage:
-    """See `Engine.records`."""
+    """See `Engine.records`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
+    request : RecordsRequest
+        What was asked.
+    after : str
+        The last name of the page before.
+    limit : int
+        Records of a page.
+    """
     check_text("after", after, longest=255)
     check_integer("limit", limit, 1, MOST_RECORDS)
 
@@ -105,7 +119,24 @@ def records(
 
 
 def record(state: State, partition: str, name: str, request: RecordsRequest) -> RecordInfo:
-    """See `Engine.record`."""
+    """See `Engine.record`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
+    name : str
+        Its name.
+    request : RecordsRequest
+        What was asked.
+
+    Raises
+    ------
+    RefusedError
+        If it is not there, or not open to who asks: in the same words.
+    """
     check_text("record", name, longest=255, empty=False)
 
     def read(look: Look) -> tuple[RecordInfo | None, list[str]]:
@@ -121,7 +152,17 @@ def record(state: State, partition: str, name: str, request: RecordsRequest) -> 
 
 
 def count(state: State, partition: str, request: RecordsRequest) -> RecordCount:
-    """See `Engine.count`."""
+    """See `Engine.count`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
+    request : RecordsRequest
+        What was asked.
+    """
 
     def read(look: Look) -> tuple[RecordCount, list[str]]:
         owners = look.columns.row_record

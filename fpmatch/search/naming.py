@@ -14,6 +14,10 @@ def key_of(state: State, partition: str, name: str, recipient: str | None) -> in
 
     Parameters
     ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
     name : str
         The record's id; for a recipient to whom the partition is opaque the name that its
         candidates have, and no other: the id would tell whose name that is. It is looked for
@@ -35,6 +39,10 @@ def shown(
 
     Parameters
     ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
     recipient : str or None
         To whom the partition is opaque, if it is: then all names are made before the first one
         is given.

@@ -14,13 +14,37 @@ from fpmatch.types import Candidate
 def handles(
     state: State, recipient: str, partition: str, candidates: Sequence[Candidate]
 ) -> tuple[Candidate, ...]:
-    """Candidates under names that mean nothing to anyone but this recipient and the owner."""
+    """Candidates under names that mean nothing to anyone but this recipient and the owner.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    recipient : str
+        Who is to read the names.
+    partition : str
+        Its name.
+    candidates : Sequence[Candidate]
+        Under their own ids.
+    """
     return tuple(
         replace(c, record=handle_of(state, recipient, partition, c.record)) for c in candidates
     )
 
 
 def handle_of(state: State, recipient: str, partition: str, record: str) -> str:
-    """A record's opaque handle for one recipient: keyed, so it cannot be tried out."""
+    """A record's opaque handle for one recipient: keyed, so it cannot be tried out.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    recipient : str
+        Who is to read the names.
+    partition : str
+        Its name.
+    record : str
+        The record's id.
+    """
     content = "\x00".join((recipient, partition, record)).encode()
     return "H" + hmac.new(state.handle_key, content, hashlib.sha256).hexdigest()[:32]

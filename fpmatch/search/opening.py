@@ -27,7 +27,13 @@ log = logging.getLogger(__name__)
 
 
 def make(folder: Path, durability: Durability) -> None:
-    """Make an empty gallery in a folder that does not exist or is empty."""
+    """Make an empty gallery in a folder that does not exist or is empty.
+
+    Raises
+    ------
+    StorageError
+        If the folder is in use, or cannot be made.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StorageError(f"{folder} exists already; choose another name or open it")
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +57,36 @@ def open_state(
     vault: Vault | None,
     actor: str,
 ) -> tuple[State, FolderLock]:
-    """Lock and open a folder, and finish what a crash left half done."""
+    """Lock and open a folder, and finish what a crash left half done.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the gallery.
+    mode : str
+        "r" or "rw".
+    clock : Callable[[], datetime]
+        Gives the time, with an offset.
+    threads : int
+        Of one search.
+    durability : Durability
+        Whether commits wait for the disk.
+    hit_score : float
+        From which owners are told.
+    withheld_ms : float
+        When held answers leave, milliseconds.
+    routes : Mapping[str, Mapping[str, str]]
+        Offices by partition and agency.
+    vault : Vault or None
+        Seals what is kept for others.
+    actor : str
+        Who reads the log.
+
+    Raises
+    ------
+    InputError
+        If an option cannot be used.
+    """
     if mode not in ("r", "rw"):
         raise InputError(f"mode must be 'r' or 'rw', not {mode!r}")
     hold.check(withheld_ms)
@@ -115,7 +150,15 @@ def newest(gallery: Gallery) -> Policy | None:
 
 
 def lock(folder: Path, mode: str) -> FolderLock:
-    """One process may write, or several may read."""
+    """One process may write, or several may read.
+
+    Raises
+    ------
+    LockedError
+        If it is open elsewhere.
+    StorageError
+        If it is no gallery folder.
+    """
     if not (folder / "gallery.sqlite").exists():
         raise StorageError(f"{folder} is no gallery folder; make one with Engine.create")
     try:

@@ -24,7 +24,21 @@ WORDS = 4096
 
 
 def request(state: State, who: str, partition: str, reason: str, name: str) -> OptOutReceipt:
-    """See `Engine.request_opt_out`."""
+    """See `Engine.request_opt_out`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    who : str
+        Who opts out.
+    partition : str
+        Its name.
+    reason : str
+        In words.
+    name : str
+        Its name.
+    """
     state.writable()
     _known(state, who, partition)
     check_text("reason", reason, longest=WORDS, printable=False)
@@ -42,7 +56,21 @@ def request(state: State, who: str, partition: str, reason: str, name: str) -> O
 
 
 def answer(state: State, name: str, status: str, authority: str, words: str) -> OptOutReceipt:
-    """See `Engine.answer_opt_out`."""
+    """See `Engine.answer_opt_out`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    name : str
+        Its name.
+    status : str
+        What became of it.
+    authority : str
+        Who ordered it.
+    words : str
+        The answer in words.
+    """
     state.writable()
     check_text("request", name, longest=255, empty=False)
     check_choice("status", status, ANSWERS)

@@ -30,6 +30,15 @@ def prepare(state: State, running: Running, released: Released) -> None:
     Where a result is withheld but an owner would be told, a search without a hit writes a decoy,
     so that it waits for the disk as often as one with a hit; where the submitter may not know if
     there was a search, no search does too.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    running : Running
+        The search, with what was decided and found so far.
+    released : Released
+        What leaves, for each partition.
     """
     known = (*(state.policy.partitions if state.policy else ()), *state.gallery.partitions)
     owners = {info.name: info for info in known}
@@ -56,7 +65,17 @@ def _needs_decoy(one: ReleasedPartition) -> bool:
 
 
 def show(state: State, running: Running, released: Released) -> None:
-    """Make the messages visible: the outcome is on disk."""
+    """Make the messages visible: the outcome is on disk.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    running : Running
+        The search, with what was decided and found so far.
+    released : Released
+        What leaves, for each partition.
+    """
     wrote = False
     for one in released.partitions:
         wrote |= bool(one.notifications) or _needs_decoy(one)
@@ -114,7 +133,22 @@ def deliver(state: State, name: str) -> bool:
 
 
 def envelope(state: State, name: str, owner: str) -> bytes:
-    """See `Engine.envelope`."""
+    """See `Engine.envelope`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    name : str
+        Its name.
+    owner : str
+        The partition's owner.
+
+    Raises
+    ------
+    RefusedError
+        If there is none that is open to this owner: in the same words.
+    """
     known = (*waiting(state), *waiting(state, delivered=True))
     found = next((m for m in known if m.id == name and m.owner == owner), None)
     content = None
@@ -176,7 +210,17 @@ def waiting(state: State, *, delivered: bool = False) -> list[Notification]:
 
 
 def office(state: State, partition: str, ori: str) -> str:
-    """The office for an agency: its own route, else its nearest ancestor's, else UNROUTED."""
+    """The office for an agency: its own route, else its nearest ancestor's, else UNROUTED.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
+    ori : str
+        An agency.
+    """
     routes = state.routes.get(partition, {})
     path: tuple[str, ...] = (ori,)
     if state.policy is not None and ori in state.policy.registry.agencies:

@@ -57,6 +57,8 @@ def finish_removals(
 
     Parameters
     ----------
+    state : State
+        The open engine.
     wait : bool
         Wait for other processes that hold a write-ahead log open.
     own : str
@@ -137,7 +139,17 @@ def _drop_from_index(state: State, partition: str, rows: list[int]) -> None:
 
 
 def destroy_probes(state: State, name: str, fields: dict[str, Any]) -> None:
-    """Destroy the kept probes of an identity that was removed, and note whose they were."""
+    """Destroy the kept probes of an identity that was removed, and note whose they were.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    name : str
+        Its name.
+    fields : dict[str, Any]
+        Of the note.
+    """
     kept = _kept_of(state, fields)
     if not kept:
         return

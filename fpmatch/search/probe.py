@@ -55,6 +55,15 @@ class Probe:
     ) -> Probe:
         """Encode, compare with each other, and group: by label, and where labels are disregarded
         those together that are of one finger.
+
+        Parameters
+        ----------
+        templates : Iterable[Template]
+            Of the submission.
+        positions : str
+            Whether labels count.
+        rotation : str
+            How the prints may lie.
         """
         templates = tuple(templates)
         labels = [template.position for template in templates]

@@ -68,7 +68,17 @@ def attach(state: State, partition: str) -> None:
 
 
 def rebuild(state: State, partition: str, why: Exception) -> None:
-    """Throw an index away and make it again from the stored templates."""
+    """Throw an index away and make it again from the stored templates.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
+    why : Exception
+        For the log.
+    """
     log.warning("the index of partition %s is rebuilt: %s", partition, type(why).__name__)
     state.audit.event(
         Kind.ENGINE,
@@ -84,7 +94,13 @@ def rebuild(state: State, partition: str, why: Exception) -> None:
 
 
 def level(state: State, partition: str) -> None:
-    """Add rows that the index lacks, and tombstone those that the gallery has no longer."""
+    """Add rows that the index lacks, and tombstone those that the gallery has no longer.
+
+    Raises
+    ------
+    StorageError
+        If the index cannot follow.
+    """
     columns = state.gallery.columns(partition)
     index = state.indexes[partition]
     held = index.row_ids()

@@ -25,7 +25,25 @@ def expunge(
     authority: str,
     partition: str | None,
 ) -> Receipt:
-    """See `Engine.expunge`."""
+    """See `Engine.expunge`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    name : str
+        Its name.
+    level : str
+        How much goes: one event, a record, or all records of an identity.
+    event : str
+        What happened, or which enrolment goes.
+    order : str
+        By which it was ordered.
+    authority : str
+        Who ordered it.
+    partition : str or None
+        Its name.
+    """
     state.writable()
     _ordered(order, authority)
     check_choice("level", level, removal.LEVELS)
@@ -62,7 +80,23 @@ def _expunge(state: State, asked: Mapping[str, Any], *, order: str, authority: s
 def seal(
     state: State, name: str, *, sealed: bool, order: str, authority: str, partition: str | None
 ) -> int:
-    """See `Engine.seal` and `Engine.unseal`."""
+    """See `Engine.seal` and `Engine.unseal`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    name : str
+        Its name.
+    sealed : bool
+        Hide it, or show it again.
+    order : str
+        By which it was ordered.
+    authority : str
+        Who ordered it.
+    partition : str or None
+        Its name.
+    """
     state.writable()
     _ordered(order, authority)
     _named(name, partition)

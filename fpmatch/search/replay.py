@@ -39,7 +39,24 @@ class ReplayReport:
 
 
 def replay(state: State, seq: int, request: SearchRequest) -> ReplayReport:
-    """See `Engine.replay`."""
+    """See `Engine.replay`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    seq : int
+        Number of its intent in the log.
+    request : SearchRequest
+        What was asked.
+
+    Raises
+    ------
+    AuditError
+        If the log has no such search.
+    InputError
+        If the request is not the one that was logged.
+    """
     intent, outcome = _records(state, seq)
     if intent.fields.get("record_digest"):
         raise InputError("that was a verification of one record: verify it again instead")

@@ -38,6 +38,10 @@ def doubts(
 
     Parameters
     ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
     items : mapping of int to Record
         The batch, by number.
     added : sequence of NewRow

@@ -15,7 +15,21 @@ from fpmatch.types import Outcome, PartitionResult, Reason, SearchResponse
 def report_event(
     state: State, token: str, event: str, disposition: str | None, everywhere: bool
 ) -> SearchResponse:
-    """See `Engine.report_event`."""
+    """See `Engine.report_event`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    token : str
+        Of the deferred search.
+    event : str
+        What happened, or which enrolment goes.
+    disposition : str or None
+        Of the case; None where the event says it.
+    everywhere : bool
+        Search all that is granted now, not the one partition.
+    """
     changes: dict[str, Any] = {"disposition": kept_probes.disposition_of(event, disposition)}
     with Hold(state) as hold:
         kept = kept_probes.claim(state, token)
@@ -33,7 +47,17 @@ def report_event(
 
 
 def cancel(state: State, token: str, why: str) -> None:
-    """See `Engine.cancel`."""
+    """See `Engine.cancel`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    token : str
+        Of the deferred search.
+    why : str
+        For the log.
+    """
     kept = kept_probes.claim(state, token)
     with kept_probes.settled(state, kept):
         kept_probes.cancel(state, kept, why)

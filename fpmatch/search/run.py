@@ -84,6 +84,19 @@ def search(
 
     ``kept`` is the probe that is taken up again, if it is one. ``hold`` is that of the call
     which the search is part of, if it is; else the search is the call.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    request : SearchRequest
+        What was asked.
+    cancel : Cancel or None
+        Asked whether the caller gave up.
+    kept : KeptProbe or None
+        The probe that is taken up again, if it is one.
+    hold : Hold or None
+        Of the call that the search is part of; None if it is the call.
     """
     if hold is None:
         pending.catch_up(state)
@@ -99,7 +112,19 @@ def search(
 def finish(
     state: State, running: Running, hold: Hold, cancel: Cancel | None = None
 ) -> SearchResponse:
-    """Everything after the intent. Whatever goes wrong here is logged as FAILED."""
+    """Everything after the intent. Whatever goes wrong here is logged as FAILED.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    running : Running
+        The search, with what was decided and found so far.
+    hold : Hold
+        Of the call that the search is part of; None if it is the call.
+    cancel : Cancel or None
+        Asked whether the caller gave up.
+    """
     try:
         run_comparisons(running, cancel)
         crash_point("search.compared")
@@ -133,6 +158,11 @@ def run_comparisons(running: Running, cancel: Cancel | None) -> None:
 
     A cancel counts until the partitions whose results the submitter sees are searched: were it
     asked in the others, it would tell how long they take.
+
+    Raises
+    ------
+    SearchCancelled
+        If the caller gave up.
     """
     if cancel is not None and cancel.is_set():
         raise SearchCancelled("the search was cancelled")
@@ -174,7 +204,17 @@ def _outcome(state: State, running: Running, released: Released) -> OutcomeRecor
 
 
 def fail(state: State, running: Running, error: BaseException) -> None:
-    """Log a search that ended in an error; nothing of it is released."""
+    """Log a search that ended in an error; nothing of it is released.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    running : Running
+        The search, with what was decided and found so far.
+    error : BaseException
+        What went wrong.
+    """
     outbox.drop(state, running.intent)
     kept_probes.drop(state, running.intent)
     searched = {*running.failed, *(s.partition for s in running.searchers)}

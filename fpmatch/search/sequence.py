@@ -77,6 +77,13 @@ def merged(labels: Labels, values: NDArray[np.float64]) -> dict[FingerPosition, 
 
     Labels whose prints are of one finger count as one: the same resemblance would else be taken
     for that of two fingers.
+
+    Parameters
+    ----------
+    labels : Labels
+        Position of each finger.
+    values : ndarray of float64
+        Resemblance of each pair.
     """
     under = {label: label for label in sorted(set(labels))}
     for i, j in combinations(range(len(labels)), 2):

@@ -83,7 +83,23 @@ def transact(
     extractor: str | None,
     facts: Mapping[str, Any],
 ) -> Transacted:
-    """See `Engine.transact`."""
+    """See `Engine.transact`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    data : bytes
+        The submission.
+    answering : Answering or None
+        What answers are filled with.
+    stand_in : str or None
+        Who stands in for an absent booking agency.
+    extractor : str or None
+        A name in `fpmatch.minutiae.EXTRACTORS`.
+    facts : Mapping[str, Any]
+        What the policy is asked about.
+    """
     answering = Answering() if answering is None else answering
     _check(data, answering, stand_in, extractor, facts)
     address, content = _read(bytes(data), answering)

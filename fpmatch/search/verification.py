@@ -21,7 +21,19 @@ from fpmatch.types import SearchRequest, SearchResponse, Verification
 
 
 def verify(state: State, request: SearchRequest, record: str, partition: str | int) -> Verification:
-    """See `Engine.verify`."""
+    """See `Engine.verify`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    request : SearchRequest
+        What was asked.
+    record : str
+        The record's id.
+    partition : str or int
+        Its name.
+    """
     check_text("record", record, longest=255, empty=False)
     asked = _request(state, request, partition)
     pending.catch_up(state)
