@@ -88,6 +88,13 @@ def orientation_cells(
 def finger_area(pixels: NDArray[np.uint8], parameters: MinutiaeParameters = MINUTIAE) -> FingerArea:
     """Segment, even out the contrast, and follow the ridges.
 
+    Parameters
+    ----------
+    pixels : ndarray of uint8
+        (H, W) gray levels at 500 ppi.
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
+
     Raises
     ------
     ExtractionError
@@ -126,6 +133,8 @@ def require_ridges(ridges: int, contrast: int, parameters: MinutiaeParameters = 
 
     Parameters
     ----------
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     ridges, contrast : int
         Area of ridge pattern, and of anything that is not background, pixels.
     """
@@ -146,7 +155,13 @@ def _running(
 
 
 def window_of(mask: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Top, left, bottom, right of a mask with a margin, pixels."""
+    """Top, left, bottom, right of a mask with a margin, pixels.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8
+        (H, W), not 0 where the finger is.
+    """
     x, y, w, h = cv2.boundingRect(mask)
     height, width = mask.shape
     return (

@@ -25,7 +25,17 @@ def extract_classical(
     stages: dict[str, Any] | None = None,
     parameters: MinutiaeParameters = MINUTIAE,
 ) -> Minutiae:
-    """The classical extractor; see `extract_minutiae`."""
+    """The classical extractor; see `extract_minutiae`.
+
+    Parameters
+    ----------
+    image : FingerImage
+        At 500 ppi.
+    stages : dict[str, Any] or None
+        Filled with what each step leaves, by name.
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
+    """
     p = parameters
     area = finger_area(image.pixels, p)
     padded = pad_image(area.normalised)

@@ -25,6 +25,8 @@ def decode(
 
     Parameters
     ----------
+    parameters : NeuralParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     maps : (>= 6, h, w) float32
         Confidence (logit), offset x and y (cells), cos and sin of the direction, type (logit).
     mask : (H, W) uint8

@@ -24,6 +24,17 @@ def detect(
 ) -> NDArray[np.float32]:
     """Raw minutiae of a ridge skeleton.
 
+    Parameters
+    ----------
+    skeleton : ndarray of uint8
+        (H, W), not 0 on ridges one pixel wide.
+    mask : ndarray of uint8
+        (H, W), not 0 where the finger is.
+    field : OrientationField
+        Ridge directions in blocks.
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
+
     Returns
     -------
     (n, 4) float32

@@ -46,6 +46,8 @@ def enhance(
 
     Parameters
     ----------
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     padded : (H + 2 PAD, W + 2 PAD) float32
         Normalised image in a border of zeros.
     mask : (H, W) uint8

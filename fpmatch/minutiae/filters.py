@@ -21,6 +21,8 @@ def genuine(
 
     Parameters
     ----------
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     found : (n, 4) float32
         From `detect`.
     quality : (n,) float32

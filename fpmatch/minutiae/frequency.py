@@ -37,7 +37,13 @@ class PeriodField:
 
 
 def pad_image(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Surround by `PAD` zeros."""
+    """Surround by `PAD` zeros.
+
+    Parameters
+    ----------
+    image : ndarray of float32
+        At 500 ppi.
+    """
     out: NDArray[np.float32] = cv2.copyMakeBorder(
         image, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT, value=0
     )
@@ -54,10 +60,17 @@ def period_field(
 
     Parameters
     ----------
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     padded : (H + 2 PAD, W + 2 PAD) float32
         Normalised image in a border of zeros.
     mask : (H, W) uint8
     field : OrientationField
+
+    Raises
+    ------
+    InputError
+        If the window is larger than the padding.
 
     Notes
     -----

@@ -41,7 +41,17 @@ class ModelHeader:
 
 
 def write_model(path: Path, header: ModelHeader, network: bytes) -> None:
-    """Write to a temporary name, sync, rename."""
+    """Write to a temporary name, sync, rename.
+
+    Parameters
+    ----------
+    path : Path
+        File to be written.
+    header : ModelHeader
+        What the file says of itself.
+    network : bytes
+        The network in ONNX form.
+    """
     line = json.dumps(
         {
             **dataclasses.asdict(header),

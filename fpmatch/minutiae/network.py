@@ -29,7 +29,17 @@ def model() -> tuple[ModelHeader, bytes]:
 def normalise(
     pixels: NDArray[np.uint8] | NDArray[np.float32], sigma: float, floor: float
 ) -> NDArray[np.float32]:
-    """Local mean removed, divided by the local deviation; training calls it too."""
+    """Local mean removed, divided by the local deviation; training calls it too.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8 or ndarray of float32
+        (H, W) gray levels at 500 ppi.
+    sigma : float
+        Of the Gaussian window, pixels.
+    floor : float
+        Least deviation, gray levels.
+    """
     level = pixels.astype(np.float32)
     centred = level - cv2.GaussianBlur(level, (0, 0), sigma)
     power = cv2.GaussianBlur(centred * centred, (0, 0), sigma)

@@ -29,6 +29,15 @@ def extract_neural(
 ) -> Minutiae:
     """The learned extractor; see `extract_minutiae`.
 
+    Parameters
+    ----------
+    image : FingerImage
+        At 500 ppi.
+    stages : dict[str, Any] or None
+        Filled with what each step leaves, by name.
+    parameters : NeuralParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
+
     Notes
     -----
     Minutiae, finger area and ridge orientation come from the network; only the window that it

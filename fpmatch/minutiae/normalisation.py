@@ -16,6 +16,8 @@ def normalise(
 
     Parameters
     ----------
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     pixels : (H, W) uint8
 
     Returns

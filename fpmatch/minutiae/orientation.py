@@ -40,7 +40,15 @@ class OrientationField:
         return np.minimum(out, np.nextafter(np.float32(np.pi), np.float32(0)))
 
     def angle_at(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-        """Ridge orientation at points, radians in [0, pi); nearest cell."""
+        """Ridge orientation at points, radians in [0, pi); nearest cell.
+
+        Parameters
+        ----------
+        x : NDArray[Any]
+            Columns, pixels.
+        y : NDArray[Any]
+            Rows, pixels.
+        """
         rows, columns = self.cosine.shape
         i = np.clip(np.asarray(y) / 2, 0, rows - 1).astype(np.intp)
         j = np.clip(np.asarray(x) / 2, 0, columns - 1).astype(np.intp)
@@ -49,7 +57,15 @@ class OrientationField:
 
 
 def enlarge(field: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Half resolution -> full resolution (H, W), linear."""
+    """Half resolution -> full resolution (H, W), linear.
+
+    Parameters
+    ----------
+    field : ndarray of float32
+        Ridge directions in blocks.
+    shape : tuple[int, int]
+        Rows and columns wanted.
+    """
     height, width = shape
     rows, columns = field.shape
     out: NDArray[np.float32] = cv2.resize(
@@ -65,6 +81,8 @@ def orientation_field(
 
     Parameters
     ----------
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     band : RidgeBand
     shape : tuple of int
         H, W of the full-resolution image.

@@ -16,6 +16,15 @@ def quality_map(
     """Local clarity of the ridges, 0 to 1, at half resolution.
 
     Enhanced amplitude relative to the best of the image, times orientation coherence.
+
+    Parameters
+    ----------
+    enhanced : ndarray of float32
+        (H, W) enhanced ridges.
+    mask : ndarray of uint8
+        (H, W), not 0 where the finger is.
+    field : OrientationField
+        Ridge directions in blocks.
     """
     rows, columns = field.cosine.shape
     size = (columns, rows)
@@ -38,6 +47,8 @@ def image_quality(
 
     Parameters
     ----------
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     clarity : (ceil(H / 2), ceil(W / 2)) float32
         From `quality_map`, 0 where no ridges run.
     mask : (H, W) uint8

@@ -16,6 +16,8 @@ def segment(
 
     Parameters
     ----------
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     pixels : (H, W) uint8
         Gray levels at 500 ppi.
 
@@ -56,6 +58,8 @@ def restrict(
 
     Parameters
     ----------
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     mask : (H, W) uint8
         From `segment`; sensor texture, smudges and dust pass it.
     coherence : (ceil(H / 2), ceil(W / 2)) float32

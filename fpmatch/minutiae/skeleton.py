@@ -19,6 +19,8 @@ def binarise(
 
     Parameters
     ----------
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     enhanced : (H, W) float32
         Negative on ridges.
     mask : (H, W) uint8

@@ -36,6 +36,8 @@ def ridge_band(
 
     Parameters
     ----------
+    parameters : MinutiaeParameters
+        Thresholds and sizes; see `fpmatch.parameters`.
     normalised : (H, W) float32
 
     Notes
