@@ -72,6 +72,15 @@ class TemplateParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityParameters:
+    """What is made of an impression's quality. Shapes no template and no score."""
+
+    retake: tuple[tuple[str, int], ...] = (("fpnet-", 30), ("classical-", 45))
+    """Quality under which a print should be captured again, by the beginning of the extractor's
+    name; others' values mean other things. What it rejects and saves: docs/extraction.md."""
+
+
+@dataclass(frozen=True, slots=True)
 class MinutiaeParameters:
     """The classical extractor. Lengths are pixels at 500 ppi (0.0508 mm).
 
@@ -661,6 +670,7 @@ NEURAL = NeuralParameters()
 SYNTHETIC = SyntheticParameters()
 SYNTHETIC_GALLERY = SyntheticGalleryParameters()
 MINUTIAE = MinutiaeParameters()
+QUALITY = QualityParameters()
 AUDIT = AuditParameters()
 DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()

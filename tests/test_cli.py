@@ -89,6 +89,25 @@ def test_extract_writes_templates_that_compare_takes(fpm, prints, tmp_path):
     assert len(direct["pairs"]) > 4
 
 
+def test_a_poor_print_is_to_be_taken_again(fpm, prints, tmp_path, gallery):
+    from dataclasses import replace
+
+    from fpmatch.cli.inputs import load_template
+
+    good = load_template(prints / "1_1.png")
+    (tmp_path / "poor.fpt").write_bytes(replace(good, image_quality=12).to_bytes())
+    (row,) = as_json(fpm("extract", tmp_path / "poor.fpt", "--json", "-"))
+    assert (row["quality"], row["retake"]) == (12, True)
+    assert "retake" in fpm("extract", tmp_path / "poor.fpt")[1]
+    assert "retake" not in fpm("extract", prints / "1_1.png")[1]
+    _, said, _ = fpm("compare", tmp_path / "poor.fpt", prints / "1_2.png")
+    assert "Retake: the probe has a quality of 12 only." in " ".join(said.split())
+    where = ("enrol", gallery, "criminal", tmp_path / "poor.fpt")
+    (again,) = as_json(fpm(*where, "--json", "-"))["retake"]
+    assert (again["record"], again["quality"]) == ("poor", 12)
+    assert "retake" in fpm(*where)[1]
+
+
 def test_a_bad_image_does_not_stop_the_others(fpm, prints, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"nothing")
     code, out, _ = fpm("extract", tmp_path / "bad.png", prints / "1_1.png", "--json", "-")

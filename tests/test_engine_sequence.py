@@ -6,10 +6,11 @@ import dataclasses
 import itertools
 
 import pytest
-from engine_helpers import KEEPS, LATER, OFF, engine, print_of, record, request
+from engine_helpers import KEEPS, LATER, OFF, Clock, engine, print_of, record, request
 
 from fpmatch.errors import InputError
 from fpmatch.parameters import SEARCH
+from fpmatch.reference import ReferenceEngine
 from fpmatch.search.probe import Probe
 from fpmatch.types import FingerPosition, NoteKind, Record
 
@@ -162,3 +163,44 @@ def test_a_copy_has_no_notes():
         asked = request(KEEPS, fingers=fingers, copies_to=(OFF,))
         assert e.search(asked).notes
         assert e.copy(asked.tcn, OFF).notes == ()
+
+
+def poor(template, quality=29, extractor="fpnet-2"):
+    return dataclasses.replace(template, image_quality=quality, extractor=extractor)
+
+
+def test_a_poor_print_is_to_be_taken_again_and_searched_all_the_same():
+    with engine(PEOPLE) as e:
+        fingers = [poor(print_of(1, 5, INDEX)), poor(print_of(1, 5, MIDDLE), 30)]
+        response = e.search(request(fingers=[*fingers, print_of(1, 5, LEFT)]))
+        assert names(response["criminal"]) == ["C-1"]
+        assert kinds(response) == [(NoteKind.RETAKE, (INDEX,), (0,))]
+        assert response.notes[0].score == 29
+        assert response.notes[0].text.startswith("retake: the print labelled right index")
+        unknown = poor(labelled(print_of(1, 5), UNKNOWN), 0)
+        assert kinds(e.search(request(fingers=[unknown]))) == [(NoteKind.RETAKE, (UNKNOWN,), (0,))]
+        made = ReferenceEngine(Clock())
+        made.add_partition("criminal", 1, "DOJ-FBI")
+        asked = request(fingers=[*fingers, unknown])
+        assert made.search(asked).notes == e.search(asked).notes
+
+
+def test_enrolment_reports_what_is_to_be_taken_again():
+    with engine({}) as e:
+        good, bad = print_of(1, 0, INDEX), poor(print_of(1, 0, LEFT), 7)
+        report = e.enrol("criminal", [Record("C-1", [good, bad]), Record("", [bad])])
+        assert report.accepted == 1
+        (retake,) = report.retakes
+        assert (retake.item, retake.record, retake.position, retake.quality) == (0, "C-1", LEFT, 7)
+
+
+@pytest.mark.parametrize(
+    ("extractor", "quality", "retake"),
+    [
+        ("fpnet-2", 29, True), ("fpnet-2", 30, False), ("fpnet-3", 0, True),
+        ("fpnet-2", 255, False),
+        ("classical-1", 44, True), ("classical-1", 45, False), ("vendor", 5, False), ("", 0, False),
+    ],
+)  # fmt: skip
+def test_each_extractor_has_its_own_limit_and_strange_ones_have_none(extractor, quality, retake):
+    assert poor(print_of(1), quality, extractor).retake is retake

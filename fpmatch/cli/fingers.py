@@ -50,11 +50,15 @@ def extract_command(
     if len(rows) == 1 and "error" in rows[0]:
         raise InputError(f"{rows[0]['image']}: {rows[0]['error']}")
     cells = [
-        (r["image"], *(r.get(k) for k in ("minutiae", "quality", "bytes")), r.get("error", ""))
+        (
+            r["image"],
+            *(r.get(k) for k in ("minutiae", "quality", "bytes")),
+            r.get("error", "retake" if r.get("retake") else ""),
+        )
         for r in rows
     ]
-    columns = ["image", "minutiae", "quality", "bytes", "error"]
-    emit(rows, json_file, table(columns, cells, text=["error"]))
+    columns = ["image", "minutiae", "quality", "bytes", "remark"]
+    emit(rows, json_file, table(columns, cells, text=["remark"]))
     if any("error" in row for row in rows):
         raise typer.Exit(2)
 
@@ -79,6 +83,7 @@ def compare_command(
         "fmr_comparisons": score.claim.comparisons,
         "raw": score.raw,
         "minutiae": [len(side) for side in sides],
+        "retake": [side.retake for side in sides],
         "pairs": score.pairs.tolist(),
     }
     rows = [
@@ -95,6 +100,9 @@ def compare_command(
         else f"About {share}."
     )
     note += " A candidate is no identification: that takes a person's look."
+    for which, side in zip(("probe", "candidate"), sides, strict=True):
+        if side.retake:
+            note += f" Retake: the {which} has a quality of {side.image_quality} only."
     emit(result, json_file, table(["comparison", "value"], rows), note)
 
 
@@ -103,6 +111,7 @@ def _describe(template: Any) -> dict[str, Any]:
     return {
         "minutiae": len(template),
         "quality": None if quality > 100 else int(quality),
+        "retake": template.retake,
         "position": template.position.name,
         "extractor": template.extractor,
         "width": template.width,

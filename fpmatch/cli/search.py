@@ -161,7 +161,7 @@ def response_tables(response: SearchResponse) -> list[Any]:
     columns = ["partition", "outcome", "reason", "candidates"]
     out: list[Any] = [
         f"Transaction {response.tcn}, policy version {response.policy_version}",
-        *(f"Note: {note.text} (score {note.score:.2f})." for note in response.notes),
+        *(f"Note: {note.text}." for note in response.notes),
         table(columns, sections, left=3),
     ]
     rows = [

@@ -2,6 +2,15 @@
 
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.gallery import Gallery
-from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolReport, NewRow, Receipt
+from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolReport, EnrolRetake, NewRow, Receipt
 
-__all__ = ["Columns", "EnrolError", "EnrolFlag", "EnrolReport", "Gallery", "NewRow", "Receipt"]
+__all__ = [
+    "Columns",
+    "EnrolError",
+    "EnrolFlag",
+    "EnrolReport",
+    "EnrolRetake",
+    "Gallery",
+    "NewRow",
+    "Receipt",
+]

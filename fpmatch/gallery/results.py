@@ -39,6 +39,26 @@ class EnrolFlag:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolRetake:
+    """A print that was taken and is so poor that it should be captured again.
+
+    Parameters
+    ----------
+    item : int
+        Number of the item, from 0.
+    record : str
+    position : FingerPosition
+    quality : int
+        Its image quality; below what `parameters.QUALITY.retake` says of its extractor.
+    """
+
+    item: int
+    record: str
+    position: FingerPosition
+    quality: int
+
+
+@dataclass(frozen=True, slots=True)
 class EnrolReport:
     """What became of a batch: everything counted here is on disk.
 
@@ -53,12 +73,15 @@ class EnrolReport:
         One for each item that was refused; the others are not affected.
     flags : tuple of EnrolFlag
         Items that were taken, and that a person should look at: perhaps another person's prints.
+    retakes : tuple of EnrolRetake
+        Prints that were taken and should be captured again.
     """
 
     accepted: int = 0
     fingers: int = 0
     errors: tuple[EnrolError, ...] = ()
     flags: tuple[EnrolFlag, ...] = ()
+    retakes: tuple[EnrolRetake, ...] = ()
 
     @property
     def ok(self) -> bool:

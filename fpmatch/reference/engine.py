@@ -153,7 +153,10 @@ class ReferenceEngine:
         sections = tuple(self._section(request, facts, decision, d) for d in decision.partitions)
         labels, value = self._own(request)
         return SearchResponse(
-            request.tcn, decision.policy_version, sections, notes=sequence.notes(labels, value)
+            request.tcn,
+            decision.policy_version,
+            sections,
+            notes=sequence.notes(labels, value) + sequence.retakes(request.fingers),
         )
 
     def _own(self, request: SearchRequest) -> tuple[list[FingerPosition], sequence.Value]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fpmatch.parameters import SEARCH
+from fpmatch.parameters import QUALITY, SEARCH
+from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Note, NoteKind
 
 Value = Callable[[int, int], float]
@@ -33,6 +34,16 @@ def notes(labels: Sequence[FingerPosition], value: Value) -> tuple[Note, ...]:
             if one != other and score >= SEARCH.same_finger:
                 out.append(Note(NoteKind.SAME_FINGER, (one, other), best, score))
     return tuple(out)
+
+
+def retakes(prints: Sequence[Template]) -> tuple[Note, ...]:
+    """As `fpmatch.search.sequence.retakes`."""
+    return tuple(
+        Note(NoteKind.RETAKE, (p.position,), (i,), float(p.image_quality))
+        for i, p in enumerate(prints)
+        for name, least in QUALITY.retake
+        if p.extractor.startswith(name) and p.image_quality < least
+    )
 
 
 def merged(labels: Sequence[FingerPosition], value: Value) -> dict[FingerPosition, FingerPosition]:

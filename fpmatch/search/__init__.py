@@ -1,7 +1,7 @@
 """The only room that joins policy, audit, gallery and index: `Engine`."""
 
 from fpmatch.gallery.ledger import Notification
-from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolReport, Receipt
+from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolReport, EnrolRetake, Receipt
 from fpmatch.search.engine import Engine
 from fpmatch.search.transact import Transacted
 
@@ -10,6 +10,7 @@ __all__ = [
     "EnrolError",
     "EnrolFlag",
     "EnrolReport",
+    "EnrolRetake",
     "Notification",
     "Receipt",
     "Transacted",

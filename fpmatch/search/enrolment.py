@@ -11,7 +11,15 @@ import numpy as np
 from fpmatch.checks import quoted
 from fpmatch.descriptor import SearchTemplate, encode, pack
 from fpmatch.errors import FpmatchError, InputError
-from fpmatch.gallery import EnrolError, EnrolFlag, EnrolReport, NewRow, records, sources
+from fpmatch.gallery import (
+    EnrolError,
+    EnrolFlag,
+    EnrolReport,
+    EnrolRetake,
+    NewRow,
+    records,
+    sources,
+)
 from fpmatch.parameters import SEARCH
 from fpmatch.search import pending, resemblance
 from fpmatch.search.crash_points import crash_point
@@ -45,6 +53,7 @@ def enrol(
     accepted = fingers = 0
     errors: list[EnrolError] = []
     flags: list[EnrolFlag] = []
+    retakes: list[EnrolRetake] = []
     numbered = enumerate(sources.records(source))
     while batch := list(islice(numbered, SEARCH.enrol_batch)):
         done, doubts = _batch(state, partition, batch)
@@ -52,9 +61,21 @@ def enrol(
         fingers += len(done.rows)
         errors += done.errors
         flags += doubts
+        retakes += _retakes(batch, {error.item for error in done.errors})
         if progress is not None:
             progress(batch[-1][0] + 1, accepted)
-    return EnrolReport(accepted, fingers, tuple(sorted(errors, key=lambda e: e.item)), tuple(flags))
+    errors.sort(key=lambda e: e.item)
+    return EnrolReport(accepted, fingers, tuple(errors), tuple(flags), tuple(retakes))
+
+
+def _retakes(batch: Iterable[tuple[int, Record]], refused: set[int]) -> list[EnrolRetake]:
+    return [
+        EnrolRetake(item, record.record, finger.position, finger.image_quality)
+        for item, record in batch
+        if item not in refused
+        for finger in record.fingers
+        if finger.retake
+    ]
 
 
 class Seen:

@@ -75,7 +75,8 @@ class Probe:
         for label, form in zip(labels, forms, strict=True):
             groups.setdefault(under[label], []).append(form)
         fingers = tuple((p, tuple(groups[p])) for p in sorted(groups))
-        return cls(fingers, anywhere, sequence.notes(labels, values))
+        notes = sequence.notes(labels, values) + sequence.retakes(templates)
+        return cls(fingers, anywhere, notes)
 
     @classmethod
     def of_request(cls, request: SearchRequest) -> Probe:

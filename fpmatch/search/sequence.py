@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import SearchTemplate, pack
 from fpmatch.matcher import calibrate, compare_many
 from fpmatch.parameters import SEARCH
+from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Note, NoteKind
 
 Labels = Sequence[FingerPosition]
@@ -28,6 +29,15 @@ def resemblances(forms: Sequence[SearchTemplate], rotation: str) -> NDArray[np.f
         raw = compare_many(forms[i], packed, others, rotation=rotation)
         out[i, others] = calibrate(raw, rotation)
     return np.maximum(out, out.T)
+
+
+def retakes(prints: Sequence[Template]) -> tuple[Note, ...]:
+    """A note for each print that should be captured again."""
+    return tuple(
+        Note(NoteKind.RETAKE, (one.position,), (i,), float(one.image_quality))
+        for i, one in enumerate(prints)
+        if one.retake
+    )
 
 
 def notes(labels: Labels, values: NDArray[np.float64]) -> tuple[Note, ...]:

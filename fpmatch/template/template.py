@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fpmatch.checks import check_integer, quoted
 from fpmatch.errors import InputError, TemplateError
 from fpmatch.finger import FingerPosition, Impression
-from fpmatch.parameters import TEMPLATE
+from fpmatch.parameters import QUALITY, TEMPLATE
 from fpmatch.template import codec
 
 QUALITY_UNKNOWN = 255
@@ -103,6 +103,16 @@ class Template:
 
     def __len__(self) -> int:
         return int(self.angle.shape[0])
+
+    @property
+    def retake(self) -> bool:
+        """Whether the print is so poor that it should be captured again.
+
+        An image quality under what `parameters.QUALITY.retake` says of the extractor; False where
+        no quality is known, or nothing of the extractor.
+        """
+        least = (n for name, n in QUALITY.retake if self.extractor.startswith(name))
+        return self.image_quality < next(least, 0)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Template):

@@ -220,37 +220,44 @@ class NoteKind(enum.StrEnum):
 
     SAME_FINGER = "same_finger"
     OTHER_FINGER = "other_finger"
+    RETAKE = "retake"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A remark on two prints of the submission itself: nothing else has a part in it.
+    """A remark on one or two prints of the submission itself: nothing else has a part in it.
 
     Parameters
     ----------
     kind : NoteKind
         ``same_finger``: two labels are on prints of one finger. ``other_finger``: one label is on
-        prints that do not resemble each other, of two fingers or too poor to tell.
-    positions : (FingerPosition, FingerPosition)
-        Their labels.
-    fingers : (int, int)
+        prints that do not resemble each other, of two fingers or too poor to tell. ``retake``: a
+        print so poor that it should be captured again.
+    positions : tuple of FingerPosition
+        Its label, or those of the two.
+    fingers : tuple of int
         Their places in the request's ``fingers``, from 0.
     score : float
-        Of the one compared with the other, -10*log10(FMR).
+        Of the one compared with the other, -10*log10(FMR); of ``retake`` the image quality.
     """
 
     kind: NoteKind
-    positions: tuple[FingerPosition, FingerPosition]
-    fingers: tuple[int, int]
+    positions: tuple[FingerPosition, ...]
+    fingers: tuple[int, ...]
     score: float
 
     @property
     def text(self) -> str:
         """In words."""
-        one, other = (p.name.lower().replace("_", " ") for p in self.positions)
+        one, *more = (p.name.lower().replace("_", " ") for p in self.positions)
+        if self.kind is NoteKind.RETAKE:
+            return f"retake: the print labelled {one} has a quality of {self.score:.0f} only"
+        said = f"(score {self.score:.2f})"
         if self.kind is NoteKind.SAME_FINGER:
-            return f"the prints labelled {one} and {other} look like one finger"
-        return f"two prints labelled {one} do not resemble each other: other fingers, or poor"
+            return f"the prints labelled {one} and {more[0]} look like one finger {said}"
+        return (
+            f"two prints labelled {one} do not resemble each other {said}: other fingers, or poor"
+        )
 
 
 @dataclass(frozen=True, slots=True)
