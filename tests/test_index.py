@@ -16,6 +16,7 @@ from fpmatch.errors import InputError, SearchCancelled
 from fpmatch.index import UNVERIFIED, PartitionIndex, narrow, ranking, shortlist, stages, subject
 from fpmatch.index.build import build_arrays, select_rows
 from fpmatch.index.context import SearchContext
+from fpmatch.index.ladder import Bounds, Stage, stage_for
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.ranking import lists_for
 from fpmatch.index.segment import Part
@@ -156,6 +157,62 @@ def test_a_limit_is_a_number_of_rows(index, probes, small, effort):
     for limit in (-1, 1.5, True, "3", 2**31):
         with pytest.raises(InputError, match="limit"):
             index.begin(limit=limit)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("visible", [1, 6, 7, 12, 13, 60])
+def test_one_finger_a_batch_and_a_person_begin_at_the_same_stage(
+    index, probes, small, effort, visible
+):
+    allowed = np.arange(ROWS) < visible
+    stage = stage_for(effort, visible, Bounds(6, 12))
+    one = index.shortlist(probes[0], allowed=allowed, effort=effort)
+    batch = index.shortlist_many(probes[:3], allowed=allowed, effort=effort)
+    person = index.shortlist_subject(
+        probes[:3], np.arange(ROWS), allowed=allowed, effort=effort, positions=[0, 0, 0]
+    )
+    for found in (one, *batch, person):
+        assert found.exhaustive == (stage is Stage.EVERYTHING)
+        assert ("coarse" in found.cost.milliseconds) == (stage is Stage.LISTS)
+
+
+def test_stages_follow_effort_and_visible_rows():
+    bounds = Bounds(4, 9)
+    ways = {
+        effort: [stage_for(effort, visible, bounds).name[0] for visible in (0, 4, 5, 9, 10, 99)]
+        for effort in EFFORTS
+    }
+    assert ways == {
+        "fast": list("EESSLL"),
+        "balanced": list("EESSLL"),
+        "scan": list("EESSSS"),
+        "exhaustive": list("EEEEEE"),
+    }
+
+
+def test_a_search_keeps_to_the_index_as_it_was(index, gallery, probes):
+    """Rows that come later are not seen, and merging takes nothing from under it."""
+    search = index.begin(effort="exhaustive")
+    scores = index.verify(probes[3], np.arange(ROWS))
+    index.add(np.arange(ROWS, ROWS + 5), select_rows(gallery, np.arange(5)), np.zeros(5, np.uint8))
+    index.compact()
+    assert search.shortlist(probes[3]).row_ids.tolist() == list(range(ROWS))
+    assert (search.verify(probes[3], np.arange(ROWS)) == scores).all()
+    with pytest.raises(InputError, match="1 of the rows"):
+        search.verify(probes[3], np.array([ROWS]))
+    assert len(index.begin(effort="exhaustive").shortlist(probes[3]).row_ids) == ROWS + 5
+
+
+def test_shortlist_and_verification_share_deadline_and_cancel(index, probes, small):
+    late = index.begin(effort="scan", deadline=time.monotonic() - 1)
+    assert not late.shortlist(probes[0]).cost.complete
+    assert (late.verify(probes[0], np.arange(3)) == UNVERIFIED).all()
+    stop = threading.Event()
+    search = index.begin(effort="scan", cancel=stop)
+    assert search.shortlist(probes[0]).cost.complete
+    stop.set()
+    with pytest.raises(SearchCancelled):
+        search.verify(probes[0], np.arange(3))
 
 
 def parts_of(gallery, ids, positions, cuts):

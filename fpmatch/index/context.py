@@ -40,7 +40,7 @@ class SearchContext:
     Parameters
     ----------
     parts : sequence of Part
-        The index as it was when the search began; tombstones count at once.
+        The index as it was when the search began.
     quantizer : Quantizer
     workers : Workers
         Threads for pieces of work.

@@ -213,7 +213,9 @@ class PartitionIndex:
     ) -> PartitionSearch:
         """Begin a search over the index as it is now.
 
-        Rows tombstoned while it goes on are left out from then on; rows added are not seen.
+        Rows added while it goes on are not seen. Tombstones count at once, but for rows whose
+        segment was merged into another meanwhile: whoever removes rows waits for the searches
+        that have begun, as the engine does.
 
         Parameters
         ----------
