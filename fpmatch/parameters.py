@@ -23,14 +23,83 @@ class ImageParameters:
     """Lowest resolution accepted; below it a ridge period is under two pixels."""
     min_recorded_ppi: float = 250.0
     """Lowest resolution believed from a file: 72 and 96 are what software writes by default."""
+    unknown_ppi: tuple[float, ...] = (255.0,)
+    """What encoders write who do not know: -1 kept in one byte (WSQ comments of some cards)."""
     max_ppi: float = 4800.0
     """Highest resolution accepted."""
     max_pixels: int = 64_000_000
-    """Largest image decoded, pixels: a guard against decompression bombs."""
+    """Largest image decoded unless the caller says otherwise, pixels: a guard against
+    decompression bombs."""
+    most_pixels: int = 1_000_000_000
+    """What the caller can say at most."""
+    max_side: int = 8191
+    """Longest side after resampling, pixels at 500 ppi: a template has 13 bits for it."""
+    estimate_scales: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0)
+    """Sizes at which ridges are looked for where no resolution is known."""
     min_side: int = 48
     """Smallest side after resampling, pixels at 500 ppi: about five ridges."""
     exact_tolerance: float = 0.005
     """Relative difference to 500 ppi that is taken as 500 (0.5 %, 1 px in 200)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RidgeParameters:
+    """Where ridges run in a picture of any size, and how far apart they are.
+
+    Lengths are pixels at 500 ppi. Chosen on FVC2000 + FVC2002 DB1-4 B, SD 4 and the slaps of the
+    NIST reference transactions; docs/robustness.md has the figures.
+    """
+
+    window: int = 48
+    """Side of the windows that are looked at, about five ridges."""
+    step: int = 16
+    """Distance of the windows."""
+    share_least: float = 0.25
+    """Share of a window's variation that is one wave from which on it shows ridges: finger 0.3 to
+    0.7, text 0.2, noise 0.1."""
+    contrast_least: float = 4.0
+    """Standard deviation below which nothing is seen, gray levels: a sensor's own noise."""
+    contrast_share: float = 0.1
+    """The same as a share of the 90th percentile of the contrast of all ridges."""
+    longest: float = 28.0
+    """Longest period looked for."""
+    shortest: float = 3.2
+    """Shortest period looked for."""
+    neck: float = 0.3
+    """Two areas joined by less than this share of the widest radius are two."""
+    core: float = 0.5
+    """A finger is at least this wide, as a share of the widest in the picture."""
+    core_least: float = 64.0
+    """Half the width of the smallest finger that is counted beside another."""
+    card: int = 760
+    """Greatest extent of what is surely one finger, without its rim: a rolled one has 800 x 750
+    pixels on a card."""
+    gap_contrast: float = 0.25
+    """In a smaller picture two fingers are told apart only by a gap with less than this share of
+    the ridges' contrast: a smudge across one finger leaves dark ink."""
+    scatter: int = 64
+    """Pieces of ridges as near as this to a finger belong to it."""
+    palm: float = 400.0
+    """Half the width from which on an area is no single finger."""
+    large: int = 1_000_000
+    """Pictures of more pixels are cut to the finger before anything else is done."""
+    margin: int = 32
+    """Room left round the finger when a picture is cut."""
+    overflow: float = 3.0
+    """An outline this many times larger than the ridges in it is looked for again round them."""
+    samples: int = 32
+    """Windows in which the period is measured."""
+    sample_side: int = 64
+    """Their side."""
+    agreement: float = 0.7
+    """Share of these that must lie within a quarter of the median: else there is no one period."""
+    typical_period: float = 9.0
+    """Median ridge period of fingers: the mean over the sets above."""
+    known_periods: tuple[float, float] = (5.0, 15.0)
+    """Periods beyond these contradict 500 ppi; true ones had 6.3 to 13.1."""
+    likely_periods: tuple[float, float] = (6.0, 11.5)
+    """Periods beyond these contradict other resolutions that a file states: software writes 96 or
+    300 without knowing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -665,6 +734,7 @@ class FormatParameters:
 
 
 IMAGE = ImageParameters()
+RIDGES = RidgeParameters()
 TEMPLATE = TemplateParameters()
 NEURAL = NeuralParameters()
 SYNTHETIC = SyntheticParameters()

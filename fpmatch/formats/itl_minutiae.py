@@ -16,8 +16,9 @@ from fpmatch.errors import FormatError
 from fpmatch.formats.itl_pictures import PICTURE_TYPES, number_of, picture
 from fpmatch.formats.itl_values import Field, TaggedRecord, Transaction
 from fpmatch.formats.templates import impression_of, to_templates
-from fpmatch.formats.units import CM_PER_INCH, DEGREES, from_units, settled
+from fpmatch.formats.units import CM_PER_INCH, DEGREES, from_units
 from fpmatch.formats.values import QualityBlock, TemplateRecord, View
+from fpmatch.image.resolution import meant_ppi
 from fpmatch.parameters import FORMATS, IMAGE, TEMPLATE
 from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Impression, MinutiaType
@@ -97,7 +98,7 @@ def _image_size(transaction: Transaction, record: TaggedRecord) -> tuple[int, in
                 continue
             width, height = shown.coded_size or (shown.width, shown.height)
             x, y = shown.ppi or (IMAGE.ppi, IMAGE.ppi)
-            return round(width * IMAGE.ppi / settled(x)), round(height * IMAGE.ppi / settled(y))
+            return round(width * IMAGE.ppi / meant_ppi(x)), round(height * IMAGE.ppi / meant_ppi(y))
     return None
 
 

@@ -9,9 +9,7 @@ import numpy as np
 from fpmatch.errors import FormatError, ResolutionError
 from fpmatch.formats.coded import coded_size, coding
 from fpmatch.formats.templates import impression_of
-from fpmatch.formats.units import settled
 from fpmatch.image import FingerImage, read_image
-from fpmatch.parameters import IMAGE
 from fpmatch.types import FingerPosition, Impression
 
 RAW = "RAW"
@@ -93,13 +91,15 @@ class Picture:
             f"{found[0]}x{found[1]}"
         )
 
-    def read(self, ppi: float | None = None) -> FingerImage:
+    def read(self, ppi: float | None = None, *, trust_ppi: bool = False) -> FingerImage:
         """Decode, and bring to 500 ppi.
 
         Parameters
         ----------
         ppi : float, optional
             Wins over what the record states; the record wins over what the coded picture states.
+        trust_ppi : bool
+            Believe what is stated even where the ridges contradict it; see `read_image`.
 
         Raises
         ------
@@ -108,8 +108,8 @@ class Picture:
         ImageError
             If the picture cannot be decoded.
         ResolutionError
-            If ``ppi`` is not given and the record states none, different ones in x and y, or one
-            under 250 ppi, which no fingerprint is captured at.
+            If ``ppi`` is not given and the record states none, one that `read_image` would not
+            believe of a file, or one that the ridges contradict.
         """
         source: bytes | np.ndarray = self.data
         if self.coding == RAW:
@@ -119,22 +119,9 @@ class Picture:
             if wrong is not None:
                 raise FormatError(wrong, self.at)
             source = np.frombuffer(self.data, np.uint8).reshape(self.height, self.width)
-        return read_image(source, ppi=self._settled() if ppi is None else ppi)
-
-    def _settled(self) -> float:
-        if self.ppi is None:
+        if self.ppi is None and ppi is None:
             raise ResolutionError("the record states no resolution; say which with ppi=")
-        x, y = self.ppi
-        if x < IMAGE.min_recorded_ppi or y < IMAGE.min_recorded_ppi:
-            raise ResolutionError(
-                f"the record states {x:g} x {y:g} ppi; under {IMAGE.min_recorded_ppi:g} it is not "
-                "believed: say which with ppi="
-            )
-        if abs(x / y - 1) > IMAGE.exact_tolerance:
-            raise ResolutionError(
-                f"the record states {x:g} ppi in x and {y:g} in y; resample it or say with ppi="
-            )
-        return settled(x)
+        return read_image(source, ppi=ppi, stated=self.ppi, trust_ppi=trust_ppi)
 
 
 def picture_coding(data: bytes, stated_raw: bool, size: int) -> str:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from fpmatch.errors import FormatError, ResolutionError
 from fpmatch.formats import xyt
 from fpmatch.formats.fmr_layouts import BY_NAME
-from fpmatch.formats.units import CM_PER_INCH, from_units, settled, to_units
+from fpmatch.formats.units import CM_PER_INCH, from_units, to_units
 from fpmatch.formats.values import QualityBlock, TemplateRecord, View
+from fpmatch.image.resolution import meant_ppi
 from fpmatch.parameters import IMAGE, TEMPLATE
 from fpmatch.template import QUALITY_UNKNOWN, Template
 from fpmatch.types import FingerPosition, Impression, MinutiaType
@@ -117,7 +118,7 @@ def _scale(view: View, format: str, ppi: float | None) -> NDArray[np.float64]:
             f"resolution of {found[0]:g} x {found[1]:g} ppi is outside "
             f"{least:g}..{IMAGE.max_ppi:g}; say which with ppi="
         )
-    return np.array([IMAGE.ppi / settled(float(one)) for one in found])
+    return np.array([IMAGE.ppi / meant_ppi(float(one)) for one in found])
 
 
 def _best(view: View) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fpmatch.parameters import IMAGE, TEMPLATE
+from fpmatch.parameters import TEMPLATE
 
 ISO_TURN = 256
 """Units a turn in ISO/IEC 19794-2: 1.40625 degrees each."""
@@ -21,16 +21,6 @@ DEGREES = 360
 """Units a turn in `.xyt` and Type-9."""
 
 CM_PER_INCH = 2.54
-
-
-def settled(ppi: float) -> float:
-    """A stated resolution, pixels per inch, as it is meant.
-
-    Files state 500 and 1000 ppi in whole pixels per centimetre (197 and 394) or hundredths of
-    pixels per millimetre (19.69): what lies within half a percent of a multiple of 500 is that.
-    """
-    level = max(round(ppi / IMAGE.ppi), 1) * IMAGE.ppi
-    return level if abs(ppi / level - 1) <= IMAGE.exact_tolerance else ppi
 
 
 def from_units(angle: ArrayLike, turn: int, *, opposite: bool = False) -> NDArray[np.uint16]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.errors import ImageError
+from fpmatch.image.ridges import Ridges
 from fpmatch.parameters import IMAGE
 
 
@@ -27,6 +28,13 @@ class FingerImage:
         Whether the source was resampled to 500 ppi.
     source_format : str
         ``PNG``, ``TIFF``, ``BMP``, ``JPEG``, ``JPEG2000``, ``WSQ`` or ``ARRAY``.
+    ppi_source : str
+        Who says so: ``given`` by the caller, ``recorded`` in the file, or ``estimated`` from the
+        ridges.
+    ridges : Ridges or None
+        What `find_ridges` saw at 500 ppi: fingers, and the ridge period; None if not looked for.
+    notes : tuple of str
+        What whoever uses the print should know of it.
     """
 
     pixels: NDArray[np.uint8]
@@ -34,6 +42,9 @@ class FingerImage:
     original_shape: tuple[int, int] = (0, 0)
     resampled: bool = False
     source_format: str = "ARRAY"
+    ppi_source: str = "given"
+    ridges: Ridges | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         p = self.pixels

@@ -1,12 +1,50 @@
-"""The resolution that a WSQ file records in its NIST comment."""
+"""The resolution that a WSQ file records in its NIST comment, and a decoder that is quiet."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import re
+import tempfile
+import threading
+from collections.abc import Iterator
 
 _SOF, _COMMENT = 0xFFA2, 0xFFA8
 _WITH_LENGTH = range(0xFFA3, 0xFFA9)
 _PPI = re.compile(rb"^PPI[ \t]+(-?\d{1,6}(?:\.\d{1,6})?)[ \t\r]*$", re.MULTILINE)
+
+_LOG = logging.getLogger(__name__)
+_STDERR = 2
+_MOST_SAID = 4096
+"""Bytes of what the decoder says that reach the log."""
+_ONE = threading.Lock()
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """What the decoder writes to standard error goes to the log instead, at level DEBUG.
+
+    The decoder is C and writes to the process's own stream; it holds the interpreter while it
+    does, so that no line of another Python thread is caught but one written in the same instant.
+    """
+    with _ONE, tempfile.TemporaryFile() as file:
+        try:
+            kept = os.dup(_STDERR)
+        except OSError:  # a service without standard error: nothing to keep quiet
+            yield
+            return
+        try:
+            os.dup2(file.fileno(), _STDERR)
+            try:
+                yield
+            finally:
+                os.dup2(kept, _STDERR)
+        finally:
+            os.close(kept)
+        file.seek(0)
+        for line in file.read(_MOST_SAID).decode("ascii", "replace").splitlines():
+            _LOG.debug("%s", line)
 
 
 def wsq_ppi(data: bytes) -> float | None:
