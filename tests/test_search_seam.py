@@ -6,17 +6,19 @@ import dataclasses
 import itertools
 import json
 import random
+import shutil
 import struct
 import zlib
 
 import numpy as np
 import pytest
-from engine_helpers import HELD, LATER, ON, POLICY, engine, print_of, record, request
+from engine_helpers import HELD, LATER, ON, POLICY, engine, folder, print_of, record, request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpmatch.errors import FpmatchError, InputError, SearchCancelled
 from fpmatch.gallery.names import Names
+from fpmatch.search import Engine
 from fpmatch.search.candidates import best_candidates
 from fpmatch.search.frame import LONGEST_HEADER
 from fpmatch.search.partition_request import PartitionRequest
@@ -126,6 +128,29 @@ def plain(response) -> bytes:
 def verified(engine, request_, name):
     found = engine.verify(request_, name, partition="criminal")
     return found.score, found.fmr, found.fingers, found.outcome, found.complete
+
+
+def test_another_opening_of_the_gallery_answers_for_this_one():
+    """Places of records in memory differ between the two, keys do not."""
+    place = folder()
+    try:
+        with engine({"criminal": crowd("C"), "immigration": []}) as here:
+            here.enrol("criminal", [record("N-1", 40)])
+            here.expunge("C-0", order="o", authority="DOJ-FBI", partition="criminal")
+            shutil.copytree(here._state.folder, place / "copy")
+            asked = [request(ON, n, tcn="", fingers=fingers(n, 5, 3)) for n in (0, 3, 7, 40)]
+            alone = [plain(here.search(a)) for a in asked]
+            with Engine.open(place / "copy") as there, pytest.MonkeyPatch.context() as patch:
+                mine, other = (e._state.gallery.columns("criminal").names for e in (here, there))
+                kept, keys, _, _ = mine.pack()
+                assert (other.ordinals_of(keys) != kept).all()
+                seen: list = []
+                made = there._state.searcher
+                patch.setattr(State, "searcher", lambda _, name: OverBytes(made(name), seen))
+                assert [plain(here.search(a)) for a in asked] == alone
+                assert len(seen) == 2 * len(asked)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def test_who_was_not_granted_has_no_searcher(world):
