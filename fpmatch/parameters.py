@@ -695,10 +695,10 @@ class SearchParameters:
     """Most candidates in an owner's envelope."""
     enrol_batch: int = 256
     """Records committed together by `Engine.enrol`."""
-    same_person_score: float = 25.0
+    same_person_score: float = 20.0
     """Score below which fingers that are added to a record are reported as not resembling what it
     held. Of 400 mated pairs of FVC2000 DB2_B and DB3_B and FVC2002 DB1_B and DB3_B none lies below,
-    of 4 500 non-mated pairs 0.6 % lie above (neural extractor, five impressions of each finger)."""
+    of 4 500 non-mated pairs 0.9 % lie above (neural extractor, five impressions of each finger)."""
     page_records: int = 1000
     """Records that `Engine.records` shows at a time."""
     search_batch: int = 64

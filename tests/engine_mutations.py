@@ -35,6 +35,9 @@ TESTS = (
     "test_read_write_lock.py",
     "test_house_fields.py",
     "test_search_seam.py",
+    "test_engine_lying.py",
+    "test_engine_sequence.py",
+    "test_matcher_claims.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
@@ -181,6 +184,48 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "search/kept_probes.py",
         "if f.name not in FOR_THE_FIRST)",
         "if f.name not in {**FOR_THE_FIRST, 'positions': ''})",
+    ),
+    (
+        "a lower rate is claimed than the evidence shows",
+        "types/claim.py",
+        "Claim(max(rate, least), rate < least,",
+        "Claim(rate, rate < least,",
+    ),
+    (
+        "a limit is told as a rate",
+        "types/claim.py",
+        "Claim(max(rate, least), rate < least,",
+        "Claim(max(rate, least), False,",
+    ),
+    (
+        "small prints claim as much as others",
+        "matcher/tables.py",
+        "size=_evidence(lambda n: -_between(n, p.size_minutiae, p.size_evidence), most + 1),",
+        "size=_evidence(lambda n: 0.0, most + 1),",
+    ),
+    (
+        "any rotation has the scale of upright prints",
+        "matcher/calibration.py",
+        'if rotation == "any":',
+        'if rotation == "all":',
+    ),
+    (
+        "notes go to who gets a copy",
+        "search/copies.py",
+        "tuple(sections), running.intent",
+        "tuple(sections), running.intent, running.probe.notes",
+    ),
+    (
+        "labels are minded where they are to be disregarded",
+        "search/probe.py",
+        "return FingerPosition.UNKNOWN if self.anywhere else position",
+        "return position",
+    ),
+    (
+        "poor prints are not told",
+        "template/template.py",
+        "return self.image_quality < next(least, 0)",
+        "return False",
     ),
     (
         "one finger under two labels counts as two",

@@ -11,8 +11,10 @@ from engine_helpers import KEEPS, LATER, engine, print_of, record, request
 from fpmatch.descriptor import encode, pack
 from fpmatch.errors import InputError
 from fpmatch.index import PartitionIndex, ranking, shortlist
+from fpmatch.matcher import compare
 from fpmatch.parameters import EFFORT_BALANCED, INDEX
 from fpmatch.synthetic.gallery import mates, templates
+from fpmatch.types import FingerPosition
 
 
 def turned(template, quarters=2):
@@ -46,6 +48,19 @@ def test_a_turned_finger_is_found_where_that_is_asked_for(quarters):
                 assert names(response["criminal"]) == found
         upright = e.search(request(rotation="any"))["criminal"].candidates[0].score
         assert response["criminal"].candidates[0].score == upright
+
+
+@pytest.mark.parametrize("rotation", ["upright", "any"])
+def test_candidates_and_notes_have_the_scale_of_their_rotation(rotation):
+    finger, held = print_of(1, 5), print_of(1)
+    other = dataclasses.replace(finger, position=FingerPosition.LEFT_INDEX)
+    expected = compare(finger, held, rotation=rotation).value
+    assert (expected < compare(finger, held).value) == (rotation == "any")
+    with engine() as e:
+        (first, *_) = e.search(request(fingers=[finger], rotation=rotation))["criminal"].candidates
+        assert (first.record, first.score) == ("C-1", expected)
+        (note,) = e.search(request(fingers=[finger, other], rotation=rotation)).notes
+        assert note.score == compare(finger, other, rotation=rotation).value
 
 
 def test_searches_of_one_list_keep_their_own_rotation():
