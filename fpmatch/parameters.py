@@ -332,6 +332,14 @@ class SyntheticParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseParameters:
+    """SQLite files of gallery, ledger and log."""
+
+    busy_seconds: float = 30.0
+    """How long a change waits for another process before it fails, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditParameters:
     """The audit log."""
 
@@ -339,8 +347,6 @@ class AuditParameters:
     """Longest text field, characters: room for digests and reasons, none for a template."""
     max_fields: int = 4096
     """Most fields a record: 64 partitions of some 30 fields, doubled."""
-    busy_seconds: float = 30.0
-    """How long an append waits for another process before it fails, seconds."""
     retention_days: int = 365
     """Shortest time that records are kept, days (CJIS Security Policy: one year)."""
     k_anonymity: int = 5
@@ -741,6 +747,7 @@ SYNTHETIC = SyntheticParameters()
 SYNTHETIC_GALLERY = SyntheticGalleryParameters()
 MINUTIAE = MinutiaeParameters()
 QUALITY = QualityParameters()
+DATABASE = DatabaseParameters()
 AUDIT = AuditParameters()
 DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()

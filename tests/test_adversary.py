@@ -10,7 +10,7 @@ import pytest
 from adversary_model import remembered
 
 from fpmatch.gallery.columns import Columns
-from fpmatch.gallery.ledger import Ledger
+from fpmatch.ledger import Ledger
 from fpmatch.search import copies, kept_probes, outbox, release
 from fpmatch.search.state import State
 

@@ -38,7 +38,7 @@ from engine_helpers import (
 from fpmatch.audit import verify_proof
 from fpmatch.errors import AuditError, InputError, RefusedError
 from fpmatch.gallery import schema
-from fpmatch.gallery.ledger import FILE, Ledger
+from fpmatch.ledger import FILE, Ledger
 from fpmatch.policy import Policy
 from fpmatch.search import Engine, crash_points
 from fpmatch.search.living import Living

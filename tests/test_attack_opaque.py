@@ -18,7 +18,7 @@ import fpmatch.search.batch as batch
 import fpmatch.search.decision as decision
 import fpmatch.search.run as run
 from fpmatch.errors import InputError, RefusedError, SearchCancelled
-from fpmatch.gallery.ledger import Ledger
+from fpmatch.ledger import Ledger
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
 from fpmatch.search.compare import LocalPartition

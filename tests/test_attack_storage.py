@@ -27,7 +27,7 @@ from fpmatch.errors import AuditError, InputError, LockedError, RefusedError, St
 from fpmatch.gallery import Gallery
 from fpmatch.gallery.digest import Sum
 from fpmatch.gallery.gallery import FILE
-from fpmatch.gallery.ledger import FILE as LEDGER
+from fpmatch.ledger import FILE as LEDGER
 from fpmatch.policy import Policy
 from fpmatch.search import Engine, crash_points
 from fpmatch.types import SearchRequest
@@ -383,11 +383,11 @@ def test_an_expungement_cut_off_anywhere_is_finished(place, step, then):
 
 
 def test_a_held_log_only_delays_an_expungement(place, monkeypatch):
-    from fpmatch.gallery import schema
+    from fpmatch import database as files
 
     with opened(place) as e:
         with_probes(e)
-        real = schema.scrub
+        real = files.scrub
         held = [True]
 
         def scrub(database: Any, *, wait: bool = True) -> None:
@@ -395,7 +395,7 @@ def test_a_held_log_only_delays_an_expungement(place, monkeypatch):
                 raise LockedError("the write-ahead log is in use by another process")
             real(database, wait=wait)
 
-        monkeypatch.setattr(schema, "scrub", scrub)
+        monkeypatch.setattr(files, "scrub", scrub)
         for _ in range(2):
             with pytest.raises(LockedError):
                 e.expunge("P-1", level="identity", **ORDER)

@@ -164,7 +164,7 @@ def test_l5_a_search_is_never_given_what_it_may_not_search(monkeypatch):
 
 def test_l5_a_withheld_miss_writes_as_often_as_a_hit(monkeypatch):
     wrote = []
-    from fpmatch.gallery.ledger import Ledger
+    from fpmatch.ledger import Ledger
 
     original = Ledger._transaction
 
@@ -550,7 +550,7 @@ def _broken(*_args, **_more):
 
 
 def test_l17_an_expungement_meets_a_message_that_is_not_shown_yet(monkeypatch):
-    from fpmatch.gallery.ledger import Ledger
+    from fpmatch.ledger import Ledger
 
     with engine() as e:
         release = Ledger.release

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from fpmatch.errors import CorruptError, InputError, ReadOnlyError, RefusedError, StorageError
 from fpmatch.gallery import Columns, Gallery, records, removal, schema
 from fpmatch.gallery.digest import EMPTY, Sum, record_item
-from fpmatch.gallery.ledger import KeptProbe, Ledger, Notification
 from fpmatch.gallery.loading import from_tables
+from fpmatch.ledger import KeptProbe, Ledger, Notification
 from fpmatch.types import PartitionInfo
 
 

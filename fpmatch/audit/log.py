@@ -15,6 +15,7 @@ from fpmatch.audit.reader import AuditReader
 from fpmatch.audit.records import OPT_OUT_STATUS, IntentRecord, Kind, OutcomeRecord
 from fpmatch.audit.writer import Entry, Writer, entry, search_entry
 from fpmatch.checks import quoted
+from fpmatch.database import Durability
 from fpmatch.errors import InputError, ReadOnlyError
 from fpmatch.types import Candidate
 
@@ -63,7 +64,7 @@ class AuditLog(AuditReader):
         path: str | Path,
         *,
         clock: Callable[[], datetime] = now,
-        durability: store.Durability = "full",
+        durability: Durability = "full",
         gather_seconds: float = 0.0,
         actor: str = "",
     ) -> AuditLog:
@@ -75,7 +76,7 @@ class AuditLog(AuditReader):
             Of the log; for a tree the hashes from leaf to root.
         clock : Callable[[], datetime]
             Gives the time of a record, with an offset.
-        durability : store.Durability
+        durability : Durability
             As for `open`.
         gather_seconds : float
             How long an append waits for others to share its sync.
@@ -110,7 +111,7 @@ class AuditLog(AuditReader):
         mode: Literal["r", "rw"] = "r",
         *,
         clock: Callable[[], datetime] = now,
-        durability: store.Durability = "full",
+        durability: Durability = "full",
         gather_seconds: float = 0.0,
         actor: str = "",
     ) -> AuditLog:

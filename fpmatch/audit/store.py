@@ -7,13 +7,11 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from fpmatch import database as files
 from fpmatch.audit.merkle import Peaks
+from fpmatch.database import Durability
 from fpmatch.errors import AuditError
-from fpmatch.parameters import AUDIT
-
-Durability = Literal["full", "normal", "off"]
 
 APPLICATION_ID = 0x66704175
 FORMAT = 1
@@ -65,8 +63,7 @@ def create(path: Path, values: dict[str, str]) -> None:
     if path.exists():
         raise AuditError(f"{path} exists already; open it instead")
     try:
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
-            database.execute("PRAGMA journal_mode=WAL")
+        with contextlib.closing(files.make(path, "")) as database:
             database.execute(f"PRAGMA application_id={APPLICATION_ID}")
             database.execute(f"PRAGMA user_version={FORMAT}")
             database.executescript("BEGIN;" + _SCHEMA + _NO_DELETE)
@@ -90,22 +87,13 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
     """
     if not path.is_file():
         raise AuditError(f"there is no audit log at {path}")
-    uri = path.absolute().as_uri() + ("?mode=rw" if write else "?mode=ro")
     try:
-        database = sqlite3.connect(
-            uri,
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=AUDIT.busy_seconds,
-        )
+        database = files.connect(path, write=write, durability=durability)
     except sqlite3.Error as error:
         raise AuditError(f"the audit log {path} cannot be opened: {error}") from error
     try:
         found = database.execute("PRAGMA application_id").fetchone()[0]
         version = database.execute("PRAGMA user_version").fetchone()[0]
-        if write:
-            database.execute(f"PRAGMA synchronous={durability.upper()}")
     except DATABASE_ERRORS as error:
         database.close()
         raise AuditError(f"{path} is no readable audit log: {error}") from error
@@ -193,7 +181,6 @@ def set_meta(database: sqlite3.Connection, values: dict[str, str]) -> None:
 
 def delete_through(database: sqlite3.Connection, seq: int) -> None:
     """Delete records 1 to `seq` and overwrite them, inside the caller's transaction."""
-    database.execute("PRAGMA secure_delete=ON")
     database.execute("DROP TRIGGER records_no_delete")
     database.execute("DELETE FROM records WHERE seq <= ?", (seq,))
     database.execute(_NO_DELETE)

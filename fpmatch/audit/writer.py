@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from fpmatch import database
 from fpmatch.audit import canonical, hashing, store
 from fpmatch.audit.records import IntentRecord, Kind, OutcomeRecord, search_items, time_text
-from fpmatch.errors import AuditError, InputError
-from fpmatch.parameters import AUDIT
+from fpmatch.errors import AuditError, InputError, LockedError
+from fpmatch.parameters import DATABASE
 
 _INTENT_OF = (
     "SELECT kind, tcn, (SELECT seq FROM records WHERE tcn = :tcn AND intent_seq = :seq) "
@@ -174,8 +175,9 @@ class Writer:
 
     def truncate_journal(self) -> None:
         """Empty the write-ahead file, so that pruned records do not linger in it."""
-        with self._write_lock, contextlib.suppress(sqlite3.Error):  # another reader may hold it
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # Another reader may hold it.
+        with self._write_lock, contextlib.suppress(sqlite3.Error, LockedError):
+            database.scrub(self._database)
 
     def place(self, database: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         """Chain and insert records inside an open transaction."""
@@ -207,7 +209,7 @@ class Writer:
 
         ended = groups
         try:
-            self._run(work, _left(deadline, AUDIT.busy_seconds))
+            self._run(work, _left(deadline, DATABASE.busy_seconds))
         except AuditError as error:
             if deadline is not None and not own.begun:
                 ended = [own]
@@ -233,7 +235,7 @@ class Writer:
                 self.place(database, group)
 
     def _run(
-        self, work: Callable[[sqlite3.Connection], None], patience: float = AUDIT.busy_seconds
+        self, work: Callable[[sqlite3.Connection], None], patience: float = DATABASE.busy_seconds
     ) -> None:
         try:
             self._database.execute(f"PRAGMA busy_timeout = {math.ceil(1000 * patience)}")

@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from fpmatch import database as files
 from fpmatch.checks import quoted
+from fpmatch.database import Durability
 from fpmatch.errors import CorruptError, InputError
 from fpmatch.gallery import partition_names as names
 from fpmatch.gallery import schema
@@ -18,7 +20,6 @@ from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.digest import EMPTY, Sum
 from fpmatch.gallery.journal import Journal
 from fpmatch.gallery.loading import ROW_BITS
-from fpmatch.gallery.schema import Durability
 from fpmatch.template import Template
 from fpmatch.types import PartitionInfo
 
@@ -55,7 +56,7 @@ class Gallery(Journal):
         self._info: dict[str, tuple[int, PartitionInfo]] = {}
         if mode == "rw":
             self._stamps.install()
-            schema.add_columns(database, schema.GALLERY_COLUMNS)
+            files.add_columns(database, schema.GALLERY_COLUMNS)
             database.execute(schema.UNFINISHED)
         for key, name, ndr, owner in database.execute(
             "SELECT id, name, ndr, owner FROM partition ORDER BY id"
@@ -65,7 +66,7 @@ class Gallery(Journal):
     @classmethod
     def create(cls, folder: Path, *, durability: Durability = "full") -> Self:
         """Make an empty gallery in a folder that exists."""
-        schema.create(folder / FILE, schema.GALLERY)
+        files.create_file(folder / FILE, schema.GALLERY)
         return cls.open(folder, "rw", durability=durability)
 
     @classmethod
@@ -82,7 +83,7 @@ class Gallery(Journal):
             "full" waits for the disk at each commit.
         """
         write = mode == "rw"
-        database = schema.connect(folder / FILE, write=write, durability=durability)
+        database = files.open_file(folder / FILE, write=write, durability=durability)
         return cls(database, mode, folder, sync=durability == "full")
 
     def take_over(self, writer: str) -> None:
@@ -309,11 +310,11 @@ class Gallery(Journal):
     def scrub(self, *, wait: bool = True) -> None:
         """Empty the write-ahead log and remove copies of columns as they were before.
 
-        See `fpmatch.gallery.schema.scrub`.
+        See `fpmatch.database.scrub`.
         """
         with self.lock:
             self._stamps.scrub(self.folder)
-            schema.scrub(self.database, wait=wait)
+            files.scrub(self.database, wait=wait)
 
     def close(self) -> None:
         """Keep the columns and close the file."""

@@ -1,7 +1,7 @@
 """The only room that joins policy, audit, gallery and index: `Engine`."""
 
-from fpmatch.gallery.ledger import Notification
 from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolReport, EnrolRetake, Receipt
+from fpmatch.ledger import Notification
 from fpmatch.search.engine import Engine
 from fpmatch.search.transact import Transacted
 

@@ -19,10 +19,10 @@ from fpmatch.checks import (
     path_of,
     quoted,
 )
+from fpmatch.database import Durability
 from fpmatch.errors import InputError, LockedError, PolicyError, StorageError
 from fpmatch.gallery import EnrolReport, Receipt
 from fpmatch.gallery.partition_names import check_partition
-from fpmatch.gallery.schema import Durability
 from fpmatch.locking import FolderLock
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from fpmatch.gallery.ledger import RETAINED, KeptProbe
+from fpmatch.ledger import RETAINED, KeptProbe
 from fpmatch.policy import Policy
 from fpmatch.search import probe
 from fpmatch.search.crash_points import crash_point

@@ -8,7 +8,7 @@ from typing import Any
 from fpmatch.checks import check_flag, check_integer, check_text, quoted
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.formats.ebts_answering import Answering
-from fpmatch.gallery.ledger import Notification
+from fpmatch.ledger import Notification
 from fpmatch.policy import Explanation
 from fpmatch.search import batch, copies, outbox, resume, run, verification
 from fpmatch.search.enquiries import Enquiries

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from fpmatch.audit import AuditLog
 from fpmatch.checks import quoted
+from fpmatch.database import Durability
 from fpmatch.durable import storage_errors
 from fpmatch.errors import CorruptError, InputError, LockedError, StorageError
 from fpmatch.gallery import Gallery
-from fpmatch.gallery.ledger import Ledger
-from fpmatch.gallery.schema import Durability
+from fpmatch.ledger import Ledger
 from fpmatch.locking import FolderLock
 from fpmatch.policy import Policy
 from fpmatch.search import hold, recovery

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fpmatch.checks import check_choice, check_pairs, check_text, quoted
+from fpmatch.database import Durability
 from fpmatch.errors import InputError
-from fpmatch.gallery.schema import Durability
 
 DURABILITIES = ("full", "off")
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import Receipt
-from fpmatch.gallery.ledger import DEFERRED, RETAINED, KeptProbe
+from fpmatch.ledger import DEFERRED, RETAINED, KeptProbe
 from fpmatch.search import kept_probes, outbox
 from fpmatch.search.crash_points import crash_point
 from fpmatch.search.state import State

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fpmatch.gallery.ledger import Notification
+from fpmatch.ledger import Notification
 from fpmatch.types import Candidate, Decision, PartitionDecision, PartitionResult, Reason
 
 

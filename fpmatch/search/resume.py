@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fpmatch.audit import Kind
-from fpmatch.gallery.ledger import KeptProbe
+from fpmatch.ledger import KeptProbe
 from fpmatch.search import kept_probes, run
 from fpmatch.search.hold import Hold
 from fpmatch.search.state import State

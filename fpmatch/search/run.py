@@ -8,8 +8,8 @@ from functools import cache
 
 from fpmatch.audit import IntentRecord, OutcomeRecord, PartitionOutcome, duration_bucket
 from fpmatch.errors import SearchCancelled
-from fpmatch.gallery.ledger import KeptProbe
 from fpmatch.index import Cancel
+from fpmatch.ledger import KeptProbe
 from fpmatch.parameters import (
     CALIBRATION,
     DESCRIPTOR,

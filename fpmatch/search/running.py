@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 
-from fpmatch.gallery.ledger import RETAINED, KeptProbe
+from fpmatch.ledger import RETAINED, KeptProbe
 from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.partition_scores import PartitionScores
 from fpmatch.search.probe import Probe, Submission, uses

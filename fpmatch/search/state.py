@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from fpmatch.audit import AuditLog
 from fpmatch.errors import ReadOnlyError, StorageError
 from fpmatch.gallery import Gallery
-from fpmatch.gallery.ledger import Ledger
 from fpmatch.index import PartitionIndex
+from fpmatch.ledger import Ledger
 from fpmatch.policy import Policy
 from fpmatch.search.compare import LocalPartition
 from fpmatch.search.living import Living

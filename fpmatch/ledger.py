@@ -14,10 +14,37 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from fpmatch.gallery import schema
-from fpmatch.gallery.schema import Durability
+from fpmatch import database as files
+from fpmatch.database import Durability
 
 FILE = "ledger.sqlite"
+LEDGER = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE notification (
+    id TEXT PRIMARY KEY,
+    intent INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    body TEXT NOT NULL,
+    envelope BLOB,
+    owner TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX notification_intent ON notification (intent);
+CREATE TABLE probe (
+    token TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    partition TEXT NOT NULL,
+    event TEXT NOT NULL,
+    expires TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    request TEXT NOT NULL,
+    templates TEXT NOT NULL,
+    owner TEXT NOT NULL DEFAULT '',
+    claimed TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE template (id INTEGER PRIMARY KEY AUTOINCREMENT, bytes BLOB NOT NULL);
+"""
+LEDGER_COLUMNS = (("notification", "owner"), ("probe", "owner"), ("probe", "claimed"))
+"""Columns that ledgers made before do not have; added when they are opened."""
 _PROBE = "token, kind, partition, event, expires, identity, request, owner, claimed"
 DEFERRED, RETAINED = "deferred", "retained"
 """Kinds of kept probes: until an event, and for later arrivals."""
@@ -99,14 +126,14 @@ class Ledger:
     @classmethod
     def create(cls, folder: Path, *, durability: Durability = "full") -> Self:
         """Make an empty one."""
-        schema.create(folder / FILE, schema.LEDGER)
+        files.create_file(folder / FILE, LEDGER)
         return cls.open(folder, durability=durability)
 
     @classmethod
     def open(cls, folder: Path, *, durability: Durability = "full") -> Self:
         """Open for writing; several processes may."""
-        database = schema.connect(folder / FILE, write=True, durability=durability)
-        schema.add_columns(database, schema.LEDGER_COLUMNS)
+        database = files.open_file(folder / FILE, write=True, durability=durability)
+        files.add_columns(database, LEDGER_COLUMNS)
         return cls(database)
 
     @contextmanager
@@ -370,9 +397,9 @@ class Ledger:
         return True
 
     def scrub(self, *, wait: bool = True) -> None:
-        """Empty the write-ahead log; see `fpmatch.gallery.schema.scrub`."""
+        """Empty the write-ahead log; see `fpmatch.database.scrub`."""
         with self.lock:
-            schema.scrub(self.database, wait=wait)
+            files.scrub(self.database, wait=wait)
 
     def close(self) -> None:
         """Close the file."""

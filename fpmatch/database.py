@@ -1,0 +1,186 @@
+"""Connections to SQLite, and what was overwritten there: the same for gallery, ledger and log."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from fpmatch.errors import CorruptError, LockedError, StorageError
+from fpmatch.parameters import DATABASE
+
+Durability = Literal["full", "normal", "off"]
+
+FORMAT = 1
+"""Of gallery and ledger; the log has one of its own."""
+
+
+def make(path: Path, script: str) -> sqlite3.Connection:
+    """A new file with the given tables, open.
+
+    Parameters
+    ----------
+    path : Path
+        Nothing lies there yet.
+    script : str
+        SQL statements, run in one transaction.
+
+    Raises
+    ------
+    sqlite3.Error
+        If it cannot be written.
+    """
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.executescript(f"BEGIN;{script}COMMIT;")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqlite3.Connection:
+    """Open a file for any number of threads, one at a time.
+
+    Deleted rows are overwritten with zeros, and other processes' locks waited for up to
+    `DATABASE.busy_seconds`.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file that is there.
+    write : bool
+        Whether it may be changed.
+    durability : {"full", "normal", "off"}
+        "full" waits for the disk at each commit, "normal" may lose the last ones in a power cut,
+        "off" leaves it to the system.
+
+    Raises
+    ------
+    sqlite3.Error
+        If it cannot be opened, or is no SQLite file.
+    """
+    database = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={'rw' if write else 'ro'}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=DATABASE.busy_seconds,
+    )
+    try:
+        if write:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute(f"PRAGMA synchronous = {durability.upper()}")
+            database.execute("PRAGMA secure_delete = ON")
+            database.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def create_file(path: Path, script: str) -> None:
+    """Make a new file with the given tables.
+
+    Raises
+    ------
+    StorageError
+        If something is there already, or cannot be written.
+    """
+    if path.exists():
+        raise StorageError(f"{path.name} already exists in this folder")
+    database = make(path, script)
+    try:
+        database.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
+    finally:
+        database.close()
+
+
+def open_file(path: Path, *, write: bool, durability: Durability = "full") -> sqlite3.Connection:
+    """Open a file made by `create`.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    write : bool
+        Whether it may be changed.
+    durability : Durability
+        "full" waits for the disk at each commit.
+
+    Raises
+    ------
+    StorageError
+        If it is missing or from a later release.
+    CorruptError
+        If it is no such file.
+    """
+    if not path.exists():
+        raise StorageError(f"{path.name} is missing: this folder is no gallery")
+    try:
+        database = connect(path, write=write, durability=durability)
+    except sqlite3.DatabaseError as error:
+        raise CorruptError(f"{path.name} is no gallery file: {error}") from error
+    try:
+        found = database.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+    except sqlite3.DatabaseError as error:
+        database.close()
+        raise CorruptError(f"{path.name} is no gallery file: {error}") from error
+    if found is None or int(found[0]) > FORMAT:
+        database.close()
+        raise StorageError(
+            f"{path.name} has format {found and found[0]}; this release reads up to {FORMAT}"
+        )
+    return database
+
+
+def add_columns(database: sqlite3.Connection, columns: Iterable[tuple[str, str]]) -> None:
+    """Add text columns that a table lacks; safe with several processes at once.
+
+    Parameters
+    ----------
+    columns : iterable of (str, str)
+        Table and column; empty text is their value in the rows that are there.
+    """
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        for table, column in columns:
+            there = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+            if column not in there:
+                database.execute(
+                    f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
+                )
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def scrub(database: sqlite3.Connection, *, wait: bool = True) -> None:
+    """Empty the write-ahead log, so that overwritten bytes are in no file any more.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        Open for writing.
+    wait : bool
+        Wait for another connection that holds the log open, up to the connection's limit.
+
+    Raises
+    ------
+    LockedError
+        If another connection holds the log open.
+    sqlite3.Error
+        If a file cannot be written.
+    """
+    limit = database.execute("PRAGMA busy_timeout").fetchone()[0]
+    if not wait:
+        database.execute("PRAGMA busy_timeout = 0")
+    try:
+        busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        database.execute(f"PRAGMA busy_timeout = {int(limit)}")
+    if busy:
+        raise LockedError("the write-ahead log is in use by another process; repeat when it ends")
