@@ -315,7 +315,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "messages visible before the outcome",
-        "ledger.py",
+        "ledger/ledger.py",
         "rows = [(m, PENDING, envelope)",
         "rows = [(m, READY, envelope)",
     ),
@@ -831,7 +831,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ("orders without a name", "search/removal.py", "if not order or not authority:", "if False:"),
     (
         "a probe that is taken up can be taken up again",
-        "ledger.py",
+        "ledger/ledger.py",
         "AND kind = ? AND claimed = ''",
         "AND kind = ?",
     ),

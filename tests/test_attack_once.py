@@ -36,9 +36,9 @@ from engine_helpers import (
 )
 
 from fpmatch.audit import verify_proof
+from fpmatch.database import create_file
 from fpmatch.errors import AuditError, InputError, RefusedError
-from fpmatch.gallery import schema
-from fpmatch.ledger import FILE, Ledger
+from fpmatch.ledger import FILE, Ledger, tables
 from fpmatch.policy import Policy
 from fpmatch.search import Engine, crash_points
 from fpmatch.search.living import Living
@@ -577,7 +577,7 @@ def test_a_ledger_without_owners_is_given_them(place):
         e.search(request(HELD))
         waiting = {m.id for m in e.notifications()}
     with sqlite3.connect(place / FILE) as database:
-        for table, column in schema.LEDGER_COLUMNS:
+        for table, column in tables.LEDGER_COLUMNS:
             database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     database.close()
     with opened(place, "rw") as e:
@@ -586,9 +586,9 @@ def test_a_ledger_without_owners_is_given_them(place):
 
 
 def test_columns_are_added_by_several_at_once(tmp_path):
-    schema.create(tmp_path / FILE, schema.LEDGER)
+    create_file(tmp_path / FILE, tables.LEDGER)
     with sqlite3.connect(tmp_path / FILE) as database:
-        for table, column in schema.LEDGER_COLUMNS:
+        for table, column in tables.LEDGER_COLUMNS:
             database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     database.close()
     found = at_once([lambda: Ledger.open(tmp_path, durability="off").kept("deferred")] * 4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpmatch.errors import CorruptError, InputError, ReadOnlyError, RefusedError, StorageError
-from fpmatch.gallery import Columns, Gallery, records, removal, schema
+from fpmatch.gallery import Columns, Gallery, records, removal
 from fpmatch.gallery.digest import EMPTY, Sum, record_item
 from fpmatch.gallery.loading import from_tables
 from fpmatch.ledger import KeptProbe, Ledger, Notification
@@ -271,7 +272,7 @@ def test_files_that_are_no_galleries_are_refused(tmp_path):
 def test_reading_does_not_write(gallery):
     path = gallery.database.execute("PRAGMA database_list").fetchone()[2]
     gallery.close()
-    again = Gallery.open(schema.Path(path).parent, "r")
+    again = Gallery.open(Path(path).parent, "r")
     with pytest.raises(ReadOnlyError), again.transaction():
         pass
     assert again.partitions[0].name == "a"

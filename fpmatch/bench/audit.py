@@ -44,7 +44,7 @@ def bench_audit(
     with tempfile.TemporaryDirectory() as folder:
         for durability, count in (("off", searches), ("full", max(searches // 10, 20))):
             path = Path(folder) / f"{durability}.db"
-            with AuditLog.create(path, durability=durability) as log:
+            with AuditLog.create(path, durability=durability) as log:  # type: ignore[arg-type]
                 clock = time.process_time if durability == "off" else time.perf_counter
                 values = []
                 for i in range(count):

@@ -10,110 +10,26 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from fpmatch import database as files
 from fpmatch.database import Durability
+from fpmatch.ledger.tables import LEDGER, LEDGER_COLUMNS
+from fpmatch.ledger.values import (
+    DECOY,
+    DELIVERED,
+    DELIVERING,
+    PENDING,
+    READY,
+    SETTLED,
+    KeptProbe,
+    Notification,
+)
 
 FILE = "ledger.sqlite"
-LEDGER = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE notification (
-    id TEXT PRIMARY KEY,
-    intent INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    body TEXT NOT NULL,
-    envelope BLOB,
-    owner TEXT NOT NULL DEFAULT ''
-);
-CREATE INDEX notification_intent ON notification (intent);
-CREATE TABLE probe (
-    token TEXT PRIMARY KEY,
-    kind TEXT NOT NULL,
-    partition TEXT NOT NULL,
-    event TEXT NOT NULL,
-    expires TEXT NOT NULL,
-    identity TEXT NOT NULL,
-    request TEXT NOT NULL,
-    templates TEXT NOT NULL,
-    owner TEXT NOT NULL DEFAULT '',
-    claimed TEXT NOT NULL DEFAULT ''
-);
-CREATE TABLE template (id INTEGER PRIMARY KEY AUTOINCREMENT, bytes BLOB NOT NULL);
-"""
-LEDGER_COLUMNS = (("notification", "owner"), ("probe", "owner"), ("probe", "claimed"))
-"""Columns that ledgers made before do not have; added when they are opened."""
 _PROBE = "token, kind, partition, event, expires, identity, request, owner, claimed"
-DEFERRED, RETAINED = "deferred", "retained"
-"""Kinds of kept probes: until an event, and for later arrivals."""
-SETTLED = "settled"
-"""Owner of a probe whose search is known to have been answered."""
-PENDING, READY, DELIVERING, DELIVERED = "pending", "ready", "delivering", "delivered"
-DECOY = "decoy"
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """One message to a partition's owner about one search: exactly one for each hit.
-
-    It holds no record id and no score; those are in the owner's envelope.
-
-    Parameters
-    ----------
-    id : str
-        Names the message; receiving the same id twice is receiving it once.
-    office : str
-        Where the policy routes it, or ``UNROUTED``.
-    intent : int
-        The audit log's record of the search.
-    """
-
-    id: str
-    partition: str
-    owner: str
-    office: str
-    tcn: str
-    booking_ori: str
-    transaction: str
-    reason: str
-    consent_overridden: bool
-    intent: int
-    time: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeptProbe:
-    """A probe that waits, with the facts that it came with.
-
-    Parameters
-    ----------
-    kind : str
-        ``deferred`` (waits for an event) or ``retained`` (searched against what comes later).
-    partition : str
-        The one partition that it is kept for.
-    event, expires : str
-        What it waits for, and until when (ISO time in UTC).
-    identity : str
-        Whom an expungement must name to destroy it too; may be empty.
-    request : mapping
-        The facts of the submission, as plain types.
-    owner : str
-        The opening of the gallery whose search kept it.
-    claimed : str
-        Who is taking it up at the moment, and under which control number: ``OWNER|TCN``, or "".
-    """
-
-    token: str
-    kind: str
-    partition: str
-    event: str
-    expires: str
-    identity: str
-    request: dict[str, Any]
-    owner: str = ""
-    claimed: str = ""
 
 
 class Ledger:

@@ -1,0 +1,6 @@
+"""What a gallery owes to others: notifications to owners, and probes kept for later."""
+
+from fpmatch.ledger.ledger import FILE, Ledger
+from fpmatch.ledger.values import DEFERRED, RETAINED, SETTLED, KeptProbe, Notification
+
+__all__ = ["DEFERRED", "FILE", "RETAINED", "SETTLED", "KeptProbe", "Ledger", "Notification"]
