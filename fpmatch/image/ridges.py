@@ -68,6 +68,8 @@ def find_ridges(pixels: NDArray[np.uint8], parameters: RidgeParameters = RIDGES)
 
     Parameters
     ----------
+    parameters : RidgeParameters
+        Thresholds; see `fpmatch.parameters`.
     pixels : (H, W) uint8
         Gray, at about 500 ppi; ridges of half to twice the usual distance are seen.
 
@@ -96,7 +98,15 @@ def find_ridges(pixels: NDArray[np.uint8], parameters: RidgeParameters = RIDGES)
 
 
 def ridge_map(pixels: NDArray[np.uint8], parameters: RidgeParameters = RIDGES) -> RidgeMap:
-    """Look at every window, at half resolution; see `find_ridges`."""
+    """Look at every window, at half resolution; see `find_ridges`.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8
+        (H, W) gray levels.
+    parameters : RidgeParameters
+        Thresholds; see `fpmatch.parameters`.
+    """
     p = parameters
     side, step = p.window // 2, p.step // 2
     size = (-(-pixels.shape[1] // 2), -(-pixels.shape[0] // 2))
