@@ -71,9 +71,9 @@ class RidgeParameters:
     """A finger is at least this wide, as a share of the widest in the picture."""
     core_least: float = 64.0
     """Half the width of the smallest finger that is counted beside another."""
-    card: int = 760
-    """Greatest extent of what is surely one finger, without its rim: a rolled one has 800 x 750
-    pixels on a card."""
+    card: tuple[int, int] = (500, 1000)
+    """Short and long side of what can be one finger, without its rim: a rolled one has 800 x 750
+    pixels on a card, a plain one with its second phalanx 400 x 1000."""
     gap_contrast: float = 0.25
     """In a smaller picture two fingers are told apart only by a gap with less than this share of
     the ridges' contrast: a smudge across one finger leaves dark ink."""

@@ -15,6 +15,7 @@ from fpmatch.errors import ImageError, InputError, ResolutionError
 from fpmatch.image.decode import Recorded, decode
 from fpmatch.image.estimate import estimate_ppi
 from fpmatch.image.finger_image import FingerImage
+from fpmatch.image.foreign import no_foreign
 from fpmatch.image.resolution import Settled, contradiction, resample, settle_ppi
 from fpmatch.image.ridges import Ridges, find_ridges
 from fpmatch.parameters import IMAGE
@@ -86,19 +87,20 @@ def read_image(
         pixels, recorded, name = _from_array(source, most), None, "ARRAY"
     else:
         pixels, recorded, name = decode(_read_bytes(source), most)
-    settled = _settle(pixels, ppi, recorded, stated, estimate, name)
-    out, resampled = resample(pixels, settled.ppi, most)
-    if max(out.shape) > IMAGE.max_side:
-        raise ImageError(
-            f"image of {out.shape[1]}x{out.shape[0]} pixels at 500 ppi; a side has up to "
-            f"{IMAGE.max_side}"
-        )
-    ridges = find_ridges(out)
-    if ridges.period is None and settled.ppi > IMAGE.ppi:
-        # Ridges that were made too fine to be seen show in the picture as it came.
-        period = find_ridges(pixels).period
-        fine = None if period is None else period * IMAGE.ppi / settled.ppi
-        ridges = replace(ridges, period=fine)
+    with no_foreign(ImageError):
+        settled = _settle(pixels, ppi, recorded, stated, estimate, name)
+        out, resampled = resample(pixels, settled.ppi, most)
+        if max(out.shape) > IMAGE.max_side:
+            raise ImageError(
+                f"image of {out.shape[1]}x{out.shape[0]} pixels at 500 ppi; a side has up to "
+                f"{IMAGE.max_side}"
+            )
+        ridges = find_ridges(out)
+        if ridges.period is None and settled.ppi > IMAGE.ppi:
+            # Ridges that were made too fine to be seen show in the picture as it came.
+            period = find_ridges(pixels).period
+            fine = None if period is None else period * IMAGE.ppi / settled.ppi
+            ridges = replace(ridges, period=fine)
     return FingerImage(
         pixels=out,
         original_ppi=settled.ppi,

@@ -191,7 +191,8 @@ def _fingers(
     if len(kept) > 1:
         held = np.isin(core, kept)
         y, x = np.nonzero(held)
-        if p.step * max(np.ptp(y), np.ptp(x)) <= p.card:
+        short, long = sorted(p.step * int(np.ptp(side)) for side in (y, x))
+        if short <= p.card[0] and long <= p.card[1]:
             kept = _apart(core[inner], kept, inked)
     label = np.zeros_like(piece)
     for k in reversed(kept):

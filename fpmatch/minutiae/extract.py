@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fpmatch.errors import InputError
+from fpmatch.checks import quoted
+from fpmatch.errors import ExtractionError, InputError
 from fpmatch.image.finger_image import FingerImage
+from fpmatch.image.foreign import no_foreign
 from fpmatch.minutiae.classical import extract_classical
 from fpmatch.minutiae.minutiae import Minutiae
 from fpmatch.minutiae.neural import extract_neural
+from fpmatch.minutiae.place import extract_one
 
 EXTRACTORS: dict[str, Callable[..., Minutiae]] = {
     "classical": extract_classical,
@@ -39,15 +42,24 @@ def extract_minutiae(
     Raises
     ------
     ExtractionError
-        If there is too little ridge pattern; the message has the figures.
+        If there is too little ridge pattern, or several fingers or a palm are seen; the message
+        has the figures. Also if there is not memory enough.
     InputError
-        If the extractor is not known.
+        If the extractor is not known, or the image is no `FingerImage`.
 
     Notes
     -----
-    Deterministic; safe to call from several threads.
+    Deterministic; safe to call from several threads. A finger is found wherever it lies in the
+    picture, and however small its share; memory is bounded by the finger, not by the picture.
     """
+    if not isinstance(image, FingerImage):
+        raise InputError(
+            f"a FingerImage is wanted, not {quoted(image)}: read_image makes one of a path, bytes "
+            "or an array"
+        )
     name = DEFAULT if extractor is None else extractor
-    if name not in EXTRACTORS:
-        raise InputError(f"no extractor named {name!r}; there are {', '.join(sorted(EXTRACTORS))}")
-    return EXTRACTORS[name](image, stages)
+    if not isinstance(name, str) or name not in EXTRACTORS:
+        known = ", ".join(sorted(EXTRACTORS))
+        raise InputError(f"no extractor named {quoted(name)}; there are {known}")
+    with no_foreign(ExtractionError):
+        return extract_one(EXTRACTORS[name], image, stages)

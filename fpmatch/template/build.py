@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fpmatch.finger import FingerPosition, Impression
 from fpmatch.parameters import TEMPLATE
-from fpmatch.template.template import Template
+from fpmatch.template.template import Template, code_of
 
 if TYPE_CHECKING:
     from fpmatch.image import FingerImage
@@ -37,11 +37,16 @@ def extract(
     Raises
     ------
     ExtractionError
-        If the image holds too little ridge pattern: never an empty template.
+        If the image holds too little ridge pattern, several fingers or a palm: never an empty
+        template.
+    InputError
+        If the image is no `FingerImage`, or position, impression or extractor are not known.
     """
     from fpmatch.minutiae import extract_minutiae
 
-    return quantise(extract_minutiae(image, extractor=extractor), position, impression)
+    finger = code_of(FingerPosition, position)
+    taken = code_of(Impression, impression)
+    return quantise(extract_minutiae(image, extractor=extractor), finger, taken)
 
 
 def quantise(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -91,8 +92,8 @@ class Template:
         extractor = self.extractor
         if not isinstance(extractor, str) or len(extractor) > 31 or not extractor.isascii():
             raise TemplateError("extractor must be up to 31 ASCII characters")
-        object.__setattr__(self, "position", _one_of(FingerPosition, self.position))
-        object.__setattr__(self, "impression", _one_of(Impression, self.impression))
+        object.__setattr__(self, "position", code_of(FingerPosition, self.position))
+        object.__setattr__(self, "impression", code_of(Impression, self.impression))
         if self.orientation is not None:
             cell = TEMPLATE.orientation_cell
             shape = (-(-self.height // cell), -(-self.width // cell))
@@ -128,6 +129,10 @@ class Template:
             f"<Template {self.position.name}, {len(self)} minutiae, {self.extractor or 'import'}>"
         )
 
+    def __reduce__(self) -> tuple[Callable[[bytes], Template], tuple[bytes]]:
+        # The stored form: arrays that were pickled themselves could be written to afterwards.
+        return Template.from_bytes, (self.to_bytes(),)
+
     def to_bytes(self) -> bytes:
         """The stored form; see `fpmatch.template.codec`."""
         return codec.to_bytes(self)
@@ -155,7 +160,21 @@ def _whole(name: str, value: object, low: int, high: int) -> int:
         raise TemplateError(str(error)) from None
 
 
-def _one_of(kind: type[E], value: object) -> E:
+def code_of(kind: type[E], value: object) -> E:
+    """A position or an impression by its number.
+
+    Parameters
+    ----------
+    kind : type
+        `FingerPosition` or `Impression`.
+    value : object
+        As it was handed in.
+
+    Raises
+    ------
+    TemplateError
+        If it is no number, or none of the kind.
+    """
     try:
         return kind(check_integer(kind.__name__, value, 0, 255))
     except ValueError:
