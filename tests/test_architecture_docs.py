@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -71,3 +72,17 @@ def test_a_search_goes_this_way():
     missed = [s for s in inside if (str(ROOT / "fpmatch" / s[0]), s[1]) not in called]
     assert missed == []
     assert len(inside) > 15
+
+
+def test_the_drawing_names_files_that_are_there():
+    place = ROOT / "tools" / "draw_architecture.py"
+    spec = importlib.util.spec_from_file_location("draw_architecture", place)
+    assert spec is not None
+    assert spec.loader is not None
+    drawn = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawn)
+    files = [file for _, file, _ in drawn.STEPS]
+    assert len(files) > 15
+    assert not [file for file in files if not (ROOT / "fpmatch" / file).is_file()]
+    assert (ROOT / drawn.TARGET).is_file()
+    assert f"({drawn.TARGET.relative_to('docs')})" in TEXT

@@ -1,7 +1,7 @@
 """Draw ``docs/images/architecture.png``: one search through all rooms.
 
 Run from the top folder, with the ``plot`` extra: ``python tools/draw_architecture.py``. A test
-compares the files named here with those of `docs/architecture.md`, and both with the package.
+looks whether the files named here are there.
 """
 
 from __future__ import annotations
