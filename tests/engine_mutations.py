@@ -1,20 +1,29 @@
 # ruff: noqa: E501, T201
 """Break each guard of the engine in turn and see that some test notices.
 
-Run ``python tests/engine_mutations.py`` from the top folder; it works on a copy in a temporary
-folder and prints one line for each mutation. `docs/security.md` holds the result.
+Run ``python tests/engine_mutations.py --jobs 2 --write`` from the top folder; it works on copies in
+temporary folders and prints one line for each mutation. `docs/mutations.md` holds the result.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import queue
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+TABLE = ROOT / "docs" / "mutations.md"
+STALE = "its text is no longer there"
+LONGEST = 1200
+"""Seconds after which a run counts as hanging: what was broken may wait for ever."""
+NONE_CHOSEN = 5
+"""What pytest returns where no test has the name."""
 TESTS = (
     "test_engine_leaks.py",
     "test_engine_later.py",
@@ -1182,48 +1191,104 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
 
 def main() -> int:
     """Break, test, put back; 1 if a guard was not missed, or its text is no longer there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("only", nargs="*", help="titles; or a file with one on each line")
+    parser.add_argument("--jobs", type=int, default=1, help="copies that are broken side by side")
+    parser.add_argument("--write", action="store_true", help=f"write {TABLE.relative_to(ROOT)}")
+    asked = parser.parse_args()
+    only = asked.only
+    if only and Path(only[0]).exists():
+        only = Path(only[0]).read_text().splitlines()
+    known = killers()
+    left = [m for m in MUTATIONS if not only or m[0] in only]
+    places: queue.Queue[Path] = queue.Queue()
+    for _ in range(asked.jobs):
+        places.put(copied())
+
+    def tried(mutation: tuple[str, str, str, str]) -> tuple[str, str, str]:
+        place = places.get()
+        try:
+            found = broken(place, mutation, known.get(mutation[0], ""))
+        finally:
+            places.put(place)
+        word = {"": "SURVIVED", STALE: "STALE"}.get(found, "killed")
+        print(f"{word:9} {mutation[0]} ({mutation[1]}): {found}", flush=True)
+        return mutation[0], mutation[1], found
+
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        results = list(pool.map(tried, left))
+    while not places.empty():
+        shutil.rmtree(places.get())
+    survivors = sum(not found and title not in UNSEEN for title, _, found in results)
+    stale = sum(found == STALE for _, _, found in results)
+    print(f"{len(results)} mutations, {survivors} survived, {stale} stale")
+    if asked.write:
+        write(results)
+    return int(bool(survivors or stale))
+
+
+def killers() -> dict[str, str]:
+    """The test that missed each guard the last time: tried first, for it most likely does again."""
+    rows = (line.split(" | ") for line in TABLE.read_text().splitlines() if "| `test_" in line)
+    return {row[0].removeprefix("| "): row[2].strip(" |`") for row in rows}
+
+
+def write(results: list[tuple[str, str, str]]) -> None:
+    """The table of `docs/mutations.md`; rows of mutations that were not tried stay."""
+    text = TABLE.read_text()
+    head = text[: text.index("| broken |")]
+    old = {line.split(" | ")[0]: line for line in text.splitlines() if line.startswith("| ")}
+    new = {
+        f"| {title}": f"| {title} | `{name}` | {f'`{found}`' if found else 'none: see above'} |"
+        for title, name, found in results
+    }
+    rows = [{**old, **new}.get(f"| {m[0]}") for m in MUTATIONS]
+    lines = ["| broken | in | test that fails |", "|---|---|---|", *filter(None, rows)]
+    TABLE.write_text(head + "\n".join(lines) + "\n")
+
+
+def copied() -> Path:
+    """A copy of what the tests need, to be broken."""
     place = Path(tempfile.mkdtemp(prefix="mutants-"))
     for folder in ("fpmatch", "tests", "data/synthetic/scenarios"):
         shutil.copytree(ROOT / folder, place / folder)
     shutil.copy(ROOT / "setup.cfg", place)
-    wanted = sys.argv[1:]
-    if wanted and Path(wanted[0]).exists():
-        wanted = Path(wanted[0]).read_text().splitlines()
-    survivors = stale = 0
-    for title, name, old, new in MUTATIONS:
-        if wanted and title not in wanted:
-            continue
-        path = place / "fpmatch" / name
-        source = path.read_text()
-        if source.count(old) != 1:
-            stale += 1
-            print(f"STALE     {title}: {source.count(old)} matches in {name}", flush=True)
-            continue
-        path.write_text(source.replace(old, new))
-        killed = run(place)
+    return place
+
+
+def broken(place: Path, mutation: tuple[str, str, str, str], first: str) -> str:
+    """The test that failed, "" if none did; `STALE` where there is nothing to break."""
+    _, name, old, new = mutation
+    path = place / "fpmatch" / name
+    source = path.read_text()
+    if source.count(old) != 1:
+        return STALE
+    path.write_text(source.replace(old, new))
+    try:
+        return (run(place, "-k", first.partition("[")[0]) if first else "") or run(place)
+    finally:
         path.write_text(source)
-        survivors += not killed and title not in UNSEEN
-        print(f"{'killed   ' if killed else 'SURVIVED '} {title} ({name}): {killed}", flush=True)
-    shutil.rmtree(place)
-    print(f"{survivors} survived, {stale} stale")
-    return int(bool(survivors or stale))
 
 
-def run(place: Path) -> str:
+def run(place: Path, *more: str) -> str:
     """The test that failed, or "" if none did."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-rfE"]
-        + [f"tests/{t}" for t in TESTS],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(place)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-rfE", *more]
+            + [f"tests/{t}" for t in TESTS],
+            cwd=place,
+            env={**os.environ, "PYTHONPATH": str(place)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LONGEST,
+        )
+    except subprocess.TimeoutExpired:
+        return "test run that does not end"
     for line in done.stdout.splitlines():
         if line.startswith(("FAILED", "ERROR")):
             return line.split("::")[-1].split(" - ")[0]
-    return "" if done.returncode == 0 else "collection"
+    return "" if done.returncode in (0, NONE_CHOSEN) else "collection"
 
 
 if __name__ == "__main__":
