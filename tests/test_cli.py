@@ -103,8 +103,8 @@ def test_a_poor_print_is_to_be_taken_again(fpm, prints, tmp_path, gallery):
     _, said, _ = fpm("compare", tmp_path / "poor.fpt", prints / "1_2.png")
     assert "Retake: the probe has a quality of 12 only." in " ".join(said.split())
     where = ("enrol", gallery, "criminal", tmp_path / "poor.fpt")
-    (again,) = as_json(fpm(*where, "--json", "-"))["retake"]
-    assert (again["record"], again["quality"]) == ("poor", 12)
+    (again,) = as_json(fpm(*where, "--json", "-"))["notes"]
+    assert (again["record"], again["kind"], again["score"]) == ("poor", "retake", 12)
     assert "retake" in fpm(*where)[1]
 
 

@@ -190,8 +190,13 @@ def test_enrolment_reports_what_is_to_be_taken_again():
         good, bad = print_of(1, 0, INDEX), poor(print_of(1, 0, LEFT), 7)
         report = e.enrol("criminal", [Record("C-1", [good, bad]), Record("", [bad])])
         assert report.accepted == 1
-        (retake,) = report.retakes
-        assert (retake.item, retake.record, retake.position, retake.quality) == (0, "C-1", LEFT, 7)
+        (told,) = report.notes
+        assert (told.item, told.record) == (0, "C-1")
+        assert (told.note.kind, told.note.positions, told.note.score) == (
+            NoteKind.RETAKE,
+            (LEFT,),
+            7,
+        )
 
 
 @pytest.mark.parametrize(

@@ -224,10 +224,7 @@ def _show(report: EnrolReport, failed: list[dict[str, str]], json_file: str | No
         "fingers": report.fingers,
         "errors": failed,
         "flagged": flagged,
-        "retake": [
-            {"record": r.record, "item": r.item, "position": r.position.name, "quality": r.quality}
-            for r in report.retakes
-        ],
+        "notes": [{"record": n.record, "item": n.item, **n.note.to_dict()} for n in report.notes],
     }
     said = f"Enrolled: {report.accepted} records, {report.fingers} new fingers."
     rows = [(e["record"], e["file"], e["error"]) for e in failed]
@@ -236,9 +233,9 @@ def _show(report: EnrolReport, failed: list[dict[str, str]], json_file: str | No
         doubts = [(f["record"], f["event"] or "-", f["score"]) for f in flagged]
         head = "enrolled, but like none of the prints that the record held"
         tables.append(table([head, "event", "score"], doubts, left=2))
-    if report.retakes:
-        poor = [(r.record, r.position.name, r.quality) for r in report.retakes]
-        tables.append(table(["enrolled; retake", "position", "quality"], poor, left=2))
+    if report.notes:
+        notes = [(n.record, n.note.text) for n in report.notes]
+        tables.append(table(["enrolled, but look", "at this"], notes, left=2))
     emit(result, json_file, said, *tables)
     if failed:
         raise typer.Exit(2)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fpmatch.cli.inputs import Extractor, parse_pairs
+from fpmatch.cli.inputs import Extractor, Positions, Rotation, parse_pairs
 from fpmatch.cli.output import JsonFile, emit, table
 from fpmatch.cli.people import read_people
 from fpmatch.cli.search import Attribute, Charge, Role, response_tables
@@ -69,6 +69,8 @@ def transaction_command(
     disposition: Annotated[str | None, typer.Option(help="The court's disposition.")] = None,
     attribute: Attribute = None,
     effort: Annotated[str, typer.Option(help="fast, balanced, scan or exhaustive.")] = "balanced",
+    rotation: Rotation = "upright",
+    positions: Positions = "labelled",
     threads: Annotated[int, typer.Option(help="Threads of the search.")] = 1,
     extractor: Extractor = None,
     json_file: JsonFile = None,
@@ -84,6 +86,8 @@ def transaction_command(
         "disposition": disposition,
         "attributes": parse_pairs(attribute or (), "--attribute"),
         "effort": effort,
+        "rotation": rotation,
+        "positions": positions,
     }
     if out is None:
         if people is not None:

@@ -2,14 +2,14 @@
 
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.gallery import Gallery
-from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolReport, EnrolRetake, NewRow, Receipt
+from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolNote, EnrolReport, NewRow, Receipt
 
 __all__ = [
     "Columns",
     "EnrolError",
     "EnrolFlag",
+    "EnrolNote",
     "EnrolReport",
-    "EnrolRetake",
     "Gallery",
     "NewRow",
     "Receipt",

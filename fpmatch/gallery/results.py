@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fpmatch.types import FingerPosition
+from fpmatch.types import FingerPosition, Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +39,21 @@ class EnrolFlag:
 
 
 @dataclass(frozen=True, slots=True)
-class EnrolRetake:
-    """A print that was taken and is so poor that it should be captured again.
+class EnrolNote:
+    """A remark on a print of an item that was taken: that it should be captured again.
 
     Parameters
     ----------
     item : int
         Number of the item, from 0.
     record : str
-    position : FingerPosition
-    quality : int
-        Its image quality; below what `parameters.QUALITY.retake` says of its extractor.
+    note : Note
+        As a search tells of its own fingers; places are those in the item's ``fingers``.
     """
 
     item: int
     record: str
-    position: FingerPosition
-    quality: int
+    note: Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class EnrolReport:
         One for each item that was refused; the others are not affected.
     flags : tuple of EnrolFlag
         Items that were taken, and that a person should look at: perhaps another person's prints.
-    retakes : tuple of EnrolRetake
+    notes : tuple of EnrolNote
         Prints that were taken and should be captured again.
     """
 
@@ -81,7 +79,7 @@ class EnrolReport:
     fingers: int = 0
     errors: tuple[EnrolError, ...] = ()
     flags: tuple[EnrolFlag, ...] = ()
-    retakes: tuple[EnrolRetake, ...] = ()
+    notes: tuple[EnrolNote, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -1,6 +1,6 @@
 """The only room that joins policy, audit, gallery and index: `Engine`."""
 
-from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolReport, EnrolRetake, Receipt
+from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolNote, EnrolReport, Receipt
 from fpmatch.ledger import Notification
 from fpmatch.search.engine import Engine
 from fpmatch.search.transact import Transacted
@@ -9,8 +9,8 @@ __all__ = [
     "Engine",
     "EnrolError",
     "EnrolFlag",
+    "EnrolNote",
     "EnrolReport",
-    "EnrolRetake",
     "Notification",
     "Receipt",
     "Transacted",

@@ -78,7 +78,8 @@ class Engine(Enquiries):
             See `fpmatch.formats.ebts.submission`.
         **facts
             What no transaction says: ``purpose``, ``role``, ``charge``, ``disposition``,
-            ``protected``, ``attributes``, ``threshold`` and ``effort`` of a `SearchRequest`.
+            ``protected``, ``attributes``, ``threshold``, ``effort``, ``rotation`` and ``positions``
+            of a `SearchRequest`.
 
         Returns
         -------

@@ -14,14 +14,14 @@ from fpmatch.errors import FpmatchError, InputError
 from fpmatch.gallery import (
     EnrolError,
     EnrolFlag,
+    EnrolNote,
     EnrolReport,
-    EnrolRetake,
     NewRow,
     records,
     sources,
 )
 from fpmatch.parameters import SEARCH
-from fpmatch.search import pending, resemblance
+from fpmatch.search import pending, resemblance, sequence
 from fpmatch.search.crash_points import crash_point
 from fpmatch.search.state import State
 from fpmatch.template import Template
@@ -53,7 +53,7 @@ def enrol(
     accepted = fingers = 0
     errors: list[EnrolError] = []
     flags: list[EnrolFlag] = []
-    retakes: list[EnrolRetake] = []
+    notes: list[EnrolNote] = []
     numbered = enumerate(sources.records(source))
     while batch := list(islice(numbered, SEARCH.enrol_batch)):
         done, doubts = _batch(state, partition, batch)
@@ -61,20 +61,20 @@ def enrol(
         fingers += len(done.rows)
         errors += done.errors
         flags += doubts
-        retakes += _retakes(batch, {error.item for error in done.errors})
+        notes += _notes(batch, {error.item for error in done.errors})
         if progress is not None:
             progress(batch[-1][0] + 1, accepted)
     errors.sort(key=lambda e: e.item)
-    return EnrolReport(accepted, fingers, tuple(errors), tuple(flags), tuple(retakes))
+    return EnrolReport(accepted, fingers, tuple(errors), tuple(flags), tuple(notes))
 
 
-def _retakes(batch: Iterable[tuple[int, Record]], refused: set[int]) -> list[EnrolRetake]:
+def _notes(batch: Iterable[tuple[int, Record]], refused: set[int]) -> list[EnrolNote]:
+    """What there is to say of the prints of the items that were taken."""
     return [
-        EnrolRetake(item, record.record, finger.position, finger.image_quality)
+        EnrolNote(item, record.record, note)
         for item, record in batch
         if item not in refused
-        for finger in record.fingers
-        if finger.retake
+        for note in sequence.retakes(record.fingers)
     ]
 
 

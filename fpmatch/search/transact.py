@@ -19,7 +19,18 @@ from fpmatch.search.state import State
 from fpmatch.types import Ori, SearchRequest, SearchResponse
 
 FACTS = frozenset(
-    {"purpose", "role", "charge", "disposition", "protected", "attributes", "threshold", "effort"}
+    {
+        "purpose",
+        "role",
+        "charge",
+        "disposition",
+        "protected",
+        "attributes",
+        "threshold",
+        "effort",
+        "rotation",
+        "positions",
+    }
 )
 """Fields of a request that no transaction says and its submitter does not decide."""
 EXTRACTORS = ("neural", "classical")

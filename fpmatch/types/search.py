@@ -246,6 +246,15 @@ class Note:
     fingers: tuple[int, ...]
     score: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types only."""
+        return {
+            "kind": self.kind.value,
+            "positions": [int(p) for p in self.positions],
+            "fingers": list(self.fingers),
+            "score": self.score,
+        }
+
     @property
     def text(self) -> str:
         """In words."""
@@ -293,21 +302,12 @@ class SearchResponse:
             "partitions": [_section(s) for s in self.sections],
         }
         if self.notes:
-            out["notes"] = [_note(note) for note in self.notes]
+            out["notes"] = [note.to_dict() for note in self.notes]
         return out
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: equal responses give equal bytes."""
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":")).encode()
-
-
-def _note(note: Note) -> dict[str, Any]:
-    return {
-        "kind": note.kind.value,
-        "positions": [int(p) for p in note.positions],
-        "fingers": list(note.fingers),
-        "score": note.score,
-    }
 
 
 def _section(section: PartitionResult) -> dict[str, Any]:
