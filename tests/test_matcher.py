@@ -84,6 +84,22 @@ def test_at_any_rotation_turned_prints_match_as_well_as_upright_ones(degrees):
     assert raw_turned(degrees) >= 0.9 * raw_turned(0)
 
 
+@pytest.mark.data
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_images_turned_by_quarters_match_as_well_as_upright_ones(data, quarters):
+    def read(name):
+        return fp.read_image(data / "fvc2002" / "DB1_B" / f"{name}.tif", ppi=500)
+
+    def taken(pixels):
+        return fp.extract(fp.read_image(np.ascontiguousarray(pixels), ppi=500))
+
+    first, second, other = (read(name).pixels for name in ("101_1", "101_2", "102_1"))
+    probe = taken(np.rot90(second, quarters))
+    upright = compare(fp.extract(read("101_1")), fp.extract(read("101_2")), rotation="any").value
+    assert compare(taken(first), probe, rotation="any").value > 0.8 * upright > 60
+    assert compare(taken(other), probe, rotation="any").value < 40
+
+
 def test_any_rotation_claims_less_for_the_same_resemblance():
     raw = np.arange(0, 100_000, 7)
     assert (calibrate(raw, "any") <= calibrate(raw)).all()
