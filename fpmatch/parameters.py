@@ -81,6 +81,8 @@ class RidgeParameters:
     """Pieces of ridges as near as this to a finger belong to it."""
     palm: float = 400.0
     """Half the width from which on an area is no single finger."""
+    longest_finger: tuple[int, int] = (1200, 2500)
+    """Short and long side of the room that one finger takes, all its phalanges: 6 x 13 cm."""
     large: int = 1_000_000
     """Pictures of more pixels are cut to the finger before anything else is done."""
     margin: int = 32

@@ -140,8 +140,9 @@ def test_a_sheet_of_rows_and_a_turned_slap_are_refused(prints: list[np.ndarray])
         extract(read_image(turned, ppi=500))
 
 
-def test_a_palm_is_refused() -> None:
-    y, x = np.mgrid[:1500, :1400].astype(np.float32)
+@pytest.mark.parametrize("shape", [(1500, 1400), (3000, 500), (1300, 900)])
+def test_what_is_larger_than_a_finger_is_refused(shape: tuple[int, int]) -> None:
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     bent = x * 0.7 + y * 0.5 + 30 * np.sin(y / 170) + 20 * np.cos(x / 210)
     palm = (127 + 90 * np.sin(2 * np.pi * bent / 9)).astype(np.uint8)
     with pytest.raises(ExtractionError, match="more than one finger has"):

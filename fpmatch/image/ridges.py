@@ -51,7 +51,7 @@ class Ridges:
     area : int
         Pixels of ridges in all of them.
     palm : bool
-        Whether the widest is wider than any finger.
+        Whether the widest is wider or longer than any finger.
     period : float or None
         Median distance of the ridges, pixels; None where there are none, or no two windows say
         the same.
@@ -92,7 +92,7 @@ def find_ridges(pixels: NDArray[np.uint8], parameters: RidgeParameters = RIDGES)
     return Ridges(
         fingers=boxes,
         area=int((label > 0).sum()) * p.step * p.step,
-        palm=widest > p.palm,
+        palm=widest > p.palm or any(_too_long(box, p) for box in boxes[:1]),
         period=_period(pixels, found.share * ridges, p),
     )
 
@@ -223,6 +223,11 @@ def _apart(core: NDArray[np.int32], kept: list[int], inked: NDArray[np.bool_]) -
             out.append(k)
         seen |= own
     return out
+
+
+def _too_long(box: Box, p: RidgeParameters) -> bool:
+    short, long = sorted((box[2] - box[0], box[3] - box[1]))
+    return short > p.longest_finger[0] or long > p.longest_finger[1]
 
 
 def _box(own: NDArray[np.bool_], shape: tuple[int, ...], p: RidgeParameters) -> Box:
