@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fpmatch import read_image
+from fpmatch import extract, formats, read_image
+from fpmatch.cli.inputs import load_template
 from fpmatch.errors import FpmatchError, ImageError, InputError, ResolutionError
 from fpmatch.image import find_ridges
 
@@ -232,6 +233,31 @@ def test_a_picture_comes_through_a_pipe(finger: np.ndarray, tmp_path: Path) -> N
             return bytearray(data)
 
     assert (read_image(Socket(), ppi=500).pixels == finger).all()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["image", "template"])
+def test_commands_read_a_pipe_once(finger: np.ndarray, tmp_path: Path, kind: str) -> None:
+    data = encoded(finger)
+    if kind == "template":
+        data = extract(read_image(data, ppi=500)).to_bytes()
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    writer = threading.Thread(target=lambda: fifo.write_bytes(data))
+    writer.start()
+    found = load_template(fifo, ppi=500)
+    writer.join()
+    assert found == extract(read_image(finger, ppi=500))
+
+
+def test_files_of_any_format_are_named_shortly(tmp_path: Path) -> None:
+    class Broken:
+        def read(self, size: int) -> bytes:
+            raise RuntimeError("A" * 1000)
+
+    for source in ("A" * 138_735, "\0", tmp_path, Broken(), io.StringIO("text"), 7):
+        with pytest.raises(InputError) as caught:
+            formats.read(source)  # type: ignore[arg-type]
+        assert len(str(caught.value)) < 200
 
 
 def test_the_decoder_says_nothing_on_standard_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -78,19 +79,40 @@ def load_template(
     from fpmatch.image import read_image
     from fpmatch.template import extract
 
-    if recognise(path) is not None:
-        found = _contained(path, ppi, extractor)
+    source = read_once(path)
+    if recognise(source) is not None:
+        found = _contained(source, path, ppi, extractor)
         named = found.position is not FingerPosition.UNKNOWN
         return found if named else replace(found, position=position)
-    image = read_image(str(path), ppi=ppi)
+    image = read_image(source, ppi=ppi)
     return extract(image, position=position, impression=impression, extractor=extractor)
 
 
-def _contained(path: str | Path, ppi: float | None, extractor: str | None) -> Template:
+def read_once(path: str | Path) -> str | bytes:
+    """What can be read twice: a path, or the bytes of a pipe, which gives them once.
+
+    Parameters
+    ----------
+    path : path
+        Of a file, a pipe or a device as `/dev/stdin`.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    from fpmatch.formats.source import read_bytes
+
+    return str(path) if os.path.isfile(path) else read_bytes(path)
+
+
+def _contained(
+    source: str | bytes, path: str | Path, ppi: float | None, extractor: str | None
+) -> Template:
     from fpmatch.formats import pictures_of, read, templates_of
     from fpmatch.template import extract
 
-    content = read(path)
+    content = read(source)
     templates = templates_of(content, ppi=ppi)
     pictures = [] if templates else pictures_of(content)
     if len(templates) + len(pictures) != 1:

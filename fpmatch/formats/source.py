@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
+from fpmatch.checks import LONGEST_SHOWN, path_of, quoted
 from fpmatch.errors import FormatError, InputError
 from fpmatch.parameters import FORMATS
 
@@ -25,16 +26,21 @@ def read_bytes(source: Source) -> bytes:
         data = bytes(source)
     elif isinstance(source, str | os.PathLike):
         try:
-            with open(source, "rb") as file:
+            with open(path_of(source), "rb") as file:
                 data = file.read(FORMATS.max_bytes + 1)
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(f"cannot read {os.fspath(source)!r}: {reason}") from error
+            reason = getattr(error, "strerror", None) or "it is no path"
+            shown = quoted(os.fspath(source)[-LONGEST_SHOWN:])
+            raise InputError(f"cannot read {shown}: {reason}") from error
     elif callable(getattr(source, "read", None)):
         try:
             data = source.read(FORMATS.max_bytes + 1)
-        except (OSError, ValueError) as error:
-            raise InputError(f"cannot read from the file object: {error}") from error
+        except Exception as error:
+            # A file object can be anything, and raise anything.
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise InputError(f"cannot read from the file object: {reason}") from error
+        if isinstance(data, bytearray | memoryview):
+            data = bytes(data)
         if not isinstance(data, bytes):
             raise InputError("the file object is in text mode; open it with mode 'rb'")
     else:
