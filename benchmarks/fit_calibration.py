@@ -1,10 +1,11 @@
-"""Fit the matcher's evidence weights and calibration on the FVC development sets.
+"""Fit the matcher's evidence weights on the FVC development sets, and see what they give.
 
     python -m benchmarks.fit_calibration [DATA] [--templates CACHE.npz] [--weights]
 
 Extracts every impression with the default extractor (or reads the templates from the cache, which
-is made if absent), compares all pairs, and prints the lines to put in `fpmatch/parameters.py`,
-the errors they give and the false match rate at fixed scores by minutiae count. With
+is made if absent), compares all pairs, and prints the errors, the curve of pairs of all sensors
+alike (the one in force is fitted by `benchmarks.fit_sizes`), and the false match rate at a fixed
+score by minutiae count. With
 ``--weights`` the weights of the evidence are fitted too, and cross-checked by fitting on one half
 of the sets and testing on the other. Takes about a minute.
 """

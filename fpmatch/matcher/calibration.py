@@ -17,7 +17,8 @@ def calibrate(raw: ArrayLike, rotation: str = "upright") -> NDArray[np.float64]:
 
     40 means that one non-mated comparison in 10 000 reaches this raw score, 60 one in a million.
     The scale comes from the data that `CalibrationParameters` names; beyond the rarest non-mated
-    score seen there it is the extrapolation of an exponential tail. Monotone and finite.
+    score seen there it is the extrapolation of an exponential tail, which ranks: what is claimed
+    ends at `CalibrationParameters.least_fmr` (`fpmatch.types.claim_of`). Monotone and finite.
 
     Parameters
     ----------
