@@ -47,6 +47,8 @@ TESTS = (
     "test_engine_lying.py",
     "test_engine_sequence.py",
     "test_matcher_claims.py",
+    "test_ebts_answers.py",
+    "test_transact.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
@@ -1185,6 +1187,72 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "search/run.py",
         "for name, _ in known if name in stated",
         "for name in stated",
+    ),
+    (
+        "a fact of a transaction that its submission decides",
+        "search/transact.py",
+        "    unknown = sorted(set(facts) - FACTS)",
+        "    unknown: list[str] = []",
+    ),
+    (
+        "a refused transaction is not logged",
+        "search/transact.py",
+        "    state.audit.event(",
+        "    (lambda *given: None)(",
+    ),
+    (
+        "copies of answers go to who may see nothing",
+        "search/transact.py",
+        "            if all(section.candidates is None for section in response):",
+        "            if False:",
+    ),
+    (
+        "an answer without its mandatory fields",
+        "search/transact.py",
+        "        address.check()\n",
+        "",
+    ),
+    (
+        "a failure of the log is blamed on the submission",
+        "search/transact.py",
+        "    except InputError as error:\n        return _refused(",
+        "    except Exception as error:\n        return _refused(",
+    ),
+    (
+        "a record that was not disclosed is identified",
+        "formats/ebts_answers.py",
+        "        if found.record is not None and found.record not in records:",
+        "        if False:",
+    ),
+    (
+        "an adjudication is asked of what is not disclosed",
+        "formats/ebts_answers.py",
+        "        if section.candidates is None:\n            continue\n",
+        "",
+    ),
+    (
+        "a search cut short is answered as if it were whole",
+        "formats/ebts_answers.py",
+        "        if not section.complete:",
+        "        if False:",
+    ),
+    (
+        "an answer is answered",
+        "formats/ebts_address.py",
+        "    if kind in RESPONSES:",
+        "    if False:",
+    ),
+    (
+        "an answer of an unknown kind is answered",
+        "formats/ebts_address.py",
+        "    if kind not in KINDS and header.get(ANSWERED) is not None:",
+        "    if False:",
+    ),
+    (
+        "an answer depends on what other partitions hold",
+        "formats/ebts_answers.py",
+        "            out.append(_result(address, section, answering, day, findings or {}))",
+        "            counts = sum(len(s.candidates or ()) for s in response)\n            a = address\n            other = type(a)(a.kind, a.recipient, a.sender, a.control, b'%d' % (1 + counts % 9), a.characters, a.repeated)\n            out.append(_result(other, section, answering, day, findings or {}))",
     ),
 )
 

@@ -18,6 +18,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,10 @@ import mutate
 
 from fpmatch import formats
 from fpmatch.errors import FpmatchError
-from fpmatch.formats import ebts
+from fpmatch.formats import ebts, ebts_answers, itl_read
+from fpmatch.formats.ebts_address import NAME, REPEATED, address_of
+from fpmatch.formats.ebts_answering import Adjudication, Answering, Person
+from fpmatch.types import Candidate, Outcome, PartitionResult, Reason, SearchResponse
 
 MEMORY_TIMES = 64
 """Peak of Python's allocations while reading, in multiples of the input."""
@@ -87,7 +91,10 @@ def _itl_seeds() -> list[bytes]:
     full = {5: "Y", 7: "CS0010300ABC\x1eCS0010400", 73: "CS0010200\x1eCS0010500"}
     full |= {84: "3\x1fXX\x1e4\x1fUP", 98: "1\x1e9"}
     asked = cases.booking(full, kind="RPIS", priority="1", answered="CTRL-00000")
-    return [formats.write(one) for one in (made, other, third, asked, asked, cases.booking())]
+    kinds = [cases.submitted(kind) for kind in ("CAR", "TPIS", "RPIS", "LFIS")]
+    return [
+        formats.write(one) for one in (made, other, third, asked, asked, cases.booking(), *kinds)
+    ]
 
 
 def _fir_seeds() -> list[bytes]:
@@ -110,6 +117,9 @@ def use(data: bytes) -> bool:
     try:
         content = formats.read(data)
     except FpmatchError:
+        if itl_read.begins(data):
+            with contextlib.suppress(FpmatchError):
+                _answer(itl_read.beginning(data))
         return False
     for ppi in (None, 500):
         with contextlib.suppress(FpmatchError):
@@ -134,6 +144,8 @@ def _dig(content: Any) -> None:
     }:
         with contextlib.suppress(FpmatchError):
             ebts.submission(content, stand_in="CS0010200")
+    if isinstance(content, formats.Transaction):
+        _answer(content)
     if isinstance(content, formats.Transaction | formats.FingerImageRecord):
         with contextlib.suppress(FpmatchError):
             for picture in formats.pictures_of(content):
@@ -148,6 +160,47 @@ def _dig(content: Any) -> None:
                 formats.ridge_counts(block)
             with contextlib.suppress(FpmatchError):
                 formats.cores_and_deltas(block, content.format)
+
+
+FOUND = tuple(Candidate(f"C-{i}", 99.0 - i, 0.0) for i in range(30))
+DISCLOSED = SearchResponse(
+    "",
+    1,
+    (PartitionResult("town", Outcome.SEARCHED_DISCLOSED, Reason.GRANTED, candidates=FOUND),),
+)
+ANSWERING = Answering(
+    who=lambda partition, candidate: Person("A1", "ROE,RICHARD"),
+    adjudicate=lambda section: Adjudication("C-1"),
+)
+
+
+def _answer(content: formats.Transaction) -> None:
+    """Answer what can be; our reader must see in the answers what was meant to be there."""
+    try:
+        address = address_of(content)
+    except FpmatchError:
+        return
+    day = date(2026, 1, 2)
+    findings = ebts_answers.findings_of(address, DISCLOSED, ANSWERING)
+    made = ebts_answers.results(address, DISCLOSED, ANSWERING, day, findings)
+    for answer in (*made, ebts_answers.refusal(address, [address.kind], ANSWERING, day)):
+        try:
+            back = formats.read(answer.data, strict=True)
+        except FpmatchError as error:
+            raise AssertionError(f"an answer cannot be read: {error}") from error
+        first, second = back.records
+        if not (
+            formats.write(back) == answer.data
+            and first.get(10).value == address.control
+            and first.text(9) == answer.control
+            and first.text(4) == answer.kind
+            and all(
+                second.get(number).value == value
+                for number, value in address.repeated.items()
+                if number in REPEATED[answer.kind] and number != NAME
+            )
+        ):
+            raise AssertionError("an answer does not say what it was made from")
 
 
 def _with_checksum(data: bytes) -> bytes:
