@@ -142,6 +142,16 @@ def test_no_real_print_is_refused_for_its_resolution(data: Path) -> None:
     assert twice >= 8, "a few prints with wide ridges pass"
 
 
+def test_the_template_keeps_the_period_and_who_stated_the_resolution(finger: np.ndarray) -> None:
+    template = extract(read_image(encoded(finger, dpi=(500, 500))))
+    assert template.ppi_source == "recorded"
+    assert template.ridge_period == pytest.approx(find_ridges(finger).period, abs=0.01)
+    given = extract(read_image(finger, ppi=300))
+    assert given.ppi_source == "given"
+    assert given.ridge_period == pytest.approx(template.ridge_period * 5 / 3, rel=0.1)  # type: ignore[operator]
+    assert extract(read_image(finger, estimate=True)).ppi_source == "estimated"
+
+
 # Orientation and several pictures.
 
 

@@ -66,6 +66,8 @@ def test_equality_sees_every_field() -> None:
         replace(template, extractor="other"),
         replace(template, orientation=None),
         replace(template, width=390),
+        replace(template, ridge_period=9.1),
+        replace(template, ppi_source="recorded"),
     ]
     assert all(c != template for c in changed)
     assert len({template, *changed}) == len(changed) + 1
@@ -87,12 +89,34 @@ def test_equality_sees_every_field() -> None:
         {"extractor": "x" * 32},
         {"extractor": "é"},
         {"orientation": np.zeros((3, 3), np.uint8)},
+        {"ridge_period": 0.0},
+        {"ridge_period": float("nan")},
+        {"ridge_period": "9"},
+        {"ppi_source": "guessed"},
+        {"ppi_source": None},
+        {"ppi_source": ["given"]},
     ],
     ids=str,
 )
 def test_wrong_content_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(TemplateError):
         replace(make(), **change)
+
+
+@pytest.mark.parametrize("period", [None, 1.0, 9.123, 254.99])
+@pytest.mark.parametrize("source", ["", "given", "recorded", "estimated"])
+def test_what_the_image_said_of_its_resolution_is_kept(period: float | None, source: str) -> None:
+    template = replace(make(), ridge_period=period, ppi_source=source)
+    back = Template.from_bytes(template.to_bytes())
+    assert back == template
+    assert back.ppi_source == source
+    assert back.ridge_period == (None if period is None else pytest.approx(period, abs=0.002))
+    # Version 1 stays what it was for templates that know nothing of it.
+    assert template.to_bytes()[3] == (2 if period or source else 1)
+    data = template.to_bytes()
+    for cut in range(1, 5):
+        with pytest.raises(TemplateError):
+            Template.from_bytes(data[:-cut])
 
 
 def test_too_many_minutiae_are_refused() -> None:
@@ -106,8 +130,9 @@ def test_arrays_are_copied_and_read_only() -> None:
         template.xy[0, 0] = 1
 
 
-def test_damage_is_always_noticed() -> None:
-    good = make().to_bytes()
+@pytest.mark.parametrize("period", [None, 9.0])
+def test_damage_is_always_noticed(period: float | None) -> None:
+    good = replace(make(), ridge_period=period).to_bytes()
     rng = random.Random(5)
     for _ in range(2000):
         bad = bytearray(good)
@@ -119,10 +144,11 @@ def test_damage_is_always_noticed() -> None:
             Template.from_bytes(bytes(bad))
 
 
-def test_damage_behind_a_valid_checksum_is_our_error_too() -> None:
+@pytest.mark.parametrize("period", [None, 9.0])
+def test_damage_behind_a_valid_checksum_is_our_error_too(period: float | None) -> None:
     import zlib
 
-    good = make().to_bytes()
+    good = replace(make(), ridge_period=period).to_bytes()
     rng = random.Random(6)
     refused = 0
     for _ in range(2000):

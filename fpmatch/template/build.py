@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +47,9 @@ def extract(
 
     finger = code_of(FingerPosition, position)
     taken = code_of(Impression, impression)
-    return quantise(extract_minutiae(image, extractor=extractor), finger, taken)
+    found = quantise(extract_minutiae(image, extractor=extractor), finger, taken)
+    period = None if image.ridges is None else image.ridges.period
+    return replace(found, ridge_period=period, ppi_source=image.ppi_source)
 
 
 def quantise(

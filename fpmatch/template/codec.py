@@ -3,7 +3,9 @@
 Layout, little-endian: ``FPT`` and the version byte; CRC-32 of all that follows it; a fixed
 header; the extractor's name; the columns xy (two uint16), angle (uint16), kind (two bits, four to
 a byte) and quality (one byte); the orientation cells, deflated. 40 minutiae take about 330 bytes
-without the orientation cells.
+without the orientation cells. Version 2 adds what the image said of its resolution: the ridge
+period (uint16, 1/256 pixel, 0 unknown) and who stated the resolution (one byte). It is written only
+where one of them is known, so that templates of other sources are the same bytes as ever.
 """
 
 from __future__ import annotations
@@ -21,10 +23,15 @@ from fpmatch.finger import FingerPosition, Impression
 from fpmatch.parameters import TEMPLATE
 
 MAGIC = b"FPT"
-VERSION = 1
+PLAIN, VERSION = 1, 2
 _PREFIX = struct.Struct("<3sBI")
 _HEADER = struct.Struct("<HHBBBBBH")  # width height position impression quality M name field
+_ORIGIN = struct.Struct("<HB")  # ridge period, source of the resolution
 _FIELD_ABSENT = 0
+PERIOD_UNIT = 256
+"""Units a pixel of the ridge period."""
+SOURCES = ("", "given", "recorded", "estimated")
+"""Who stated the resolution, by number."""
 
 
 class Fields(Protocol):
@@ -74,6 +81,14 @@ class Fields(Protocol):
     def orientation(self) -> NDArray[np.uint8] | None:
         """(h, w) uint8 cells of 16 pixels."""
 
+    @property
+    def ridge_period(self) -> float | None:
+        """Pixels at 500 ppi."""
+
+    @property
+    def ppi_source(self) -> str:
+        """One of `SOURCES`."""
+
 
 def to_bytes(template: Fields) -> bytes:
     """Serialise; equal templates give equal bytes. Cost: O(M), plus deflating the cells."""
@@ -104,7 +119,12 @@ def to_bytes(template: Fields) -> bytes:
             field,
         )
     )
-    return _PREFIX.pack(MAGIC, VERSION, zlib.crc32(body)) + body
+    version = PLAIN
+    if template.ridge_period is not None or template.ppi_source:
+        version = VERSION
+        period = round((template.ridge_period or 0) * PERIOD_UNIT)
+        body += _ORIGIN.pack(period, SOURCES.index(template.ppi_source))
+    return _PREFIX.pack(MAGIC, version, zlib.crc32(body)) + body
 
 
 def from_bytes(data: bytes) -> dict[str, Any]:
@@ -128,15 +148,22 @@ def from_bytes(data: bytes) -> dict[str, Any]:
     magic, version, crc = _PREFIX.unpack_from(data)
     if magic != MAGIC:
         raise TemplateError("not an fpmatch template (wrong magic)")
-    if version != VERSION:
+    if version not in (PLAIN, VERSION):
         raise TemplateError(f"template version {version}; this release reads up to {VERSION}")
     body = data[_PREFIX.size :]
     if zlib.crc32(body) != crc:
         raise TemplateError("template checksum does not match: the bytes are damaged")
     try:
-        return _parse(body)
-    except (ValueError, struct.error, zlib.error) as error:
+        if version == PLAIN:
+            return _parse(body)
+        return _parse(body[: -_ORIGIN.size]) | _origin(body[-_ORIGIN.size :])
+    except (ValueError, IndexError, struct.error, zlib.error) as error:
         raise TemplateError(f"template content is damaged: {error}") from error
+
+
+def _origin(data: bytes) -> dict[str, Any]:
+    period, source = _ORIGIN.unpack(data)
+    return {"ridge_period": period / PERIOD_UNIT or None, "ppi_source": SOURCES[source]}
 
 
 def _parse(body: bytes) -> dict[str, Any]:
