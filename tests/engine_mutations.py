@@ -34,6 +34,7 @@ TESTS = (
     "test_engine_looking.py",
     "test_engine_opting_out.py",
     "test_engine_enrolment.py",
+    "test_cli_interrupt.py",
     "test_attack_journal.py",
     "test_attack_once.py",
     "test_attack_storage.py",
@@ -832,6 +833,18 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "search/resemblance.py",
         "    return held[same, 0]",
         "    return held[:, 0]",
+    ),
+    (
+        "what was read before a source raised is lost",
+        "search/enrolment.py",
+        "        return batch, error\n",
+        "        return [], error\n",
+    ),
+    (
+        "a source that raised counts as read to its end",
+        "search/enrolment.py",
+        "        raise failure\n",
+        "        pass\n",
     ),
     (
         "errors of withheld verifications are told",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fpmatch.cli.inputs import Extractor, Position, Ppi, load_template, parse_position
-from fpmatch.cli.manifest import Entry, entries
+from fpmatch.cli.intake import Intake
+from fpmatch.cli.manifest import entries
 from fpmatch.cli.output import JsonFile, emit, progress_bar, table
-from fpmatch.errors import FpmatchError, InputError
-from fpmatch.types import Record
+from fpmatch.cli.stopping import STATUS, stoppable
+from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
     from fpmatch.gallery import EnrolReport
@@ -71,25 +72,42 @@ def enrol_command(
     ppi: Ppi = None,
     position: Position = "unknown",
     extractor: Extractor = None,
+    skip: Annotated[
+        int, typer.Option(min=0, help="Leave out so many entries: those stored before.")
+    ] = 0,
     json_file: JsonFile = None,
 ) -> None:
     """Enrol records into a partition; what cannot be read is reported, the rest is enrolled."""
     from fpmatch.search import Engine
 
     finger = parse_position(position)
-    failed: list[dict[str, str]] = []
-    with Engine.open(str(gallery), mode="rw") as engine, progress_bar() as progress:
+
+    def read(path: Path, where: str) -> Template:
+        chosen = parse_position(where) if where else finger
+        return load_template(path, ppi=ppi, position=chosen, extractor=extractor)
+
+    with (
+        Engine.open(str(gallery), mode="rw") as engine,
+        progress_bar() as bar,
+        stoppable() as stop,
+    ):
+        intake = Intake(stop, skip, bar)
         if len(sources) == 1 and sources[0].suffix == ".parquet":
-            report = engine.enrol(partition, str(sources[0]))
+            items = intake.table(sources[0])
         else:
-            found = entries(sources, record=record, naming=names)
-
-            def read(path: Path, where: str) -> Template:
-                chosen = parse_position(where) if where else finger
-                return load_template(path, ppi=ppi, position=chosen, extractor=extractor)
-
-            report = engine.enrol(partition, _records(found, read, failed, progress))
-    _show(report, failed, json_file)
+            items = intake.files(entries(sources, record=record, naming=names), read)
+        try:
+            report = engine.enrol(partition, items, progress=intake.stored)
+        except BaseException as error:
+            said = intake.cut_off()
+            if said or isinstance(error, KeyboardInterrupt):
+                print(f"fpmatch: {said or 'nothing was stored'}", file=sys.stderr)
+            raise
+    _show(report, intake, json_file)
+    if stop:
+        raise typer.Exit(STATUS + stop.signal)
+    if intake.failed or report.errors:
+        raise typer.Exit(2)
 
 
 def expunge_command(
@@ -186,33 +204,8 @@ def _partition(text: str) -> tuple[str, int, str]:
     return name, int(number), owner
 
 
-def _records(
-    found: list[Entry], read: Any, failed: list[dict[str, str]], progress: Any
-) -> Iterator[Record]:
-    """Extract record by record; a finger that fails is noted and left out."""
-    for number, entry in enumerate(found, 1):
-        fingers = []
-        for path, where in entry.files:
-            try:
-                fingers.append(read(path, where))
-            except FpmatchError as error:
-                failed.append({"record": entry.record, "file": str(path), "error": str(error)})
-        if fingers:
-            yield Record(
-                entry.record,
-                fingers,
-                identity=entry.identity,
-                event=entry.event,
-                contributor=entry.contributor,
-                protected=entry.protected,
-                banned_uses=entry.banned_uses,
-            )
-        if progress is not None:
-            progress("enrolling", number, len(found))
-
-
-def _show(report: EnrolReport, failed: list[dict[str, str]], json_file: str | None) -> None:
-    failed += [
+def _show(report: EnrolReport, intake: Intake, json_file: str | None) -> None:
+    failed = intake.failed + [
         {"record": e.record, "file": f"item {e.item}", "error": e.message} for e in report.errors
     ]
     flagged = [
@@ -224,6 +217,8 @@ def _show(report: EnrolReport, failed: list[dict[str, str]], json_file: str | No
         "fingers": report.fingers,
         "errors": failed,
         "flagged": flagged,
+        "interrupted": bool(intake.stop),
+        "read": intake.read,
         "notes": [{"record": n.record, "item": n.item, **n.note.to_dict()} for n in report.notes],
     }
     said = f"Enrolled: {report.accepted} records, {report.fingers} new fingers."
@@ -236,6 +231,5 @@ def _show(report: EnrolReport, failed: list[dict[str, str]], json_file: str | No
     if report.notes:
         notes = [(n.record, n.note.text) for n in report.notes]
         tables.append(table(["enrolled, but look", "at this"], notes, left=2))
-    emit(result, json_file, said, *tables)
-    if failed:
-        raise typer.Exit(2)
+    more = [f"Interrupted. {intake.go_on(intake.read)}"] if intake.stop else []
+    emit(result, json_file, said, *tables, *more)

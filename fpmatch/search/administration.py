@@ -211,6 +211,11 @@ class Administration:
             Accepted records are on disk; a refused one has an entry and stops nothing. Enrolling
             the same again changes nothing. Fingers that are added to a record and resemble none
             that it held are stored and flagged, with the score.
+
+        Notes
+        -----
+        Where the source raises, or Ctrl-C is pressed while it is read, what was read before is
+        stored, ``progress`` is called, and the error goes its way with a note of how many.
         """
         return enrolment.enrol(self._state, partition, records, progress)
 

@@ -55,7 +55,11 @@ def enrol(
     flags: list[EnrolFlag] = []
     notes: list[EnrolNote] = []
     numbered = enumerate(sources.records(source))
-    while batch := list(islice(numbered, SEARCH.enrol_batch)):
+    failure: BaseException | None = None
+    while failure is None:
+        batch, failure = _read(numbered)
+        if not batch:
+            break
         done, doubts = _batch(state, partition, batch)
         accepted += seen.add(done.keys)
         fingers += len(done.rows)
@@ -64,8 +68,23 @@ def enrol(
         notes += _notes(batch, {error.item for error in done.errors})
         if progress is not None:
             progress(batch[-1][0] + 1, accepted)
+    if failure is not None:
+        failure.add_note(f"{accepted} records that came before are enrolled, and on disk")
+        raise failure
     errors.sort(key=lambda e: e.item)
     return EnrolReport(accepted, fingers, tuple(errors), tuple(flags), tuple(notes))
+
+
+def _read(
+    numbered: Iterator[tuple[int, Record]],
+) -> tuple[list[tuple[int, Record]], BaseException | None]:
+    """The next batch, and what cut it short: what was read before that is not lost with it."""
+    batch: list[tuple[int, Record]] = []
+    try:
+        batch.extend(islice(numbered, SEARCH.enrol_batch))
+    except BaseException as error:
+        return batch, error
+    return batch, None
 
 
 def _notes(batch: Iterable[tuple[int, Record]], refused: set[int]) -> list[EnrolNote]:
