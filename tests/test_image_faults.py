@@ -179,6 +179,14 @@ def test_exif_orientation_is_followed(finger: np.ndarray, format: str, orientati
     assert away.mean() < (3 if format == "JPEG" else 0.01)
 
 
+def test_unequal_resolutions_change_places_with_the_sides(finger: np.ndarray) -> None:
+    for orientation, said in ((1, "500 ppi across and 600"), (6, "600 ppi across and 500")):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        with pytest.raises(ResolutionError, match=said):
+            read_image(encoded(finger, "JPEG", exif=exif, dpi=(500, 600)))
+
+
 def test_a_damaged_orientation_is_no_orientation(finger: np.ndarray) -> None:
     for value in (0, 9, 65535):
         exif = Image.Exif()
@@ -300,7 +308,8 @@ def test_messages_are_short_and_the_same_in_every_run(finger: np.ndarray, tmp_pa
     hidden = tmp_path / "hidden.png"
     hidden.write_bytes(b"x")
     sources = [
-        long, "\n" * 50 + "/x", b"no image" * 100, encoded(finger)[:200], tmp_path, Path(long),
+        long, "/absent" * 300, "\n" * 50 + "/x", b"no image" * 100, encoded(finger)[:200], tmp_path,
+        Path(long),
         tmp_path / "absent", hidden, memoryview(b"gif"), "\ud800",
     ]  # fmt: skip
     for source in sources:
@@ -313,6 +322,32 @@ def test_messages_are_short_and_the_same_in_every_run(finger: np.ndarray, tmp_pa
         assert len(said[0]) < 300
         assert said[0].isprintable()
         assert "0x" not in said[0]
+
+
+def test_what_a_decoder_says_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("<x at 0x7f01> " + "A" * 1000)
+
+    monkeypatch.setattr(Image, "open", broken)
+    with pytest.raises(ImageError) as caught:
+        read_image(b"any", ppi=500)
+    assert "0x" not in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+def test_a_side_has_a_limit() -> None:
+    with pytest.raises(ImageError, match="8191"):
+        read_image(np.full((60, 9000), 200, np.uint8), ppi=500)
+
+
+def test_ridges_too_fine_to_be_seen_are_measured_in_the_picture_as_it_came(
+    synthetic_data: Path,
+) -> None:
+    pixels = np.asarray(Image.open(synthetic_data / "capacitive" / "10_1.png").convert("L"))
+    half = cv2.resize(pixels, (150, 150), interpolation=cv2.INTER_AREA)
+    assert find_ridges(half).period is None
+    with pytest.raises(ResolutionError, match="1000 ppi is stated"):
+        read_image(encoded(pixels, dpi=(1000, 1000)))
 
 
 def test_file_objects_that_fail_do_so_with_our_error() -> None:

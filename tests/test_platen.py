@@ -68,6 +68,16 @@ def test_a_finger_is_found_wherever_it_lies(
     assert (where.max(axis=0) < np.array(corner) + prints[0].shape + 24).all()
 
 
+@pytest.mark.parametrize("extractor", sorted(EXTRACTORS))
+@pytest.mark.parametrize("noise", [1.0, 4.0])
+def test_a_fingertip_is_found_on_a_platen_of_less_than_a_megapixel(
+    prints: list[np.ndarray], extractor: str, noise: float
+) -> None:
+    tip = prints[0][97:277, 104:284]
+    image = read_image(platen(tip, (990, 990), (300, 500), noise), ppi=500)
+    assert len(extract(image, extractor=extractor)) >= 8
+
+
 def test_the_part_that_was_looked_at_is_named(prints: list[np.ndarray]) -> None:
     stages: dict[str, object] = {}
     image = read_image(platen(prints[0], (1500, 1600), (560, 600), 1.0), ppi=500)
@@ -184,6 +194,9 @@ def test_extract_says_what_it_takes(prints: list[np.ndarray], synthetic_data: Pa
         with pytest.raises(InputError, match="no extractor") as caught:
             extract(image, extractor=extractor)  # type: ignore[arg-type]
         assert len(str(caught.value)) < 200
+    blank = read_image(np.full((300, 300), PAPER, np.uint8), ppi=500)
+    with pytest.raises(InputError, match="FingerPosition"):  # before any work is done
+        extract(blank, position=99)  # type: ignore[arg-type]
     assert extract(image, position=2).position is FingerPosition.RIGHT_INDEX  # type: ignore[arg-type]
 
 
