@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fpmatch.checks import takes
 from fpmatch.errors import InputError
 
 
@@ -44,6 +45,7 @@ class Checkpoint:
         return json.dumps({"checkpoint": 1, **asdict(self)}, sort_keys=True, separators=(",", ":"))
 
     @classmethod
+    @takes(text=(str, bytes))
     def from_json(cls, text: str | bytes) -> Checkpoint:
         """Read `to_json`; `InputError` if the text is no checkpoint."""
         try:

@@ -17,6 +17,7 @@ from typing import Any
 
 from fpmatch.audit import disclosure, merkle, store
 from fpmatch.audit.checkpoint import Checkpoint
+from fpmatch.checks import check_path, takes
 from fpmatch.durable import replacing
 from fpmatch.errors import AuditError, InputError
 
@@ -131,6 +132,7 @@ def write_export(
     return count
 
 
+@takes(path=check_path, checkpoint=(Checkpoint, type(None)))
 def verify_export(path: str | Path, checkpoint: Checkpoint | None = None) -> ExportReport:
     """Check an export on its own: no database, no key.
 

@@ -13,8 +13,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from fpmatch.checks import listed, quoted, takes
 from fpmatch.durable import sync_folder
-from fpmatch.errors import AuditError
+from fpmatch.errors import AuditError, InputError
 from fpmatch.types import Candidate
 
 KEY_BYTES = 32
@@ -54,6 +55,7 @@ def read_key(log_path: Path) -> bytes:
     return key
 
 
+@takes(key=bytes)
 def probe_digest(key: bytes, fingers: Iterable[bytes]) -> str:
     """HMAC-SHA-256 of a probe's templates, 64 hexadecimal digits.
 
@@ -63,9 +65,16 @@ def probe_digest(key: bytes, fingers: Iterable[bytes]) -> str:
         The log's key.
     fingers : iterable of bytes
         Each finger's stored template, in the order of the request.
+
+    Raises
+    ------
+    InputError
+        If a finger is no bytes.
     """
     mac = hmac.new(key, b"probe", hashlib.sha256)
     for finger in fingers:
+        if not isinstance(finger, bytes):
+            raise InputError(f"a finger must be the bytes of a template, not {quoted(finger)}")
         mac.update(len(finger).to_bytes(8, "big"))
         mac.update(finger)
     return mac.hexdigest()
@@ -90,6 +99,7 @@ def records_digest(key: bytes, partition: str, records: Iterable[str]) -> str:
     return mac.hexdigest()
 
 
+@takes(key=bytes, candidates=listed("Candidate"))
 def candidate_digest(key: bytes, candidates: Iterable[Candidate]) -> str:
     """HMAC-SHA-256 of a ranked candidate list (record ids and scores in hundredths).
 

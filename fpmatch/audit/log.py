@@ -14,7 +14,7 @@ from fpmatch.audit import hashing, keys, retention, store
 from fpmatch.audit.reader import AuditReader
 from fpmatch.audit.records import OPT_OUT_STATUS, IntentRecord, Kind, OutcomeRecord
 from fpmatch.audit.writer import Entry, Writer, entry, search_entry
-from fpmatch.checks import quoted
+from fpmatch.checks import path_of, quoted
 from fpmatch.database import Durability
 from fpmatch.errors import InputError, ReadOnlyError
 from fpmatch.types import Candidate
@@ -88,7 +88,7 @@ class AuditLog(AuditReader):
         AuditError
             If something lies at the path already, or cannot be written there.
         """
-        path = Path(path)
+        path = path_of(path)
         log_id = secrets.token_hex(16)
         base = {"base_seq": "0", "base_hash": hashing.ZERO, "base_peaks": ""}
         store.create(path, {"log_id": log_id, **base})
@@ -142,7 +142,7 @@ class AuditLog(AuditReader):
         InputError
             If an option cannot be used.
         """
-        path = Path(path)
+        path = path_of(path)
         if mode not in ("r", "rw"):
             raise InputError(f"mode must be 'r' or 'rw', not {mode!r}")
         if durability not in ("full", "normal", "off"):

@@ -17,6 +17,7 @@ from fpmatch.audit.checkpoint import Checkpoint
 from fpmatch.audit.disclosure import Disclosed
 from fpmatch.audit.records import COUNTERS, NOT_SEARCHED_OUTCOMES, Kind
 from fpmatch.audit.verify import partitions_of
+from fpmatch.checks import takes
 from fpmatch.errors import AuditError, InputError
 from fpmatch.types import Outcome
 
@@ -62,6 +63,7 @@ class Proof:
         return json.dumps(said, sort_keys=True, separators=(",", ":"))
 
     @classmethod
+    @takes(text=(str, bytes))
     def from_json(cls, text: str | bytes) -> Proof:
         """Read `to_json`; `InputError` if the text is no proof. Checks the form, not the claim."""
         said = disclosure.parse_json(text, "the proof")
@@ -97,6 +99,7 @@ class ProofReport:
     sentence: str = ""
 
 
+@takes(proof=(Proof, str, bytes), checkpoint=(Checkpoint, type(None)))
 def verify_proof(proof: Proof | str | bytes, checkpoint: Checkpoint | None = None) -> ProofReport:
     """Check a proof on its own: no database, no key.
 

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from fpmatch.audit import canonical
+from fpmatch.checks import takes
 from fpmatch.errors import InputError
 from fpmatch.types import (
     Decision,
@@ -70,6 +71,7 @@ class PartitionIntent:
     defer_until: str = ""
 
     @classmethod
+    @takes(decision="PartitionDecision")
     def of(cls, decision: PartitionDecision) -> PartitionIntent:
         """Take over a policy decision."""
         return cls(
@@ -145,6 +147,7 @@ class IntentRecord:
     parameters_digest: str = ""
 
     @classmethod
+    @takes(request="SearchRequest", decision="Decision")
     def of(
         cls, request: SearchRequest, decision: Decision, *, tcn: str = "", **more: Any
     ) -> IntentRecord:
@@ -215,6 +218,7 @@ class PartitionOutcome:
     notifications: tuple[str, ...] = ()
 
     @classmethod
+    @takes(result="PartitionResult")
     def of(cls, result: PartitionResult, **more: Any) -> PartitionOutcome:
         """Build from a section of a response; counters come from its cost, if it has one.
 
@@ -286,6 +290,7 @@ OPT_OUT_STATUS = ("open", "accepted", "refused")
 COUNTERS = ("live", "codes", "stage1", "stage2")
 
 
+@takes(milliseconds=(int, float))
 def duration_bucket(milliseconds: float) -> str:
     """Coarse duration, e.g. ``<30ms``: fine times would tell how large a gallery is."""
     for limit in _BUCKETS_MS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fpmatch.checks import takes
 from fpmatch.descriptor._kernels import cylinder_codes, texture_bits
 from fpmatch.descriptor.search_template import SearchTemplate
 from fpmatch.descriptor.tables import code_tables, texture_tables
@@ -11,6 +12,7 @@ from fpmatch.parameters import DESCRIPTOR
 from fpmatch.template import Template
 
 
+@takes(template=Template)
 def encode(template: Template) -> SearchTemplate:
     """Compute the search form of a template.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import listed, takes
 from fpmatch.errors import InputError
 from fpmatch.parameters import DESCRIPTOR
 
@@ -140,6 +141,7 @@ class PackedTemplates:
         return f"<PackedTemplates of {len(self)} rows, {int(self.offsets[-1])} minutiae>"
 
 
+@takes(form=SearchTemplate)
 def check_form(form: SearchTemplate) -> SearchTemplate:
     """Refuse what `encode` cannot have made; the kernels rely on it and check nothing.
 
@@ -171,6 +173,7 @@ def check_form(form: SearchTemplate) -> SearchTemplate:
     return form
 
 
+@takes(templates=listed(SearchTemplate))
 def pack(templates: Sequence[SearchTemplate]) -> PackedTemplates:
     """Concatenate search forms; row ``r`` of the result equals ``templates[r]``."""
     offsets = np.zeros(len(templates) + 1, np.int64)

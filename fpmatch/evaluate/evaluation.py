@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import check_paths, listed, takes
 from fpmatch.evaluate import bootstrap, conditions
 from fpmatch.evaluate.extraction import Progress, Sample, extract_databases
 from fpmatch.evaluate.folders import (
@@ -156,6 +157,7 @@ class Evaluation:
         return reasons
 
 
+@takes(folders=check_paths)
 def evaluate(
     folders: Sequence[str | os.PathLike[str]],
     *,
@@ -222,6 +224,7 @@ def evaluate(
     )
 
 
+@takes(folders=check_paths)
 def load_samples(
     folders: Sequence[str | os.PathLike[str]],
     *,
@@ -266,6 +269,7 @@ def load_samples(
     return samples, tuple(d.name for d in databases)
 
 
+@takes(samples=listed(Sample), names=listed(str))
 def evaluate_samples(
     samples: list[Sample],
     names: Sequence[str],

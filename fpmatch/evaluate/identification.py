@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import takes
 from fpmatch.errors import InputError
 from fpmatch.evaluate.metrics import Comparisons, ErrorCounts
 
@@ -91,6 +92,7 @@ def search_outcomes(
     return Searches(mate, other, np.where(possible, rank, MISSED).astype(np.int64), mated)
 
 
+@takes(searches=Searches, rank=int)
 def rank_rate(searches: Searches, rank: int = 1, weights: NDArray[np.int64] | None = None) -> float:
     """Share of mated searches whose mate is at or above ``rank``, percent.
 
@@ -106,6 +108,7 @@ def rank_rate(searches: Searches, rank: int = 1, weights: NDArray[np.int64] | No
     return _share(searches.rank[searches.mated] <= rank, _mated(searches, weights))
 
 
+@takes(searches=Searches, depth=int)
 def cmc(searches: Searches, depth: int) -> NDArray[np.float64]:
     """(depth,) cumulative match characteristic, percent, at ranks 1 to ``depth``."""
     return np.array([rank_rate(searches, r) for r in range(1, depth + 1)])
@@ -127,6 +130,7 @@ def open_set_counts(searches: Searches, weights: NDArray[np.int64] | None = None
     return comparisons.counts(_mated(searches, weights), weights)
 
 
+@takes(searches=Searches, one_in=int)
 def fnir_at_fpir(
     searches: Searches, one_in: int = 100, weights: NDArray[np.int64] | None = None
 ) -> float:

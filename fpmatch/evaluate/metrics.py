@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fpmatch.checks import check_numbers, takes
 from fpmatch.errors import InputError
 
 
@@ -125,6 +126,7 @@ class Comparisons:
         )
 
 
+@takes(mated=check_numbers, nonmated=check_numbers)
 def verification_metrics(mated: ArrayLike, nonmated: ArrayLike) -> VerificationMetrics:
     """EER, FMR100, FMR1000 and ZeroFMR of two sets of scores, percent.
 
@@ -194,6 +196,7 @@ def nanmean(values: list[float]) -> float:
 
 
 def _scores(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    check_numbers(f"{name} scores", values)
     scores = np.asarray(values, dtype=np.float64).ravel()
     bad = int((~np.isfinite(scores)).sum())
     if bad:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fpmatch.checks import takes
 from fpmatch.errors import FormatError
 from fpmatch.formats import stored, xyt
 from fpmatch.formats.contents import templates_of
@@ -42,6 +43,7 @@ class Conversion:
     losses: tuple[str, ...]
 
 
+@takes(to=str)
 def convert(
     content: Any,
     to: str,

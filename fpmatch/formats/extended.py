@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from fpmatch.checks import takes
 from fpmatch.errors import FormatError
 from fpmatch.formats.cursor import Cursor
 from fpmatch.formats.fmr_layouts import BY_NAME
@@ -62,6 +63,7 @@ class CoresAndDeltas:
     deltas: tuple[Singularity, ...]
 
 
+@takes(block=Block)
 def ridge_counts(block: Block) -> RidgeCounts:
     """Parse a block of kind `RIDGE_COUNTS`; the same in all standards.
 
@@ -79,6 +81,7 @@ def ridge_counts(block: Block) -> RidgeCounts:
     return RidgeCounts(block.data[0], edges, block.data[whole:])
 
 
+@takes(counts=RidgeCounts)
 def ridge_counts_block(counts: RidgeCounts) -> Block:
     """Undo `ridge_counts`; raises `FormatError` if a number does not fit its byte."""
     try:
@@ -88,6 +91,7 @@ def ridge_counts_block(counts: RidgeCounts) -> Block:
         raise FormatError(f"a ridge count does not fit its byte: {error}") from error
 
 
+@takes(block=Block, format=str)
 def cores_and_deltas(block: Block, format: str) -> CoresAndDeltas:
     """Parse a block of kind `CORES_AND_DELTAS`.
 
@@ -125,6 +129,7 @@ def cores_and_deltas(block: Block, format: str) -> CoresAndDeltas:
     return CoresAndDeltas(*groups)
 
 
+@takes(points=CoresAndDeltas, format=str)
 def cores_and_deltas_block(points: CoresAndDeltas, format: str) -> Block:
     """Undo `cores_and_deltas`.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fpmatch.checks import takes
 from fpmatch.errors import FormatError
 from fpmatch.formats.values import Deviation
 from fpmatch.parameters import FORMATS
@@ -165,6 +166,7 @@ class Transaction:
         return tuple(record for record in self.records if record.type == type)
 
 
+@takes(type=int, values=Mapping)
 def tagged(type: int, values: Mapping[int, bytes | str]) -> TaggedRecord:
     """A record of one's own.
 

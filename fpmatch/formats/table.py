@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fpmatch.checks import quoted
 from fpmatch.errors import FormatError
 from fpmatch.formats import fir, fmr, itl, stored, xyt
 from fpmatch.formats.codec import Codec
@@ -120,4 +121,4 @@ def codec_of(name: str) -> Codec:
     for codec in CODECS:
         if name in codec.names:
             return codec
-    raise FormatError(f"no format {name!r:.40}; known are {', '.join(NAMES)}")
+    raise FormatError(f"no format {quoted(name)}; known are {', '.join(NAMES)}")

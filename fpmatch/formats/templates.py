@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import listed, quoted, takes
 from fpmatch.errors import FormatError, ResolutionError
 from fpmatch.formats import xyt
 from fpmatch.formats.fmr_layouts import BY_NAME
@@ -25,11 +26,21 @@ _NOT_COMPUTED = 254
 _LATENT_CODES = (5, 6, 7)  # tracing, photograph, lift
 
 
+@takes(format=str)
 def turn_of(format: str) -> int:
-    """Angle units a turn of a format of minutiae."""
+    """Angle units a turn of a format of minutiae.
+
+    Raises
+    ------
+    FormatError
+        If there is no such format.
+    """
+    if format not in BY_NAME and format not in xyt.TURNS:
+        raise FormatError(f"no format of minutiae is called {quoted(format)}")
     return BY_NAME[format].turn if format in BY_NAME else xyt.TURNS[format]
 
 
+@takes(record=TemplateRecord)
 def to_templates(
     record: TemplateRecord,
     *,
@@ -143,6 +154,7 @@ def impression_of(code: int) -> Impression:
     return Impression(code) if code in set(Impression) else Impression.UNKNOWN
 
 
+@takes(templates=listed(Template), format=str)
 def from_templates(templates: Sequence[Template], format: str) -> TemplateRecord:
     """A record of one format that holds the templates as its views.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import check_numbers
 from fpmatch.errors import FormatError
 from fpmatch.types import Impression
 
@@ -131,7 +132,11 @@ class View:
     ending: int = 0
 
     def __post_init__(self) -> None:
-        m = len(self.angle)
+        for name in ("xy", "angle", "kind"):
+            check_numbers(name, getattr(self, name))
+        if self.quality is not None:
+            check_numbers("quality", self.quality)
+        m = np.asarray(self.angle).size
         columns: list[tuple[str, Any, tuple[int, ...]]] = [
             ("xy", np.uint16, (m, 2)),
             ("angle", np.uint16, (m,)),
@@ -141,7 +146,12 @@ class View:
             columns.append(("quality", np.uint8, (m,)))
         for name, dtype, shape in columns:
             given = np.asarray(getattr(self, name))
-            array: NDArray[Any] = np.array(given, dtype=dtype, order="C", copy=True)
+            try:
+                if not np.isfinite(given.astype(np.float64)).all():
+                    raise FormatError(f"{name} must be {np.dtype(dtype)}")
+                array: NDArray[Any] = np.array(given, dtype=dtype, order="C", copy=True)
+            except (TypeError, ValueError, OverflowError):
+                raise FormatError(f"{name} must be {np.dtype(dtype)}") from None
             if array.shape != shape or not np.array_equal(array, given):
                 raise FormatError(f"{name} must be {np.dtype(dtype)} of shape {shape}")
             array.flags.writeable = False

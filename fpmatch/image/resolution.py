@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import check_number
+from fpmatch.checks import check_number, takes
 from fpmatch.errors import ImageError, InputError, ResolutionError
 from fpmatch.parameters import IMAGE, RIDGES
 
@@ -78,6 +78,7 @@ def _unknown(ppi: float) -> bool:
     return any(abs(ppi / code - 1) < _ROUNDING for code in IMAGE.unknown_ppi)
 
 
+@takes(ppi=lambda name, value: check_number(name, value, 0, 1e6))
 def meant_ppi(ppi: float) -> float:
     """A stated resolution, pixels per inch, as it is meant.
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import array_of, takes
 from fpmatch.parameters import RIDGES, RidgeParameters
 
 _AT_ONCE = 2048
@@ -63,6 +64,7 @@ class Ridges:
     period: float | None
 
 
+@takes(pixels=array_of("uint8", 2))
 def find_ridges(pixels: NDArray[np.uint8], parameters: RidgeParameters = RIDGES) -> Ridges:
     """Find the fingers in a picture and measure their ridges.
 

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fpmatch.checks import check_numbers, takes
 from fpmatch.errors import InputError
 from fpmatch.parameters import CALIBRATION
 
 
+@takes(raw=check_numbers)
 def calibrate(raw: ArrayLike, rotation: str = "upright") -> NDArray[np.float64]:
     """Value of raw scores: -10 log10 of the false match rate, rounded to 0.01.
 
@@ -55,6 +57,14 @@ def fuse(values: Sequence[float], tries: Sequence[int] | None = None) -> float:
     InputError
         If there are not as many tries as values, or one is below 1.
     """
+    try:
+        return _fused(values, tries)
+    except (TypeError, ValueError, AttributeError):
+        # Looked at only where it fails: this is called for every record that was compared.
+        raise InputError("values and tries must be sequences of numbers") from None
+
+
+def _fused(values: Sequence[float], tries: Sequence[int] | None) -> float:
     counts = [1] * len(values) if tries is None else list(tries)
     if len(counts) != len(values) or any(n < 1 for n in counts):
         raise InputError("tries must hold one positive number per value")

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import array_of, takes
 from fpmatch.minutiae._kernels import directional_filter
 from fpmatch.minutiae.frequency import PAD, PeriodField
 from fpmatch.minutiae.orientation import OrientationField
@@ -35,6 +36,7 @@ class FilterBank:
     along_radius: NDArray[np.int32]
 
 
+@takes(padded=array_of("float32", 2), mask=array_of("uint8", 2), field=OrientationField)
 def enhance(
     padded: NDArray[np.float32],
     mask: NDArray[np.uint8],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fpmatch.checks import quoted
+from fpmatch.checks import quoted, takes
 from fpmatch.errors import ExtractionError, InputError
 from fpmatch.image.finger_image import FingerImage
 from fpmatch.image.foreign import no_foreign
@@ -22,6 +22,7 @@ EXTRACTORS: dict[str, Callable[..., Minutiae]] = {
 DEFAULT = "neural"
 
 
+@takes(image=FingerImage, extractor=(str, type(None)))
 def extract_minutiae(
     image: FingerImage,
     *,

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import array_of, takes
 from fpmatch.errors import InputError
 from fpmatch.minutiae._kernels import ridge_spectrum
 from fpmatch.minutiae.orientation import OrientationField
@@ -36,6 +37,7 @@ class PeriodField:
     step: int
 
 
+@takes(image=array_of("float32", 2))
 def pad_image(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Surround by `PAD` zeros.
 
@@ -50,6 +52,7 @@ def pad_image(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
+@takes(padded=array_of("float32", 2), mask=array_of("uint8", 2), field=OrientationField)
 def period_field(
     padded: NDArray[np.float32],
     mask: NDArray[np.uint8],

@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import array_of, takes
 from fpmatch.parameters import MINUTIAE, MinutiaeParameters
 
 
+@takes(pixels=array_of("uint8", 2))
 def normalise(
     pixels: NDArray[np.uint8], parameters: MinutiaeParameters = MINUTIAE
 ) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import takes
 from fpmatch.minutiae.spectrum import RidgeBand
 from fpmatch.parameters import MINUTIAE, MinutiaeParameters
 
@@ -74,6 +75,7 @@ def enlarge(field: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.fl
     return out[:height, :width]
 
 
+@takes(band=RidgeBand, shape=tuple)
 def orientation_field(
     band: RidgeBand, shape: tuple[int, int], parameters: MinutiaeParameters = MINUTIAE
 ) -> OrientationField:

@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import array_of, takes
 from fpmatch.parameters import MINUTIAE, MinutiaeParameters
 
 
+@takes(pixels=array_of("uint8", 2))
 def segment(
     pixels: NDArray[np.uint8], parameters: MinutiaeParameters = MINUTIAE
 ) -> NDArray[np.uint8]:
@@ -49,6 +51,7 @@ def segment(
     return np.ascontiguousarray(mask, np.uint8)
 
 
+@takes(mask=array_of("uint8", 2), coherence=array_of("float32", 2))
 def restrict(
     mask: NDArray[np.uint8],
     coherence: NDArray[np.float32],

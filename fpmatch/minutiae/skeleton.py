@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import array_of, takes
 from fpmatch.minutiae._kernels import thin
 from fpmatch.parameters import MINUTIAE, MinutiaeParameters
 
 
+@takes(enhanced=array_of("float32", 2), mask=array_of("uint8", 2))
 def binarise(
     enhanced: NDArray[np.float32],
     mask: NDArray[np.uint8],
@@ -42,6 +44,7 @@ def _drop(image: NDArray[np.uint8], area: int, connectivity: int) -> NDArray[np.
     return large[label]
 
 
+@takes(ridges=array_of("uint8", 2))
 def skeletonise(ridges: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Thin to lines one pixel wide, 8-connected.
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import array_of, takes
 from fpmatch.parameters import MINUTIAE, MinutiaeParameters
 
 
@@ -29,6 +30,7 @@ class RidgeBand:
     wave: NDArray[np.complex64]
 
 
+@takes(normalised=array_of("float32", 2))
 def ridge_band(
     normalised: NDArray[np.float32], parameters: MinutiaeParameters = MINUTIAE
 ) -> RidgeBand:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
+from fpmatch.checks import quoted
+from fpmatch.errors import PolicyError
 from fpmatch.policy import change
 from fpmatch.policy.instant import Instant, instant
 from fpmatch.policy.model import Declared, OptOutRequest, OptOutStatus
@@ -17,9 +19,16 @@ class Editing:
     ----------
     declared : Declared
         What the document says.
+
+    Raises
+    ------
+    PolicyError
+        If it is anything else.
     """
 
     def __init__(self, declared: Declared) -> None:
+        if not isinstance(declared, Declared):
+            raise PolicyError(f"a policy is made by load or parse, not of {quoted(declared)}")
         self._declared = declared
         self._registry = Registry(declared)
 

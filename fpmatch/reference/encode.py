@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import takes
 from fpmatch.parameters import DESCRIPTOR, TEMPLATE
 from fpmatch.template import Template
 
@@ -45,6 +46,7 @@ class ReferenceForm:
         return len(self.angle)
 
 
+@takes(template=Template)
 def encode(template: Template) -> ReferenceForm:
     """Compute the same codes as `fpmatch.descriptor.encode`, bit for bit, only slower."""
     best = sorted(range(len(template)), key=lambda k: (-int(template.quality[k]), k))

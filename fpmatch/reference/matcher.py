@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import takes
 from fpmatch.parameters import CALIBRATION, DESCRIPTOR, MATCHER, TEMPLATE
 from fpmatch.reference.alignment import consensus, matches
 from fpmatch.reference.encode import ReferenceForm, encode
@@ -33,6 +34,7 @@ class ReferenceScore:
         return max(float(f"{10 ** (-self.value / 10):.5e}"), CALIBRATION.least_fmr)
 
 
+@takes(probe=(Template, ReferenceForm), candidate=(Template, ReferenceForm))
 def compare(
     probe: Template | ReferenceForm,
     candidate: Template | ReferenceForm,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import takes
 from fpmatch.errors import InputError
 from fpmatch.parameters import SYNTHETIC, SYNTHETIC_GALLERY, TEMPLATE
 from fpmatch.synthetic import _kernels
@@ -153,6 +154,7 @@ def mates(
     )
 
 
+@takes(count=int, seed=int)
 def batches(
     count: int,
     seed: int,

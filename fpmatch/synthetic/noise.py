@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import quoted
 from fpmatch.errors import InputError
 from fpmatch.synthetic import _kernels
 
@@ -21,7 +22,7 @@ def stream(seed: int, *path: int) -> np.random.Generator:
     """
     numbers = (seed, *path)
     if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in numbers):
-        raise InputError(f"seed must be an integer, not {seed!r}")
+        raise InputError(f"seed must be an integer, not {quoted(seed)}")
     if any(n < 0 for n in numbers):
         raise InputError(f"seed {seed} is negative; seeds are integers from 0")
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([int(n) for n in numbers])))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import takes
 from fpmatch.errors import InputError
 from fpmatch.parameters import SYNTHETIC
 from fpmatch.synthetic import _kernels
@@ -98,6 +99,7 @@ class Placement:
         return asdict(self)
 
     @classmethod
+    @takes(values=Mapping)
     def from_dict(cls, values: Mapping[str, Any]) -> Placement:
         """Inverse of `to_dict`; raises `InputError` on anything else."""
         try:

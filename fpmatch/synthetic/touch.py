@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import takes
 from fpmatch.errors import InputError
 from fpmatch.image.finger_image import FingerImage
 from fpmatch.minutiae.minutiae import Minutiae
@@ -120,6 +121,7 @@ class Print:
         }
 
 
+@takes(master=Master, seed=int)
 def impression(
     master: Master,
     seed: int,

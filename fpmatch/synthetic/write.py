@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import takes
 from fpmatch.errors import InputError
 from fpmatch.parameters import SYNTHETIC, TEMPLATE, digest
 from fpmatch.synthetic.finger import master
@@ -20,6 +21,7 @@ from fpmatch.synthetic.touch import Print, impression
 MANIFEST = "manifest.json"
 
 
+@takes(folder=(str, Path), fingers=int, impressions=int, seed=int)
 def write_prints(
     folder: str | Path,
     fingers: int,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.checks import takes
 from fpmatch.finger import FingerPosition, Impression
 from fpmatch.parameters import TEMPLATE
 from fpmatch.template.template import Template, code_of
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from fpmatch.minutiae import Minutiae
 
 
+@takes(
+    image="FingerImage",
+    position=(int, FingerPosition),
+    impression=(int, Impression),
+    extractor=(str, type(None)),
+)
 def extract(
     image: FingerImage,
     *,
@@ -52,6 +59,7 @@ def extract(
     return replace(found, ridge_period=period, ppi_source=image.ppi_source)
 
 
+@takes(minutiae="Minutiae")
 def quantise(
     minutiae: Minutiae,
     position: FingerPosition = FingerPosition.UNKNOWN,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fpmatch.checks import check_number, takes
 from fpmatch.parameters import CALIBRATION
 
 
@@ -30,6 +31,7 @@ class Claim:
         return f"below {self.fmr:.0e}" if self.below else f"{self.fmr:.1e}"
 
 
+@takes(score=lambda name, value: check_number(name, value, -3000.0, 1e6))
 def claim_of(score: float) -> Claim:
     """The claim of a score, -10*log10(FMR); rates to six significant digits."""
     rate = float(f"{10 ** (-score / 10):.5e}")

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
+from fpmatch.checks import takes
+from fpmatch.errors import InputError
 from fpmatch.finger import FingerPosition
 from fpmatch.types.access import Facts, Outcome, Reason
 from fpmatch.types.agency import Ori
@@ -183,6 +185,7 @@ class SearchRequest:
         return Facts(chain=chain, requested=requested, **said)
 
     @classmethod
+    @takes(facts=Facts)
     def of(cls, facts: Facts, fingers: Sequence[Template], **more: Any) -> Self:
         """The submission of which these are the facts.
 
@@ -192,8 +195,15 @@ class SearchRequest:
         fingers : sequence of Template
         **more
             Fields that no decision depends on.
+
+        Raises
+        ------
+        InputError
+            If the facts name no agency.
         """
         said = {name: getattr(facts, name) for name in STATED}
+        if not facts.chain:
+            raise InputError("a submission has a booking agency: the first of the chain")
         first, *others = facts.chain
         return cls(fingers, first, tuple(others), partitions=facts.requested, **{**said, **more})
 
