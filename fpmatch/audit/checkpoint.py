@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.errors import InputError
 
 

@@ -15,9 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fpmatch.argument_types import takes
 from fpmatch.audit import disclosure, merkle, store
 from fpmatch.audit.checkpoint import Checkpoint
-from fpmatch.checks import check_path, takes
+from fpmatch.checks import check_path
 from fpmatch.durable import replacing
 from fpmatch.errors import AuditError, InputError
 

@@ -13,7 +13,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from fpmatch.checks import listed, quoted, takes
+from fpmatch.argument_types import listed, takes
+from fpmatch.checks import quoted
 from fpmatch.durable import sync_folder
 from fpmatch.errors import AuditError, InputError
 from fpmatch.types import Candidate

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from fpmatch.argument_types import takes
 from fpmatch.audit import disclosure, merkle, store
 from fpmatch.audit.checkpoint import Checkpoint
 from fpmatch.audit.disclosure import Disclosed
 from fpmatch.audit.records import COUNTERS, NOT_SEARCHED_OUTCOMES, Kind
 from fpmatch.audit.verify import partitions_of
-from fpmatch.checks import takes
 from fpmatch.errors import AuditError, InputError
 from fpmatch.types import Outcome
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+from fpmatch.argument_types import takes
 from fpmatch.audit import canonical
-from fpmatch.checks import takes
 from fpmatch.errors import InputError
 from fpmatch.types import (
     Decision,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.descriptor._kernels import cylinder_codes, texture_bits
 from fpmatch.descriptor.search_template import SearchTemplate
 from fpmatch.descriptor.tables import code_tables, texture_tables

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import check_paths, listed, takes
+from fpmatch.argument_types import listed, takes
+from fpmatch.checks import check_paths
 from fpmatch.evaluate import bootstrap, conditions
 from fpmatch.evaluate.extraction import Progress, Sample, extract_databases
 from fpmatch.evaluate.folders import (

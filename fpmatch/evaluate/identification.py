@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.errors import InputError
 from fpmatch.evaluate.metrics import Comparisons, ErrorCounts
 

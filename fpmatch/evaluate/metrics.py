@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fpmatch.checks import check_numbers, takes
+from fpmatch.argument_types import takes
+from fpmatch.checks import check_numbers
 from fpmatch.errors import InputError
 
 

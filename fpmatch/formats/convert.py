@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.errors import FormatError
 from fpmatch.formats import stored, xyt
 from fpmatch.formats.contents import templates_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.errors import FormatError
 from fpmatch.formats.cursor import Cursor
 from fpmatch.formats.fmr_layouts import BY_NAME

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.errors import FormatError
 from fpmatch.formats.values import Deviation
 from fpmatch.parameters import FORMATS

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import listed, quoted, takes
+from fpmatch.argument_types import listed, takes
+from fpmatch.checks import quoted
 from fpmatch.errors import FormatError, ResolutionError
 from fpmatch.formats import xyt
 from fpmatch.formats.fmr_layouts import BY_NAME

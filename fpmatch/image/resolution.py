@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import check_number, takes
+from fpmatch.argument_types import takes
+from fpmatch.checks import check_number
 from fpmatch.errors import ImageError, InputError, ResolutionError
 from fpmatch.parameters import IMAGE, RIDGES
 

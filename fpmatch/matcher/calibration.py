@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fpmatch.checks import check_numbers, takes
+from fpmatch.argument_types import takes
+from fpmatch.checks import check_numbers
 from fpmatch.errors import InputError
 from fpmatch.parameters import CALIBRATION
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import array_of, takes
+from fpmatch.argument_types import array_of, takes
 from fpmatch.minutiae._kernels import directional_filter
 from fpmatch.minutiae.frequency import PAD, PeriodField
 from fpmatch.minutiae.orientation import OrientationField

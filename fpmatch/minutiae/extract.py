@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fpmatch.checks import quoted, takes
+from fpmatch.argument_types import takes
+from fpmatch.checks import quoted
 from fpmatch.errors import ExtractionError, InputError
 from fpmatch.image.finger_image import FingerImage
 from fpmatch.image.foreign import no_foreign

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.minutiae.spectrum import RidgeBand
 from fpmatch.parameters import MINUTIAE, MinutiaeParameters
 

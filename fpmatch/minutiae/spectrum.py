@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import array_of, takes
+from fpmatch.argument_types import array_of, takes
 from fpmatch.parameters import MINUTIAE, MinutiaeParameters
 
 

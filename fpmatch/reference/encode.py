@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.parameters import DESCRIPTOR, TEMPLATE
 from fpmatch.template import Template
 

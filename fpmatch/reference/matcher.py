@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.parameters import CALIBRATION, DESCRIPTOR, MATCHER, TEMPLATE
 from fpmatch.reference.alignment import consensus, matches
 from fpmatch.reference.encode import ReferenceForm, encode

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.errors import InputError
 from fpmatch.image.finger_image import FingerImage
 from fpmatch.minutiae.minutiae import Minutiae

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.finger import FingerPosition, Impression
 from fpmatch.parameters import TEMPLATE
 from fpmatch.template.template import Template, code_of
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from fpmatch.minutiae import Minutiae
 
 
-@takes(
-    image="FingerImage",
-    position=(int, FingerPosition),
-    impression=(int, Impression),
-    extractor=(str, type(None)),
-)
 def extract(
     image: FingerImage,
     *,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fpmatch.checks import check_number, takes
+from fpmatch.argument_types import takes
+from fpmatch.checks import check_number
 from fpmatch.parameters import CALIBRATION
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
-from fpmatch.checks import takes
+from fpmatch.argument_types import takes
 from fpmatch.errors import InputError
 from fpmatch.finger import FingerPosition
 from fpmatch.types.access import Facts, Outcome, Reason
