@@ -23,7 +23,7 @@ EXTRACTORS: dict[str, Callable[..., Minutiae]] = {
 DEFAULT = "neural"
 
 
-@takes(image=FingerImage, extractor=(str, type(None)))
+@takes(extractor=(str, type(None)))
 def extract_minutiae(
     image: FingerImage,
     *,

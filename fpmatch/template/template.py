@@ -105,7 +105,7 @@ class Template:
         object.__setattr__(self, "position", code_of(FingerPosition, self.position))
         object.__setattr__(self, "impression", code_of(Impression, self.impression))
         object.__setattr__(self, "ridge_period", _period(self.ridge_period))
-        if self.ppi_source not in codec.SOURCES:
+        if not isinstance(self.ppi_source, str) or self.ppi_source not in codec.SOURCES:
             raise TemplateError(f"{quoted(self.ppi_source)} is no source of a resolution")
         if self.orientation is not None:
             cell = TEMPLATE.orientation_cell
