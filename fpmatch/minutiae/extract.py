@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fpmatch.argument_types import takes
 from fpmatch.checks import quoted
 from fpmatch.errors import ExtractionError, InputError
 from fpmatch.image.finger_image import FingerImage
@@ -23,7 +22,6 @@ EXTRACTORS: dict[str, Callable[..., Minutiae]] = {
 DEFAULT = "neural"
 
 
-@takes(extractor=(str, type(None)))
 def extract_minutiae(
     image: FingerImage,
     *,
