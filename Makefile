@@ -43,8 +43,8 @@ bench: dev
 	@$(BIN)/python -m pytest benchmarks --benchmark-enable -q
 
 mutations: dev
-	@echo "== Breaking each guard in turn (hours); ONLY='a title' breaks one"
-	@$(BIN)/python tests/engine_mutations.py $(if $(ONLY),'$(ONLY)')
+	@echo "== Breaking each guard in turn (an hour); ONLY='a title' breaks one"
+	@$(BIN)/python tests/engine_mutations.py --jobs 2 $(if $(ONLY),'$(ONLY)',--write)
 
 matrix: dev
 	@echo "== Testing under each Python, with the oldest and the newest dependencies"

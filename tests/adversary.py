@@ -63,7 +63,7 @@ class Stage:
         with Engine.create(self.blank, durability="off") as engine:
             for name, owner in cases.OWNERS.items():
                 engine.add_partition(name, NUMBERS[name], owner, expected_fingers=100)
-            self.key = engine._state.handle_key
+            self.key = engine._state.opaque_key
         self.here, self.there = Actor(), Peer()
 
     def close(self) -> None:

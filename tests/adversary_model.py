@@ -23,7 +23,7 @@ from fpmatch.gallery.digest import Sum, record_item
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
 from fpmatch.reference import ReferenceEngine
-from fpmatch.search.opaque_ids import handle_of
+from fpmatch.search.opaque_ids import opaque_id_of
 from fpmatch.types import (
     Candidate,
     Decision,
@@ -109,7 +109,7 @@ class Model:
             self.reference.add_partition(name, NUMBERS[name], owner)
 
     def handle(self, recipient: str, partition: str, record: str) -> str:
-        return handle_of(SimpleNamespace(handle_key=self.key), recipient, partition, record)
+        return opaque_id_of(SimpleNamespace(opaque_key=self.key), recipient, partition, record)
 
     # -- changes -------------------------------------------------------------------------------
 

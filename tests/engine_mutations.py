@@ -158,11 +158,11 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "opaque partitions show record ids",
         "search/release.py",
-        "candidates=handles(state, recipient, name, found) if granted.opaque else found",
+        "candidates=under_opaque_ids(state, recipient, name, found) if granted.opaque else found",
         "candidates=found",
     ),
     (
-        "handles do not depend on the recipient",
+        "opaque ids do not depend on the recipient",
         "search/opaque_ids.py",
         '"\\x00".join((recipient, partition, record))',
         '"\\x00".join((partition, record))',

@@ -74,7 +74,7 @@ def response(*sections: PartitionResult) -> SearchResponse:
 
 
 def who(partition: str, candidate: Candidate) -> Person | None:
-    """Names those of the tests' galleries; a handle of an opaque partition says nothing."""
+    """Names those of the tests' galleries; an id of an opaque partition says nothing."""
     if candidate.record.startswith("H"):
         return None
     return Person(f"U{candidate.record[2:]}", "DOE,JANE")

@@ -199,7 +199,7 @@ def test_an_engine_without_the_denied_data_answers_the_same_bytes(farm, seed):
     full = farm.engine(which)
     denied = unsearched(full, policy, request)
     never = farm.engine(which, denied)
-    never._state.handle_key = full._state.handle_key
+    never._state.opaque_key = full._state.opaque_key
     assert answer(full, policy, request) == answer(never, policy, request)
 
 
@@ -211,9 +211,9 @@ def test_the_reference_engine_gives_the_same_bytes(farm, seed):
     farm.clock.now = cases.day(rng)
     full = farm.engine(which)
     expected = farm.reference(which)
-    from fpmatch.search.opaque_ids import handle_of
+    from fpmatch.search.opaque_ids import opaque_id_of
 
-    expected.name = lambda *names: handle_of(full._state, *names)
+    expected.name = lambda *names: opaque_id_of(full._state, *names)
     expected.policy = policy
     assert answer(full, policy, request) == told(expected.search(request))
 
@@ -247,7 +247,7 @@ def test_what_is_withheld_leaves_no_trace_hit_or_no_hit(farm):
             continue
         withheld += len(hidden - shown)
         empty = farm.engine(which, frozenset(PARTITIONS) - shown)
-        empty._state.handle_key = full._state.handle_key
+        empty._state.opaque_key = full._state.opaque_key
         told = len(full.notifications())
         assert answer(full, policy, request) == answer(empty, policy, request)
         mates += len(full.notifications()) > told
@@ -316,7 +316,7 @@ def test_the_approximate_index_does_not_couple_partitions_either(farm, seed):
         approximate(patch)
         denied = unsearched(full, policy, request)
         never = farm.engine(which, denied)
-        never._state.handle_key = full._state.handle_key
+        never._state.opaque_key = full._state.opaque_key
         assert answer(full, policy, request) == answer(never, policy, request)
 
 

@@ -61,7 +61,7 @@ class ReferenceEngine:
     clock : callable
         Gives the current time, with a time zone.
     name : callable, optional
-        ``name(recipient, partition, record)`` gives the handle under which an opaque partition
+        ``name(recipient, partition, record)`` gives the id under which an opaque partition
         shows a record; records' own ids without it.
     """
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from fpmatch.audit import Kind
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery.removal import UNIFORM
-from fpmatch.search.opaque_ids import handles
+from fpmatch.search.opaque_ids import under_opaque_ids
 from fpmatch.search.released import Released
 from fpmatch.search.running import Running
 from fpmatch.search.state import State
@@ -143,5 +143,5 @@ def _section(
     if entry is None or not (entry.probe and entry.view):
         return PartitionResult(name, Outcome.REFUSED, Reason.NOT_DISCLOSED)
     if entry.opaque:
-        return replace(section, candidates=handles(state, recipient, name, found))
+        return replace(section, candidates=under_opaque_ids(state, recipient, name, found))
     return section

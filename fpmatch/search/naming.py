@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fpmatch.gallery import facts
-from fpmatch.search.opaque_ids import handle_of
+from fpmatch.search.opaque_ids import opaque_id_of
 from fpmatch.search.state import State
 
 
@@ -61,4 +61,4 @@ def _opaque(
     state: State, partition: str, recipient: str, records: Iterable[tuple[int, str]]
 ) -> Iterator[tuple[int, str]]:
     for key, record in records:
-        yield key, handle_of(state, recipient, partition, record)
+        yield key, opaque_id_of(state, recipient, partition, record)

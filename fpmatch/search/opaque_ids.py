@@ -11,7 +11,7 @@ from fpmatch.search.state import State
 from fpmatch.types import Candidate
 
 
-def handles(
+def under_opaque_ids(
     state: State, recipient: str, partition: str, candidates: Sequence[Candidate]
 ) -> tuple[Candidate, ...]:
     """Candidates under names that mean nothing to anyone but this recipient and the owner.
@@ -28,12 +28,12 @@ def handles(
         Under their own ids.
     """
     return tuple(
-        replace(c, record=handle_of(state, recipient, partition, c.record)) for c in candidates
+        replace(c, record=opaque_id_of(state, recipient, partition, c.record)) for c in candidates
     )
 
 
-def handle_of(state: State, recipient: str, partition: str, record: str) -> str:
-    """A record's opaque handle for one recipient: keyed, so it cannot be tried out.
+def opaque_id_of(state: State, recipient: str, partition: str, record: str) -> str:
+    """A record's opaque id for one recipient: keyed, so it cannot be tried out.
 
     Parameters
     ----------
@@ -47,4 +47,4 @@ def handle_of(state: State, recipient: str, partition: str, record: str) -> str:
         The record's id.
     """
     content = "\x00".join((recipient, partition, record)).encode()
-    return "H" + hmac.new(state.handle_key, content, hashlib.sha256).hexdigest()[:32]
+    return "H" + hmac.new(state.opaque_key, content, hashlib.sha256).hexdigest()[:32]

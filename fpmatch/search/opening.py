@@ -90,7 +90,7 @@ def open_state(
     if mode not in ("r", "rw"):
         raise InputError(f"mode must be 'r' or 'rw', not {mode!r}")
     hold.check(withheld_ms)
-    handle = lock(folder, mode)
+    folder_lock = lock(folder, mode)
     state: State | None = None
     living: Living | None = None
     try:
@@ -106,7 +106,7 @@ def open_state(
                 folder / "audit.sqlite", "rw", clock=clock, durability=durability, actor=actor
             ),
             clock=clock,
-            handle_key=gallery.secret("handles"),
+            opaque_key=gallery.secret("handles"),
             living=living,
             threads=threads,
             hit_score=hit_score,
@@ -132,9 +132,9 @@ def open_state(
                 index.close()
         if living is not None:
             living.close()
-        handle.close()
+        folder_lock.close()
         raise
-    return state, handle
+    return state, folder_lock
 
 
 def newest(gallery: Gallery) -> Policy | None:

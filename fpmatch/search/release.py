@@ -7,7 +7,7 @@ from dataclasses import replace
 from fpmatch.parameters import SEARCH
 from fpmatch.search.candidates import best_candidates
 from fpmatch.search.decision import decide, kept_quiet
-from fpmatch.search.opaque_ids import handles
+from fpmatch.search.opaque_ids import under_opaque_ids
 from fpmatch.search.partition_scores import PartitionScores
 from fpmatch.search.released import Released, ReleasedPartition
 from fpmatch.search.running import Running
@@ -88,7 +88,7 @@ def _searched(
         name,
         Outcome.SEARCHED_DISCLOSED,
         granted.reason,
-        candidates=handles(state, recipient, name, found) if granted.opaque else found,
+        candidates=under_opaque_ids(state, recipient, name, found) if granted.opaque else found,
         complete=scores.cost.complete,
     )
     return ReleasedPartition(section, section, granted, found, told, recipients=(recipient,))

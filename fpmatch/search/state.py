@@ -57,7 +57,7 @@ class State:
     ledger: Ledger
     audit: AuditLog
     clock: Callable[[], datetime]
-    handle_key: bytes
+    opaque_key: bytes
     living: Living
     threads: int = 1
     hit_score: float = 0.0
