@@ -110,6 +110,8 @@ def storage_errors(what: str) -> Iterator[None]:
     """
     try:
         yield
+    except WriteError:
+        raise
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         more = "; the disk is full, it goes on when there is room" if full else ""

@@ -53,8 +53,10 @@ class FolderLock:
 
     Raises
     ------
+    BlockingIOError
+        If others hold it.
     OSError
-        If others hold it, or the folder cannot be opened.
+        If the folder cannot be opened.
     """
 
     def __init__(self, folder: Path, *, shared: bool) -> None:
@@ -65,7 +67,7 @@ class FolderLock:
             self._file = open(folder / "lock", "a+b")  # noqa: SIM115
             if not try_lock(self._file, shared=shared):
                 self._file.close()
-                raise OSError("the folder is locked")
+                raise BlockingIOError("the folder is locked")
             return
         self._handle = os.open(folder, os.O_RDONLY)
         try:

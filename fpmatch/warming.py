@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate, encode, pack
+from fpmatch.durable import storage_errors
 from fpmatch.image import FingerImage
 from fpmatch.index import EFFORTS, PartitionIndex
 from fpmatch.jit import jit_enabled
@@ -61,7 +62,7 @@ def warm() -> Warmed:
 
     Raises
     ------
-    OSError
+    StorageError
         If no temporary folder can be written.
 
     Notes
@@ -72,7 +73,7 @@ def warm() -> Warmed:
     templates = [_template(extractor, turn) for extractor in EXTRACTORS for turn in (0, 1)]
     compare(templates[0], templates[1])
     forms = [encode(template) for template in templates]
-    with tempfile.TemporaryDirectory() as folder:
+    with storage_errors("the temporary folder"), tempfile.TemporaryDirectory() as folder:
         _search(Path(folder), forms)
     return Warmed(time.perf_counter() - began, jit_enabled(), cache_folder())
 

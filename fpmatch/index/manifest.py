@@ -58,6 +58,8 @@ def read(folder: Path) -> Manifest:
         text = (folder / NAME).read_bytes()
     except FileNotFoundError as error:
         raise StorageError(f"no index in this folder: {NAME} is missing") from error
+    except OSError as error:
+        raise StorageError(f"the index's {NAME} cannot be read: {error.strerror}") from error
     try:
         stored = json.loads(text)
         body = stored["manifest"]

@@ -34,9 +34,10 @@ def make(folder: Path, durability: Durability) -> None:
     StorageError
         If the folder is in use, or cannot be made.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise StorageError(f"{folder} exists already; choose another name or open it")
-    folder.mkdir(parents=True, exist_ok=True)
+    with storage_errors(folder.name):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise StorageError(f"{folder} exists already; choose another name or open it")
+        folder.mkdir(parents=True, exist_ok=True)
     Ledger.create(folder, durability=durability).close()
     AuditLog.create(folder / "audit.sqlite", durability=durability).close()
     gallery = Gallery.create(folder, durability=durability)
@@ -124,7 +125,8 @@ def open_state(
                 check_partitions(gallery.partitions, state.policy)
         except InputError as error:
             log.warning("nothing of such partitions is searched: %s", error)
-        recovery.recover(state)
+        with storage_errors(folder.name):
+            recovery.recover(state)
     except BaseException:
         # Or the next opening in this process would find them locked, and make them again.
         for index in state.indexes.values() if state is not None else ():
@@ -157,15 +159,17 @@ def lock(folder: Path, mode: str) -> FolderLock:
     LockedError
         If it is open elsewhere.
     StorageError
-        If it is no gallery folder.
+        If it is no gallery folder, or may not be looked into.
     """
-    if not (folder / "gallery.sqlite").exists():
-        raise StorageError(f"{folder} is no gallery folder; make one with Engine.create")
     try:
+        if not (folder / "gallery.sqlite").exists():
+            raise StorageError(f"{folder} is no gallery folder; make one with Engine.create")
         return FolderLock(folder, shared=mode == "r")
-    except OSError as error:
+    except BlockingIOError as error:
         use = "open elsewhere" if mode == "rw" else "open for writing elsewhere"
         raise LockedError(f"{folder} is {use}; one process writes, or several read") from error
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be opened: {error.strerror}") from error
 
 
 def check_partitions(mine: Iterable[PartitionInfo], policy: Policy) -> None:
