@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +22,16 @@ sys.path.insert(0, str(ROOT / "tests"))
 import format_cases as cases  # noqa: E402
 
 from fpmatch import formats  # noqa: E402
+from fpmatch.formats import ebts_answers  # noqa: E402
+from fpmatch.formats.ebts_address import address_of  # noqa: E402
+from fpmatch.formats.ebts_answering import Answering, Person  # noqa: E402
+from fpmatch.types import (  # noqa: E402
+    Candidate,
+    Outcome,
+    PartitionResult,
+    Reason,
+    SearchResponse,
+)
 
 
 def transactions() -> list[bytes]:
@@ -49,29 +60,56 @@ def row(name: str, call: Callable[[bytes], object], files: list[bytes], seconds:
     print(f"{name:34} {size / took:10.0f} MB/s {len(files) / took:10.0f} files/s")
 
 
+def rows(name: str, files: list[bytes], seconds: float) -> None:
+    """Reading and writing of some transactions, beside nistitl where it is installed."""
+    row(f"{name} read", formats.read, files, seconds)
+    parsed = {data: formats.read(data) for data in files}
+    row(f"{name} write", lambda data: formats.write(parsed[data]), files, seconds)
+    try:
+        import nistitl
+    except ImportError:
+        print("nistitl is not installed: pip install nistitl")
+        return
+
+    def theirs(data: bytes) -> object:
+        message = nistitl.Message()
+        message.parse(data)
+        return message
+
+    row(f"{name} read, nistitl", theirs, files, seconds)
+    messages = {data: theirs(data) for data in files}
+    row(f"{name} write, nistitl", lambda data: messages[data].NIST, files, seconds)
+
+
+def answers(seconds: float) -> None:
+    """Answers to one submission of each kind, made from a response of 99 candidates."""
+    found = tuple(Candidate(f"C-{i}", 99.0 - i, 0.0) for i in range(99))
+    section = PartitionResult(
+        "criminal", Outcome.SEARCHED_DISCLOSED, Reason.GRANTED, candidates=found
+    )
+    response = SearchResponse("", 1, (section,))
+    how = Answering(who=lambda partition, candidate: Person("A1", "ROE,RICHARD"))
+    day = date(2026, 1, 2)
+    asked = [cases.submitted(kind) for kind in ("CAR", "RPIS", "TPIS", "LFIS")]
+    addresses = [address_of(one) for one in asked]
+    made = [ebts_answers.results(one, response, how, day)[0].data for one in addresses]
+    rows("answers", made, seconds)
+    by_answer = dict(zip(made, addresses, strict=True))
+
+    def answer(data: bytes) -> object:
+        return ebts_answers.results(by_answer[data], response, how, day)
+
+    row("answers from a response", answer, made, seconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=2.0)
     seconds = parser.parse_args().seconds
     files = transactions()
     print(f"{len(files)} transactions, {sum(map(len, files)) / 1e6:.1f} MB")
-    row("itl read", formats.read, files, seconds)
-    parsed = {data: formats.read(data) for data in files}
-    row("itl write", lambda data: formats.write(parsed[data]), files, seconds)
-    try:
-        import nistitl
-    except ImportError:
-        print("nistitl is not installed: pip install nistitl")
-    else:
-
-        def theirs(data: bytes) -> object:
-            message = nistitl.Message()
-            message.parse(data)
-            return message
-
-        row("itl read, nistitl", theirs, files, seconds)
-        messages = {data: theirs(data) for data in files}
-        row("itl write, nistitl", lambda data: messages[data].NIST, files, seconds)
+    rows("itl", files, seconds)
+    answers(seconds)
     for name in (*cases.FMR, "xyt", "fpt"):
         made = [
             formats.write(formats.convert(cases.template(seed), name).content) for seed in range(20)

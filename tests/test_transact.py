@@ -395,3 +395,37 @@ def test_lights_and_sender_are_the_callers(tmp_path: Path) -> None:
         first, second = fields(answer)
         assert second[59] == b"G"
         assert first[8] == b"CASIR0000"
+
+
+def test_every_sample_is_answered_or_refused(data: Path, tmp_path: Path) -> None:
+    """Of the 29 real files two name a station: these are searched, all others answered with why."""
+    agencies = "".join(
+        f'[[agency]]\nori = "{ori}"\nparent = "{parent}"\n'
+        for ori, parent in (("DDNMI0039", "CA-SF"), ("TEST00001", "CA"))
+    )
+    seen: dict[str, int] = {}
+    with world(tmp_path / "g.fpm", policy("", agencies)) as engine:
+        for number, path in enumerate(sorted((data / "formats" / "nist_itl").iterdir())):
+            raw = path.read_bytes()
+            try:
+                done = engine.transact(
+                    raw, answering=NAMING, extractor="classical", stand_in="CA0380100"
+                )
+            except FormatError as error:
+                why = str(error).split(": ")[1]
+                seen[why] = seen.get(why, 0) + 1
+                continue
+            for answer in done.answers:
+                first, second = fields(answer)
+                sent = formats.read(raw).header
+                assert first[10] == sent.get(9).value
+                assert (first[7], first[8]) == (sent.get(8).value, sent.get(7).value)
+                assert seen_by_nistitl(answer.data)[0][10] == first[10]
+                kind = answer.kind
+                if kind == "SRE":
+                    assert second[18] == b"LISA, MONA J"
+                    assert second[73] == b"DDNMI0039"
+            seen[kind] = seen.get(kind, 0) + 1
+            assert number < 2 or done.response is None
+    # The two bookings have one control number: the second is refused as a repetition.
+    assert seen == {"SRE": 1, "ERRT": 27, "1.008": 1}
