@@ -271,6 +271,22 @@ def path_of(value: object) -> Path:
     return Path(found)
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there; no, where nobody can tell (a name too long, a closed folder)."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; no, where nobody can tell."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def check_path(name: str, value: object) -> Path:
     """A path, as `takes` asks for it.
 

@@ -58,6 +58,7 @@ WRONG: dict[str, Any] = {
     "long list": ["CASIR0000"] * 100_000,
     "dict": {},
     "dict of wrong": {1: object()},
+    "name too long": "x" * 300,
     "set": {1},
     "object": Odd(),
     "type": int,

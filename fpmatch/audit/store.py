@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fpmatch import database as files
 from fpmatch.audit.merkle import Peaks
+from fpmatch.checks import is_file, is_folder
 from fpmatch.database import Durability
 from fpmatch.errors import AuditError
 
@@ -60,7 +61,7 @@ class Row:
 
 def create(path: Path, values: dict[str, str]) -> None:
     """Make an empty log file with its meta table; `AuditError` if something is there already."""
-    if path.exists():
+    if is_file(path) or is_folder(path):
         raise AuditError(f"{path} exists already; open it instead")
     try:
         with contextlib.closing(files.make(path, "")) as database:
@@ -85,7 +86,7 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
     durability : Durability
         As for `open`.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise AuditError(f"there is no audit log at {path}")
     try:
         database = files.connect(path, write=write, durability=durability)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fpmatch.checks import quoted
 from fpmatch.cli import (
     audit,
     convert,
@@ -27,7 +28,7 @@ from fpmatch.cli.bench import gallery as bench_gallery
 from fpmatch.cli.bench import measure as bench
 from fpmatch.cli.bench import tenprint as bench_tenprint
 from fpmatch.cli.output import fail
-from fpmatch.errors import FpmatchError
+from fpmatch.errors import FpmatchError, InputError
 
 app = typer.Typer(
     name="fpmatch",
@@ -112,3 +113,6 @@ def run() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        # What no command foresaw of the system's refusals is no fault of the program either.
+        fail(InputError(f"{quoted(str(error.filename or ''))}: {error.strerror or error}"))

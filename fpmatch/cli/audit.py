@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from fpmatch.checks import is_folder
 from fpmatch.cli.output import JsonFile, emit, table, write_text
 from fpmatch.errors import InputError
 
@@ -64,7 +65,7 @@ def checkpoint(
 
 
 def _log_of(path: Path) -> Path:
-    return path / "audit.sqlite" if path.is_dir() else path
+    return path / "audit.sqlite" if is_folder(path) else path
 
 
 def _read(path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fpmatch.checks import quoted
 from fpmatch.cli.inputs import Extractor, Position, Ppi, load_template, parse_position
 from fpmatch.cli.intake import Intake
 from fpmatch.cli.manifest import entries
@@ -124,7 +125,7 @@ def expunge_command(
     from fpmatch.search import Engine
 
     if level not in ("event", "record", "identity"):
-        raise InputError(f"--level {level!r} must be event, record or identity")
+        raise InputError(f"--level {quoted(level)} must be event, record or identity")
     with Engine.open(str(gallery), mode="rw") as engine:
         receipt = engine.expunge(
             record,
@@ -200,7 +201,9 @@ def _partition(text: str) -> tuple[str, int, str]:
     name, _, rest = text.partition(":")
     number, _, owner = rest.partition(":")
     if not name or not number.isdecimal() or not owner:
-        raise InputError(f"--partition {text!r} must read NAME:NUMBER:OWNER, as criminal:1:DOJ-FBI")
+        raise InputError(
+            f"--partition {quoted(text)} must read NAME:NUMBER:OWNER, as criminal:1:DOJ-FBI"
+        )
     return name, int(number), owner
 
 

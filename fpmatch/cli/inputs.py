@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fpmatch.checks import quoted
 from fpmatch.errors import InputError
 from fpmatch.types import FingerPosition, Impression
 
@@ -46,7 +47,9 @@ def parse_position(text: str) -> FingerPosition:
         return FingerPosition(int(name)) if name.isdecimal() else FingerPosition[name]
     except (ValueError, KeyError):
         names = ", ".join(p.name.lower().replace("_", "-") for p in FingerPosition)
-        raise InputError(f"{text!r} is no finger position: 0 to 10 or one of {names}") from None
+        raise InputError(
+            f"{quoted(text)} is no finger position: 0 to 10 or one of {names}"
+        ) from None
 
 
 def load_template(
@@ -145,7 +148,7 @@ def parse_pairs(options: Sequence[str], name: str) -> dict[str, str]:
     for option in options:
         key, sign, value = option.partition("=")
         if not sign or not key:
-            raise InputError(f"{name} {option!r} must read key=value")
+            raise InputError(f"{name} {quoted(option)} must read key=value")
         out[key] = value
     return out
 

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fpmatch.checks import path_of, quoted
 from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+LONGEST_PATH = 256
+LONGEST_MESSAGE = 1000
+"""Characters that a message repeats: what was handed in may be anything."""
 
 JsonFile = Annotated[
     str | None,
@@ -73,9 +78,14 @@ def check_target(path: str | None) -> None:
     """
     if path is None or path == "-":
         return
-    target = Path(path)
-    if target.is_dir() or not target.absolute().parent.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder, or its folder does not exist")
+    try:
+        target = path_of(path)
+        free = not target.is_dir() and target.absolute().parent.is_dir()
+    except OSError as error:
+        raise InputError(f"cannot write {quoted(path)}: {error.strerror}") from None
+    if not free:
+        shown = path if len(path) <= LONGEST_PATH else quoted(path)
+        raise InputError(f"cannot write {shown}: it is a folder, or its folder does not exist")
 
 
 def table(
@@ -161,5 +171,7 @@ def progress_bar() -> Iterator[Progress | None]:
 def fail(error: Exception) -> None:
     """Print one line to standard error and leave with status 2."""
     message = printable(" ".join(str(error).split())) or type(error).__name__
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[:LONGEST_MESSAGE]}... ({len(message)} characters)"
     print(f"fpmatch: error: {message}", file=sys.stderr)
     sys.exit(2)

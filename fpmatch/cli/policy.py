@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fpmatch.checks import is_folder
 from fpmatch.cli.output import (
     JsonFile,
     check_target,
@@ -198,7 +199,7 @@ def _write_arrow(found: Matrix, path: Path) -> None:
 def _policy_of(path: Path) -> Policy:
     from fpmatch.policy import Policy
 
-    if not path.is_dir():
+    if not is_folder(path):
         return Policy.load(path)
     from fpmatch.search import Engine
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fpmatch.checks import is_folder
 from fpmatch.cli.gallery import Gallery
 from fpmatch.cli.inputs import (
     Extractor,
@@ -127,7 +128,7 @@ def explain_command(
         facts["transaction"] = transaction
     if chain:
         facts["chain"] = split_list(chain)
-    if source.is_dir():
+    if is_folder(source):
         with Engine.open(str(source)) as engine:
             answer = engine.explain(ori=ori, partition=partition, at=at, **facts)
     else:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpmatch.checks import is_folder
 from fpmatch.errors import InputError, ResolutionError
 
 _FILE = re.compile(
@@ -178,7 +179,7 @@ def _database_of(databases: Sequence[Database], key: str) -> str | None:
 
 
 def _impressions(folder: Path) -> tuple[ImpressionFile, ...]:
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise InputError(f"{folder} is no folder")
     found = []
     for path in sorted(folder.iterdir()):
