@@ -13,7 +13,7 @@ import pytest
 from fpmatch.descriptor import COLUMNS, encode, pack
 from fpmatch.errors import CorruptError, FpmatchError, InputError, ReadOnlyError, StorageError
 from fpmatch.index import PartitionIndex, manifest, segment_format, store
-from fpmatch.index.build import select_rows
+from fpmatch.index.build import join, select_rows
 from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
 from fpmatch.index.segment import Segment
 from fpmatch.parameters import INDEX
@@ -394,3 +394,44 @@ def write_golden(path: Path = GOLDEN) -> None:
         )
     )
     assert manifest.FORMAT == segment_format.VERSION == 1
+
+
+# -- blocks of which nothing is left -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("empty", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize("flushed", [(), (0,), (0, 1), (0, 1, 2)])
+def test_blocks_all_of_whose_rows_are_gone(tmp_path, empty, flushed):
+    """Three blocks, in memory or on disk; all rows of some are removed before they are joined."""
+    forms = [encode(t) for t in templates(6, seed=4)]
+    with PartitionIndex.create(tmp_path / "i", expected_fingers=100) as index:
+        for block in range(3):
+            ids = np.arange(2 * block, 2 * block + 2)
+            index.add(ids, pack(forms[2 * block : 2 * block + 2]), np.zeros(2, np.uint8))
+            # A search makes a block of its own of what was added since the last one.
+            index.shortlist(forms[0])
+            if block in flushed:
+                index.flush()
+        for block in empty:
+            index.tombstone(np.arange(2 * block, 2 * block + 2))
+    left = [row for row in range(6) if row // 2 not in empty]
+    for _ in ("closed", "compacted"):
+        with PartitionIndex.open(tmp_path / "i", "rw") as index:
+            assert sorted(index.row_ids().tolist()) == left
+            for row in left:
+                assert index.shortlist(forms[row], effort="scan").row_ids[0] in left
+                assert index.verify(forms[row], np.array([row]))[0] > 100
+            index.compact()
+
+
+@pytest.mark.parametrize("sizes", [(0, 2, 3), (2, 0, 3), (2, 3, 0), (0, 0, 0), (0, 0, 2), (1,), ()])
+def test_joined_blocks_are_the_blocks(sizes):
+    forms = [encode(t) for t in templates(5, seed=4)]
+    several, begin = [], 0
+    for size in sizes:
+        several.append(forms[begin : begin + size])
+        begin += size
+    whole = join([pack(few) for few in several])
+    expected = pack([form for few in several for form in few])
+    assert whole.offsets.tolist() == expected.offsets.tolist()
+    assert all(np.array_equal(getattr(whole, n), getattr(expected, n)) for n in COLUMNS)

@@ -44,8 +44,10 @@ def select_rows(packed: PackedTemplates, rows: NDArray[np.int64]) -> PackedTempl
 def join(parts: Sequence[PackedTemplates]) -> PackedTemplates:
     """Rows of several blocks one after the other."""
     offsets = [np.zeros(1, np.int64)]
+    entries = 0
     for part in parts:
-        offsets.append(part.offsets[1:] + offsets[-1][-1])
+        offsets.append(part.offsets[1:] + entries)
+        entries += int(part.offsets[-1])
     columns = {}
     for name, (dtype, entry) in COLUMNS.items():
         empty: NDArray = np.zeros((0, *entry), dtype)
