@@ -711,6 +711,9 @@ class SearchParameters:
     """Records that `Engine.records` shows at a time."""
     search_batch: int = 64
     """Submissions of `Engine.search_many` whose results are held at a time."""
+    awake_ms: float = 4.0
+    """The end of the wait of an answer that is held, milliseconds, in which the processor is kept
+    awake: more than a sleep is late on an idle machine."""
     withheld_ms_most: float = 3_600_000.0
     """Longest time that an answer can be held for, milliseconds: an hour."""
 

@@ -20,7 +20,7 @@ import fpmatch.search.run as run
 from fpmatch.errors import InputError, RefusedError, SearchCancelled
 from fpmatch.ledger import Ledger
 from fpmatch.policy import Policy
-from fpmatch.search import Engine
+from fpmatch.search import Engine, timer
 from fpmatch.search.compare import LocalPartition
 from fpmatch.search.state import State
 from fpmatch.search.timer import Timer
@@ -50,13 +50,14 @@ class Time:
         self.during: list[object] = []
 
     def timer(self) -> Timer:
-        return Timer(lambda: self.now, self.sleep)
+        return Timer(lambda: self.now, self.wait_until)
 
-    def sleep(self, seconds: float) -> None:
-        for act in self.during:
-            act()
-        self.slept.append(seconds)
-        self.now += seconds
+    def wait_until(self, until: float) -> None:
+        while (rest := until - self.now) > 0:
+            for act in self.during:
+                act()
+            self.slept.append(rest)
+            self.now += rest
 
 
 @contextmanager
@@ -519,3 +520,22 @@ def test_a_cascade_is_held_like_a_list(monkeypatch):
         took, answers = left(time, lambda: e.cascade("immigration"))
         assert took == pytest.approx(2 * SET)
         assert {s["immigration"].outcome for s in answers} == {Outcome.REFUSED}
+
+
+def test_the_end_of_the_wait_is_awake_however_long_it_was(monkeypatch):
+    """A sleep is the later the longer it was: none goes to the end, and none is skipped."""
+    now, slept = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds * 1.05 + 1e-6  # late by a twentieth
+
+    monkeypatch.setattr(timer.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(timer.time, "sleep", sleep)
+    late = []
+    for length in (0.001, 0.01, 0.04, 0.07):
+        begin = now[0]
+        timer.wait_until(begin + length)
+        late.append(now[0] - begin - length)
+    assert all(0 <= seconds < 1e-5 for seconds in late)
+    assert max(slept) < 0.07

@@ -96,5 +96,4 @@ class Hold:
         timer = self.state.timer
         passed = timer.monotonic() - self.started
         until = self.started + period * max(turns, math.ceil(passed / period))
-        while (rest := until - timer.monotonic()) > 0:
-            timer.sleep(rest)
+        timer.wait_until(until)

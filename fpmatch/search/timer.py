@@ -6,6 +6,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fpmatch.parameters import SEARCH
+
+
+def wait_until(until: float) -> None:
+    """Wait until a time of `time.monotonic`, to some microseconds whatever the length of the wait.
+
+    How late a sleep ends depends on how long it was, for the processor rests deeper the longer it
+    has nothing to do: answers that had waited longer would leave later. So the last part is
+    waited for awake, with the processor and the interpreter offered to others again and again.
+
+    Parameters
+    ----------
+    until : float
+        Seconds.
+    """
+    while (rest := until - time.monotonic()) > 0:
+        time.sleep(max(0.0, rest - SEARCH.awake_ms / 1000))
+
 
 @dataclass(frozen=True, slots=True)
 class Timer:
@@ -15,9 +33,9 @@ class Timer:
     ----------
     monotonic : callable
         Seconds from any point, never running back.
-    sleep : callable
-        Waits so many seconds.
+    wait_until : callable
+        Waits until that clock shows so many seconds.
     """
 
     monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    wait_until: Callable[[float], None] = wait_until
