@@ -542,8 +542,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "answers leave when they are ready",
         "search/hold.py",
-        "while (rest := until - timer.monotonic()) > 0:",
-        "while (rest := 0.0) > 0:",
+        "        timer.wait_until(until)\n",
+        "        until -= period\n",
     ),
     (
         "failures leave when they happen",
