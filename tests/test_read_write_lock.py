@@ -192,30 +192,37 @@ def test_a_deadline_covers_the_wait_for_the_log():
         assert complete(e.search(request()))
 
 
-def test_one_that_gives_up_on_the_log_does_not_take_others_with_it():
+@pytest.mark.parametrize("leaders", ["hurried", "patient"])
+def test_one_that_gives_up_on_the_log_does_not_take_others_with_it(leaders):
+    """Whoever writes next does so for all that wait; one after the other comes to lead."""
     with engine() as e:
         other = sqlite3.connect(e.audit.path, isolation_level=None, check_same_thread=False)
         other.execute("BEGIN IMMEDIATE")
         said = []
 
-        def hurried(number):
+        def hurried(number, milliseconds):
             with pytest.raises(AuditError):
-                e.search(request(deadline_ms=300.0, tcn=f"H-{number}"))
+                e.search(request(deadline_ms=milliseconds, tcn=f"H-{number}"))
             said.append("gave up")
 
         def patient(number):
             said.append(complete(e.search(request(tcn=f"P-{number}"))))
 
-        threads = [Thread(lambda i=i: hurried(i)) for i in range(3)]
-        threads += [Thread(lambda i=i: patient(i)) for i in range(3)]
-        threads += [Thread(lambda i=i: hurried(i)) for i in range(3, 5)]
-        until(lambda: said.count("gave up") == 5)
+        threads = [Thread(lambda: hurried(0, 200.0))]
+        waits = [lambda i=i: hurried(i, 500.0) for i in range(1, 4)]
+        asks = [lambda i=i: patient(i) for i in range(3)]
+        for work in (*waits, *asks) if leaders == "hurried" else (*asks, *waits):
+            time.sleep(0.01)  # they come to lead in about the order in which they came
+            threads.append(Thread(work))
+        until(lambda: said.count("gave up") == 4)
         other.execute("ROLLBACK")
         other.close()
         for thread in threads:
             thread.end()
         assert said.count(True) == 3
         assert e.audit.verify()
+        logged = {r.tcn for r in e.audit.records(kind="INTENT")}
+        assert {tcn for tcn in logged if tcn.startswith(("H-", "P-"))} == {"P-0", "P-1", "P-2"}
 
 
 def test_enrolment_and_searches_go_on_together():
