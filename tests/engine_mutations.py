@@ -1180,8 +1180,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a fact is no part of the memo's key",
         "policy/memo.py",
-        "_FACTS = tuple(f.name for f in fields(Facts))",
-        "_FACTS = tuple(f.name for f in fields(Facts) if f.name != 'role')",
+        "attrgetter(*(f.name for f in fields(Facts)))",
+        "attrgetter(*(f.name for f in fields(Facts) if f.name != 'role'))",
     ),
     (
         "a fact of the request is forgotten",

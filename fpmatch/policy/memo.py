@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 
 from fpmatch.policy.decide import decide
 from fpmatch.policy.registry import Registry
@@ -26,7 +27,7 @@ _LONGEST = 64
 _LONGEST_NAME = 200
 """The same for what is listed: agencies and partitions."""
 
-_FACTS = tuple(f.name for f in fields(Facts))
+_values = attrgetter(*(f.name for f in fields(Facts)))
 
 
 class Memo:
@@ -70,29 +71,27 @@ class Memo:
         )
 
     def _key(self, facts: Facts, at: datetime) -> tuple[object, ...] | None:
-        """All that a decision may depend on; None for facts that are no plain short text."""
-        said: list[object] = [bisect_right(self._registry.dates, at)]
-        try:
-            for name in _FACTS:
-                value = getattr(facts, name)
-                if isinstance(value, Mapping):
-                    # What the policy does not declare it does not look at.
-                    value = tuple([value.get(known) for known in self._attributes])
-                said.append(_plain(value))
-        except TypeError:
-            return None
+        """All that a decision may depend on; None for facts that are no plain short text.
+
+        A flag is told apart by identity, as the procedure does: 1 is not True.
+        """
+        said = list(_values(facts))
+        for n, value in enumerate(said):
+            if value is None or value is True or value is False:
+                continue
+            if isinstance(value, tuple):
+                if not all(isinstance(one, str) and len(one) <= _LONGEST_NAME for one in value):
+                    return None
+            elif type(value) is dict or isinstance(value, Mapping):
+                # What the policy does not declare it does not look at.
+                said[n] = known = tuple([value.get(name) for name in self._attributes])
+                if not all(map(_short, known)):
+                    return None
+            elif not _short(value):
+                return None
+        said.append(bisect_right(self._registry.dates, at))
         return tuple(said)
 
 
-def _plain(value: object, longest: int = _LONGEST) -> object:
-    """A value as it is told apart in a key; TypeError for what is no plain short text.
-
-    A flag is told apart by identity, as the procedure does: 1 is not True.
-    """
-    if value is None or value is True or value is False:
-        return value
-    if isinstance(value, str) and len(value) <= longest:
-        return value
-    if isinstance(value, tuple):
-        return tuple([_plain(one, _LONGEST_NAME) for one in value])
-    raise TypeError
+def _short(value: object) -> bool:
+    return value is None or (isinstance(value, str) and len(value) <= _LONGEST)
