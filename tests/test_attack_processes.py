@@ -289,3 +289,26 @@ def test_the_engine_is_imported_without_fcntl():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "None", done.stderr
     assert print_of(1) is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_closing_in_a_forked_child_writes_nothing_of_the_parents():
+    with engine() as e:
+        e.enrol("criminal", [record("X-9", 31)])
+        folder = e._state.folder
+
+        def seen() -> dict[str, int]:
+            return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+        before = seen()
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                e.close()
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert seen() == before
+        assert e.search(request(person=31))["criminal"].candidates
