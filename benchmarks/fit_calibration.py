@@ -34,14 +34,19 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("FPMATCH_DATA", ROOT / ".." / "shared" / "data"))
 
 
-def read_templates(data: Path, cache: Path | None) -> dict[str, Template]:
-    """Templates by ``folder/finger_impression``; failures to extract are left out."""
+def read_templates(
+    data: Path, cache: Path | None, folders: str = "fvc.json"
+) -> dict[str, Template]:
+    """Templates by ``folder/finger_impression``; failures to extract are left out.
+
+    ``folders`` is the file of `data` that names the folders and their resolutions.
+    """
     if cache is not None and cache.exists():
         with np.load(cache) as stored:
             return {name: Template.from_bytes(stored[name].tobytes()) for name in stored.files}
     templates = {}
-    for folder, ppi in json.loads((data / "fvc.json").read_text()).items():
-        for path in sorted((data / folder).glob("*.tif")):
+    for folder, ppi in json.loads((data / folders).read_text()).items():
+        for path in sorted((data / folder).glob("*.[tp][in][fg]")):
             try:
                 templates[f"{folder}/{path.stem}"] = fp.extract(fp.read_image(path, ppi=ppi))
             except ExtractionError as error:

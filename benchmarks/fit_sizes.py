@@ -11,20 +11,16 @@ under the scale that was fitted on the other sets. Takes some minutes.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 
-import fpmatch as fp
-from benchmarks.fit_calibration import DATA, identities, report
+from benchmarks.fit_calibration import DATA, identities, read_templates, report
 from fpmatch.descriptor import encode, pack
-from fpmatch.errors import ExtractionError
 from fpmatch.matcher._kernels import feature_rows
 from fpmatch.matcher.compare import _columns, _geometry
 from fpmatch.matcher.tables import TURNS, scratch, tables
 from fpmatch.parameters import DESCRIPTOR, MATCHER
-from fpmatch.template import Template
 from training.matcher import raw_scores
 from training.sizes import (
     SHOWN,
@@ -42,23 +38,6 @@ SEED = 20
 TOUCHES = 3
 JOINED = {"fvc2000/DB2_B": "fvc2000/DB1_B"}
 """Sets of the same people: left out together."""
-
-
-def read_templates(data: Path, cache: Path | None) -> dict[str, Template]:
-    """Templates by ``folder/finger_impression``; failures to extract are left out."""
-    if cache is not None and cache.exists():
-        with np.load(cache) as stored:
-            return {name: Template.from_bytes(stored[name].tobytes()) for name in stored.files}
-    templates = {}
-    for folder, ppi in json.loads((data / "ppi.json").read_text()).items():
-        for path in sorted((data / folder).glob("*.[tp][in][fg]")):
-            try:
-                templates[f"{folder}/{path.stem}"] = fp.extract(fp.read_image(path, ppi=ppi))
-            except ExtractionError as error:
-                print(f"{folder}/{path.stem}: {error}")
-    if cache is not None:
-        np.savez(cache, **{k: np.frombuffer(t.to_bytes(), np.uint8) for k, t in templates.items()})
-    return templates
 
 
 def compare_rows(probe, gallery, rows):
@@ -135,7 +114,7 @@ def main() -> None:
     parser.add_argument("--templates", type=Path)
     arguments = parser.parse_args()
 
-    templates = read_templates(arguments.data, arguments.templates)
+    templates = read_templates(arguments.data, arguments.templates, "ppi.json")
     names = list(templates)
     folder = np.array([name.rsplit("/", 1)[0] for name in names])
     unit = np.array([JOINED.get(f, f) for f in folder])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -136,6 +137,31 @@ def open_file(path: Path, *, write: bool, durability: Durability = "full") -> sq
     return database
 
 
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; committed on leaving. Other processes' changes are waited for at the start.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        Open for writing, with no transaction under way.
+
+    Raises
+    ------
+    sqlite3.Error
+        If it cannot be begun or committed; then nothing of it is there.
+    """
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        # SQLite may have rolled back by itself; what went wrong matters more than that.
+        with suppress(sqlite3.Error):
+            database.execute("ROLLBACK")
+        raise
+
+
 def add_columns(database: sqlite3.Connection, columns: Iterable[tuple[str, str]]) -> None:
     """Add text columns that a table lacks; safe with several processes at once.
 
@@ -144,18 +170,13 @@ def add_columns(database: sqlite3.Connection, columns: Iterable[tuple[str, str]]
     columns : iterable of (str, str)
         Table and column; empty text is their value in the rows that are there.
     """
-    database.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(database):
         for table, column in columns:
             there = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
             if column not in there:
                 database.execute(
                     f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''"
                 )
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
 
 
 def scrub(database: sqlite3.Connection, *, wait: bool = True) -> None:

@@ -1000,7 +1000,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a replaced writer goes on writing",
         "gallery/journal.py",
-        "                self._check_writer()\n",
+        "            self._check_writer()\n",
         "",
     ),
     (

@@ -239,14 +239,8 @@ class Writer:
     ) -> None:
         try:
             self._database.execute(f"PRAGMA busy_timeout = {math.ceil(1000 * patience)}")
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
+            with database.transaction(self._database):
                 work(self._database)
-                self._database.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    self._database.execute("ROLLBACK")
-                raise
         except store.DATABASE_ERRORS as error:
             raise AuditError(
                 f"the audit log cannot be written ({error}); nothing may be searched without it"

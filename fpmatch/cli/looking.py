@@ -20,7 +20,17 @@ from fpmatch.cli.inputs import (
     split_list,
 )
 from fpmatch.cli.output import JsonFile, emit, table
-from fpmatch.cli.search import MEANING, Attribute, Chain, Charge, Ori, Role
+from fpmatch.cli.search import (
+    MEANING,
+    Attribute,
+    Chain,
+    Charge,
+    Disposition,
+    Ori,
+    Purpose,
+    Role,
+    Transaction,
+)
 from fpmatch.parameters import SEARCH
 
 if TYPE_CHECKING:
@@ -30,7 +40,6 @@ Partition = Annotated[str, typer.Argument(help="Name of the partition.")]
 Record = Annotated[str, typer.Argument(help="Record id.")]
 Agency = Annotated[str, typer.Option("--ori", help="The agency that asks: its ORI.")]
 Owner = Annotated[str, typer.Option(help="Instead of --ori: the partition's owner asks.")]
-Purpose = Annotated[str, typer.Option(help="Purpose code.")]
 
 
 def records_command(
@@ -113,11 +122,11 @@ def verify_command(
     partition: Annotated[str, typer.Option(help="The partition that holds the record.")],
     ori: Ori,
     chain: Chain = None,
-    transaction: Annotated[str, typer.Option(help="Type of transaction.")] = "CAR",
+    transaction: Transaction = "CAR",
     purpose: Purpose = "C",
     role: Role = "",
     charge: Charge = None,
-    disposition: Annotated[str | None, typer.Option(help="The court's disposition.")] = None,
+    disposition: Disposition = None,
     attribute: Attribute = None,
     rotation: Rotation = "upright",
     positions: Positions = "labelled",

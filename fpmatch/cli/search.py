@@ -30,6 +30,9 @@ Chain = Annotated[
     list[str] | None, typer.Option(help="Further agencies the submission passed, in order.")
 ]
 Charge = Annotated[str | None, typer.Option(help="The charge, as the policy codes it.")]
+Transaction = Annotated[str, typer.Option(help="Type of transaction.")]
+Purpose = Annotated[str, typer.Option(help="Purpose code.")]
+Disposition = Annotated[str | None, typer.Option(help="The court's disposition.")]
 Role = Annotated[str, typer.Option(help="Role of who asks.")]
 Attribute = Annotated[
     list[str] | None, typer.Option("--attribute", metavar="KEY=VALUE", help="A declared fact.")
@@ -54,14 +57,14 @@ def search_command(
     ],
     ori: Ori,
     chain: Chain = None,
-    transaction: Annotated[str, typer.Option(help="Type of transaction.")] = "CAR",
+    transaction: Transaction = "CAR",
     partition: Annotated[
         list[str] | None, typer.Option(help="Only this partition; all that is granted without.")
     ] = None,
-    purpose: Annotated[str, typer.Option(help="Purpose code.")] = "C",
+    purpose: Purpose = "C",
     role: Role = "",
     charge: Charge = None,
-    disposition: Annotated[str | None, typer.Option(help="The court's disposition.")] = None,
+    disposition: Disposition = None,
     attribute: Attribute = None,
     max_candidates: Annotated[int, typer.Option(help="Longest list of a partition.")] = 20,
     threshold: Annotated[float, typer.Option(help="Lowest score listed, -10 log10(FMR).")] = 0.0,

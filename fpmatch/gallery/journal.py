@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from fpmatch import database as files
 from fpmatch.errors import LockedError, ReadOnlyError
 from fpmatch.gallery.loading import Stamps
 
@@ -43,17 +44,11 @@ class Journal:
         """
         if self.mode != "rw":
             raise ReadOnlyError("the gallery is open for reading only; open it with mode='rw'")
-        with self.lock:
-            self.database.execute("BEGIN IMMEDIATE")
-            try:
-                self._check_writer()
-                before = self._stamps.began()
-                yield self.database
-                self._stamps.committing(before)
-            except BaseException:
-                self.database.execute("ROLLBACK")
-                raise
-            self.database.execute("COMMIT")
+        with self.lock, files.transaction(self.database):
+            self._check_writer()
+            before = self._stamps.began()
+            yield self.database
+            self._stamps.committing(before)
 
     def _check_writer(self) -> None:
         """StorageError if another opening has become the one that writes."""

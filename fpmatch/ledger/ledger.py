@@ -54,14 +54,8 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self.lock:
-            self.database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self.database
-            except BaseException:
-                self.database.execute("ROLLBACK")
-                raise
-            self.database.execute("COMMIT")
+        with self.lock, files.transaction(self.database):
+            yield self.database
 
     # -- notifications -------------------------------------------------------------------------
 

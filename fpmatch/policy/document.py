@@ -43,7 +43,6 @@ def _code(value: str) -> str:
 
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Flag = Annotated[bool, Field(strict=True)]
-Whole = Annotated[int, Field(strict=True)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 SomeWords = Annotated[
     tuple[str, ...], BeforeValidator(_listed), Field(min_length=1, max_length=100_000)

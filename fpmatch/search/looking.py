@@ -128,7 +128,7 @@ def record(state: State, partition: str, name: str, request: RecordsRequest) -> 
     partition : str
         Its name.
     name : str
-        Its name.
+        The record's id, or the name that it has for who asks.
     request : RecordsRequest
         What was asked.
 

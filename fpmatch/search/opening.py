@@ -88,8 +88,6 @@ def open_state(
     InputError
         If an option cannot be used.
     """
-    if mode not in ("r", "rw"):
-        raise InputError(f"mode must be 'r' or 'rw', not {mode!r}")
     hold.check(withheld_ms)
     folder_lock = lock(folder, mode)
     state: State | None = None

@@ -103,10 +103,23 @@ def search(
         with Hold(state) as own:
             return search(state, request, cancel, kept, own)
     running = hold.watch(prepare(state, request, kept))
+    begin(state, running)
+    return finish(state, running, hold, cancel)
+
+
+def begin(state: State, running: Running) -> None:
+    """Log the intent, before anything is looked up or compared.
+
+    Raises
+    ------
+    AuditError
+        If it could not be written, or not before the deadline: then nothing may be searched.
+    InputError
+        If the agency has used the control number before.
+    """
     intent = intent_of(state, running)
     running.intent = state.audit.intent(intent, once=True, deadline=running.deadline)
     crash_point("search.intent")
-    return finish(state, running, hold, cancel)
 
 
 def finish(

@@ -11,7 +11,6 @@ from dataclasses import replace
 from fpmatch.checks import check_integer, check_text
 from fpmatch.errors import InputError
 from fpmatch.search import pending, probe, run
-from fpmatch.search.crash_points import crash_point
 from fpmatch.search.decision import kept_quiet, prepare
 from fpmatch.search.hold import Hold
 from fpmatch.search.naming import key_of
@@ -40,9 +39,7 @@ def verify(state: State, request: SearchRequest, record: str, partition: str | i
     with Hold(state) as hold:
         running = hold.watch(prepare(state, asked))
         running.record = record
-        intent = run.intent_of(state, running)
-        running.intent = state.audit.intent(intent, once=True, deadline=running.deadline)
-        crash_point("search.intent")
+        run.begin(state, running)
         try:
             _locate(state, running, record)
         except BaseException as error:
