@@ -8,7 +8,7 @@ import math
 import pytest
 from engine_helpers import HELD, LATER, OFF, ON, POLICY, Clock, print_of, record, request, world
 
-from fpmatch.errors import RefusedError
+from fpmatch.errors import InputError, RefusedError
 from fpmatch.matcher import fuse as product_fuse
 from fpmatch.policy import Policy
 from fpmatch.reference import ReferenceEngine
@@ -92,3 +92,43 @@ def test_fusion_by_hand():
 @pytest.mark.parametrize("tries", [1, 2, 17])
 def test_fusion_equals_the_products(values, tries):
     assert fuse(values, [tries] * len(values)) == product_fuse(values, [tries] * len(values))
+
+
+def test_a_matcher_of_ones_own_takes_the_place_of_the_reference():
+    asked = []
+
+    def by_width(probe, candidate):
+        asked.append((probe, candidate))
+        return float(len(probe) + len(candidate))
+
+    made = ReferenceEngine(Clock(), matcher=by_width)
+    made.add_partition("criminal", 1, "DOJ-FBI")
+    made.enrol("criminal", iter(world()["criminal"]))
+    made.publish(Policy.parse(POLICY))
+    section = made.search(request())["criminal"]
+    assert {c.score for c in section.candidates} == {32.0}
+    assert [c.record for c in section.candidates] == ["C-1", "C-2", "C-3", "C-4"]
+    assert [b for _, b in asked] == [print_of(i) for i in (1, 2, 3, 4)]
+    for wrong in (float("nan"), -1.0, "9", None, True, float("inf")):
+        made.matcher = lambda a, b, wrong=wrong: wrong
+        with pytest.raises(InputError, match="a matcher's score"):
+            made.search(request())
+
+
+def test_what_it_cannot_use_is_an_error_of_ours(engine):
+    for act in (
+        lambda: ReferenceEngine("now"),
+        lambda: ReferenceEngine(matcher=3),
+        lambda: engine.search("x"),
+        lambda: engine.search(request(threshold="x")),
+        lambda: engine.search(request(fingers=[])),
+        lambda: engine.enrol("nowhere", [record("C-1", 1)]),
+        lambda: engine.enrol("criminal", "C-1"),
+        lambda: engine.enrol("criminal", [1]),
+        lambda: engine.add_partition("x", "1", "o"),
+        lambda: engine.publish("policy"),
+        lambda: engine.seal("criminal", "nobody"),
+        lambda: engine.expunge("nowhere", "C-1"),
+    ):
+        with pytest.raises((InputError, RefusedError)):
+            act()

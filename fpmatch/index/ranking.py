@@ -14,8 +14,8 @@ from fpmatch.parameters import (
     INDEX,
     EffortParameters,
 )
+from fpmatch.types.checked import EFFORTS as EFFORTS
 
-EFFORTS = ("fast", "balanced", "scan", "exhaustive")
 PARAMETERS: dict[str, EffortParameters] = {
     "fast": EFFORT_FAST,
     "balanced": EFFORT_BALANCED,

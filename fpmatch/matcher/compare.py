@@ -16,9 +16,7 @@ from fpmatch.matcher.tables import TURNS, scratch, tables
 from fpmatch.parameters import DESCRIPTOR
 from fpmatch.template import Template
 from fpmatch.types import Claim, claim_of
-
-ROTATIONS = ("upright", "any")
-"""How far prints may be turned against each other: a quarter turn, or any angle."""
+from fpmatch.types.checked import ROTATIONS as ROTATIONS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from fpmatch.errors import RefusedError
+from fpmatch.checks import check_integer, check_number, check_several, check_text, quoted
+from fpmatch.errors import InputError, RefusedError
 from fpmatch.parameters import CALIBRATION
 from fpmatch.policy import Policy
 from fpmatch.reference import sequence
 from fpmatch.reference.encode import ReferenceForm, encode
 from fpmatch.reference.matcher import compare
+from fpmatch.template import Template
 from fpmatch.types import (
     Candidate,
     Decision,
@@ -33,6 +35,12 @@ from fpmatch.types import (
     SearchRequest,
     SearchResponse,
 )
+from fpmatch.types.checked import checked
+
+Compare = Callable[[Template, Template], float]
+"""A matcher: probe and candidate to a score, -10*log10 of the false match rate."""
+Form = ReferenceForm | Template
+"""What is compared: the reference's search form, or prints as they are for a matcher of yours."""
 
 
 @dataclass(slots=True)
@@ -40,14 +48,14 @@ class Held:
     """A record in memory: fingers by event."""
 
     record: str
-    events: dict[str, dict[bytes, tuple[FingerPosition, ReferenceForm]]]
+    events: dict[str, dict[bytes, tuple[FingerPosition, Form]]]
     protected: bool = False
     sealed: bool = False
     banned: frozenset[str] = frozenset()
 
-    def fingers(self) -> list[tuple[FingerPosition, ReferenceForm]]:
+    def fingers(self) -> list[tuple[FingerPosition, Form]]:
         """Each impression once, though several events may hold it."""
-        every: dict[bytes, tuple[FingerPosition, ReferenceForm]] = {}
+        every: dict[bytes, tuple[FingerPosition, Form]] = {}
         for held in self.events.values():
             every.update(held)
         return list(every.values())
@@ -63,15 +71,29 @@ class ReferenceEngine:
     name : callable, optional
         ``name(recipient, partition, record)`` gives the id under which an opaque partition
         shows a record; records' own ids without it.
+    matcher : callable, optional
+        ``matcher(probe, candidate)`` gives the score of two templates, -10*log10 of the false match
+        rate; `fpmatch.reference.compare` without it. It alone decides how prints may lie to each
+        other: a request's ``rotation`` is then not looked at.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be called.
     """
 
     def __init__(
         self,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         name: Callable[[str, str, str], str] = lambda recipient, partition, record: record,
+        matcher: Compare | None = None,
     ) -> None:
+        for what, given in (("clock", clock), ("name", name), ("matcher", matcher or compare)):
+            if not callable(given):
+                raise InputError(f"{what} must be a function, not {quoted(given)}")
         self.clock = clock
         self.name = name
+        self.matcher = matcher
         self.policy: Policy | None = None
         self.partitions: dict[str, PartitionInfo] = {}
         self.records: dict[str, dict[str, Held]] = {}
@@ -87,22 +109,56 @@ class ReferenceEngine:
             Its EBTS 2.098 number.
         owner : str
             Who owns it.
+
+        Raises
+        ------
+        InputError
+            If a value cannot be used.
         """
-        self.partitions[name] = PartitionInfo(name, ndr, owner)
-        self.records[name] = {}
+        check_text("partition", name, longest=200, empty=False)
+        number = check_integer("ndr", ndr, 0, 2**31 - 1)
+        self.partitions[name] = PartitionInfo(
+            name, number, check_text("owner", owner, longest=255, empty=False)
+        )
+        self.records.setdefault(name, {})
 
     def enrol(self, partition: str, records: Iterable[Record]) -> None:
-        """Add records; the same again changes nothing."""
+        """Add records; the same again changes nothing.
+
+        Raises
+        ------
+        InputError
+            If there is no such partition, or something is no record.
+        """
+        if isinstance(records, str | bytes) or not isinstance(records, Iterable):
+            raise InputError(f"records must be a list, not {quoted(records)}")
+        records = list(records)
+        for record in records:
+            if not isinstance(record, Record):
+                raise InputError(f"records must be Record, not {quoted(record)}")
+            for finger in check_several("fingers", record.fingers, most=10**4):
+                if not isinstance(finger, Template):
+                    raise InputError(f"fingers must be templates, not {quoted(finger)}")
+        if partition not in self.records:
+            raise InputError(f"there is no partition {quoted(partition)}; add it first")
         for record in records:
             held = self.records[partition].setdefault(record.record, Held(record.record, {}))
             event = held.events.setdefault(record.event, {})
             for finger in record.fingers:
-                event[finger.to_bytes()] = (finger.position, encode(finger))
+                event[finger.to_bytes()] = (finger.position, self._form(finger))
             held.protected |= record.protected
             held.banned |= record.banned_uses
 
     def publish(self, policy: Policy) -> int:
-        """Put a policy in force; its version."""
+        """Put a policy in force; its version.
+
+        Raises
+        ------
+        InputError
+            If it is no policy.
+        """
+        if not isinstance(policy, Policy):
+            raise InputError(f"expected a Policy, not {quoted(policy)}")
         before = self.policy.version if self.policy else 0
         self.policy = policy.with_version(max(policy.version, before + 1))
         return self.policy.version
@@ -118,8 +174,19 @@ class ReferenceEngine:
             The record's id.
         sealed : bool
             Hide it, or show it again.
+
+        Raises
+        ------
+        RefusedError
+            If there is no such record.
         """
-        self.records[partition][record].sealed = sealed
+        self._held(partition, record).sealed = sealed
+
+    def _held(self, partition: str, record: str) -> Held:
+        held = self.records.get(partition, {}).get(record)
+        if held is None:
+            raise RefusedError("no such record, or it is not open to you")
+        return held
 
     def expunge(self, partition: str, record: str, event: str | None = None) -> None:
         """Forget a record, or one event of it.
@@ -138,8 +205,8 @@ class ReferenceEngine:
         RefusedError
             If there is no such record.
         """
-        held = self.records[partition].get(record)
-        if held is None or (event is not None and event not in held.events):
+        held = self._held(partition, record)
+        if event is not None and event not in held.events:
             raise RefusedError("no such record, or it is not open to you")
         if event is not None:
             del held.events[event]
@@ -147,7 +214,14 @@ class ReferenceEngine:
             del self.records[partition][record]
 
     def search(self, request: SearchRequest) -> SearchResponse:
-        """Decide, compare with every record of every granted partition, rank."""
+        """Decide, compare with every record of every granted partition, rank.
+
+        Raises
+        ------
+        InputError
+            If a value of the request cannot be used.
+        """
+        request = checked(request)
         facts = self._facts(request)
         decision = self._decide(facts)
         sections = tuple(self._section(request, facts, decision, d) for d in decision.partitions)
@@ -159,11 +233,21 @@ class ReferenceEngine:
             notes=sequence.notes(labels, value) + sequence.retakes(request.fingers),
         )
 
+    def _form(self, finger: Template) -> Form:
+        return encode(finger) if self.matcher is None else finger
+
+    def _value(self, probe: Form, candidate: Form, rotation: str) -> float:
+        if self.matcher is None:
+            return compare(probe, candidate, rotation=rotation).value
+        if not (isinstance(probe, Template) and isinstance(candidate, Template)):
+            raise InputError("a matcher of your own is set before anything is enrolled")
+        return round(check_number("a matcher's score", self.matcher(probe, candidate), 0, 1e6), 2)
+
     def _own(self, request: SearchRequest) -> tuple[list[FingerPosition], sequence.Value]:
-        forms = [encode(finger) for finger in request.fingers]
+        forms = [self._form(finger) for finger in request.fingers]
 
         def value(i: int, j: int) -> float:
-            return compare(forms[i], forms[j], rotation=request.rotation).value
+            return self._value(forms[i], forms[j], request.rotation)
 
         return [finger.position for finger in request.fingers], value
 
@@ -218,12 +302,12 @@ class ReferenceEngine:
     def _rank(
         self, request: SearchRequest, facts: Facts, entry: PartitionDecision
     ) -> list[Candidate]:
-        probe: dict[FingerPosition, list[ReferenceForm]] = {}
+        probe: dict[FingerPosition, list[Form]] = {}
         labels, value = self._own(request)
         anywhere = request.positions == "any"
         under = sequence.merged(labels, value) if anywhere else {p: p for p in labels}
         for finger in request.fingers:
-            probe.setdefault(under[finger.position], []).append(encode(finger))
+            probe.setdefault(under[finger.position], []).append(self._form(finger))
         uses = {facts.transaction, f"purpose:{facts.purpose}", f"role:{facts.role}"}
         found = []
         for held in self.records[entry.partition].values():
@@ -236,12 +320,12 @@ class ReferenceEngine:
         return found[: request.max_candidates]
 
     def _candidate(
-        self, held: Held, probe: dict[FingerPosition, list[ReferenceForm]], request: SearchRequest
+        self, held: Held, probe: dict[FingerPosition, list[Form]], request: SearchRequest
     ) -> Candidate | None:
         scores, tries = [], []
         for position in sorted(probe):
             values = [
-                compare(impression, form, rotation=request.rotation).value
+                self._value(impression, form, request.rotation)
                 for impression in probe[position]
                 for place, form in held.fingers()
                 if request.positions == "any" or 0 in (place, position) or place == position

@@ -39,6 +39,7 @@ from fpmatch.types import (
     RecordPage,
     RecordsRequest,
 )
+from fpmatch.types.checked import MOST_AGENCIES
 
 RECORDS, RECORD, COUNT = "RECORDS", "RECORD", "COUNT"
 """The ways of looking, as types of transaction of the policy."""
@@ -224,7 +225,7 @@ def _checked(request: RecordsRequest, what: str, partition: str) -> Asker:
     booking = check_text("booking_ori", request.booking_ori)
     if bool(owner) == bool(booking):
         raise InputError("say who asks: either booking_ori= or owner=")
-    chain = check_several("chain", request.chain, most=probe.MOST_AGENCIES)
+    chain = check_several("chain", request.chain, most=MOST_AGENCIES)
     if owner and chain:
         raise InputError("an owner asks for itself: a chain belongs to booking_ori=")
     said = Facts(

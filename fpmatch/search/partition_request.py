@@ -15,12 +15,11 @@ from fpmatch.checks import (
 )
 from fpmatch.descriptor import COLUMNS, SearchTemplate, check_form
 from fpmatch.errors import InputError
-from fpmatch.index import EFFORTS
-from fpmatch.matcher import ROTATIONS
 from fpmatch.parameters import DESCRIPTOR
 from fpmatch.search.frame import Frame, Kind, write
-from fpmatch.search.probe import LONGEST_DEADLINE, MOST_FINGERS, Probe
+from fpmatch.search.probe import Probe
 from fpmatch.types import FingerPosition
+from fpmatch.types.checked import EFFORTS, LONGEST_DEADLINE, MOST_FINGERS, ROTATIONS
 
 VERSION = 1
 MOST_ROWS = 2**31 - 1

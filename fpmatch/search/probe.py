@@ -6,23 +6,13 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fpmatch.checks import (
-    check_choice,
-    check_flag,
-    check_integer,
-    check_number,
-    check_pairs,
-    check_several,
-    check_text,
-    quoted,
-)
+from fpmatch.checks import quoted
 from fpmatch.descriptor import SearchTemplate, encode
 from fpmatch.errors import InputError
-from fpmatch.index import EFFORTS
-from fpmatch.matcher import ROTATIONS
 from fpmatch.search import sequence
 from fpmatch.template import Template
-from fpmatch.types import Facts, FingerPosition, Note, Ori, PartitionInfo, SearchRequest
+from fpmatch.types import Facts, FingerPosition, Note, PartitionInfo, SearchRequest
+from fpmatch.types.checked import checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +88,6 @@ class Submission:
     requested: tuple[str, ...] | None
 
 
-POSITIONS = ("labelled", "any")
-"""Which record fingers a probe finger is compared with."""
-
-MOST_FINGERS = 100
-MOST_AGENCIES = 64
-MOST_PARTITIONS = 256
-MOST_CANDIDATES = 100_000
-LONGEST_DEADLINE = 1e9
-"""Limits of a submission; beyond them it is refused before any of it is looked at."""
-
-
 def check(request: SearchRequest, known: Iterable[PartitionInfo]) -> Submission:
     """Check a request at the border, and take a copy that nobody can change meanwhile.
 
@@ -117,65 +96,10 @@ def check(request: SearchRequest, known: Iterable[PartitionInfo]) -> Submission:
     InputError
         If a value cannot be used; says which and why.
     """
-    if not isinstance(request, SearchRequest):
-        raise InputError(f"expected a SearchRequest, not {quoted(request)}")
-    request = _checked(request)
+    request = checked(request)
     requested = _names(request, known)
     facts = request.facts(requested)
     return Submission(request, facts, request.tcn or f"FPM{secrets.token_hex(12)}", requested)
-
-
-def _checked(request: SearchRequest) -> SearchRequest:
-    r = request
-    deadline = r.deadline_ms
-    if deadline is not None:
-        deadline = check_number("deadline_ms", deadline, 1e-6, LONGEST_DEADLINE)
-    return SearchRequest(
-        fingers=_fingers(r.fingers),
-        booking_ori=Ori(r.booking_ori),
-        chain=tuple(Ori(o) for o in check_several("chain", r.chain, most=MOST_AGENCIES)),
-        transaction=check_text("transaction", r.transaction),
-        partitions=_partitions(r.partitions),
-        purpose=check_text("purpose", r.purpose),
-        role=check_text("role", r.role),
-        charge=None if r.charge is None else check_text("charge", r.charge),
-        disposition=None if r.disposition is None else check_text("disposition", r.disposition),
-        protected=check_flag("protected", r.protected, unknown=True),
-        attributes=check_pairs("attributes", r.attributes),
-        retain=bool(check_flag("retain", r.retain)),
-        copies_to=tuple(
-            Ori(o) for o in check_several("copies_to", r.copies_to, most=MOST_AGENCIES)
-        ),
-        tcn=check_text("tcn", r.tcn),
-        tcr=check_text("tcr", r.tcr),
-        max_candidates=check_integer("max_candidates", r.max_candidates, 0, MOST_CANDIDATES),
-        threshold=check_number("threshold", r.threshold, -1e6, 1e6),
-        effort=check_choice("effort", r.effort, EFFORTS),
-        rotation=check_choice("rotation", r.rotation, ROTATIONS),
-        positions=check_choice("positions", r.positions, POSITIONS),
-        deadline_ms=deadline,
-    )
-
-
-def _fingers(value: object) -> tuple[Template, ...]:
-    fingers = check_several("fingers", value, most=MOST_FINGERS)
-    if not fingers:
-        raise InputError("a search needs at least one finger")
-    for finger in fingers:
-        if not isinstance(finger, Template):
-            raise InputError(f"fingers must be templates, not {quoted(finger)}")
-    return fingers
-
-
-def _partitions(value: object) -> tuple[str | int, ...] | None:
-    if value is None:
-        return None
-    return tuple(
-        check_text("a partition", p, longest=200, empty=False)
-        if isinstance(p, str)
-        else check_integer("a partition's number", p, 0, 2**31 - 1)
-        for p in check_several("partitions", value, most=MOST_PARTITIONS)
-    )
 
 
 def _names(request: SearchRequest, known: Iterable[PartitionInfo]) -> tuple[str, ...] | None:
