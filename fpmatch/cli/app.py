@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
 
@@ -28,20 +30,103 @@ from fpmatch.cli.bench import gallery as bench_gallery
 from fpmatch.cli.bench import measure as bench
 from fpmatch.cli.bench import tenprint as bench_tenprint
 from fpmatch.cli.output import fail
+from fpmatch.cli.registration import with_csv
 from fpmatch.errors import FpmatchError, InputError
 
-app = typer.Typer(
-    name="fpmatch",
-    help="Fingerprint identification with access control inside the search.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+Command = Callable[..., None]
 
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Commands under a word of their own: ``fpmatch WORD COMMAND``."""
+
+    help: str
+    commands: Mapping[str, Command]
+
+
+TREE: dict[str, dict[str, Command | Group]] = {
+    "A first look": {
+        "demo": demo.demo_command,
+        "scenario": scenario.scenario_command,
+    },
+    "Fingers": {
+        "extract": fingers.extract_command,
+        "compare": fingers.compare_command,
+        "convert": convert.convert_command,
+    },
+    "Galleries": {
+        "init": gallery.init_command,
+        "enrol": gallery.enrol_command,
+        "search": search.search_command,
+        "verify": looking.verify_command,
+        "records": looking.records_command,
+        "record": looking.record_command,
+        "count": looking.count_command,
+        "transaction": transaction.transaction_command,
+        "expunge": gallery.expunge_command,
+    },
+    "Policies and the log": {
+        "explain": search.explain_command,
+        "policy": Group(
+            "Check, publish, compare and spell out policies.",
+            {
+                "check": policy.check_command,
+                "diff": policy.diff_command,
+                "matrix": policy.matrix_command,
+                "publish": policy.publish_command,
+            },
+        ),
+        "audit": Group(
+            "Check the audit log of a gallery.",
+            {
+                "verify": audit.verify_command,
+                "checkpoint": audit.checkpoint_command,
+            },
+        ),
+    },
+    "Accuracy, speed, synthetic data": {
+        "evaluate": evaluate.evaluate_command,
+        "bench": Group(
+            "Measure speed; conditions are printed beside it.",
+            {
+                "extract": bench.extract_command,
+                "compare": bench.compare_command,
+                "audit": bench.audit_command,
+                "enrolment": bench.enrolment_command,
+                "leakage": bench.leakage_command,
+                "search": bench_gallery.search_command,
+                "fnir": bench_fnir.fnir_command,
+                "mask": bench_gallery.mask_command,
+                "batch": bench_gallery.batch_command,
+                "build": bench_gallery.build_command,
+                "open": bench_gallery.open_command,
+                "tenprint": bench_tenprint.tenprint_command,
+            },
+        ),
+        "synth": Group(
+            "Make synthetic data: nobody's fingers.",
+            {
+                "prints": synth.prints_command,
+                "gallery": synth.gallery_command,
+                "scenarios": synth.scenarios_command,
+            },
+        ),
+    },
+    "About": {
+        "warm": warm.warm_command,
+        "info": gallery.info_command,
+    },
+}
+"""Every command, by the heading that ``--help`` lists it under. The one place of registration."""
 
 SEVERAL = frozenset({"--probes"})
 """Options that take any number of values."""
+
+_COMMON: dict[str, Any] = {
+    "no_args_is_help": True,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
 
 
 def _version(asked: bool) -> None:
@@ -52,7 +137,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
@@ -61,31 +145,27 @@ def _root(
     pass
 
 
-app.command("demo")(demo.demo_command)
-app.command("extract")(fingers.extract_command)
-app.command("compare")(fingers.compare_command)
-app.command("convert")(convert.convert_command)
-app.command("init")(gallery.init_command)
-app.command("enrol")(gallery.enrol_command)
-app.command("search")(search.search_command)
-app.command("verify")(looking.verify_command)
-app.command("records")(looking.records_command)
-app.command("record")(looking.record_command)
-app.command("count")(looking.count_command)
-app.command("transaction")(transaction.transaction_command)
-app.command("explain")(search.explain_command)
-app.command("expunge")(gallery.expunge_command)
-app.command("info")(gallery.info_command)
-app.add_typer(policy.app, name="policy")
-app.add_typer(audit.app, name="audit")
-app.command("scenario")(scenario.scenario_command)
-app.command("warm")(warm.warm_command)
-app.command("evaluate")(evaluate.evaluate_command)
-bench_gallery.register(bench.app)
-bench_fnir.register(bench.app)
-bench_tenprint.register(bench.app)
-app.add_typer(bench.app, name="bench")
-app.add_typer(synth.app, name="synth")
+def grown() -> typer.Typer:
+    """The command line of `TREE`."""
+    out = typer.Typer(
+        name="fpmatch",
+        help="Fingerprint identification with access control inside the search.",
+        callback=_root,
+        **_COMMON,
+    )
+    for heading, entries in TREE.items():
+        for name, entry in entries.items():
+            if not isinstance(entry, Group):
+                out.command(name, rich_help_panel=heading)(with_csv(entry))
+                continue
+            group = typer.Typer(help=entry.help, **_COMMON)
+            for inner, command in entry.commands.items():
+                group.command(inner)(with_csv(command))
+            out.add_typer(group, name=name, rich_help_panel=heading)
+    return out
+
+
+app = grown()
 
 
 def spread(words: list[str]) -> list[str]:

@@ -12,13 +12,10 @@ from fpmatch.checks import is_folder
 from fpmatch.cli.output import JsonFile, emit, table, write_text
 from fpmatch.errors import InputError
 
-app = typer.Typer(no_args_is_help=True, help="Check the audit log of a gallery.")
-
 Log = Annotated[Path, typer.Argument(metavar="GALLERY", help="A gallery's folder, or a log file.")]
 
 
-@app.command("verify")
-def verify(
+def verify_command(
     log: Log,
     checkpoint: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A checkpoint that a witness kept.")
@@ -48,8 +45,7 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command("checkpoint")
-def checkpoint(
+def checkpoint_command(
     log: Log,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write it.")] = None,
     json_file: JsonFile = None,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fpmatch.cli.output import JsonFile, console, progress_bar, write_text
+from fpmatch.cli.output import CSV_TARGET, JsonFile, console, emit, progress_bar, table
 from fpmatch.errors import StorageError
 
 
@@ -24,7 +23,7 @@ def demo_command(
 
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise StorageError(f"{keep} is not empty; name a new folder")
-    quiet = json_file == "-"
+    quiet = "-" in (json_file, CSV_TARGET.get())
     out = console()
 
     def say(text: str) -> None:
@@ -38,8 +37,7 @@ def demo_command(
     if not quiet:
         for part in demo_page.pages(told, keep):
             out.print(part)
-    if json_file is not None:
-        text = json.dumps(demo_play.result(told), indent=2) + "\n"
-        print(text, end="") if quiet else write_text(json_file, text)
+    shown = table(["shown", "held"], demo_play.checks(told), text=["held"])
+    emit(demo_play.result(told), json_file, sheet=shown)
     if not all(held for _, held in demo_play.checks(told)):
         raise typer.Exit(1)

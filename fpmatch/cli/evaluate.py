@@ -11,8 +11,7 @@ from fpmatch.cli.output import JsonFile, check_target, emit, figure, progress_ba
 from fpmatch.cli.output import write_text as write
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from fpmatch.cli.sheets import Sheet
     from fpmatch.evaluate import Evaluation
 
 Folders = Annotated[
@@ -74,7 +73,7 @@ def evaluate_command(
     emit(result.to_dict(), json_file, _databases(result), _summary(result))
 
 
-def _databases(result: Evaluation) -> Table:
+def _databases(result: Evaluation) -> Sheet:
     rows = []
     parts = {**result.databases, "mean": result.mean, "pooled": result.pooled}
     spans = {
@@ -91,7 +90,7 @@ def _databases(result: Evaluation) -> Table:
     return table([*columns, "mated", "non-mated"], rows, title="One to one")
 
 
-def _summary(result: Evaluation) -> Table:
+def _summary(result: Evaluation) -> Sheet:
     def span(interval: tuple[float, float]) -> str:
         return f"{figure(interval[0])}-{figure(interval[1])}"
 

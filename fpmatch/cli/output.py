@@ -1,23 +1,25 @@
-"""What every command shares: JSON, tables, progress, and one-line errors."""
+"""What every command shares: JSON, CSV, tables, progress, and one-line errors."""
 
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fpmatch.checks import path_of, quoted
+from fpmatch.cli.sheets import Sheet, figure, printable, table, to_csv
 from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+
+__all__ = ["Sheet", "figure", "printable", "table"]
 
 LONGEST_PATH = 256
 LONGEST_MESSAGE = 1000
@@ -27,6 +29,14 @@ JsonFile = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write the result as JSON; - for standard output."),
 ]
+
+CsvFile = Annotated[
+    str | None,
+    typer.Option("--csv", metavar="FILE", help="Write the table as CSV; - for standard output."),
+]
+
+CSV_TARGET: ContextVar[str | None] = ContextVar("CSV_TARGET", default=None)
+"""Where `emit` writes its tables as CSV besides; set for every command by its registration."""
 
 FILE_WIDTH = 120
 """Columns of what is printed into a file or a pipe."""
@@ -42,22 +52,52 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, width=None if terminal else FILE_WIDTH)
 
 
-def emit(result: Any, json_file: str | None, *tables: Table | str) -> None:
-    """Write JSON where asked, and print the tables unless JSON goes to standard output."""
+def emit(
+    result: Any,
+    json_file: str | None,
+    *shown: Sheet | str,
+    sheet: Sheet | Callable[[], str] | None = None,
+) -> None:
+    """Write JSON and CSV where asked, and print unless one of them goes to standard output.
+
+    Parameters
+    ----------
+    result : plain types
+        Written as JSON.
+    json_file : str or None
+        A file, or ``-`` for standard output.
+    *shown : Sheet or str
+        What a reader gets, in order.
+    sheet : Sheet, or callable that gives CSV, optional
+        Written as CSV instead of the tables that are shown.
+    """
+    csv_file = CSV_TARGET.get()
     if json_file is not None:
-        text = printable(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
-        if json_file == "-":
-            sys.stdout.write(text)
-            return
-        write_text(json_file, text)
+        text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+        write_out(json_file, f"{text}\n")
+    if csv_file is not None:
+        write_out(csv_file, _csv(shown, sheet))
+    if "-" in (json_file, csv_file):
+        return
     out = console()
-    for table in tables:
-        out.print(printable(table) if isinstance(table, str) else table)
+    for part in shown:
+        out.print(printable(part) if isinstance(part, str) else part)
 
 
-def printable(text: str) -> str:
-    """Text that can be written anywhere: bytes of file names that are no UTF-8 are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
+def _csv(shown: tuple[Sheet | str, ...], sheet: Sheet | Callable[[], str] | None) -> str:
+    if isinstance(sheet, Sheet):
+        return to_csv([sheet])
+    if sheet is not None:
+        return sheet()
+    return to_csv([s for s in shown if isinstance(s, Sheet)])
+
+
+def write_out(path: str, text: str) -> None:
+    """Write to a file, or to standard output for ``-``."""
+    if path == "-":
+        sys.stdout.write(printable(text))
+    else:
+        write_text(path, printable(text))
 
 
 def write_text(path: str, text: str) -> None:
@@ -86,61 +126,6 @@ def check_target(path: str | None) -> None:
     if not free:
         shown = path if len(path) <= LONGEST_PATH else quoted(path)
         raise InputError(f"cannot write {shown}: it is a folder, or its folder does not exist")
-
-
-def table(
-    columns: Sequence[str],
-    rows: Iterable[Sequence[Any]],
-    *,
-    title: str = "",
-    left: int = 1,
-    text: Sequence[str] = (),
-) -> Table:
-    """A plain table: the first ``left`` columns and those of ``text`` left, figures right.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        Headings.
-    rows : iterable of sequence
-        Values, shown as `figure` says.
-    title : str
-        Printed above.
-    left : int
-        So many columns from the left hold words.
-    text : sequence of str
-        Further columns of words, by heading.
-    """
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    out = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, name in enumerate(columns):
-        words = i < left or name in text
-        out.add_column(
-            name, justify="left" if words else "right", no_wrap=not words, overflow="fold"
-        )
-    for row in rows:
-        out.add_row(*(escape(figure(value)) for value in row))
-    return out
-
-
-def figure(value: Any) -> str:
-    """A value as people read it: two decimals, thousands apart, a dash for nothing."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}".replace(",", " ")
-    if isinstance(value, float) and math.isnan(value):
-        return "-"
-    if isinstance(value, float) and 0 < abs(value) < 0.01:
-        return f"{value:.3g}"
-    if isinstance(value, float):
-        return f"{value:,.2f}".replace(",", " ")
-    return printable(str(value))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,28 +13,22 @@ from fpmatch.cli.output import (
     JsonFile,
     check_target,
     emit,
-    printable,
     progress_bar,
     table,
-    write_text,
 )
 from fpmatch.durable import replacing
 from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from fpmatch.cli.sheets import Sheet
     from fpmatch.policy import Policy
     from fpmatch.policy.matrix import Matrix
-
-app = typer.Typer(no_args_is_help=True, help="Check, publish, compare and spell out policies.")
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="POLICY", help="A policy in TOML.")]
 At = Annotated[str | None, typer.Option(help="A date or time, ISO 8601; now by default.")]
 
 
-@app.command("check")
-def check(policy_file: PolicyFile, json_file: JsonFile = None) -> None:
+def check_command(policy_file: PolicyFile, json_file: JsonFile = None) -> None:
     """Read a policy and list what a careful reader would object to; 1 on an error found."""
     from fpmatch.policy import Policy
 
@@ -51,14 +44,13 @@ def check(policy_file: PolicyFile, json_file: JsonFile = None) -> None:
     }
     rows = [(f.level.value, f.code, f.message) for f in findings]
     about = f"{policy_file}: version {policy.version}, digest {policy.digest[:16]}"
-    listing = table(["level", "code", "finding"], rows, left=3) if rows else "No objection."
-    emit(result, json_file, about, listing)
+    listing = table(["level", "code", "finding"], rows, left=3)
+    emit(result, json_file, about, listing if rows else "No objection.", sheet=listing)
     if any(f.level.value == "error" for f in findings):
         raise typer.Exit(1)
 
 
-@app.command("diff")
-def diff(
+def diff_command(
     declared: Annotated[Path, typer.Argument(help="The policy as declared.")],
     effective: Annotated[Path, typer.Argument(help="Another policy, or a gallery's own.")],
     at: At = None,
@@ -81,22 +73,16 @@ def diff(
     ]
     rows = [(r["ori"], r["partition"], r["declared"], r["effective"], r["wider"]) for r in result]
     columns = ["agency", "partition", "declared", "effective", "goes further"]
-    emit(result, json_file, table(columns, rows, left=5) if rows else "No difference.")
+    listing = table(columns, rows, left=5)
+    emit(result, json_file, listing if rows else "No difference.", sheet=listing)
 
 
-@app.command("matrix")
-def matrix(
+def matrix_command(
     source: Annotated[Path, typer.Argument(metavar="POLICY", help="A policy, or a gallery's own.")],
     at: At = None,
     role: Annotated[str, typer.Option(help="Role of the one who searches; none by default.")] = "",
     ori: Annotated[str | None, typer.Option(help="This agency only.")] = None,
     partition: Annotated[str | None, typer.Option(help="This partition only.")] = None,
-    csv_file: Annotated[
-        str | None,
-        typer.Option(
-            "--csv", metavar="FILE", help="Write all of it as CSV; - for standard output."
-        ),
-    ] = None,
     arrow_file: Annotated[
         Path | None,
         typer.Option(
@@ -109,23 +95,15 @@ def matrix(
     json_file: JsonFile = None,
 ) -> None:
     """Who may do what in which partition, now or at a date."""
-    check_target(csv_file)
     check_target(str(arrow_file) if arrow_file is not None else None)
-    if csv_file == "-" and json_file == "-":
-        raise InputError("only one of --csv and --json can go to standard output")
     found = _policy_of(source).matrix(at, role).select(ori, partition)
     if arrow_file is not None:
         _write_arrow(found, arrow_file)
-    if csv_file == "-":
-        sys.stdout.write(printable(found.to_csv()))
-    elif csv_file is not None:
-        write_text(csv_file, printable(found.to_csv()))
     result = _matrix_json(found) if json_file is not None else {}
-    emit(result, json_file, *(_matrix_page(found, rows) if csv_file != "-" else ()))
+    emit(result, json_file, *_matrix_page(found, rows), sheet=found.to_csv)
 
 
-@app.command("publish")
-def publish(
+def publish_command(
     gallery: Annotated[Path, typer.Argument(help="The gallery's folder.")],
     policy_file: PolicyFile,
     json_file: JsonFile = None,
@@ -138,7 +116,8 @@ def publish(
     with Engine.open(str(gallery), mode="rw") as engine:
         version = engine.publish(policy)
     result = {"version": version, "digest": policy.digest}
-    emit(result, json_file, f"Published as version {version} ({policy.digest[:16]}).")
+    said = f"Published as version {version} ({policy.digest[:16]})."
+    emit(result, json_file, said, sheet=table(["version", "digest"], [(version, policy.digest)]))
 
 
 def describe(policy: Policy) -> dict[str, Any]:
@@ -154,10 +133,10 @@ def describe(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _matrix_page(found: Matrix, rows: int) -> list[Table | str]:
+def _matrix_page(found: Matrix, rows: int) -> list[Sheet | str]:
     until = found.valid_until.isoformat() if found.valid_until is not None else "for ever"
     shown = [(e.ori, e.agency, e.partition, e.permissions, e.depends) for e in islice(found, rows)]
-    page: list[Table | str] = [
+    page: list[Sheet | str] = [
         f"Policy version {found.version} at {found.at.isoformat()}, unchanged until: {until}.",
         table(["agency", "name", "partition", "may", "depends on facts"], shown, left=4),
     ]

@@ -30,7 +30,15 @@ def scenario_command(
         return
     direct = Path(name).suffix == ".toml"
     report = play.play_file(play.find(name, Path() if direct else pack(folder)))
-    emit(report.to_dict(), json_file, *report.lines())
+    rows = [
+        (s.label, s.ori, s.at, p.partition, p.outcome.value, p.reason.value)
+        + (" ".join(p.records), " ".join(p.notified), p.office, p.consent_overridden)
+        for s in report.searches
+        for p in s.partitions
+    ]
+    columns = ["search", "agency", "at", "partition", "outcome", "reason"]
+    columns += ["submitter sees", "owner told of", "office", "consent overridden"]
+    emit(report.to_dict(), json_file, *report.lines(), sheet=table(columns, rows, left=10))
     if not report.ok:
         raise typer.Exit(1)
 

@@ -13,13 +13,10 @@ from fpmatch.cli.inputs import Position, parse_position
 from fpmatch.cli.output import JsonFile, emit, progress_bar, table
 from fpmatch.errors import InputError, MissingExtra
 
-app = typer.Typer(no_args_is_help=True, help="Make synthetic data: nobody's fingers.")
-
 Seed = Annotated[int, typer.Option(help="Seed; equal seeds give equal data on any machine.")]
 
 
-@app.command("prints")
-def prints(
+def prints_command(
     folder: Annotated[Path, typer.Argument(help="Folder to write to.")],
     fingers: Annotated[int, typer.Option(help="How many fingers.")] = 10,
     impressions: Annotated[int, typer.Option(help="Impressions of each.")] = 4,
@@ -47,8 +44,7 @@ def prints(
     emit(result, json_file, table(["made", "value"], list(result.items())))
 
 
-@app.command("gallery")
-def gallery(
+def gallery_command(
     out: Annotated[Path, typer.Argument(metavar="FILE", help="A Parquet file to write.")],
     fingers: Annotated[int, typer.Option(help="How many fingers, one record each.")] = 10_000,
     seed: Seed = 1,
@@ -73,8 +69,7 @@ def gallery(
     emit(result, json_file, table(["made", "value"], list(result.items())))
 
 
-@app.command("scenarios")
-def scenarios(
+def scenarios_command(
     folder: Annotated[Path, typer.Argument(help="Folder to write to.")],
     json_file: JsonFile = None,
 ) -> None:
@@ -92,6 +87,7 @@ def scenarios(
         {"folder": str(folder), "scenarios": [p.stem for p in source]},
         json_file,
         f"{len(source)} scenarios in {folder}.",
+        sheet=table(["scenario"], [(p.stem,) for p in source]),
     )
 
 

@@ -12,7 +12,7 @@ from fpmatch.cli.inputs import Extractor
 from fpmatch.cli.output import JsonFile, check_target, progress_bar
 
 
-def fnir(
+def fnir_command(
     fingers: Annotated[int, typer.Option(help="Fingers in the gallery.")] = 100_000,
     nonmated: Annotated[
         int, typer.Option(help="Searches by synthetic fingers that are not enrolled.")
@@ -48,8 +48,3 @@ def fnir(
             progress=progress,
         )
     show(result, json_file)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this command to ``fpmatch bench``."""
-    app.command("fnir")(fnir)

@@ -27,7 +27,7 @@ Cache = Annotated[
 ]
 
 
-def search(
+def search_command(
     fingers: Fingers = "10000",
     probes: Probes = None,
     ppi_map: PpiMap = None,
@@ -63,7 +63,7 @@ def search(
     show(result, json_file)
 
 
-def mask(
+def mask_command(
     fingers: Fingers = "10000",
     effort: Effort = "balanced",
     threads: Threads = 1,
@@ -79,7 +79,7 @@ def mask(
     _each(fingers, one, json_file)
 
 
-def batch(
+def batch_command(
     fingers: Fingers = "10000",
     size: Annotated[int, typer.Option("--batch", help="Searches in a batch.")] = 32,
     threads: Threads = 1,
@@ -95,7 +95,9 @@ def batch(
     _each(fingers, one, json_file)
 
 
-def build(fingers: Fingers = "10000", cache: Cache = None, json_file: JsonFile = None) -> None:
+def build_command(
+    fingers: Fingers = "10000", cache: Cache = None, json_file: JsonFile = None
+) -> None:
     """Enrolment into an index, its merges and its size."""
     from fpmatch.bench.index import bench_build
 
@@ -109,18 +111,6 @@ def open_command(
     from fpmatch.bench.index import bench_open
 
     _each(fingers, lambda n, p: bench_open(n, cache=cache, progress=p), json_file)
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to ``fpmatch bench``."""
-    for name, command in (
-        ("search", search),
-        ("mask", mask),
-        ("batch", batch),
-        ("build", build),
-        ("open", open_command),
-    ):
-        app.command(name)(command)
 
 
 def sizes(text: str) -> list[int]:

@@ -12,11 +12,8 @@ from fpmatch.cli.inputs import Extractor
 from fpmatch.cli.output import JsonFile, emit, figure, progress_bar, table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from fpmatch.bench.measure import Bench
-
-app = typer.Typer(no_args_is_help=True, help="Measure speed; conditions are printed beside it.")
+    from fpmatch.cli.sheets import Sheet
 
 Probes = Annotated[
     list[Path] | None,
@@ -31,8 +28,7 @@ IdentitiesFile = Annotated[
 ]
 
 
-@app.command("extract")
-def extract(
+def extract_command(
     probes: Probes = None,
     ppi_map: PpiMap = None,
     extractor: Extractor = None,
@@ -48,8 +44,7 @@ def extract(
         )
 
 
-@app.command("compare")
-def compare(
+def compare_command(
     probes: Probes = None,
     ppi_map: PpiMap = None,
     identities: IdentitiesFile = None,
@@ -65,8 +60,7 @@ def compare(
     show(result, json_file)
 
 
-@app.command("audit")
-def audit(
+def audit_command(
     searches: Annotated[int, typer.Option(help="Searches to record.")] = 2000,
     agencies: Annotated[int, typer.Option(help="Agencies of the policy.")] = 200,
     json_file: JsonFile = None,
@@ -79,8 +73,7 @@ def audit(
     show(result, json_file)
 
 
-@app.command("leakage")
-def leakage(
+def leakage_command(
     fingers: Annotated[int, typer.Option(help="Fingers of a large partition.")] = 2000,
     pairs: Annotated[int, typer.Option(help="Paired searches of each question.")] = 200,
     withheld_ms: Annotated[
@@ -98,8 +91,7 @@ def leakage(
     show(result, json_file)
 
 
-@app.command("enrolment")
-def enrolment(
+def enrolment_command(
     fingers: Annotated[int, typer.Option(help="Fingers enrolled before.")] = 2000,
     more: Annotated[int, typer.Option(help="Fingers enrolled while searches go on.")] = 4000,
     deadline_ms: Annotated[float | None, typer.Option(help="Deadline of each search.")] = None,
@@ -134,7 +126,7 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
 
 
-def _listing(name: str, rows: list[dict[str, Any]]) -> Table:
+def _listing(name: str, rows: list[dict[str, Any]]) -> Sheet:
     """A list of like results: one row a figure, one column a result; what is nested is left out."""
     plain = [k for k, v in rows[0].items() if not isinstance(v, dict | list | tuple)]
     head, *rest = plain

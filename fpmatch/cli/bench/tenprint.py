@@ -11,7 +11,7 @@ from fpmatch.cli.bench.measure import show
 from fpmatch.cli.output import JsonFile, check_target, progress_bar
 
 
-def tenprint(
+def tenprint_command(
     records: Annotated[int, typer.Option(help="Enrolled people.")] = 1000,
     fingers: Annotated[int, typer.Option(help="Fingers of each, 1 to 10.")] = 10,
     subjects: Annotated[int, typer.Option(help="People searched for.")] = 40,
@@ -35,8 +35,3 @@ def tenprint(
             progress=progress,
         )
     show(result, json_file)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this command to ``fpmatch bench``."""
-    app.command("tenprint")(tenprint)
