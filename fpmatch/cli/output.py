@@ -41,6 +41,7 @@ CSV_TARGET: ContextVar[str | None] = ContextVar("CSV_TARGET", default=None)
 FILE_WIDTH = 120
 """Columns of what is printed into a file or a pipe."""
 
+ToCsv = Callable[[], str]
 Progress = Callable[[str, int, int], None]
 
 
@@ -56,7 +57,7 @@ def emit(
     result: Any,
     json_file: str | None,
     *shown: Sheet | str,
-    sheet: Sheet | Callable[[], str] | None = None,
+    sheet: Sheet | ToCsv | None = None,
 ) -> None:
     """Write JSON and CSV where asked, and print unless one of them goes to standard output.
 
@@ -84,7 +85,7 @@ def emit(
         out.print(printable(part) if isinstance(part, str) else part)
 
 
-def _csv(shown: tuple[Sheet | str, ...], sheet: Sheet | Callable[[], str] | None) -> str:
+def _csv(shown: tuple[Sheet | str, ...], sheet: Sheet | ToCsv | None) -> str:
     if isinstance(sheet, Sheet):
         return to_csv([sheet])
     if sheet is not None:

@@ -31,8 +31,10 @@ def scenario_command(
     direct = Path(name).suffix == ".toml"
     report = play.play_file(play.find(name, Path() if direct else pack(folder)))
     rows = [
-        (s.label, s.ori, s.at, p.partition, p.outcome.value, p.reason.value)
-        + (" ".join(p.records), " ".join(p.notified), p.office, p.consent_overridden)
+        (
+            *(s.label, s.ori, s.at, p.partition, p.outcome, p.reason),
+            *(" ".join(p.records), " ".join(p.notified), p.office, p.consent_overridden),
+        )
         for s in report.searches
         for p in s.partitions
     ]

@@ -41,16 +41,26 @@ class Sheet:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """As wide as the terminal: headings break first, then words; last each row is a list."""
-        from rich.measure import Measurement
-
-        width = options.max_width
         for narrow in (False, True):
-            made = self._table(narrow=narrow)
-            least = Measurement.get(console, options.update(max_width=10_000), made).minimum
-            if least <= width or (narrow and least - self._spare() <= width):
-                yield made
+            if self._least(narrow=narrow) <= options.max_width:
+                yield self._table(narrow=narrow)
                 return
         yield from self._listed()
+
+    def _least(self, *, narrow: bool) -> int:
+        """Characters without which something would be cut off."""
+        from rich.cells import cell_len
+
+        total = 2 * len(self.columns)
+        for i, name in enumerate(self.columns):
+            texts = [figure(row[i]) for row in self.rows]
+            if i in self.words:
+                parts = [word for text in (name, *texts) for word in text.split()]
+            else:
+                parts = [*(name.split() if narrow else [name]), *texts]
+            longest = max((cell_len(part) for part in parts), default=1)
+            total += min(longest, NARROWEST) if narrow and i in self.words else longest
+        return total
 
     def _table(self, *, narrow: bool) -> Table:
         from rich import box
@@ -58,7 +68,13 @@ class Sheet:
         from rich.table import Table
 
         title = escape(self.title) or None
-        out = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        out = Table(
+            title=title,
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+        )
         for i, name in enumerate(self.columns):
             words = i in self.words
             heading = self._broken(i) if narrow and not words else name
@@ -78,15 +94,6 @@ class Sheet:
         longest = max((len(word) for word in name.split()), default=1)
         width = max([longest, *(len(figure(row[i])) for row in self.rows)])
         return "\n".join(textwrap.wrap(name, width)) or name
-
-    def _spare(self) -> int:
-        """Characters that columns of words can give by breaking long words."""
-        spare = 0
-        for i in self.words:
-            texts = [self.columns[i], *(figure(row[i]) for row in self.rows)]
-            longest = max((len(word) for text in texts for word in text.split()), default=0)
-            spare += max(0, longest - NARROWEST)
-        return spare
 
     def _listed(self) -> RenderResult:
         """Each row as a list of its values under their headings."""
