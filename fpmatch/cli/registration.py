@@ -12,7 +12,18 @@ from fpmatch.errors import InputError
 
 
 def with_csv(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with an option ``--csv``, which `fpmatch.cli.output.emit` obeys."""
+    """The command with an option ``--csv``, which `fpmatch.cli.output.emit` obeys.
+
+    Parameters
+    ----------
+    command : callable
+        Takes ``json_file`` and prints with `emit`.
+
+    Raises
+    ------
+    InputError
+        When it is called, if JSON and CSV are both to go to standard output.
+    """
     signature = inspect.signature(command)
     hints = get_type_hints(command, include_extras=True)
 
