@@ -23,6 +23,7 @@ from fpmatch.gallery.digest import Sum, record_item
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
 from fpmatch.reference import ReferenceEngine
+from fpmatch.reference.decision import decide, facts_of
 from fpmatch.search.opaque_ids import opaque_id_of
 from fpmatch.types import (
     Candidate,
@@ -148,8 +149,8 @@ class Model:
         """The answer of an engine that holds nothing but what is granted."""
         reference = self.reference
         request = dataclasses.replace(request, tcn="")
-        facts = reference._facts(request)
-        decision = reference._decide(facts)
+        facts = facts_of(request, reference.partitions, reference.policy)
+        decision = decide(facts, self.now, reference.partitions, reference.policy)
         granted = {d.partition for d in decision.partitions if d.probe and not decision.refused}
         whole = reference.records
         reference.records = {n: r if n in granted else {} for n, r in whole.items()}
@@ -194,7 +195,8 @@ class Model:
         recipient: Ori,
     ) -> bytes:
         """What a recipient may know: what the submitter was shown and it may see itself."""
-        policy, facts = self.reference.policy, self.reference._facts(request)
+        policy = self.reference.policy
+        facts = facts_of(request, self.reference.partitions, policy)
         entries: dict = {}
         if policy is not None:
             ordinary = policy.facts(recipient, transaction=facts.transaction)
@@ -236,6 +238,7 @@ class Model:
 
 
 def _resumed(section: PartitionResult, resumed: str, decision: Decision) -> PartitionResult:
+    section = dataclasses.replace(section, token="")  # the engine's own are at random
     if section.partition == resumed and section.outcome is Outcome.NOT_SEARCHED:
         entry = decision[resumed]
         if not entry.probe and not entry.deferred:

@@ -178,6 +178,10 @@ def random_policy(rng: random.Random):
 def answer(engine, policy, request) -> bytes:
     put_in_force(engine, policy)
     response = engine.search(again(request))
+    return without_tokens(response)
+
+
+def without_tokens(response) -> bytes:
     plain = tuple(dataclasses.replace(s, token="") for s in response.sections)
     return told(dataclasses.replace(response, sections=plain))
 
@@ -215,7 +219,7 @@ def test_the_reference_engine_gives_the_same_bytes(farm, seed):
 
     expected.name = lambda *names: opaque_id_of(full._state, *names)
     expected.policy = policy
-    assert answer(full, policy, request) == told(expected.search(request))
+    assert answer(full, policy, request) == without_tokens(expected.search(request))
 
 
 def blind(policy):

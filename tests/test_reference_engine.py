@@ -12,7 +12,7 @@ from fpmatch.errors import InputError, RefusedError
 from fpmatch.matcher import fuse as product_fuse
 from fpmatch.policy import Policy
 from fpmatch.reference import ReferenceEngine
-from fpmatch.reference.engine import fuse
+from fpmatch.reference.fusion import fuse
 from fpmatch.types import FingerPosition, Outcome, Reason
 
 
@@ -132,3 +132,74 @@ def test_what_it_cannot_use_is_an_error_of_ours(engine):
     ):
         with pytest.raises((InputError, RefusedError)):
             act()
+
+
+def test_a_deferred_search_is_taken_up_when_the_case_is_decided(engine):
+    token = engine.search(request(LATER, disposition="pending"))["immigration"].token
+    other = engine.search(request(LATER, person=2))["immigration"].token
+    assert len({token, other, ""}) == 3
+    with pytest.raises(InputError):
+        engine.report_event(token, "RELEASED")
+    answer = engine.report_event(token, "CONVICTION")
+    assert names(answer["immigration"]) == ["I-1"]
+    assert answer["criminal"].reason is Reason.NOT_REQUESTED
+    for gone in (token, "D9"):
+        with pytest.raises(RefusedError):
+            engine.report_event(gone, "CONVICTION")
+    answer = engine.report_event(other, "ACQUITTAL", everywhere=True)
+    assert answer["immigration"].outcome is Outcome.DEFERRED_CANCELLED
+    assert names(answer["criminal"]) == ["C-2"]
+
+
+OPAQUE = POLICY.replace('protected_roles = ["advocate"]', 'status_visibility = "opaque"')
+
+
+def under(mode: str) -> str:
+    """The policy with another mode for the agency that is on."""
+    ordinary = f'mode = "interoperable"\nwho = "{ON}"'
+    return POLICY.replace(ordinary, ordinary.replace("interoperable", mode))
+
+
+class Meanwhile:
+    """A reference engine in which something happens in the middle of a search."""
+
+    def __init__(self) -> None:
+        self.acts: list = []
+        self.engine = ReferenceEngine(Clock(), matcher=self.compared)
+        self.engine.add_partition("criminal", 1, "DOJ-FBI")
+        self.engine.add_partition("immigration", 9, "DHS")
+        for name, records in world().items():
+            self.engine.enrol(name, records)
+        self.engine.publish(Policy.parse(POLICY))
+
+    def compared(self, probe, candidate):
+        while self.acts:
+            self.acts.pop()()
+        return 60.0
+
+    def section(self, act):
+        self.acts.append(act)
+        return self.engine.search(request())["immigration"]
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "reason"),
+    [
+        (POLICY, Outcome.SEARCHED_DISCLOSED, Reason.GRANTED),
+        (under("results_withheld"), Outcome.SEARCHED_WITHHELD, Reason.RESULTS_WITHHELD),
+        (under("ori_deactivated"), Outcome.SEARCHED_WITHHELD, Reason.RELEASE_DENIED),
+        (OPAQUE, Outcome.SEARCHED_DISCLOSED, Reason.GRANTED),
+    ],
+)
+def test_what_changes_during_a_search_counts_when_it_is_released(text, outcome, reason):
+    made = Meanwhile()
+    section = made.section(lambda: made.engine.publish(Policy.parse(text)))
+    assert (section.outcome, section.reason) == (outcome, reason)
+    assert all(c.record.startswith("H") == (text is OPAQUE) for c in section.candidates or ())
+
+
+def test_a_record_sealed_during_a_search_is_not_released():
+    made = Meanwhile()
+    assert names(made.section(lambda: None)) == ["I-1", "I-2", "I-7", "I-8"]
+    sealed = made.section(lambda: made.engine.seal("immigration", "I-1"))
+    assert names(sealed) == ["I-2", "I-7", "I-8"]

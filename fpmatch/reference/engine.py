@@ -6,9 +6,8 @@ files, no log and no outbox: it is there to say what the answer is.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from fpmatch.checks import check_integer, check_number, check_several, check_text, quoted
@@ -16,12 +15,16 @@ from fpmatch.errors import InputError, RefusedError
 from fpmatch.parameters import CALIBRATION
 from fpmatch.policy import Policy
 from fpmatch.reference import sequence
-from fpmatch.reference.encode import ReferenceForm, encode
+from fpmatch.reference.decision import decide, facts_of, uses_of
+from fpmatch.reference.encode import encode
+from fpmatch.reference.fusion import fuse
 from fpmatch.reference.matcher import compare
+from fpmatch.reference.opaque_ids import opaque_id
+from fpmatch.reference.records import Form, Held
+from fpmatch.reference.release import both
 from fpmatch.template import Template
 from fpmatch.types import (
     Candidate,
-    Decision,
     Facts,
     FingerPosition,
     FingerScore,
@@ -29,7 +32,6 @@ from fpmatch.types import (
     PartitionDecision,
     PartitionInfo,
     PartitionResult,
-    Permission,
     Reason,
     Record,
     SearchRequest,
@@ -39,26 +41,10 @@ from fpmatch.types.checked import checked
 
 Compare = Callable[[Template, Template], float]
 """A matcher: probe and candidate to a score, -10*log10 of the false match rate."""
-Form = ReferenceForm | Template
-"""What is compared: the reference's search form, or prints as they are for a matcher of yours."""
 
 
-@dataclass(slots=True)
-class Held:
-    """A record in memory: fingers by event."""
-
-    record: str
-    events: dict[str, dict[bytes, tuple[FingerPosition, Form]]]
-    protected: bool = False
-    sealed: bool = False
-    banned: frozenset[str] = frozenset()
-
-    def fingers(self) -> list[tuple[FingerPosition, Form]]:
-        """Each impression once, though several events may hold it."""
-        every: dict[bytes, tuple[FingerPosition, Form]] = {}
-        for held in self.events.values():
-            every.update(held)
-        return list(every.values())
+EVENTS = {"CONVICTION": "convicted", "ACQUITTAL": "acquitted", "DISMISSAL": "dismissed"}
+"""What an event makes of a case where nothing else is said."""
 
 
 class ReferenceEngine:
@@ -70,7 +56,7 @@ class ReferenceEngine:
         Gives the current time, with a time zone.
     name : callable, optional
         ``name(recipient, partition, record)`` gives the id under which an opaque partition
-        shows a record; records' own ids without it.
+        shows a record; `opaque_id` without it.
     matcher : callable, optional
         ``matcher(probe, candidate)`` gives the score of two templates, -10*log10 of the false match
         rate; `fpmatch.reference.compare` without it. It alone decides how prints may lie to each
@@ -85,7 +71,7 @@ class ReferenceEngine:
     def __init__(
         self,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        name: Callable[[str, str, str], str] = lambda recipient, partition, record: record,
+        name: Callable[[str, str, str], str] = opaque_id,
         matcher: Compare | None = None,
     ) -> None:
         for what, given in (("clock", clock), ("name", name), ("matcher", matcher or compare)):
@@ -97,6 +83,7 @@ class ReferenceEngine:
         self.policy: Policy | None = None
         self.partitions: dict[str, PartitionInfo] = {}
         self.records: dict[str, dict[str, Held]] = {}
+        self.waiting: dict[str, tuple[SearchRequest, str]] = {}
 
     def add_partition(self, name: str, ndr: int, owner: str) -> None:
         """Add an empty partition.
@@ -221,10 +208,64 @@ class ReferenceEngine:
         InputError
             If a value of the request cannot be used.
         """
-        request = checked(request)
-        facts = self._facts(request)
-        decision = self._decide(facts)
-        sections = tuple(self._section(request, facts, decision, d) for d in decision.partitions)
+        return self._search(checked(request), "")
+
+    def report_event(
+        self, token: str, event: str, *, disposition: str | None = None, everywhere: bool = False
+    ) -> SearchResponse:
+        """Take up a search that waits: the policy of now decides what follows.
+
+        Parameters
+        ----------
+        token : str
+            From the section of the deferred partition.
+        event : str
+            For instance ``CONVICTION``.
+        disposition : str, optional
+            As coded in the policy, where the event does not settle it.
+        everywhere : bool
+            Search all that is granted now, not the one partition.
+
+        Raises
+        ------
+        RefusedError
+            If no search waits under that token.
+        InputError
+            If the event stands for no disposition by itself.
+        """
+        check_text("token", token)
+        became = disposition or EVENTS.get(check_text("event", event))
+        if became is None:
+            raise InputError(f"event {quoted(event)} stands for no disposition; pass disposition=")
+        if token not in self.waiting:
+            raise RefusedError("no such record, or it is not open to you")
+        request, partition = self.waiting[token]
+        asked = None if everywhere else (partition,)
+        again = replace(request, disposition=became, partitions=asked)
+        response = self._search(checked(again), partition)
+        if response[partition].outcome is not Outcome.DEFERRED:
+            del self.waiting[token]
+        return response
+
+    def _search(self, request: SearchRequest, resumed: str) -> SearchResponse:
+        facts = facts_of(request, self.partitions, self.policy)
+        decision = decide(facts, self.clock(), self.partitions, self.policy)
+        found = {
+            d.partition: self._rank(request, facts, d)
+            for d in decision.partitions
+            if d.view and d.partition in self.partitions and not decision.refused
+        }
+        # Whatever happened meanwhile counts: the answer is judged once more before it leaves.
+        again = decide(facts, self.clock(), self.partitions, self.policy)
+        then = {d.partition: d for d in again.partitions}
+        sections = tuple(
+            self._section(request, facts, first, both(first, then.get(first.partition)), found)
+            if not decision.refused
+            else PartitionResult(first.partition, Outcome.REFUSED, first.reason)
+            for first in decision.partitions
+        )
+        if resumed:
+            sections = tuple(_ended(s) if s.partition == resumed else s for s in sections)
         labels, value = self._own(request)
         return SearchResponse(
             request.tcn,
@@ -251,53 +292,50 @@ class ReferenceEngine:
 
         return [finger.position for finger in request.fingers], value
 
-    def _facts(self, request: SearchRequest) -> Facts:
-        requested = request.partitions
-        if requested is not None:
-            infos = [*self.partitions.values(), *(self.policy.partitions if self.policy else ())]
-            numbers = {info.ndr: info.name for info in infos}
-            names = [
-                numbers.get(p, f"repository {p}") if isinstance(p, int) else p for p in requested
-            ]
-            requested = tuple(dict.fromkeys(names))
-        return request.facts(requested)
-
-    def _decide(self, facts: Facts) -> Decision:
-        at = self.clock()
-        if self.policy is None:
-            none = [
-                PartitionDecision(n, Permission.NONE, Reason.NO_POLICY) for n in self.partitions
-            ]
-            return Decision(0, "", at, True, Reason.NO_POLICY, tuple(none))
-        decision = self.policy.decide(facts, at)
-        known = [d.partition for d in decision.partitions]
-        reason = decision.reason if decision.refused else Reason.NO_GRANT
-        more = [
-            PartitionDecision(n, Permission.NONE, reason) for n in self.partitions if n not in known
-        ]
-        return replace(decision, partitions=(*decision.partitions, *more))
-
     def _section(
-        self, request: SearchRequest, facts: Facts, decision: Decision, entry: PartitionDecision
+        self,
+        request: SearchRequest,
+        facts: Facts,
+        first: PartitionDecision,
+        entry: PartitionDecision,
+        found: dict[str, list[Candidate]],
     ) -> PartitionResult:
         name = entry.partition
-        if decision.refused:
-            return PartitionResult(name, Outcome.REFUSED, entry.reason)
-        searched = entry.probe and name in self.partitions
+        searched = first.probe and name in self.partitions
         if entry.opaque and not (searched and entry.view):
             return PartitionResult(name, Outcome.REFUSED, Reason.NOT_DISCLOSED)
         if not searched:
-            outcome = Outcome.DEFERRED if entry.deferred else Outcome.NOT_SEARCHED
-            reason = Reason.UNKNOWN_PARTITION if entry.probe else entry.reason
-            return PartitionResult(name, outcome, reason)
+            reason = Reason.UNKNOWN_PARTITION if first.probe else first.reason
+            if first.deferred:
+                return PartitionResult(
+                    name, Outcome.DEFERRED, reason, token=self._wait(request, name)
+                )
+            return PartitionResult(name, Outcome.NOT_SEARCHED, reason)
         if not entry.view:
-            return PartitionResult(name, Outcome.SEARCHED_WITHHELD, Reason.RESULTS_WITHHELD)
-        found = self._rank(request, facts, entry)
-        if entry.opaque:
-            found = [replace(c, record=self.name(facts.chain[0], name, c.record)) for c in found]
+            denied = entry.reason is Reason.RELEASE_DENIED
+            reason = Reason.RELEASE_DENIED if denied else Reason.RESULTS_WITHHELD
+            return PartitionResult(name, Outcome.SEARCHED_WITHHELD, reason)
+        held = self.records[name]
+        uses = uses_of(facts)
+        shown = [
+            c if not entry.opaque else replace(c, record=self.name(facts.chain[0], name, c.record))
+            for c in found[name]
+            if c.record in held and not held[c.record].hidden(entry.sees_protected, uses)
+        ]
         return PartitionResult(
-            name, Outcome.SEARCHED_DISCLOSED, entry.reason, candidates=tuple(found)
+            name,
+            Outcome.SEARCHED_DISCLOSED,
+            entry.reason,
+            candidates=tuple(shown[: request.max_candidates]),
         )
+
+    def _wait(self, request: SearchRequest, partition: str) -> str:
+        for token, kept in self.waiting.items():
+            if kept == (request, partition):
+                return token
+        token = f"D{len(self.waiting) + 1:06d}"
+        self.waiting[token] = (request, partition)
+        return token
 
     def _rank(
         self, request: SearchRequest, facts: Facts, entry: PartitionDecision
@@ -308,16 +346,15 @@ class ReferenceEngine:
         under = sequence.merged(labels, value) if anywhere else {p: p for p in labels}
         for finger in request.fingers:
             probe.setdefault(under[finger.position], []).append(self._form(finger))
-        uses = {facts.transaction, f"purpose:{facts.purpose}", f"role:{facts.role}"}
+        uses = uses_of(facts)
         found = []
         for held in self.records[entry.partition].values():
-            hidden = held.protected and not entry.sees_protected
-            if not (held.sealed or hidden or held.banned & uses):
+            if not held.hidden(entry.sees_protected, uses):
                 candidate = self._candidate(held, probe, request)
                 if candidate is not None and candidate.score >= request.threshold:
                     found.append(candidate)
         found.sort(key=lambda c: (-c.score, c.record))
-        return found[: request.max_candidates]
+        return found
 
     def _candidate(
         self, held: Held, probe: dict[FingerPosition, list[Form]], request: SearchRequest
@@ -344,25 +381,8 @@ class ReferenceEngine:
         )
 
 
-def fuse(values: list[float], tries: list[int]) -> float:
-    """Fisher's combination of independent fingers, each the best of so many comparisons.
-
-    Each value is a false match rate p = 10^(-value/10); the best of n has rate 1 - (1 - p)^n.
-    The chance that k such rates, uniform by chance, have a product as small as theirs is
-    product * sum over i < k of (-ln product)^i / i!  (Fisher 1932).
-    """
-    evidence = 0.0
-    for value, n in zip(values, tries, strict=True):
-        surprise = max(value, 0.0) * math.log(10) / 10
-        if n > 1:
-            rate = math.exp(-surprise)
-            # 1 - (1 - p)^n is n p for the smallest rates, where the subtraction loses digits.
-            if rate < 1e-9:
-                surprise = max(surprise - math.log(n), 0.0)
-            else:
-                surprise = -math.log(-math.expm1(n * math.log1p(-rate))) if rate < 1 else 0.0
-        evidence += surprise
-    if len(values) > 1:
-        terms = sum(evidence**i / math.factorial(i) for i in range(len(values)))
-        evidence = max(evidence - math.log(terms), 0.0)
-    return round(evidence * 10 / math.log(10), 2)
+def _ended(section: PartitionResult) -> PartitionResult:
+    """The section of a partition that was waited for, after the event."""
+    if section.outcome is Outcome.NOT_SEARCHED and section.reason is not Reason.UNKNOWN_PARTITION:
+        return replace(section, outcome=Outcome.DEFERRED_CANCELLED)
+    return section
