@@ -43,6 +43,25 @@ class ImageParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class IsolationParameters:
+    """What a picture's decoder may use in a process of its own. Shapes no picture that is read."""
+
+    memory_per_pixel: int = 24
+    """Bytes of address space a pixel of the largest picture that the caller takes; what decoders
+    need is at most 16 (docs/robustness.md)."""
+    memory_floor: int = 256 << 20
+    """Bytes besides: the file itself, twice, and what allocators keep."""
+    cpu_seconds: int = 30
+    """Of one picture; 64 million pixels take some seconds."""
+    wall_seconds: float = 120.0
+    """Of one picture, until it counts as hanging."""
+    start_seconds: float = 60.0
+    """Until the process must have said that it is ready: imports, on a busy machine."""
+    end_seconds: float = 2.0
+    """That it is waited for at the end, before it is killed."""
+
+
+@dataclass(frozen=True, slots=True)
 class RidgeParameters:
     """Where ridges run in a picture of any size, and how far apart they are.
 
@@ -745,6 +764,7 @@ class FormatParameters:
 
 
 IMAGE = ImageParameters()
+ISOLATION = IsolationParameters()
 RIDGES = RidgeParameters()
 TEMPLATE = TemplateParameters()
 NEURAL = NeuralParameters()

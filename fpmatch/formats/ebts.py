@@ -105,6 +105,7 @@ def submission(
     *,
     stand_in: str | None = None,
     extractor: str | None = None,
+    isolated: bool = False,
 ) -> Submission:
     """Turn a transaction into a search.
 
@@ -116,6 +117,8 @@ def submission(
         (TPIS, LFIS); what the policy says. It never stands in for a booking station.
     extractor : str, optional
         See `fpmatch.template.extract`.
+    isolated : bool
+        Decode pictures in a process of its own; see `fpmatch.read_image`.
 
     Returns
     -------
@@ -139,7 +142,7 @@ def submission(
     request = _request(header, second, kind, stand_in)
     priority, amputated = priority_of(header), _amputated(second)
     destination = text_of(header, DESTINATION)[:ORI]
-    fingers, passed_over = _fingers(transaction, extractor)
+    fingers, passed_over = _fingers(transaction, extractor, isolated)
     if not fingers:
         raise FormatError(f"no finger can be searched: {'; '.join(passed_over) or 'none is in it'}")
     whole = replace(request, fingers=fingers)
@@ -222,7 +225,9 @@ def _amputated(second: TaggedRecord) -> tuple[int, ...]:
     return tuple(out)
 
 
-def _fingers(transaction: Transaction, extractor: str | None) -> tuple[list[Template], list[str]]:
+def _fingers(
+    transaction: Transaction, extractor: str | None, isolated: bool
+) -> tuple[list[Template], list[str]]:
     """Templates of all single fingers, and why the rest was passed over."""
     fingers: list[Template] = []
     passed_over: list[str] = []
@@ -231,7 +236,7 @@ def _fingers(transaction: Transaction, extractor: str | None) -> tuple[list[Temp
         if record.type not in PICTURE_TYPES:
             continue
         try:
-            fingers.append(_extracted(transaction, record, extractor))
+            fingers.append(_extracted(transaction, record, extractor, isolated))
             numbers.add(_number(record))
         except FpmatchError as error:
             passed_over.append(f"Type-{record.type} {_number(record)}: {str(error)[:120]}")
@@ -249,13 +254,15 @@ def _number(record: ItlRecord) -> str:
     return record.idc[:4].decode("latin-1").lstrip("0") or "0"
 
 
-def _extracted(transaction: Transaction, record: ItlRecord, extractor: str | None) -> Template:
+def _extracted(
+    transaction: Transaction, record: ItlRecord, extractor: str | None, isolated: bool
+) -> Template:
     shown = picture(transaction, record)
     if shown.finger is None:
         code = shown.positions[0] if len(shown.positions) == 1 else shown.positions
         raise ExtractionError(f"position {code} is no single finger")
     return extract(
-        shown.read(),
+        shown.read(isolated=isolated),
         position=shown.finger,
         impression=shown.impression_type,
         extractor=extractor,

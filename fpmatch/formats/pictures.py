@@ -91,7 +91,9 @@ class Picture:
             f"{found[0]}x{found[1]}"
         )
 
-    def read(self, ppi: float | None = None, *, trust_ppi: bool = False) -> FingerImage:
+    def read(
+        self, ppi: float | None = None, *, trust_ppi: bool = False, isolated: bool = False
+    ) -> FingerImage:
         """Decode, and bring to 500 ppi.
 
         Parameters
@@ -100,6 +102,8 @@ class Picture:
             Wins over what the record states; the record wins over what the coded picture states.
         trust_ppi : bool
             Believe what is stated even where the ridges contradict it; see `read_image`.
+        isolated : bool
+            Decode in a process of its own; see `read_image`.
 
         Raises
         ------
@@ -121,7 +125,9 @@ class Picture:
             source = np.frombuffer(self.data, np.uint8).reshape(self.height, self.width)
         if self.ppi is None and ppi is None:
             raise ResolutionError("the record states no resolution; say which with ppi=")
-        return read_image(source, ppi=ppi, stated=self.ppi, trust_ppi=trust_ppi)
+        return read_image(
+            source, ppi=ppi, stated=self.ppi, trust_ppi=trust_ppi, isolated=isolated
+        )
 
 
 def picture_coding(data: bytes, stated_raw: bool, size: int) -> str:

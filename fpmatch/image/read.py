@@ -16,6 +16,7 @@ from fpmatch.image.decode import Recorded, decode
 from fpmatch.image.estimate import estimate_ppi
 from fpmatch.image.finger_image import FingerImage
 from fpmatch.image.foreign import no_foreign
+from fpmatch.image.isolated import SHARED
 from fpmatch.image.resolution import Settled, contradiction, resample, settle_ppi
 from fpmatch.image.ridges import Ridges, find_ridges
 from fpmatch.parameters import IMAGE
@@ -33,6 +34,7 @@ def read_image(
     trust_ppi: bool = False,
     estimate: bool = False,
     max_pixels: int = IMAGE.max_pixels,
+    isolated: bool = False,
 ) -> FingerImage:
     """Read one finger image, bring it to 500 ppi, and compare that with its ridges.
 
@@ -56,6 +58,10 @@ def read_image(
         ridges, as for photographs without contact. Fingers differ: it can be a third off.
     max_pixels : int
         Largest picture read, pixels, before and after bringing it to 500 ppi.
+    isolated : bool
+        Decode in a process of its own, which a damaged or hostile picture may kill, exhaust or
+        hang: an `ImageError` here, and the next picture gets another process. POSIX systems only;
+        cost and limits: docs/formats.md.
 
     Returns
     -------
@@ -83,10 +89,12 @@ def read_image(
     most = check_integer("max_pixels", max_pixels, 1, IMAGE.most_pixels)
     check_flag("trust_ppi", trust_ppi)
     check_flag("estimate", estimate)
+    check_flag("isolated", isolated)
     if isinstance(source, np.ndarray):
         pixels, recorded, name = _from_array(source, most), None, "ARRAY"
     else:
-        pixels, recorded, name = decode(_read_bytes(source), most)
+        decoded = SHARED.decode if isolated else decode
+        pixels, recorded, name = decoded(_read_bytes(source), most)
     with no_foreign(ImageError):
         settled = _settle(pixels, ppi, recorded, stated, estimate, name)
         out, resampled = resample(pixels, settled.ppi, most)
