@@ -1,9 +1,9 @@
 """Mutated pictures for `read_image`, decoded in a process that may die.
 
-``python tests/fuzz_pictures.py --inputs 200000 [--kind NAME] [--seed N] [--keep DIR]`` reads so many
-mutated pictures of each kind and exits with 1 if any killed its process, raised outside fpmatch's
-tree, took over ten seconds, or, of every fiftieth, took more memory than what is stated below. The
-first inputs are the seeds cut at every byte; all are made anew from kind, seed and number.
+``python tests/fuzz_pictures.py --inputs 200000 [--kind NAME] [--seed N] [--keep DIR]`` reads so
+many mutated pictures of each kind and exits with 1 if any killed its process, raised outside
+fpmatch's tree, took over ten seconds, or, of every fiftieth, took more memory than what is stated
+below. The first inputs are the seeds cut at every byte; all are made anew from kind, seed, number.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from fpmatch import formats
 from fpmatch.errors import FpmatchError
 
 MOST_PIXELS = 500_000
-"""What the caller lets a picture have. Its memory is bounded by this, whatever its size in bytes."""
+"""What the caller lets a picture have: its memory is bounded by this."""
 PIXEL_TIMES = 48
 """Bytes of memory a pixel that the caller lets a picture have, ..."""
 MEMORY_TIMES = 64
@@ -44,8 +44,6 @@ SECONDS = 10.0
 MEASURED = 50
 ADDRESS_SPACE = 4 << 30
 """Of the process that decodes: a size in a header that is believed blindly ends it."""
-STEP = 250
-"""Inputs between two reports."""
 KINDS = ("PNG", "JPEG", "JPEG2000", "WSQ", "BMP", "TIFF", "PPM", "RAW")
 
 
@@ -62,11 +60,16 @@ def seeds(kind: str) -> list[bytes]:
     elif kind == "JPEG":
         made += [_saved(both[0], kind, progressive=True), _saved(modes[0], kind, quality=40)]
         made += [_saved(both[0], kind, dpi=(500, 500)), _saved(both[0].convert("CMYK"), kind)]
-        made += [_saved(both[0], kind, exif=_turned()), _saved(both[0], kind, restart_marker_rows=1)]
+        made += [
+            _saved(both[0], kind, exif=_turned()),
+            _saved(both[0], kind, restart_marker_rows=1),
+        ]
     elif kind == "JPEG2000":
         made += [_saved(image, kind) for image in (modes[0], modes[4], deep)]
         made += [_saved(both[0], kind, no_jp2=True), _saved(both[1], kind, tile_size=(32, 32))]
-        made += [_saved(both[0], kind, irreversible=True, quality_layers=[20], quality_mode="rates")]
+        made += [
+            _saved(both[0], kind, irreversible=True, quality_layers=[20], quality_mode="rates")
+        ]
     elif kind == "BMP":
         made += [_saved(image, kind) for image in (modes[0], modes[1], modes[2])] + [_rle()]
     elif kind == "TIFF":
@@ -104,9 +107,11 @@ def _turned() -> bytes:
 
 
 def _rle() -> bytes:
-    """A picture of eight bits with the run lengths of Windows, which Pillow reads but not writes."""
+    """A picture with the run lengths of Windows, which Pillow reads and does not write."""
     width, height = 64, 56
-    rows = (bytes((20, y, 38, 200)) + bytes((0, 6, 1, 2, 3, 4, 5, 6)) + b"\0\0" for y in range(height))
+    rows = (
+        bytes((20, y, 38, 200)) + bytes((0, 6, 1, 2, 3, 4, 5, 6)) + b"\0\0" for y in range(height)
+    )
     body = b"".join(rows) + b"\0\1"
     palette = bytes(n for level in range(256) for n in (level, level, level, 0))
     head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(body), 19685, 19685, 256, 0)
@@ -142,7 +147,9 @@ class Inputs:
     def __init__(self, kind: str, seed: int = 0) -> None:
         self.kind, self.seed = kind, seed
         self.seeds = seeds(kind)
-        self.cuts = [(one, size) for one in self.seeds if len(one) < 4096 for size in range(len(one))]
+        self.cuts = [
+            (one, size) for one in self.seeds if len(one) < 4096 for size in range(len(one))
+        ]
 
     def __getitem__(self, number: int) -> bytes:
         if number < len(self.cuts):
@@ -175,7 +182,13 @@ def _raw(data: bytes, ppi: float | None) -> None:
     head = data[:6].ljust(6, b"\0")
     width, height, stated = struct.unpack(">HHH", head)
     formats.Picture(
-        data[6:], "RAW", width=width, height=height, ppi=(stated, stated), positions=(2,), impression=0
+        data[6:],
+        "RAW",
+        width=width,
+        height=height,
+        ppi=(stated, stated),
+        positions=(2,),
+        impression=0,
     ).read(ppi)
 
 
@@ -218,22 +231,32 @@ def _child(kind: str, seed: int, first: int, last: int, where: Path) -> None:
             if number % MEASURED == 0:
                 _forget()
                 before = _peak()
-            begun = time.perf_counter()
+            begun = time.process_time()
             try:
                 read, fault = use(data, kind), ""
             except Exception as error:  # every foreign exception is a finding
                 read, fault = False, f"{type(error).__name__}: {error}"
-            took = time.perf_counter() - begun
+            took = time.process_time() - begun
             memory = _peak() - before if before else 0
             if memory > allowed(len(data)):
                 fault = f"{memory} bytes for {len(data)}"
-            print(f"{number}\t{int(read)}\t{took:.6f}\t{memory}\t{fault[:300]!r}")
-            if number % STEP == 0:
-                sys.stdout.flush()
+            if took > SECONDS:
+                fault = f"{took:.1f} s"
+            row = f"{number}\t{int(read)}\t{took:.6f}\t{memory}\t{fault[:300]!r}"
+            print(row, flush=True)  # what is not out when the process dies is lost
 
 
 def _start(kind: str, seed: int, first: int, last: int, where: Path) -> subprocess.Popen[str]:
-    words = [sys.executable, __file__, "--child", kind, str(seed), str(first), str(last), str(where)]
+    words = [
+        sys.executable,
+        __file__,
+        "--child",
+        kind,
+        str(seed),
+        str(first),
+        str(last),
+        str(where),
+    ]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
@@ -242,12 +265,13 @@ def _lines(child: subprocess.Popen[str]) -> Iterator[str]:
     yield from child.stdout
 
 
-def fuzz(kind: str, inputs: int, where: Path, seed: int = 0) -> Tally:
+def fuzz(kind: str, inputs: int, where: Path, seed: int = 0, first: int = 0) -> Tally:
     """Read mutated pictures; a process that dies is followed by another behind the input.
 
-    ``where`` is a file in which the process says what it is reading.
+    ``where`` is a file in which the process says what it is reading; ``first`` the number of the
+    first input, ``inputs`` that behind the last.
     """
-    tally, first = Tally(), 0
+    tally = Tally()
     while first < inputs:
         where.write_bytes(b"%012d" % first)
         child = _start(kind, seed, first, inputs, where)
@@ -329,7 +353,7 @@ def main() -> int:
         found += len(tally.faults)
         print(
             f"{kind}: {tally.inputs} inputs, {tally.read} read, {len(tally.faults)} faults, "
-            f"{tally.seconds:.0f} s, slowest {tally.slowest * 1e3:.0f} ms, memory at most "
+            f"{tally.seconds:.0f} s of CPU, slowest {tally.slowest * 1e3:.0f} ms, memory at most "
             f"{tally.most_memory / MOST_PIXELS:.1f} bytes a pixel of {MOST_PIXELS}",
             flush=True,
         )

@@ -89,7 +89,8 @@ def calls(e: fp.Engine) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     good: dict[str, dict[str, Any]] = {
         "search": {"request": request()},
         "search_many": {"requests": [request()]},
-        "transact": {"data": b"", "answering": None, "stand_in": None, "extractor": None},
+        "transact": {"data": b"", "answering": None, "stand_in": None, "extractor": None,
+                     "isolated": False},
         "report_event": {
             "token": "D", "event": "CONVICTION", "disposition": None, "everywhere": False,
         },

@@ -7,7 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from fpmatch.cli.inputs import Extractor, Position, Ppi, Rotation, load_template, parse_position
+from fpmatch.cli.inputs import (
+    Extractor,
+    Isolated,
+    Position,
+    Ppi,
+    Rotation,
+    load_template,
+    parse_position,
+)
 from fpmatch.cli.manifest import unique_names
 from fpmatch.cli.output import JsonFile, emit, figure, progress_bar, table
 from fpmatch.errors import FpmatchError, InputError
@@ -25,6 +33,7 @@ def extract_command(
         str, typer.Option(help="Name templates by file, or by path below the shared folder.")
     ] = "file",
     force: Annotated[bool, typer.Option(help="Replace templates that are there.")] = False,
+    isolated: Isolated = False,
     json_file: JsonFile = None,
 ) -> None:
     """Extract minutiae templates; an image that fails is reported and the rest goes on."""
@@ -37,7 +46,9 @@ def extract_command(
     with progress_bar() as progress:
         for number, path in enumerate(images, 1):
             try:
-                template = load_template(path, ppi=ppi, position=finger, extractor=extractor)
+                template = load_template(
+                    path, ppi=ppi, position=finger, extractor=extractor, isolated=isolated
+                )
                 data = template.to_bytes()
                 if out is not None:
                     _write(targets[path], data, force=force)
@@ -69,12 +80,16 @@ def compare_command(
     rotation: Rotation = "upright",
     ppi: Ppi = None,
     extractor: Extractor = None,
+    isolated: Isolated = False,
     json_file: JsonFile = None,
 ) -> None:
     """Compare two impressions: score, false match rate, paired minutiae."""
     from fpmatch.matcher import compare
 
-    sides = [load_template(path, ppi=ppi, extractor=extractor) for path in (probe, candidate)]
+    sides = [
+        load_template(path, ppi=ppi, extractor=extractor, isolated=isolated)
+        for path in (probe, candidate)
+    ]
     score = compare(*sides, rotation=rotation)
     result = {
         "score": score.value,

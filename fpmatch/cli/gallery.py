@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fpmatch.checks import quoted
-from fpmatch.cli.inputs import Extractor, Position, Ppi, load_template, parse_position
+from fpmatch.cli.inputs import Extractor, Isolated, Position, Ppi, load_template, parse_position
 from fpmatch.cli.intake import Intake
 from fpmatch.cli.manifest import entries
 from fpmatch.cli.output import JsonFile, emit, progress_bar, table
@@ -73,6 +73,7 @@ def enrol_command(
     ppi: Ppi = None,
     position: Position = "unknown",
     extractor: Extractor = None,
+    isolated: Isolated = False,
     skip: Annotated[
         int, typer.Option(min=0, help="Leave out so many entries: those stored before.")
     ] = 0,
@@ -85,7 +86,7 @@ def enrol_command(
 
     def read(path: Path, where: str) -> Template:
         chosen = parse_position(where) if where else finger
-        return load_template(path, ppi=ppi, position=chosen, extractor=extractor)
+        return load_template(path, ppi=ppi, position=chosen, extractor=extractor, isolated=isolated)
 
     with (
         Engine.open(str(gallery), mode="rw") as engine,

@@ -26,6 +26,12 @@ Position = Annotated[
     typer.Option(metavar="FINGER", help="Finger position: 0 to 10 or a name like right-index."),
 ]
 Extractor = Annotated[str | None, typer.Option(help="neural or classical; the default is neural.")]
+Isolated = Annotated[
+    bool,
+    typer.Option(
+        "--isolated", help="Decode pictures in a process of its own, which bad ones may kill."
+    ),
+]
 Positions = Annotated[
     str, typer.Option(help="labelled: only fingers of the same position; any: all, slower.")
 ]
@@ -59,6 +65,7 @@ def load_template(
     position: FingerPosition = FingerPosition.UNKNOWN,
     impression: Impression = Impression.UNKNOWN,
     extractor: str | None = None,
+    isolated: bool = False,
 ) -> Template:
     """Read a template of any format (see `fpmatch.formats`), or extract one from an image.
 
@@ -77,6 +84,8 @@ def load_template(
         How it was taken, where the file does not say.
     extractor : str, optional
         Name of the extractor; the default one if not given.
+    isolated : bool
+        Decode pictures in a process of its own.
     """
     from fpmatch.formats import recognise
     from fpmatch.image import read_image
@@ -84,10 +93,10 @@ def load_template(
 
     source = read_once(path)
     if recognise(source) is not None:
-        found = _contained(source, path, ppi, extractor)
+        found = _contained(source, path, ppi, extractor, isolated)
         named = found.position is not FingerPosition.UNKNOWN
         return found if named else replace(found, position=position)
-    image = read_image(source, ppi=ppi)
+    image = read_image(source, ppi=ppi, isolated=isolated)
     return extract(image, position=position, impression=impression, extractor=extractor)
 
 
@@ -110,7 +119,11 @@ def read_once(path: str | Path) -> str | bytes:
 
 
 def _contained(
-    source: str | bytes, path: str | Path, ppi: float | None, extractor: str | None
+    source: str | bytes,
+    path: str | Path,
+    ppi: float | None,
+    extractor: str | None,
+    isolated: bool,
 ) -> Template:
     from fpmatch.formats import pictures_of, read, templates_of
     from fpmatch.template import extract
@@ -129,7 +142,7 @@ def _contained(
     if shown.finger is None:
         raise InputError(f"{path} shows no single finger (position {shown.positions[0]})")
     return extract(
-        shown.read(ppi=ppi),
+        shown.read(ppi=ppi, isolated=isolated),
         position=shown.finger,
         impression=shown.impression_type,
         extractor=extractor,

@@ -10,6 +10,7 @@ import typer
 from fpmatch.cli.gallery import Gallery
 from fpmatch.cli.inputs import (
     Extractor,
+    Isolated,
     Position,
     Positions,
     Ppi,
@@ -133,6 +134,7 @@ def verify_command(
     ppi: Ppi = None,
     position: Position = "unknown",
     extractor: Extractor = None,
+    isolated: Isolated = False,
     json_file: JsonFile = None,
 ) -> None:
     """Compare fingers with one record, as an agency (1:1); under the policy of a search."""
@@ -140,8 +142,9 @@ def verify_command(
     from fpmatch.types import SearchRequest, claim_of
 
     where = parse_position(position)
+    how: dict[str, Any] = {"ppi": ppi, "extractor": extractor, "isolated": isolated}
     request = SearchRequest(
-        fingers=[load_template(f, ppi=ppi, position=where, extractor=extractor) for f in fingers],
+        fingers=[load_template(f, position=where, **how) for f in fingers],
         booking_ori=ori,
         chain=split_list(chain or ()),
         transaction=transaction,

@@ -11,6 +11,7 @@ from fpmatch.checks import is_folder
 from fpmatch.cli.gallery import Gallery
 from fpmatch.cli.inputs import (
     Extractor,
+    Isolated,
     Position,
     Positions,
     Ppi,
@@ -75,6 +76,7 @@ def search_command(
     ppi: Ppi = None,
     position: Position = "unknown",
     extractor: Extractor = None,
+    isolated: Isolated = False,
     json_file: JsonFile = None,
 ) -> None:
     """Search a gallery as an agency; each partition answers under the policy in force."""
@@ -82,7 +84,8 @@ def search_command(
     from fpmatch.types import SearchRequest
 
     where = parse_position(position)
-    probe = [load_template(f, ppi=ppi, position=where, extractor=extractor) for f in fingers]
+    how: dict[str, Any] = {"ppi": ppi, "extractor": extractor, "isolated": isolated}
+    probe = [load_template(f, position=where, **how) for f in fingers]
     request = SearchRequest(
         fingers=probe,
         booking_ori=ori,

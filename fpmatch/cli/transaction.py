@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fpmatch.cli.inputs import Extractor, Positions, Rotation, parse_pairs
+from fpmatch.cli.inputs import Extractor, Isolated, Positions, Rotation, parse_pairs
 from fpmatch.cli.output import JsonFile, emit, table
 from fpmatch.cli.people import read_people
 from fpmatch.cli.search import Attribute, Charge, Role, response_tables
@@ -73,6 +73,7 @@ def transaction_command(
     positions: Positions = "labelled",
     threads: Annotated[int, typer.Option(help="Threads of the search.")] = 1,
     extractor: Extractor = None,
+    isolated: Isolated = False,
     json_file: JsonFile = None,
 ) -> None:
     """Search a gallery with a transaction file, and answer it with transactions."""
@@ -92,7 +93,8 @@ def transaction_command(
     if out is None:
         if people is not None:
             raise InputError("--people names candidates in answers, which --out writes")
-        _search(source, gallery, stand_in, extractor, threads, facts, json_file)
+        how = {"stand_in": stand_in, "extractor": extractor, "isolated": isolated}
+        _search(source, gallery, how, threads, facts, json_file)
         return
     who = None if people is None else read_people(people)
     answering = Answering(who=who, lights=Lights(red, yellow), sender=sender)
@@ -100,7 +102,12 @@ def transaction_command(
     _folder(out)
     with Engine.open(str(gallery), threads=threads) as engine:
         done = engine.transact(
-            data, answering=answering, stand_in=stand_in, extractor=extractor, **facts
+            data,
+            answering=answering,
+            stand_in=stand_in,
+            extractor=extractor,
+            isolated=isolated,
+            **facts,
         )
     if done.error is not None and done.response is not None:
         raise done.error
@@ -112,8 +119,7 @@ def transaction_command(
 def _search(
     source: Path,
     gallery: Path,
-    stand_in: str | None,
-    extractor: str | None,
+    how: dict[str, Any],
     threads: int,
     facts: dict[str, Any],
     json_file: str | None,
@@ -125,7 +131,7 @@ def _search(
     content = read(source)
     if not isinstance(content, Transaction):
         raise FormatError(f"{source} is no transaction")
-    asked = ebts.submission(content, stand_in=stand_in, extractor=extractor)
+    asked = ebts.submission(content, **how)
     with Engine.open(str(gallery), threads=threads) as engine:
         response = engine.search(replace(asked.request, **facts))
     deviations = [{"at": d.at, "what": d.what} for d in content.deviations]

@@ -125,9 +125,7 @@ class Picture:
             source = np.frombuffer(self.data, np.uint8).reshape(self.height, self.width)
         if self.ppi is None and ppi is None:
             raise ResolutionError("the record states no resolution; say which with ppi=")
-        return read_image(
-            source, ppi=ppi, stated=self.ppi, trust_ppi=trust_ppi, isolated=isolated
-        )
+        return read_image(source, ppi=ppi, stated=self.ppi, trust_ppi=trust_ppi, isolated=isolated)
 
 
 def picture_coding(data: bytes, stated_raw: bool, size: int) -> str:

@@ -60,6 +60,7 @@ class Engine(Enquiries):
         answering: Answering | None = None,
         stand_in: str | None = None,
         extractor: str | None = None,
+        isolated: bool = False,
         **facts: Any,
     ) -> Transacted:
         """One EBTS 9.1 submission from its bytes to the bytes of its answers.
@@ -74,7 +75,7 @@ class Engine(Enquiries):
         answering : Answering, optional
             Who candidates are, what an examiner found, from which score a light is red. Without
             it nobody is named or identified.
-        stand_in, extractor
+        stand_in, extractor, isolated
             See `fpmatch.formats.ebts.submission`.
         **facts
             What no transaction says: ``purpose``, ``role``, ``charge``, ``disposition``,
@@ -96,7 +97,7 @@ class Engine(Enquiries):
         AuditError
             If the log cannot take the record: then nothing is compared.
         """
-        return transact(self._state, data, answering, stand_in, extractor, facts)
+        return transact(self._state, data, answering, stand_in, extractor, facts, isolated=isolated)
 
     def search_many(self, requests: Sequence[SearchRequest]) -> list[SearchResponse]:
         """Many submissions, each decided and answered as if it were alone, in their order.

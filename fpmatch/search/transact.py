@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from fpmatch.audit.records import Kind
-from fpmatch.checks import check_choice, quoted
+from fpmatch.checks import check_choice, check_flag, quoted
 from fpmatch.errors import ExtractionError, FormatError, FpmatchError, InputError
 from fpmatch.formats import Transaction, ebts, ebts_answers, format_of, itl_read, read
 from fpmatch.formats.ebts_address import Address, address_of
@@ -93,6 +93,8 @@ def transact(
     stand_in: str | None,
     extractor: str | None,
     facts: Mapping[str, Any],
+    *,
+    isolated: bool = False,
 ) -> Transacted:
     """See `Engine.transact`.
 
@@ -110,7 +112,10 @@ def transact(
         A name in `fpmatch.minutiae.EXTRACTORS`.
     facts : Mapping[str, Any]
         What the policy is asked about.
+    isolated : bool
+        Decode pictures in a process of its own.
     """
+    check_flag("isolated", isolated)
     answering = Answering() if answering is None else answering
     _check(data, answering, stand_in, extractor, facts)
     address, content = _read(bytes(data), answering)
@@ -121,7 +126,7 @@ def transact(
         if isinstance(content, FormatError):
             raise content
         address.check()
-        asked = ebts.submission(content, stand_in=stand_in, extractor=extractor)
+        asked = ebts.submission(content, stand_in=stand_in, extractor=extractor, isolated=isolated)
         probe.check(asked.request, known)
     except (InputError, ExtractionError) as error:
         return _refused(state, address, answering, day, error)
