@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import format_cases as cases
+import fuzz_pictures
 import pytest
 
 from fpmatch import formats
@@ -29,7 +30,10 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     (tmp_path / "booking.an2").write_bytes(formats.write(cases.booking()))
-    names["engine"] = SimpleNamespace(search=lambda request: request)
+    (tmp_path / "upload.wsq").write_bytes(fuzz_pictures.seeds("WSQ")[0])
+    names["engine"] = SimpleNamespace(
+        search=lambda request: request, transact=lambda data, isolated: formats.read(data)
+    )
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
         exec(compile(code, "formats.md", "exec"), names)
     assert len(names["templates"]) == 2
@@ -38,4 +42,6 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert names["transaction"].header.text(8) == "XX0010200"
     assert names["transaction"].records[1].get(73).items == ((b"XX0010200",),)
     assert names["response"].booking_ori == "CS0010200"
+    assert names["image"].source_format == "WSQ"
+    assert names["done"].header.text(8) == "XX0010200"
     assert names["response"].charge == "misdemeanor"
