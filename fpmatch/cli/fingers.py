@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from fpmatch.cli.inputs import (
+    EstimatePpi,
     Extractor,
     Isolated,
     Position,
     Ppi,
     Rotation,
+    TrustPpi,
     load_template,
     parse_position,
 )
@@ -24,6 +26,8 @@ from fpmatch.errors import FpmatchError, InputError
 def extract_command(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
     ppi: Ppi = None,
+    trust_ppi: TrustPpi = False,
+    estimate_ppi: EstimatePpi = False,
     position: Position = "unknown",
     extractor: Extractor = None,
     out: Annotated[
@@ -47,7 +51,13 @@ def extract_command(
         for number, path in enumerate(images, 1):
             try:
                 template = load_template(
-                    path, ppi=ppi, position=finger, extractor=extractor, isolated=isolated
+                    path,
+                    ppi=ppi,
+                    position=finger,
+                    extractor=extractor,
+                    trust_ppi=trust_ppi,
+                    estimate=estimate_ppi,
+                    isolated=isolated,
                 )
                 data = template.to_bytes()
                 if out is not None:
@@ -79,6 +89,8 @@ def compare_command(
     candidate: Annotated[Path, typer.Argument(help="Image or template file.")],
     rotation: Rotation = "upright",
     ppi: Ppi = None,
+    trust_ppi: TrustPpi = False,
+    estimate_ppi: EstimatePpi = False,
     extractor: Extractor = None,
     isolated: Isolated = False,
     json_file: JsonFile = None,
@@ -87,7 +99,14 @@ def compare_command(
     from fpmatch.matcher import compare
 
     sides = [
-        load_template(path, ppi=ppi, extractor=extractor, isolated=isolated)
+        load_template(
+            path,
+            ppi=ppi,
+            extractor=extractor,
+            trust_ppi=trust_ppi,
+            estimate=estimate_ppi,
+            isolated=isolated,
+        )
         for path in (probe, candidate)
     ]
     score = compare(*sides, rotation=rotation)

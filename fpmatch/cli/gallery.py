@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fpmatch.checks import quoted
-from fpmatch.cli.inputs import Extractor, Isolated, Position, Ppi, load_template, parse_position
+from fpmatch.cli.inputs import (
+    EstimatePpi,
+    Extractor,
+    Isolated,
+    Position,
+    Ppi,
+    TrustPpi,
+    load_template,
+    parse_position,
+)
 from fpmatch.cli.intake import Intake
 from fpmatch.cli.manifest import entries
-from fpmatch.cli.output import JsonFile, emit, progress_bar, table
+from fpmatch.cli.opened import EngineFile, opened
+from fpmatch.cli.output import JsonFile, Sheet, emit, progress_bar, table
 from fpmatch.cli.stopping import STATUS, stoppable
 from fpmatch.errors import InputError
 
@@ -22,6 +32,11 @@ if TYPE_CHECKING:
 
 Gallery = Annotated[Path, typer.Argument(metavar="GALLERY", help="The gallery's folder.")]
 
+Order = Annotated[str, typer.Option(help="The order that demands it.")]
+Authority = Annotated[str, typer.Option(help="Who gave the order.")]
+Where = Annotated[str | None, typer.Option("--partition", help="Where several hold such a record.")]
+Expected = Annotated[int, typer.Option(help="Fingers a partition will hold, roughly.")]
+
 
 def init_command(
     gallery: Gallery,
@@ -29,9 +44,7 @@ def init_command(
         list[str],
         typer.Option(metavar="NAME:NUMBER:OWNER", help="A partition, e.g. criminal:1:DOJ-FBI."),
     ],
-    expected: Annotated[int, typer.Option(help="Fingers a partition will hold, roughly.")] = (
-        100_000
-    ),
+    expected: Expected = 100_000,
     json_file: JsonFile = None,
 ) -> None:
     """Make an empty gallery with its partitions."""
@@ -46,6 +59,24 @@ def init_command(
         "partitions": [{"name": n, "ndr": d, "owner": o} for n, d, o in wanted],
     }
     emit(result, json_file, table(["partition", "number", "owner"], wanted, text=["owner"]))
+
+
+def add_partition_command(
+    gallery: Gallery,
+    partition: Annotated[
+        str, typer.Argument(metavar="NAME:NUMBER:OWNER", help="For instance criminal:1:DOJ-FBI.")
+    ],
+    expected: Expected = 100_000,
+    engine_file: EngineFile = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Add an empty partition to a gallery."""
+    name, number, owner = _partition(partition)
+    with opened(gallery, engine_file, "rw") as engine:
+        engine.add_partition(name, ndr=number, owner=owner, expected_fingers=expected)
+    result = {"name": name, "ndr": number, "owner": owner}
+    rows = [(name, number, owner)]
+    emit(result, json_file, table(["partition", "number", "owner"], rows, text=["owner"]))
 
 
 def enrol_command(
@@ -71,6 +102,8 @@ def enrol_command(
         ),
     ] = "file",
     ppi: Ppi = None,
+    trust_ppi: TrustPpi = False,
+    estimate_ppi: EstimatePpi = False,
     position: Position = "unknown",
     extractor: Extractor = None,
     isolated: Isolated = False,
@@ -86,7 +119,15 @@ def enrol_command(
 
     def read(path: Path, where: str) -> Template:
         chosen = parse_position(where) if where else finger
-        return load_template(path, ppi=ppi, position=chosen, extractor=extractor, isolated=isolated)
+        return load_template(
+            path,
+            ppi=ppi,
+            position=chosen,
+            extractor=extractor,
+            trust_ppi=trust_ppi,
+            estimate=estimate_ppi,
+            isolated=isolated,
+        )
 
     with (
         Engine.open(str(gallery), mode="rw") as engine,
@@ -115,19 +156,18 @@ def enrol_command(
 def expunge_command(
     gallery: Gallery,
     record: Annotated[str, typer.Argument(help="Record id; with --level identity the identity.")],
-    order: Annotated[str, typer.Option(help="The order that demands it.")],
-    authority: Annotated[str, typer.Option(help="Who gave the order.")],
+    order: Order,
+    authority: Authority,
     level: Annotated[str, typer.Option(help="event, record or identity.")] = "record",
     event: Annotated[str, typer.Option(help="Which event, with --level event.")] = "",
-    partition: Annotated[str | None, typer.Option(help="Where several hold such a record.")] = None,
+    partition: Where = None,
+    engine_file: EngineFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """Destroy an event, a record or an identity, and print the receipt."""
-    from fpmatch.search import Engine
-
     if level not in ("event", "record", "identity"):
         raise InputError(f"--level {quoted(level)} must be event, record or identity")
-    with Engine.open(str(gallery), mode="rw") as engine:
+    with opened(gallery, engine_file, "rw") as engine:
         receipt = engine.expunge(
             record,
             order=order,
@@ -203,7 +243,7 @@ def _partition(text: str) -> tuple[str, int, str]:
     number, _, owner = rest.partition(":")
     if not name or not number.isdecimal() or not owner:
         raise InputError(
-            f"--partition {quoted(text)} must read NAME:NUMBER:OWNER, as criminal:1:DOJ-FBI"
+            f"partition {quoted(text)} must read NAME:NUMBER:OWNER, as criminal:1:DOJ-FBI"
         )
     return name, int(number), owner
 
@@ -236,4 +276,15 @@ def _show(report: EnrolReport, intake: Intake, json_file: str | None) -> None:
         notes = [(n.record, n.note.text) for n in report.notes]
         tables.append(table(["enrolled, but look", "at this"], notes, left=2))
     more = [f"Interrupted. {intake.go_on(intake.read)}"] if intake.stop else []
-    emit(result, json_file, said, *tables, *more)
+    emit(result, json_file, said, *tables, *more, sheet=_sheet(report, failed))
+
+
+def _sheet(report: EnrolReport, failed: list[dict[str, str]]) -> Sheet:
+    """All that a person should look at, as one table; one row says how much was taken."""
+    taken = f"{report.accepted} records, {report.fingers} new fingers"
+    rows: list[tuple[Any, ...]] = [("enrolled", "", "", taken, None)]
+    rows += [("not enrolled", e["record"], e["file"], e["error"], None) for e in failed]
+    unlike = "like none of the prints that the record held"
+    rows += [("flagged", f.record, f"item {f.item}", unlike, f.score) for f in report.flags]
+    rows += [("note", n.record, f"item {n.item}", n.note.text, None) for n in report.notes]
+    return table(["what", "record", "file", "about", "score"], rows, left=4)

@@ -21,6 +21,17 @@ Ppi = Annotated[
     float | None,
     typer.Option(help="Resolution of the images, pixels per inch, where the file does not say."),
 ]
+TrustPpi = Annotated[
+    bool,
+    typer.Option("--trust-ppi", help="Believe what a file states where its ridges contradict it."),
+]
+EstimatePpi = Annotated[
+    bool,
+    typer.Option(
+        "--estimate-ppi",
+        help="Estimate the resolution from the ridges where no file says it; up to a third off.",
+    ),
+]
 Position = Annotated[
     str,
     typer.Option(metavar="FINGER", help="Finger position: 0 to 10 or a name like right-index."),
@@ -65,6 +76,8 @@ def load_template(
     position: FingerPosition = FingerPosition.UNKNOWN,
     impression: Impression = Impression.UNKNOWN,
     extractor: str | None = None,
+    trust_ppi: bool = False,
+    estimate: bool = False,
     isolated: bool = False,
 ) -> Template:
     """Read a template of any format (see `fpmatch.formats`), or extract one from an image.
@@ -86,6 +99,8 @@ def load_template(
         Name of the extractor; the default one if not given.
     isolated : bool
         Decode pictures in a process of its own.
+    trust_ppi, estimate : bool
+        See `fpmatch.image.read_image`.
     """
     from fpmatch.formats import recognise
     from fpmatch.image import read_image
@@ -93,10 +108,10 @@ def load_template(
 
     source = read_once(path)
     if recognise(source) is not None:
-        found = _contained(source, path, ppi, extractor, isolated)
+        found = _contained(source, path, ppi, extractor, trust_ppi, isolated)
         named = found.position is not FingerPosition.UNKNOWN
         return found if named else replace(found, position=position)
-    image = read_image(source, ppi=ppi, isolated=isolated)
+    image = read_image(source, ppi=ppi, trust_ppi=trust_ppi, estimate=estimate, isolated=isolated)
     return extract(image, position=position, impression=impression, extractor=extractor)
 
 
@@ -123,6 +138,7 @@ def _contained(
     path: str | Path,
     ppi: float | None,
     extractor: str | None,
+    trust_ppi: bool,
     isolated: bool,
 ) -> Template:
     from fpmatch.formats import pictures_of, read, templates_of
@@ -142,11 +158,25 @@ def _contained(
     if shown.finger is None:
         raise InputError(f"{path} shows no single finger (position {shown.positions[0]})")
     return extract(
-        shown.read(ppi=ppi, isolated=isolated),
+        shown.read(ppi=ppi, trust_ppi=trust_ppi, isolated=isolated),
         position=shown.finger,
         impression=shown.impression_type,
         extractor=extractor,
     )
+
+
+def parse_protected(text: str) -> bool | None:
+    """Read a protection flag: yes, no, or unknown as None.
+
+    Raises
+    ------
+    InputError
+        If it is none of them.
+    """
+    known = {"yes": True, "no": False, "unknown": None}
+    if text not in known:
+        raise InputError(f"--protected {quoted(text)} must be yes, no or unknown")
+    return known[text]
 
 
 def parse_pairs(options: Sequence[str], name: str) -> dict[str, str]:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fpmatch.cli.gallery import Gallery
 from fpmatch.cli.inputs import (
+    EstimatePpi,
     Extractor,
     Isolated,
     Position,
     Positions,
     Ppi,
     Rotation,
+    TrustPpi,
     load_template,
     parse_pairs,
     parse_position,
+    parse_protected,
     split_list,
 )
+from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.output import JsonFile, emit, table
 from fpmatch.cli.search import (
     MEANING,
@@ -27,7 +30,9 @@ from fpmatch.cli.search import (
     Chain,
     Charge,
     Disposition,
+    Fingers,
     Ori,
+    Protected,
     Purpose,
     Role,
     Transaction,
@@ -54,13 +59,12 @@ def records_command(
     attribute: Attribute = None,
     after: Annotated[str, typer.Option(help="Begin behind this name.")] = "",
     limit: Annotated[int, typer.Option(help="Most records listed.")] = SEARCH.page_records,
+    engine_file: EngineFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """List the records of a partition that an agency, or the partition's owner, may see."""
-    from fpmatch.search import Engine
-
     request = _request(ori, owner, chain, purpose, role, attribute)
-    with Engine.open(str(gallery)) as engine:
+    with opened(gallery, engine_file) as engine:
         page = engine.records(partition, request, after=after, limit=limit)
     result = {
         "partition": page.partition,
@@ -81,13 +85,12 @@ def record_command(
     purpose: Purpose = "C",
     role: Role = "",
     attribute: Attribute = None,
+    engine_file: EngineFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """Show what is stored of one record, as far as it is open to who asks."""
-    from fpmatch.search import Engine
-
     request = _request(ori, owner, chain, purpose, role, attribute)
-    with Engine.open(str(gallery)) as engine:
+    with opened(gallery, engine_file) as engine:
         found = engine.record(partition, record, request)
     emit(found.to_dict(), json_file, _table([found], own=bool(owner)))
 
@@ -101,13 +104,12 @@ def count_command(
     purpose: Purpose = "C",
     role: Role = "",
     attribute: Attribute = None,
+    engine_file: EngineFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """Count the records of a partition that an agency, or the partition's owner, may see."""
-    from fpmatch.search import Engine
-
     request = _request(ori, owner, chain, purpose, role, attribute)
-    with Engine.open(str(gallery)) as engine:
+    with opened(gallery, engine_file) as engine:
         found = engine.count(partition, request)
     result = {"partition": found.partition, "records": found.records, "fingers": found.fingers}
     rows = [(found.partition, found.records, found.fingers)]
@@ -117,9 +119,7 @@ def count_command(
 def verify_command(
     gallery: Gallery,
     record: Record,
-    fingers: Annotated[
-        list[Path], typer.Argument(metavar="FINGER...", help="Images or templates.")
-    ],
+    fingers: Fingers,
     partition: Annotated[str, typer.Option(help="The partition that holds the record.")],
     ori: Ori,
     chain: Chain = None,
@@ -128,23 +128,26 @@ def verify_command(
     role: Role = "",
     charge: Charge = None,
     disposition: Disposition = None,
+    protected: Protected = "no",
     attribute: Attribute = None,
     rotation: Rotation = "upright",
     positions: Positions = "labelled",
     ppi: Ppi = None,
+    trust_ppi: TrustPpi = False,
+    estimate_ppi: EstimatePpi = False,
     position: Position = "unknown",
     extractor: Extractor = None,
     isolated: Isolated = False,
+    engine_file: EngineFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """Compare fingers with one record, as an agency (1:1); under the policy of a search."""
-    from fpmatch.search import Engine
     from fpmatch.types import SearchRequest, claim_of
 
-    where = parse_position(position)
-    how: dict[str, Any] = {"ppi": ppi, "extractor": extractor, "isolated": isolated}
+    how: dict[str, Any] = {"ppi": ppi, "trust_ppi": trust_ppi, "estimate": estimate_ppi}
+    how |= {"position": parse_position(position), "extractor": extractor, "isolated": isolated}
     request = SearchRequest(
-        fingers=[load_template(f, position=where, **how) for f in fingers],
+        fingers=[load_template(f, **how) for f in fingers],
         booking_ori=ori,
         chain=split_list(chain or ()),
         transaction=transaction,
@@ -152,11 +155,12 @@ def verify_command(
         role=role,
         charge=charge,
         disposition=disposition,
+        protected=parse_protected(protected),
         attributes=parse_pairs(attribute or (), "--attribute"),
         rotation=rotation,
         positions=positions,
     )
-    with Engine.open(str(gallery)) as engine:
+    with opened(gallery, engine_file) as engine:
         found = engine.verify(request, record, partition=partition)
     rows = [
         (found.partition, MEANING[found.outcome.value], found.reason.value, record)

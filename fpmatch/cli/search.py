@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,18 +12,23 @@ import typer
 from fpmatch.checks import is_folder
 from fpmatch.cli.gallery import Gallery
 from fpmatch.cli.inputs import (
+    EstimatePpi,
     Extractor,
     Isolated,
     Position,
     Positions,
     Ppi,
     Rotation,
+    TrustPpi,
     load_template,
     parse_pairs,
     parse_position,
+    parse_protected,
     split_list,
 )
-from fpmatch.cli.output import JsonFile, emit, table
+from fpmatch.cli.opened import EngineFile, opened
+from fpmatch.cli.output import JsonFile, Sheet, emit, table, write_text
+from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
     from fpmatch.types import PartitionResult, SearchResponse
@@ -34,6 +41,21 @@ Charge = Annotated[str | None, typer.Option(help="The charge, as the policy code
 Transaction = Annotated[str, typer.Option(help="Type of transaction.")]
 Purpose = Annotated[str, typer.Option(help="Purpose code.")]
 Disposition = Annotated[str | None, typer.Option(help="The court's disposition.")]
+Protected = Annotated[
+    str,
+    typer.Option(
+        metavar="yes|no|unknown",
+        help="Whether the person is under a protection flag; unknown denies.",
+    ),
+]
+Fingers = Annotated[list[Path], typer.Argument(metavar="FINGER...", help="Images or templates.")]
+Partitions = Annotated[
+    list[str] | None,
+    typer.Option("--partition", help="Only this partition; all that is granted without."),
+]
+MaxCandidates = Annotated[int, typer.Option(help="Longest list of a partition.")]
+Threads = Annotated[int | None, typer.Option(help="Threads of the search (default 1).")]
+Effort = Annotated[str, typer.Option(help="fast, balanced, scan or exhaustive.")]
 Role = Annotated[str, typer.Option(help="Role of who asks.")]
 Attribute = Annotated[
     list[str] | None, typer.Option("--attribute", metavar="KEY=VALUE", help="A declared fact.")
@@ -53,59 +75,89 @@ MEANING = {
 
 def search_command(
     gallery: Gallery,
-    fingers: Annotated[
-        list[Path], typer.Argument(metavar="FINGER...", help="Images or templates.")
-    ],
+    fingers: Fingers,
     ori: Ori,
     chain: Chain = None,
     transaction: Transaction = "CAR",
-    partition: Annotated[
-        list[str] | None, typer.Option(help="Only this partition; all that is granted without.")
-    ] = None,
+    partition: Partitions = None,
     purpose: Purpose = "C",
     role: Role = "",
     charge: Charge = None,
     disposition: Disposition = None,
+    protected: Protected = "no",
     attribute: Attribute = None,
-    max_candidates: Annotated[int, typer.Option(help="Longest list of a partition.")] = 20,
+    retain: Annotated[
+        bool, typer.Option("--retain", help="Keep the probe for later arrivals, where granted.")
+    ] = False,
+    copies_to: Annotated[
+        list[str] | None,
+        typer.Option(help="A further agency that gets a copy, under its own mask."),
+    ] = None,
+    copies: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the copies there as JSON, one file an agency."),
+    ] = None,
+    tcn: Annotated[str, typer.Option(help="Control number; made up without.")] = "",
+    tcr: Annotated[str, typer.Option(help="Control number that this one refers to.")] = "",
+    deadline_ms: Annotated[float | None, typer.Option(help="Give up after so long.")] = None,
+    max_candidates: MaxCandidates = 20,
     threshold: Annotated[float, typer.Option(help="Lowest score listed, -10 log10(FMR).")] = 0.0,
-    effort: Annotated[str, typer.Option(help="fast, balanced, scan or exhaustive.")] = "balanced",
+    effort: Effort = "balanced",
     rotation: Rotation = "upright",
     positions: Positions = "labelled",
-    threads: Annotated[int, typer.Option(help="Threads of the search.")] = 1,
+    threads: Threads = None,
     ppi: Ppi = None,
+    trust_ppi: TrustPpi = False,
+    estimate_ppi: EstimatePpi = False,
     position: Position = "unknown",
     extractor: Extractor = None,
     isolated: Isolated = False,
+    engine_file: EngineFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """Search a gallery as an agency; each partition answers under the policy in force."""
-    from fpmatch.search import Engine
     from fpmatch.types import SearchRequest
 
-    where = parse_position(position)
-    how: dict[str, Any] = {"ppi": ppi, "extractor": extractor, "isolated": isolated}
-    probe = [load_template(f, position=where, **how) for f in fingers]
+    how: dict[str, Any] = {"ppi": ppi, "trust_ppi": trust_ppi, "estimate": estimate_ppi}
+    how |= {"position": parse_position(position), "extractor": extractor, "isolated": isolated}
+    recipients = split_list(copies_to or ())
+    _check_copies(recipients, copies)
+    probe = [load_template(path, **how) for path in fingers]
     request = SearchRequest(
         fingers=probe,
         booking_ori=ori,
         chain=split_list(chain or ()),
         transaction=transaction,
-        partitions=[_named(p) for p in partition] if partition else None,
+        partitions=[named(p) for p in partition] if partition else None,
         purpose=purpose,
         role=role,
         charge=charge,
         disposition=disposition,
+        protected=parse_protected(protected),
         attributes=parse_pairs(attribute or (), "--attribute"),
+        retain=retain,
+        copies_to=recipients,
+        tcn=tcn,
+        tcr=tcr,
+        deadline_ms=deadline_ms,
         max_candidates=max_candidates,
         threshold=threshold,
         effort=effort,
         rotation=rotation,
         positions=positions,
     )
-    with Engine.open(str(gallery), threads=threads) as engine:
+    with opened(gallery, engine_file, threads=threads) as engine:
         response = engine.search(request)
-    emit(response.to_dict(), json_file, *response_tables(response))
+        # No copy outlives the engine that made it.
+        copied = {to: engine.copy(response.tcn, to, booking_ori=ori) for to in recipients}
+    written = [_write_copy(copy, to, copies) for to, copy in copied.items() if copies is not None]
+    emit(
+        response.to_dict(),
+        json_file,
+        *response_tables(response),
+        *written,
+        sheet=candidate_sheet([response]),
+    )
 
 
 def explain_command(
@@ -126,7 +178,6 @@ def explain_command(
 ) -> None:
     """Say which rule decides for an agency and a partition, and who could change it."""
     from fpmatch.policy import Policy
-    from fpmatch.search import Engine
 
     facts: dict[str, Any] = {"role": role, "charge": charge}
     facts["attributes"] = parse_pairs(attribute or (), "--attribute")
@@ -135,7 +186,7 @@ def explain_command(
     if chain:
         facts["chain"] = split_list(chain)
     if is_folder(source):
-        with Engine.open(str(source)) as engine:
+        with opened(source) as engine:
             answer = engine.explain(ori=ori, partition=partition, at=at, **facts)
     else:
         answer = Policy.load(source).explain(ori=ori, partition=partition, at=at, **facts)
@@ -153,10 +204,30 @@ def explain_command(
         "changeable_by": list(answer.changeable_by),
         "text": answer.text,
     }
-    emit(result, json_file, answer.text)
+    rows = [(name, ", ".join(v) if isinstance(v, list) else v) for name, v in result.items()]
+    emit(result, json_file, answer.text, sheet=table(["explanation", "value"], rows, left=2))
 
 
-def _named(partition: str) -> str | int:
+def _check_copies(recipients: tuple[str, ...], folder: Path | None) -> None:
+    """Copies are handed out once, so there has to be a place for them before the search."""
+    if bool(recipients) != (folder is not None):
+        raise InputError("--copies-to and --copies go together: to whom, and where to write them")
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from error
+
+
+def _write_copy(copy: SearchResponse, ori: str, folder: Path) -> str:
+    path = folder / f"{ori}.json"
+    write_text(str(path), json.dumps(copy.to_dict(), indent=2, ensure_ascii=False) + "\n")
+    return f"Copy for {ori}: {path}"
+
+
+def named(partition: str) -> str | int:
+    """A partition by name, or by its number."""
     return int(partition) if partition.isdecimal() else partition
 
 
@@ -166,6 +237,7 @@ def response_tables(response: SearchResponse) -> list[Any]:
         (s.partition, MEANING[s.outcome.value], s.reason.value, _count(s)) for s in response
     ]
     columns = ["partition", "outcome", "reason", "candidates"]
+    tokens = [f"Token of {s.partition}, for later: {s.token}" for s in response if s.token]
     out: list[Any] = [
         f"Transaction {response.tcn}, policy version {response.policy_version}",
         *(f"Note: {note.text}." for note in response.notes),
@@ -178,8 +250,24 @@ def response_tables(response: SearchResponse) -> list[Any]:
     ]
     if rows:
         columns = ["partition", "rank", "record", "score", "false match rate"]
-        out.append(table(columns, rows, text=["record"]))
-    return out
+        out.append(table(columns, rows, text=["record", "false match rate"]))
+    return [*out, *tokens]
+
+
+def candidate_sheet(responses: Iterable[SearchResponse]) -> Sheet:
+    """Responses as one table: a row for each candidate, and for each partition without any."""
+    columns = ["tcn", "partition", "outcome", "reason", "complete", "rank", "record", "score"]
+    columns += ["fmr", "fmr_below"]
+    rows: list[tuple[Any, ...]] = []
+    for response in responses:
+        for s in response:
+            head = (response.tcn, s.partition, s.outcome.value, s.reason.value, s.complete)
+            listed = [
+                (*head, rank, c.record, c.score, c.fmr, c.claim.below)
+                for rank, c in enumerate(s.candidates or (), 1)
+            ]
+            rows += listed or [(*head, None, None, None, None, None)]
+    return table(columns, rows, left=len(columns))
 
 
 def _count(section: PartitionResult) -> int | None:

@@ -9,10 +9,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fpmatch.cli.inputs import Extractor, Isolated, Positions, Rotation, parse_pairs
+from fpmatch.cli.inputs import (
+    Extractor,
+    Isolated,
+    Positions,
+    Rotation,
+    parse_pairs,
+    parse_protected,
+)
+from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.output import JsonFile, emit, table
 from fpmatch.cli.people import read_people
-from fpmatch.cli.search import Attribute, Charge, Role, response_tables
+from fpmatch.cli.search import (
+    Attribute,
+    Charge,
+    Disposition,
+    Effort,
+    Protected,
+    Purpose,
+    Role,
+    Threads,
+    candidate_sheet,
+    response_tables,
+)
 from fpmatch.durable import replacing
 from fpmatch.errors import FormatError, InputError, WriteError
 from fpmatch.parameters import FORMATS
@@ -63,22 +82,26 @@ def transaction_command(
         str, typer.Option(metavar="ORI", help="Who answers, if not whom it was sent to.")
     ] = "",
     stand_in: StandIn = None,
-    purpose: Annotated[str, typer.Option(help="Purpose code.")] = "C",
+    purpose: Purpose = "C",
     role: Role = "",
     charge: Charge = None,
-    disposition: Annotated[str | None, typer.Option(help="The court's disposition.")] = None,
+    disposition: Disposition = None,
+    protected: Protected = "no",
     attribute: Attribute = None,
-    effort: Annotated[str, typer.Option(help="fast, balanced, scan or exhaustive.")] = "balanced",
+    threshold: Annotated[
+        float | None, typer.Option(help="Lowest score listed, -10 log10(FMR).")
+    ] = None,
+    effort: Effort = "balanced",
     rotation: Rotation = "upright",
     positions: Positions = "labelled",
-    threads: Annotated[int, typer.Option(help="Threads of the search.")] = 1,
+    threads: Threads = None,
     extractor: Extractor = None,
     isolated: Isolated = False,
+    engine_file: EngineFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """Search a gallery with a transaction file, and answer it with transactions."""
     from fpmatch.formats.ebts_answering import Answering, Lights
-    from fpmatch.search import Engine
 
     facts: dict[str, Any] = {
         "purpose": purpose,
@@ -89,18 +112,24 @@ def transaction_command(
         "effort": effort,
         "rotation": rotation,
         "positions": positions,
+        "protected": parse_protected(protected),
     }
+    if threshold is not None:
+        facts["threshold"] = threshold
     if out is None:
         if people is not None:
             raise InputError("--people names candidates in answers, which --out writes")
         how = {"stand_in": stand_in, "extractor": extractor, "isolated": isolated}
-        _search(source, gallery, how, threads, facts, json_file)
+        content, asked = _read(source, how)
+        with opened(gallery, engine_file, threads=threads) as engine:
+            response = engine.search(replace(asked.request, **facts))
+        _show(content, asked, response, json_file)
         return
     who = None if people is None else read_people(people)
     answering = Answering(who=who, lights=Lights(red, yellow), sender=sender)
     data = _bytes(source)
     _folder(out)
-    with Engine.open(str(gallery), threads=threads) as engine:
+    with opened(gallery, engine_file, threads=threads) as engine:
         done = engine.transact(
             data,
             answering=answering,
@@ -116,24 +145,18 @@ def transaction_command(
         raise typer.Exit(1)
 
 
-def _search(
-    source: Path,
-    gallery: Path,
-    how: dict[str, Any],
-    threads: int,
-    facts: dict[str, Any],
-    json_file: str | None,
-) -> None:
-    """The search alone: what it found is shown, and no answer is written."""
+def _read(source: Path, how: dict[str, Any]) -> tuple[Any, Any]:
+    """A transaction, and what it asks for."""
     from fpmatch.formats import Transaction, ebts, read
-    from fpmatch.search import Engine
 
     content = read(source)
     if not isinstance(content, Transaction):
         raise FormatError(f"{source} is no transaction")
-    asked = ebts.submission(content, **how)
-    with Engine.open(str(gallery), threads=threads) as engine:
-        response = engine.search(replace(asked.request, **facts))
+    return content, ebts.submission(content, **how)
+
+
+def _show(content: Any, asked: Any, response: SearchResponse, json_file: str | None) -> None:
+    """The search alone: what it found is shown, and no answer is written."""
     deviations = [{"at": d.at, "what": d.what} for d in content.deviations]
     result = {
         "fingers": [int(finger.position) for finger in asked.request.fingers],
@@ -143,7 +166,8 @@ def _search(
     }
     notes = [("passed over", what) for what in asked.passed_over]
     notes += [("deviation", f"byte {d['at']}: {d['what']}") for d in deviations]
-    emit(result, json_file, *_notes(notes), *response_tables(response))
+    shown = [*_notes(notes), *response_tables(response)]
+    emit(result, json_file, *shown, sheet=candidate_sheet([response]))
 
 
 def _bytes(source: Path) -> bytes:
@@ -206,7 +230,8 @@ def _report(done: Transacted, written: list[dict[str, Any]], json_file: str | No
     columns = ["answer", "partition", "to", "file"]
     rows = [(row["kind"], row["partition"], row["to"], row["file"]) for row in written]
     shown = [*_notes(notes), table(columns, rows, left=4)]
-    emit(result, json_file, *shown, *(response_tables(response) if response is not None else ()))
+    shown += response_tables(response) if response is not None else ()
+    emit(result, json_file, *shown, sheet=table(columns, rows, left=4))
 
 
 def _notes(rows: list[tuple[str, str]]) -> list[Any]:
