@@ -756,6 +756,14 @@ class FormatParameters:
     """Longest number in an `.xyt` file, digits."""
     xyt_line: int = 64
     """Longest line in an `.xyt` file on average, bytes."""
+    xml_depth: int = 32
+    """Deepest nesting of elements in a CBEFF file; MOSIP's have five levels."""
+    xml_elements: int = 65_536
+    """Most elements of a CBEFF file: those of 1000 records, of which each has about 30."""
+    message_bytes: int = 1 << 20
+    """Largest ABIS message, bytes: with a gallery of 10 000 references it has 700 000."""
+    message_references: int = 10_000
+    """Most references in the gallery of an ABIS message."""
     red_score: float = 80.0
     """Score from which a rapid search is answered red: one false candidate in 100 million
     non-mated comparisons, so one in 40 searches of the 2.5 million records that RISC had."""

@@ -4,6 +4,7 @@ A file is read with `read` into a value that holds all of it, so that `write` lo
 templates in it come from `read_templates`. `fpmatch.formats.table` is the table of formats.
 """
 
+from fpmatch.formats.cbeff_values import BdbInfo, BiometricRecord, Bir, BirInfo, Quality, RegistryId
 from fpmatch.formats.contents import pictures_of, read_templates, templates_of
 from fpmatch.formats.convert import Conversion, convert
 from fpmatch.formats.extended import (
@@ -43,7 +44,11 @@ __all__ = [
     "NAMES",
     "RIDGE_COUNTS",
     "ZONAL_QUALITY",
+    "BdbInfo",
     "BinaryRecord",
+    "BiometricRecord",
+    "Bir",
+    "BirInfo",
     "Block",
     "Conversion",
     "CoresAndDeltas",
@@ -53,7 +58,9 @@ __all__ = [
     "FingerImageRecord",
     "ImageView",
     "Picture",
+    "Quality",
     "QualityBlock",
+    "RegistryId",
     "RidgeCounts",
     "Singularity",
     "TaggedRecord",

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from fpmatch.errors import FormatError
-from fpmatch.formats import fir, itl_minutiae, itl_pictures
+from fpmatch.formats import cbeff, fir, itl_minutiae, itl_pictures
+from fpmatch.formats.cbeff_values import BiometricRecord
 from fpmatch.formats.fir_values import FingerImageRecord
 from fpmatch.formats.itl_values import Transaction
 from fpmatch.formats.pictures import Picture
@@ -35,6 +36,13 @@ def templates_of(
         return to_templates(content, position=position, ppi=ppi, size=size)
     if isinstance(content, Transaction):
         return itl_minutiae.templates(content, position=position, ppi=ppi, size=size)
+    if isinstance(content, BiometricRecord):
+        records = cbeff.fingers(content).templates
+        return [
+            template
+            for record in records
+            for template in to_templates(record, position=position, ppi=ppi, size=size)
+        ]
     if isinstance(content, FingerImageRecord):
         return []
     raise FormatError(f"{type(content).__name__} is no content of a known format")
@@ -46,8 +54,8 @@ def pictures_of(content: Any) -> list[Picture]:
     Returns
     -------
     list of Picture
-        Of a finger image record all, of a transaction those of Type-4, -13 and -14; none of
-        records of minutiae.
+        Of a finger image record all, of a transaction those of Type-4, -13 and -14, of a CBEFF
+        file those of its finger blocks that can be read; none of records of minutiae.
 
     Raises
     ------
@@ -59,6 +67,8 @@ def pictures_of(content: Any) -> list[Picture]:
         return fir.pictures(content)
     if isinstance(content, Transaction):
         return itl_pictures.pictures(content)
+    if isinstance(content, BiometricRecord):
+        return list(cbeff.fingers(content).pictures)
     if isinstance(content, Template | TemplateRecord):
         return []
     raise FormatError(f"{type(content).__name__} is no content of a known format")

@@ -9,11 +9,14 @@ import numpy as np
 
 from fpmatch.argument_types import takes
 from fpmatch.errors import FormatError
-from fpmatch.formats import stored, xyt
+from fpmatch.formats import cbeff_convert, stored, xyt
+from fpmatch.formats.cbeff import fingers
+from fpmatch.formats.cbeff_values import NAME as CBEFF
+from fpmatch.formats.cbeff_values import BiometricRecord
 from fpmatch.formats.contents import templates_of
 from fpmatch.formats.extended import translate
 from fpmatch.formats.fir_convert import convert_images
-from fpmatch.formats.fir_values import FingerImageRecord, ImageView
+from fpmatch.formats.fir_values import CODINGS, FingerImageRecord, ImageView
 from fpmatch.formats.fmr_layouts import BY_NAME, Layout
 from fpmatch.formats.itl_values import Transaction
 from fpmatch.formats.table import codec_of
@@ -34,12 +37,12 @@ class Conversion:
 
     Parameters
     ----------
-    content : Template, TemplateRecord or FingerImageRecord
+    content : Template, TemplateRecord, FingerImageRecord or BiometricRecord
     losses : tuple of str
         Empty where converting back would give the same.
     """
 
-    content: Template | TemplateRecord | FingerImageRecord
+    content: Template | TemplateRecord | FingerImageRecord | BiometricRecord
     losses: tuple[str, ...]
 
 
@@ -57,7 +60,8 @@ def convert(
 
     Parameters
     ----------
-    content : Template, TemplateRecord, Transaction (its minutiae) or FingerImageRecord
+    content : Template, TemplateRecord, Transaction (its minutiae), FingerImageRecord or
+        BiometricRecord
     to : str
         A name in `fpmatch.formats.NAMES`.
     view : int, optional
@@ -72,15 +76,28 @@ def convert(
         of different sizes where it has one size.
     """
     codec_of(to)
+    if isinstance(content, BiometricRecord) and to == CBEFF:
+        return Conversion(replace(content, deviations=()), ())
+    unwrapped: list[str] = []
+    if isinstance(content, BiometricRecord) and to in CODINGS:
+        content, unwrapped = cbeff_convert.unwrap(content, to)
     content = _chosen(content, view, ppi, size)
     if isinstance(content, FingerImageRecord):
         views = tuple(_image_as_said(one, position, ppi, size) for one in content.views)
-        images, lost = convert_images(replace(content, views=views), to)
-        return Conversion(images, tuple(lost))
+        content = replace(content, views=views)
+        if to == CBEFF:
+            return Conversion(cbeff_convert.wrap(content), ())
+        images, lost = convert_images(content, to)
+        return Conversion(images, (*unwrapped, *lost))
     if isinstance(content, TemplateRecord) and content.format in BY_NAME and to in BY_NAME:
         said = tuple(_view_as_said(one, position, ppi, size) for one in content.views)
         return _between_records(replace(content, views=said), BY_NAME[to])
+    if isinstance(content, TemplateRecord) and content.format in BY_NAME and to == CBEFF:
+        said = tuple(_view_as_said(one, position, ppi, size) for one in content.views)
+        return Conversion(cbeff_convert.wrap(replace(content, views=said)), ())
     before = templates_of(content, position=position, ppi=ppi, size=size)
+    if not before:
+        raise FormatError("there are no minutiae in it; finger images go to fir2005 and fir2011")
     losses = list(_beyond_templates(content))
     if to == stored.NAMES[0]:
         if len(before) != 1:
@@ -98,7 +115,7 @@ def convert(
 def _chosen(content: Any, view: int | None, ppi: float | None, size: tuple[int, int] | None) -> Any:
     if view is None or isinstance(content, Template):
         return content
-    if isinstance(content, Transaction):
+    if isinstance(content, Transaction | BiometricRecord):
         found = templates_of(content, ppi=ppi, size=size)
         if not 0 <= view < len(found):
             raise FormatError(f"no view {view}; there are {len(found)}, counted from 0")
@@ -164,6 +181,9 @@ def _between_templates(old: Template, new: Template) -> list[str]:
 
 def _beyond_templates(content: Any) -> list[str]:
     """What a record holds that no template does."""
+    if isinstance(content, BiometricRecord):
+        lost = [loss for one in fingers(content).templates for loss in _beyond_templates(one)]
+        return list(dict.fromkeys([cbeff_convert.BESIDE, *lost]))
     if not isinstance(content, TemplateRecord):
         return []
     blocks = sorted({block.kind for view in content.views for block in view.blocks})

@@ -9,7 +9,7 @@ from typing import Any
 
 from fpmatch.checks import quoted
 from fpmatch.errors import FormatError
-from fpmatch.formats import fir, fmr, itl, stored, xyt
+from fpmatch.formats import cbeff, fir, fmr, itl, stored, xyt
 from fpmatch.formats.codec import Codec
 from fpmatch.formats.source import Source, read_bytes
 from fpmatch.template import Template
@@ -19,6 +19,7 @@ CODECS: tuple[Codec, ...] = (
     fir.CODEC,
     stored.CODEC,
     itl.CODEC,
+    cbeff.CODEC,
     xyt.CODEC,
 )
 
@@ -59,8 +60,8 @@ def read(source: Source, format: str | None = None, *, strict: bool = False) -> 
     Returns
     -------
     content
-        All that the file holds: a `TemplateRecord`, `FingerImageRecord`, `Transaction`, or a
-        `Template` for ``fpt``.
+        All that the file holds: a `TemplateRecord`, `FingerImageRecord`, `Transaction`,
+        `BiometricRecord`, or a `Template` for ``fpt``.
 
     Raises
     ------
