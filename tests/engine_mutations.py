@@ -741,7 +741,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a verification searches everything",
         "search/running.py",
-        "if self.record is not None:\n            only",
+        "if self.records is not None:\n            only",
         "if False:\n            only",
     ),
     (
@@ -753,7 +753,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a verification that waits is kept as a search",
         "search/release.py",
-        "not running.retained and running.record is None:",
+        "not running.retained and not running.once:",
         "not running.retained:",
     ),
     (

@@ -16,6 +16,7 @@ from engine_helpers import POLICY, Clock, engine, folder, print_of, record, requ
 
 from fpmatch import locking
 from fpmatch.errors import LockedError, StorageError
+from fpmatch.formats.abis import Adapter
 from fpmatch.gallery.gallery import FILE
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
@@ -74,6 +75,7 @@ def calls(e: Engine) -> dict[str, Callable[[], Any]]:
         "search": lambda: e.search(request()),
         "search_many": lambda: e.search_many([request()]),
         "transact": lambda: e.transact(b""),
+        "abis": lambda: e.abis(b"", Adapter("CA0380100", "criminal"), fetch=lambda url: b""),
         "report_event": lambda: e.report_event("D", "CONVICTION"),
         "cancel": lambda: e.cancel("D"),
         "cascade": lambda: e.cascade("criminal"),

@@ -15,6 +15,7 @@ from engine_helpers import POLICY, engine, print_of, record, request
 import fpmatch as fp
 from fpmatch import checks
 from fpmatch.errors import FpmatchError, InputError
+from fpmatch.formats.abis import Adapter
 from fpmatch.policy import Policy
 from fpmatch.types import Facts, Record, RecordsRequest, SearchCost, SearchRequest
 
@@ -27,6 +28,9 @@ class Odd:
 
     def __repr__(self) -> str:
         return f"<Odd at {id(self):#x}>"
+
+
+ADAPTER = Adapter("CA0380100", "criminal")
 
 
 def deep(levels: int = 500) -> list[Any]:
@@ -91,6 +95,7 @@ def calls(e: fp.Engine) -> Iterator[tuple[str, Callable[[Any], Any]]]:
         "search_many": {"requests": [request()]},
         "transact": {"data": b"", "answering": None, "stand_in": None, "extractor": None,
                      "isolated": False},
+        "abis": {"message": b"", "adapter": ADAPTER, "fetch": bytes, "pending": 0},
         "report_event": {
             "token": "D", "event": "CONVICTION", "disposition": None, "everywhere": False,
         },

@@ -111,7 +111,8 @@ class IntentRecord:
     declared_citizen : bool or None
         What the caller declared; never inferred.
     record_digest : str
-        Of a verification: keyed digest of the one record that the probe is compared with.
+        Of a submission that names records: keyed digest of the stored one that the probe is from,
+        and of those that it is compared with.
     matcher_version, parameters_digest : str
         What would have to be run again to repeat the search.
     """

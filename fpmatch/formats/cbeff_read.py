@@ -153,15 +153,7 @@ class _Reader:
         return tuple(out)
 
     def _info(self, node: Node) -> BirInfo:
-        names = [
-            "Creator",
-            "Index",
-            "Payload",
-            "Integrity",
-            "CreationDate",
-            "NotValidBefore",
-            "NotValidAfter",
-        ]
+        names = ["Creator", "Index", "Payload", "Integrity", *_DATES]
         parts = self._parts(node, names)
         return BirInfo(
             creator=self._text(parts.get("Creator")),

@@ -7,10 +7,12 @@ from typing import Any
 
 from fpmatch.checks import check_flag, check_integer, check_text, quoted
 from fpmatch.errors import InputError, RefusedError
+from fpmatch.formats.abis import Adapter, Fetch
 from fpmatch.formats.ebts_answering import Answering
 from fpmatch.ledger import Notification
 from fpmatch.policy import Explanation
 from fpmatch.search import batch, copies, outbox, resume, run, verification
+from fpmatch.search.abis import serve
 from fpmatch.search.enquiries import Enquiries
 from fpmatch.search.replay import ReplayReport, replay
 from fpmatch.search.transact import Transacted, transact
@@ -98,6 +100,30 @@ class Engine(Enquiries):
             If the log cannot take the record: then nothing is compared.
         """
         return transact(self._state, data, answering, stand_in, extractor, facts, isolated=isolated)
+
+    def abis(self, message: bytes, adapter: Adapter, *, fetch: Fetch, pending: int = 0) -> bytes:
+        """One message of MOSIP's ABIS interface, and its answer; see `fpmatch.formats.abis.handle`.
+
+        Identify is a search of the adapter's agency: decided, logged and released as `search` is.
+        Insert enrols, delete expunges, referenceCount counts as the methods of these names do.
+
+        Parameters
+        ----------
+        message : bytes
+            JSON.
+        adapter : Adapter
+            As whom: agency, partition, authority. No message changes it.
+        fetch : callable
+            Gives the CBEFF file behind a referenceURL.
+        pending : int
+            Messages that wait, for pendingJobs.
+
+        Raises
+        ------
+        InputError
+            If another argument than the message is malformed, or there is no such partition.
+        """
+        return serve(self._state, message, adapter, fetch, pending)
 
     def search_many(self, requests: Sequence[SearchRequest]) -> list[SearchResponse]:
         """Many submissions, each decided and answered as if it were alone, in their order.

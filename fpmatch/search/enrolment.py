@@ -31,7 +31,11 @@ Progress = Callable[[int, int], None]
 
 
 def enrol(
-    state: State, partition: str, source: object, progress: Progress | None = None
+    state: State,
+    partition: str,
+    source: object,
+    progress: Progress | None = None,
+    accept: Callable[[Record], Record] = lambda record: record,
 ) -> EnrolReport:
     """See `Engine.enrol`.
 
@@ -45,6 +49,8 @@ def enrol(
         What is to be enrolled; see `fpmatch.gallery.sources`.
     progress : Progress or None
         Called with items seen and records accepted.
+    accept : callable
+        Looks at each record when it is about to be stored; raises `InputError` to refuse it.
     """
     state.writable()
     state.gallery.key_of(partition)
@@ -60,7 +66,7 @@ def enrol(
         batch, failure = _read(numbered)
         if not batch:
             break
-        done, doubts = _batch(state, partition, batch)
+        done, doubts = _batch(state, partition, batch, accept)
         accepted += seen.add(done.keys)
         fingers += len(done.rows)
         errors += done.errors
@@ -115,13 +121,16 @@ class Seen:
 
 
 def _batch(
-    state: State, partition: str, batch: list[tuple[int, Record]]
+    state: State,
+    partition: str,
+    batch: list[tuple[int, Record]],
+    accept: Callable[[Record], Record],
 ) -> tuple[records.Enrolled, list[EnrolFlag]]:
     crash_point("enrol.checked")
     forms = _forms(record for _, record in batch)
     with state.partition_lock(partition).writing(), _carried_through(state, partition):
         done = records.enrol(
-            state.gallery, partition, batch, lambda record: known_uses(state, record)
+            state.gallery, partition, batch, lambda record: accept(known_uses(state, record))
         )
         crash_point("enrol.committed")
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from fpmatch.gallery import facts
 from fpmatch.search.opaque_ids import opaque_id_of
@@ -30,6 +30,30 @@ def key_of(state: State, partition: str, name: str, recipient: str | None) -> in
     every = facts.names(state.gallery, partition)
     found = {shown: key for key, shown in _opaque(state, partition, recipient, every)}
     return found.get(name)
+
+
+def keys_of(
+    state: State, partition: str, names: Sequence[str], recipient: str | None
+) -> tuple[int, ...]:
+    """The keys of the records that an asker means; see `key_of`. Those not found are left out.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
+    names : sequence of str
+        The records' ids, or the names that they have for who asks.
+    recipient : str or None
+        To whom the partition is opaque, if it is: then all its names are made once.
+    """
+    if len(names) == 1 or recipient is None:
+        found = (key_of(state, partition, name, recipient) for name in dict.fromkeys(names))
+        return tuple(key for key in found if key is not None)
+    wanted = frozenset(names)
+    every = _opaque(state, partition, recipient, facts.names(state.gallery, partition))
+    return tuple(key for key, name in every if name in wanted)
 
 
 def shown(

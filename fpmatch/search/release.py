@@ -75,6 +75,10 @@ def _searched(
     name = scores.partition
     columns = state.gallery.columns(name)
     barred = columns.barred(sees_protected=granted.sees_protected, uses=running.uses)
+    if running.apart is not None and running.apart.partition == name:
+        own = columns.names.ordinal(running.apart.key)
+        if own is not None:
+            barred[own] = True
     found = best_candidates(scores, columns, request.max_candidates, request.threshold, barred)
     told: tuple[Candidate, ...] = ()
     if Permission.NOTIFY in granted.permissions:
@@ -118,7 +122,7 @@ def _unsearched(running: Running, decision: PartitionDecision) -> PartitionResul
         return PartitionResult(name, Outcome.DEFERRED_CANCELLED, decision.reason)
     # A token would free a retained probe of the terms that it was retained under, and make a
     # verification a search.
-    if decision.deferred and not running.retained and running.record is None:
+    if decision.deferred and not running.retained and not running.once:
         return PartitionResult(name, Outcome.DEFERRED, decision.reason)
     if decision.probe:
         return PartitionResult(name, Outcome.NOT_SEARCHED, Reason.UNKNOWN_PARTITION)

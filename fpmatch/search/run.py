@@ -68,9 +68,13 @@ def _declared(state: State, request: SearchRequest) -> tuple[str, ...]:
 
 
 def _record_digest(state: State, running: Running) -> str:
-    if running.record is None or not running.submission.requested:
+    """Of the records that the submission named: whose probe it is, and those to compare with."""
+    own = running.apart
+    named = [*([] if own is None else [own.record]), *(running.records or ())]
+    if not named:
         return ""
-    return state.audit.records_digest(running.submission.requested[0], [running.record])
+    place = running.submission.requested or ("" if own is None else own.partition,)
+    return state.audit.records_digest(place[0], named)
 
 
 def search(

@@ -13,6 +13,22 @@ from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.types import Decision, PartitionResult
 
 
+@dataclass(frozen=True, slots=True)
+class StoredProbe:
+    """The record that a probe was taken from: it is no candidate of its own.
+
+    Parameters
+    ----------
+    partition, record : str
+    key : int
+        In the system of record.
+    """
+
+    partition: str
+    record: str
+    key: int
+
+
 @dataclass(slots=True)
 class Running:
     """One search on its way.
@@ -25,10 +41,15 @@ class Running:
         Partitions whose search went wrong where that may not be told, and the kind of error.
     truth : dict of PartitionResult
         What became of each partition, once it is decided what leaves.
-    record : str or None
-        The one record that the probe is verified against, as the submitter names it.
+    records : tuple of str, or None
+        The records that the probe is compared with, as the submitter names them: one in a
+        verification. None for all.
     only : dict of tuple of int, or None
-        Of a verification: the key of the record in each partition where it was found.
+        The keys of those in each partition where they were found.
+    apart : StoredProbe or None
+        Where the probe is from, if it is from the gallery itself.
+    once : bool
+        Whether nothing follows: a partition that waits for an event is not searched later.
     """
 
     submission: Submission
@@ -43,8 +64,10 @@ class Running:
     intent: int = 0
     started: float = 0.0
     scores: dict[str, PartitionScores] = field(default_factory=dict)
-    record: str | None = None
+    records: tuple[str, ...] | None = None
     only: dict[str, tuple[int, ...]] | None = None
+    apart: StoredProbe | None = None
+    once: bool = False
 
     @property
     def retained(self) -> bool:
@@ -70,7 +93,7 @@ class Running:
         """
         left = None if self.deadline is None else self.deadline - time.monotonic()
         only = None
-        if self.record is not None:
+        if self.records is not None:
             only = (self.only or {}).get(partition, ())
         granted = self.decision[partition]
         request = self.submission.request

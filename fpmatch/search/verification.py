@@ -13,7 +13,7 @@ from fpmatch.errors import InputError
 from fpmatch.search import pending, probe, run
 from fpmatch.search.decision import kept_quiet, prepare
 from fpmatch.search.hold import Hold
-from fpmatch.search.naming import key_of
+from fpmatch.search.naming import keys_of
 from fpmatch.search.running import Running
 from fpmatch.search.state import State
 from fpmatch.types import SearchRequest, SearchResponse, Verification
@@ -38,10 +38,10 @@ def verify(state: State, request: SearchRequest, record: str, partition: str | i
     pending.catch_up(state)
     with Hold(state) as hold:
         running = hold.watch(prepare(state, asked))
-        running.record = record
+        running.records, running.once = (record,), True
         run.begin(state, running)
         try:
-            _locate(state, running, record)
+            locate(state, running)
         except BaseException as error:
             run.fail(state, running, error)
             raise
@@ -64,16 +64,25 @@ def _request(state: State, request: SearchRequest, partition: str | int) -> Sear
     return replace(request, partitions=(partition,), max_candidates=1)
 
 
-def _locate(state: State, running: Running, record: str) -> None:
-    """Find the record in what may be searched; it may be none."""
+def locate(state: State, running: Running) -> None:
+    """Find the named records in what may be searched; it may be none.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    running : Running
+        The search, whose `records` are named.
+    """
     recipient = running.submission.facts.chain[0]
     running.only = {}
     for searcher in running.searchers:
         name = searcher.partition
         with kept_quiet(running, name):
             opaque = running.decision[name].opaque
-            key = key_of(state, name, record, recipient if opaque else None)
-            running.only[name] = () if key is None else (key,)
+            running.only[name] = keys_of(
+                state, name, running.records or (), recipient if opaque else None
+            )
 
 
 def _result(response: SearchResponse, partition: str, record: str) -> Verification:
