@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import json
 import os
 import random
 import sys
@@ -17,8 +18,8 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import mutate
 
 from fpmatch import formats
 from fpmatch.errors import FpmatchError
-from fpmatch.formats import ebts, ebts_answers, itl_read
+from fpmatch.formats import abis_messages, ebts, ebts_answers, itl_read
 from fpmatch.formats.ebts_address import NAME, REPEATED, address_of
 from fpmatch.formats.ebts_answering import Adjudication, Answering, Person
 from fpmatch.types import Candidate, Outcome, PartitionResult, Reason, SearchResponse
@@ -37,6 +38,8 @@ MEMORY_TIMES = 64
 MEMORY_FLOOR = 1 << 20
 """What small inputs may take whatever their size: error messages, tables, first imports."""
 SECONDS = 10.0
+TIME = "2020-03-29T07:01:24.692Z"
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 MEASURED = 50
 
 
@@ -101,14 +104,65 @@ def _fir_seeds() -> list[bytes]:
     return [formats.write(cases.image_record(name)) for name in ("fir2005", "fir2011")]
 
 
+def _cbeff_seeds() -> list[bytes]:
+    """A file of two images, one of minutiae, and one with every element."""
+    records = (cases.image_record("fir2011"), cases.record("iso2005", count=8))
+    made = [formats.convert(one, "cbeff").content for one in records]
+    about = formats.BdbInfo(
+        b"challenge", "i", formats.RegistryId("Mosip", "7"), False, "2019-06-27T13:40:06.209Z",
+        types=("Iris",), subtypes=("Left",), level="Raw", purpose="Enroll",
+        quality=formats.Quality(formats.RegistryId("HMAC", "SHA-256"), 100),
+    )  # fmt: skip
+    info = formats.BirInfo("who", "i", b"payload", True, "2019-06-27T13:40:06.209Z")
+    full = formats.Bir(
+        b"block", (1, 1), (1, 1), info, about, formats.RegistryId("X", "1"), b"guard",
+        (("EXCEPTION", "true"),), (formats.Bir(b"inner"),),
+    )  # fmt: skip
+    made.append(formats.BiometricRecord(formats.Bir(records=(full,))))
+    old = b'<BIR><BIRInfo/><BIR><others><entry key="RETRY">2</entry></others></BIR></BIR>'
+    return [*(formats.write(one) for one in made), old, *map(_without_pictures, made[:2])]
+
+
+def _without_pictures(record: formats.BiometricRecord) -> bytes:
+    """The same with blocks of a few bytes, so that changes meet the elements."""
+    inner = tuple(replace(bir, data=bir.data[:40]) for bir in record.bir.records)
+    return formats.write(replace(record, bir=replace(record.bir, records=inner)))
+
+
+def _abis_seeds() -> list[bytes]:
+    """Messages of every kind, as the specification writes them."""
+    common = {"version": "1.1", "requestId": "91234567-89AB", "requesttime": TIME}
+    named = {"referenceId": "01234567-89AB", "referenceURL": "https://share.example/get/a"}
+    flags = {"maxResults": "10", "targetFPIR": "30", "flag1": "value1"}
+    within = {"referenceIds": [{"referenceId": "2abe7b7d"}, {"referenceId": "7acce7b7d"}]}
+    said = {"insert": named, "identify": {**named, "flags": flags, "gallery": within}}
+    said |= {"delete": named, "ping": {}, "pendingJobs": {}, "referenceCount": {}}
+    return [
+        json.dumps({"id": f"mosip.abis.{name}", **common, **more}).encode()
+        for name, more in said.items()
+    ]
+
+
 SEEDS: dict[str, Callable[[], list[bytes]]] = {
+    "abis": _abis_seeds,
+    "cbeff": _cbeff_seeds,
     "fir": _fir_seeds,
     "fmr": _fmr_seeds,
     "xyt": _text_seeds,
     "fpt": _stored_seeds,
     "itl": _itl_seeds,
 }
-TARGETS = ("iso2005", "iso2011", "incits2004", "incits2009", "xyt", "fpt", "fir2005", "fir2011")
+TARGETS = (
+    "iso2005",
+    "iso2011",
+    "incits2004",
+    "incits2009",
+    "xyt",
+    "fpt",
+    "fir2005",
+    "fir2011",
+    "cbeff",
+)
 FOLDERS = {"fmr": "templates", "itl": "nist_itl", "fir": "fir"}
 
 
@@ -137,6 +191,20 @@ def use(data: bytes) -> bool:
     return True
 
 
+def use_message(data: bytes) -> bool:
+    """Parse an ABIS message and answer it; whether it is well-formed."""
+    said = abis_messages.parse(data)
+    if isinstance(said, abis_messages.Failure):
+        answer = json.loads(abis_messages.failed(said, NOW))
+        if set(answer) != {"id", "requestId", "responsetime", "returnValue", "failureReason"}:
+            raise AssertionError("a failure is not answered as one")
+        return False
+    answer = json.loads(abis_messages.succeeded(said, NOW))
+    if (answer["id"], answer["requestId"]) != (said.operation.value, said.request):
+        raise AssertionError("an answer does not say what it answers")
+    return True
+
+
 def _dig(content: Any) -> None:
     """Parse what is only parsed on demand; decoding pictures is the business of another room."""
     if isinstance(content, formats.Transaction) and not {4, 13, 14} & {
@@ -146,7 +214,9 @@ def _dig(content: Any) -> None:
             ebts.submission(content, stand_in="CS0010200")
     if isinstance(content, formats.Transaction):
         _answer(content)
-    if isinstance(content, formats.Transaction | formats.FingerImageRecord):
+    if isinstance(
+        content, formats.Transaction | formats.FingerImageRecord | formats.BiometricRecord
+    ):
         with contextlib.suppress(FpmatchError):
             for picture in formats.pictures_of(content):
                 picture.disagreement()
@@ -208,6 +278,7 @@ def _with_checksum(data: bytes) -> bytes:
     return data[:4] + zlib.crc32(data[8:]).to_bytes(4, "little") + data[8:]
 
 
+USES: dict[str, Callable[[bytes], bool]] = {"abis": use_message}
 MENDED: dict[str, Callable[[bytes], bytes]] = {"fpt": _with_checksum}
 
 
@@ -215,7 +286,7 @@ def fuzz(reader: str, inputs: int, seed: int = 0) -> Tally:
     """Read mutated inputs; faults are collected, never raised."""
     starts = seeds(reader)
     for start in starts:
-        use(start)
+        USES.get(reader, use)(start)
     rng = random.Random(f"{reader} {seed}")
     tally = Tally()
     for number in range(inputs):
@@ -227,7 +298,7 @@ def fuzz(reader: str, inputs: int, seed: int = 0) -> Tally:
             tracemalloc.start()
         begun = time.perf_counter()
         try:
-            read = use(data)
+            read = USES[reader](data) if reader in USES else use(data)
         except Exception as error:  # every foreign exception is a finding
             tally.faults.append((data, f"{type(error).__name__}: {error}"))
             read = False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Sequence
 
 _BYTES = (0, 1, 0x1C, 0x1D, 0x1E, 0x1F, 0x2E, 0x30, 0x39, 0x3A, 0x7F, 0x80, 0xFE, 0xFF)
@@ -93,3 +95,64 @@ def _figure(data: bytearray, _: object, rng: random.Random) -> bytearray:
 
 
 _CHANGES = (_flip, _set, _number, _nudge, _cut, _drop, _double, _insert, _splice, _figure)
+
+
+_WORDS = (
+    b"", b"true", b"false", b"Finger", b"Iris", b"Right", b"Left Thumb", b"Right IndexFinger", b"-1",
+    b"4294967296", b"9" * 40, b"RklSADAyMAA=", b"Rk1SACAyMAA=", b"====", b"_-8", b"&#13;", b"&amp;",
+    b"\xc3\xa9", b"101", b"2020-02-30T00:00:00Z", b"<BIR/>", b"<BDB>AAAA</BDB>", b"<!-- -->",
+)  # fmt: skip
+
+
+def elements(seeds: Sequence[bytes], rng: random.Random) -> bytes:
+    """A seed of XML that is most often still well-formed: texts and whole elements change."""
+    parts = re.split(rb"(<[^>]*>)", rng.choice(seeds))
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        at = rng.randrange(len(parts))
+        change = rng.randrange(4)
+        if change == 0 or at % 2 == 0:
+            parts[at - at % 2] = rng.choice(_WORDS)
+            continue
+        name = re.match(rb"<(\w+)[^>]*[^/]>$", parts[at])
+        close = name and next(
+            (i for i in range(at, len(parts)) if parts[i] == b"</" + name[1] + b">"), None
+        )
+        if not close:
+            continue
+        whole = parts[at : close + 1]
+        if change == 1:
+            parts[at : close + 1] = [b""]
+        elif change == 2:
+            parts[at:at] = [*whole, b""]
+        else:
+            other = rng.randrange(0, len(parts), 2)
+            parts[other] += b"".join(whole)
+    return b"".join(parts)
+
+
+_VALUES: tuple[object, ...] = (
+    None, True, 0, -1, 1.5, 10**30, "", " ", "1.1", "x" * 300, "\ud800", "0", "10", "30", [], {},
+    [[]], {"referenceIds": []}, {"referenceIds": [{"referenceId": 7}]}, "2020-02-30T00:00:00.000Z",
+    "mosip.abis.ping", "mosip.abis.identify",
+)  # fmt: skip
+
+
+def values(seeds: Sequence[bytes], rng: random.Random) -> bytes:
+    """A seed of JSON with members changed, taken out and added."""
+    said = json.loads(rng.choice(seeds))
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        place = said
+        while isinstance(place, dict | list) and place:
+            key = rng.choice(list(place) if isinstance(place, dict) else range(len(place)))
+            inner = place[key]
+            if isinstance(inner, dict | list) and rng.random() < 0.7:
+                place = inner
+                continue
+            if rng.random() < 0.2:
+                del place[key]
+            else:
+                place[key] = rng.choice(_VALUES)
+            break
+        if rng.random() < 0.1:
+            said[rng.choice(("flags", "gallery", "version", "extra"))] = rng.choice(_VALUES)
+    return json.dumps(said).encode()
