@@ -17,7 +17,7 @@ import sys
 import time
 import tracemalloc
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -152,17 +152,7 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "fpt": _stored_seeds,
     "itl": _itl_seeds,
 }
-TARGETS = (
-    "iso2005",
-    "iso2011",
-    "incits2004",
-    "incits2009",
-    "xyt",
-    "fpt",
-    "fir2005",
-    "fir2011",
-    "cbeff",
-)
+TARGETS = (*cases.FMR[:4], "xyt", "fpt", "fir2005", "fir2011", "cbeff")
 FOLDERS = {"fmr": "templates", "itl": "nist_itl", "fir": "fir"}
 
 
@@ -279,6 +269,10 @@ def _with_checksum(data: bytes) -> bytes:
 
 
 USES: dict[str, Callable[[bytes], bool]] = {"abis": use_message}
+STRUCTURED: dict[str, Callable[[Sequence[bytes], random.Random], bytes]] = {
+    "abis": mutate.values,
+    "cbeff": mutate.elements,
+}
 MENDED: dict[str, Callable[[bytes], bytes]] = {"fpt": _with_checksum}
 
 
@@ -291,6 +285,8 @@ def fuzz(reader: str, inputs: int, seed: int = 0) -> Tally:
     tally = Tally()
     for number in range(inputs):
         data = mutate.mutate(starts, rng)
+        if reader in STRUCTURED and rng.random() < 0.6:
+            data = STRUCTURED[reader](starts, rng)
         if reader in MENDED and rng.random() < 0.9:
             data = MENDED[reader](data)
         measured = number % MEASURED == 0

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 
 _BYTES = (0, 1, 0x1C, 0x1D, 0x1E, 0x1F, 0x2E, 0x30, 0x39, 0x3A, 0x7F, 0x80, 0xFE, 0xFF)
 _NUMBERS = (0, 1, 0x7F, 0xFF, 0x100, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
@@ -98,8 +99,9 @@ _CHANGES = (_flip, _set, _number, _nudge, _cut, _drop, _double, _insert, _splice
 
 
 _WORDS = (
-    b"", b"true", b"false", b"Finger", b"Iris", b"Right", b"Left Thumb", b"Right IndexFinger", b"-1",
-    b"4294967296", b"9" * 40, b"RklSADAyMAA=", b"Rk1SACAyMAA=", b"====", b"_-8", b"&#13;", b"&amp;",
+    b"", b"true", b"false", b"Finger", b"Iris", b"Right", b"Left Thumb", b"Right IndexFinger",
+    b"-1", b"4294967296", b"9" * 40, b"RklSADAyMAA=", b"Rk1SACAyMAA=", b"====", b"_-8", b"&#13;",
+    b"&amp;",
     b"\xc3\xa9", b"101", b"2020-02-30T00:00:00Z", b"<BIR/>", b"<BDB>AAAA</BDB>", b"<!-- -->",
 )  # fmt: skip
 
@@ -151,8 +153,10 @@ def values(seeds: Sequence[bytes], rng: random.Random) -> bytes:
             if rng.random() < 0.2:
                 del place[key]
             else:
-                place[key] = rng.choice(_VALUES)
+                place[key] = deepcopy(rng.choice(_VALUES))
             break
         if rng.random() < 0.1:
-            said[rng.choice(("flags", "gallery", "version", "extra"))] = rng.choice(_VALUES)
+            said[rng.choice(("flags", "gallery", "version", "extra"))] = deepcopy(
+                rng.choice(_VALUES)
+            )
     return json.dumps(said).encode()
