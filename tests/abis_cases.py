@@ -102,3 +102,7 @@ class Abis:
 
 def person(number: int, touch: int = 0, position: FingerPosition = INDEX) -> Template:
     return print_of(number, touch, position)
+
+
+def gallery(*references: str) -> dict[str, Any]:
+    return {"referenceIds": [{"referenceId": name} for name in references]}

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from abis_cases import (
-    INDEX,
     TIME,
     Abis,
+    gallery,
     image,
     message,
     minutiae,
@@ -44,14 +44,9 @@ from fpmatch.formats.abis_messages import FailureReason, Operation
 from fpmatch.parameters import FORMATS
 from fpmatch.policy import MODES
 from fpmatch.search import Engine
-from fpmatch.types import FingerPosition, Record
+from fpmatch.types import Record
 
-THUMB = FingerPosition.LEFT_THUMB
 COUNTS = POLICY.replace('transactions = ["CAR", "CNA"]', 'transactions = ["CAR", "CNA", "COUNT"]')
-
-
-def gallery(*references: str) -> dict[str, Any]:
-    return {"referenceIds": [{"referenceId": name} for name in references]}
 
 
 def kinds(e: Engine, kind: Kind) -> list[dict[str, Any]]:
@@ -719,4 +714,3 @@ def test_real_records_of_two_captures_find_each_other(data: Path) -> None:
                 birs.append(other("Finger", block, side, word))
             assert served.insert(reference, pictures(*birs))["returnValue"] == "1"
         assert served.found("A") == ["R"]
-        assert INDEX != THUMB

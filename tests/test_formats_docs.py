@@ -30,6 +30,8 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     (tmp_path / "booking.an2").write_bytes(formats.write(cases.booking()))
+    record = formats.write(cases.image_record("fir2011"))
+    (tmp_path / "fingers.fir").write_bytes(record)
     (tmp_path / "upload.wsq").write_bytes(fuzz_pictures.seeds("WSQ")[0])
     names["engine"] = SimpleNamespace(
         search=lambda request: request, transact=lambda data, isolated: formats.read(data)
@@ -45,3 +47,4 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert names["image"].source_format == "WSQ"
     assert names["done"].header.text(8) == "XX0010200"
     assert names["response"].charge == "misdemeanor"
+    assert formats.recognise(names["data_of_birs"]) == "cbeff"

@@ -11,6 +11,7 @@ import typer
 
 from fpmatch.checks import quoted
 from fpmatch.cli import (
+    abis,
     audit,
     audit_reports,
     convert,
@@ -70,6 +71,7 @@ TREE: dict[str, dict[str, Command | Group]] = {
         "record": looking.record_command,
         "count": looking.count_command,
         "transaction": transaction.transaction_command,
+        "abis": abis.abis_command,
         "seal": sealing.seal_command,
         "unseal": sealing.unseal_command,
         "expunge": gallery.expunge_command,

@@ -23,7 +23,8 @@ To = Annotated[
     typer.Option(
         metavar="FORMAT",
         help="iso2005, iso2011, incits2004, incits2009, incits2009am1, incits2007, xyt, xyt-m1 or "
-        "fpt; fir2005 or fir2011 for finger images; by default what OUT ends with, .fpt or .xyt.",
+        "fpt; fir2005 or fir2011 for finger images; cbeff for either; by default what OUT ends "
+        "with, .fpt or .xyt.",
     ),
 ]
 From = Annotated[

@@ -127,7 +127,7 @@ def transaction_command(
         return
     who = None if people is None else read_people(people)
     answering = Answering(who=who, lights=Lights(red, yellow), sender=sender)
-    data = _bytes(source)
+    data = bytes_of(source)
     _folder(out)
     with opened(gallery, engine_file, threads=threads) as engine:
         done = engine.transact(
@@ -170,7 +170,14 @@ def _show(content: Any, asked: Any, response: SearchResponse, json_file: str | N
     emit(result, json_file, *shown, sheet=candidate_sheet([response]))
 
 
-def _bytes(source: Path) -> bytes:
+def bytes_of(source: Path) -> bytes:
+    """All of a file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
     try:
         return source.read_bytes()
     except OSError as error:

@@ -92,9 +92,9 @@ def fingers_of(adapter: Adapter, data: bytes) -> tuple[Template, ...]:
     data : bytes
         The file.
     """
+    if cbeff.recognise(data) is None:
+        raise Refused(FailureReason.INVALID_CBEFF, "no CBEFF file")
     try:
-        if cbeff.recognise(data) is None:
-            raise FormatError("no CBEFF file")
         held = cbeff.fingers(formats.read(data, CBEFF))
     except FormatError as error:
         raise Refused(FailureReason.INVALID_CBEFF, str(error)) from None
