@@ -85,7 +85,7 @@ def test_insert_identify_delete_identify() -> None:
 def test_pictures_of_synthetic_prints_go_the_whole_way() -> None:
     """Finger images in, duplicates out; iris and face are passed over."""
     with engine() as e:
-        served = Abis(e)
+        served = Abis(e, isolated=True)
         iris, face = other("Iris", b"x", "Left"), other("Face")
         one = pictures(image("1_1.png"), iris, face, image("2_1.png", 7))
         assert served.insert("P-1", one)["returnValue"] == "1"
@@ -684,8 +684,8 @@ def test_what_the_caller_got_wrong_is_raised() -> None:
      {"transaction": "car"}, {"purpose": ""}, {"protected": "no"}, {"authority": 5},
      {"max_results": 0}, {"max_results": 101}, {"most_results": 10**9}, {"target_fpir": -1.0},
      {"target_fpir": float("nan")}, {"threshold": "high"}, {"least_quality": 101},
-     {"effort": "some"}, {"extractor": "magic"}, {"versions": "1.1"}, {"versions": (1,)},
-     {"attributes": {"a": 1}}, {"role": None}],
+     {"effort": "some"}, {"isolated": 1}, {"extractor": "magic"}, {"versions": "1.1"},
+     {"versions": (1,)},     {"attributes": {"a": 1}}, {"role": None}],
 )  # fmt: skip
 def test_an_adapter_is_checked(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError):

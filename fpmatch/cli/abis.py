@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fpmatch.cli.inputs import Extractor, parse_pairs, split_list
+from fpmatch.cli.inputs import Extractor, Isolated, parse_pairs, split_list
 from fpmatch.cli.output import JsonFile, check_target, emit, table
 from fpmatch.cli.search import Attribute, Chain, Ori, Purpose, Role, Transaction
 from fpmatch.cli.transaction import Searched, bytes_of
@@ -52,6 +52,7 @@ def abis_command(
     ] = 0,
     threads: Annotated[int, typer.Option(help="Threads of the search.")] = 1,
     extractor: Extractor = None,
+    isolated: Isolated = False,
     json_file: JsonFile = None,
 ) -> None:
     """Serve one ABIS message: insert, identify, delete, ping, pendingJobs or referenceCount."""
@@ -71,6 +72,7 @@ def abis_command(
         target_fpir=target_fpir,
         least_quality=least_quality,
         extractor=extractor,
+        isolated=isolated,
     )
     data = bytes_of(source)
     file = None if biometrics is None else bytes_of(biometrics)

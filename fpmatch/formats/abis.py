@@ -11,6 +11,7 @@ from typing import Protocol
 
 from fpmatch.checks import (
     check_choice,
+    check_flag,
     check_integer,
     check_number,
     check_pairs,
@@ -71,6 +72,8 @@ class Adapter:
         Of the searches.
     extractor : str or None
         See `fpmatch.template.extract`.
+    isolated : bool
+        Decode pictures in a process of its own; see `fpmatch.image.read_image`.
     versions : sequence of str
         Values of ``version`` that are served.
     """
@@ -91,6 +94,7 @@ class Adapter:
     least_quality: int = 0
     effort: str = "balanced"
     extractor: str | None = None
+    isolated: bool = False
     versions: Sequence[str] = ("1.1",)
 
     def __post_init__(self) -> None:
@@ -102,8 +106,7 @@ class Adapter:
         check_word("purpose", self.purpose)
         check_text("role", self.role)
         check_pairs("attributes", self.attributes)
-        if self.protected is not None and not isinstance(self.protected, bool):
-            raise InputError(f"protected must be True, False or None, not {quoted(self.protected)}")
+        check_flag("protected", self.protected, unknown=True)
         check_text("authority", self.authority, longest=255)
         check_integer("most_results", self.most_results, 1, _MOST_RESULTS)
         check_integer("max_results", self.max_results, 1, self.most_results)
@@ -114,6 +117,7 @@ class Adapter:
         check_choice("effort", self.effort, _EFFORTS)
         if self.extractor is not None:
             check_choice("extractor", self.extractor, ("neural", "classical"))
+        check_flag("isolated", self.isolated)
         for version in check_several("versions", self.versions, most=100):
             check_text("a version", version, empty=False)
 

@@ -19,13 +19,14 @@ from fpmatch.formats import abis_messages
 from fpmatch.formats.abis import Adapter, Fetch
 from fpmatch.formats.abis_messages import Failure, FailureReason, Message, Operation
 from fpmatch.gallery import facts
-from fpmatch.search import enrolment, looking, probe, removal
+from fpmatch.search import enrolment, looking, removal
 from fpmatch.search.abis_share import Refused, fetched, fingers_of
 from fpmatch.search.identification import Identified, identify
 from fpmatch.search.running import StoredProbe
 from fpmatch.search.state import State
 from fpmatch.template import Template
 from fpmatch.types import Candidate, Record, RecordInfo, RecordsRequest, SearchRequest
+from fpmatch.types.checked import MOST_FINGERS
 
 log = logging.getLogger(__name__)
 
@@ -243,7 +244,7 @@ def _stored(
     with state.partition_lock(adapter.partition).reading():
         key, known = _own(serving, asked)
         rows = [row for row, _ in facts.rows(state.gallery, key)]
-        templates = state.gallery.templates(adapter.partition, rows[: probe.MOST_FINGERS])
+        templates = state.gallery.templates(adapter.partition, rows[:MOST_FINGERS])
         fingers = tuple(template for _, template in templates)
     made = {adapter.transaction, f"purpose:{adapter.purpose}", f"role:{adapter.role}"}
     if not fingers or known.banned_uses & made:

@@ -13,8 +13,8 @@ from fpmatch.formats.abis import Adapter, Expired, Fetch
 from fpmatch.formats.abis_messages import FailureReason
 from fpmatch.formats.cbeff_values import NAME as CBEFF
 from fpmatch.parameters import FORMATS
-from fpmatch.search import probe
 from fpmatch.template import QUALITY_UNKNOWN, Template, extract
+from fpmatch.types.checked import MOST_FINGERS
 
 log = logging.getLogger(__name__)
 
@@ -118,8 +118,8 @@ def fingers_of(adapter: Adapter, data: bytes) -> tuple[Template, ...]:
             passed_over.append(str(error)[:120])
     for why in passed_over:
         log.info("passed over in a CBEFF file: %s", why)
-    if len(taken) > probe.MOST_FINGERS:
-        raise Refused(FailureReason.INVALID_CBEFF, f"over {probe.MOST_FINGERS} fingers")
+    if len(taken) > MOST_FINGERS:
+        raise Refused(FailureReason.INVALID_CBEFF, f"over {MOST_FINGERS} fingers")
     if not taken:
         reason = FailureReason.NO_DATA
         if unreadable:
@@ -134,7 +134,7 @@ def _extracted(adapter: Adapter, picture: formats.Picture) -> Template:
     if picture.finger is None:
         raise FormatError(f"position {quoted(picture.positions[0])} is no single finger")
     found = extract(
-        picture.read(),
+        picture.read(isolated=adapter.isolated),
         position=picture.finger,
         impression=picture.impression_type,
         extractor=adapter.extractor,

@@ -59,7 +59,7 @@ def replay(state: State, seq: int, request: SearchRequest) -> ReplayReport:
     """
     intent, outcome = _records(state, seq)
     if intent.fields.get("record_digest"):
-        raise InputError("that was a search of records that were named: ask for it again instead")
+        raise InputError("that was a verification, or a search of named records: ask again instead")
     digest = state.audit.probe_digest(f.to_bytes() for f in request.fingers)
     if digest != intent.fields.get("probe_digest"):
         raise InputError("these fingers are not the ones of that search")
