@@ -1,0 +1,63 @@
+"""The kit on `fpmatch.Engine`: it has to be its own twin and leak nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from fpmatch.search import Engine
+from fpmatch.testing import EngineTests
+from fpmatch.types import SearchRequest, SearchResponse
+
+ORDER = {"order": "test", "authority": "test"}
+
+
+class Adapter:
+    """What the kit calls, on a gallery folder."""
+
+    def __init__(self, setup) -> None:
+        self.engine = Engine.create(setup.folder / "g.fpm", clock=setup.clock, durability="off")
+        self.close, self.publish = self.engine.close, self.engine.publish
+        self.report_event = self.engine.report_event
+        self.last: SearchResponse | None = None
+
+    def add_partition(self, name, ndr, owner):
+        self.engine.add_partition(name, ndr, owner, expected_fingers=100)
+
+    def enrol(self, partition, records):
+        report = self.engine.enrol(partition, records)
+        assert report.ok, report.errors
+        return report
+
+    def search(self, request: SearchRequest) -> SearchResponse:
+        self.last = self.engine.search(request)
+        return self.last
+
+    def seal(self, partition, record, sealed):
+        act = self.engine.seal if sealed else self.engine.unseal
+        act(record, partition=partition, **ORDER)
+
+    def expunge(self, partition, record):
+        self.engine.expunge(record, partition=partition, **ORDER)
+
+    def compared(self):
+        said = next(iter(self.engine.audit.records(kind="OUTCOME", tcn=self.last.tcn)))
+        return {name: entry.get("stage2", 0) for name, entry in said.partitions.items()}
+
+
+class TestFpmatch(EngineTests):
+    """The engine that is sold."""
+
+    notes = True
+
+    def make_engine(self, setup):
+        return Adapter(setup)
+
+
+def test_nothing_is_left_out_but_what_needs_a_hook():
+    from fpmatch.testing import findings
+
+    unsure = [f.check.id for f in findings(Adapter, checks=["L10", "L17"]) if f.ok is None]
+    assert unsure == []
+
+
+pytestmark = pytest.mark.slow
