@@ -162,6 +162,32 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def reading(database: sqlite3.Connection) -> Iterator[None]:
+    """See one state of the database throughout, whatever others commit meanwhile.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        Within a transaction that is under way this is that transaction's.
+
+    Raises
+    ------
+    sqlite3.Error
+        If it cannot be read.
+    """
+    if database.in_transaction:
+        yield
+        return
+    database.execute("BEGIN")
+    try:
+        yield
+    finally:
+        # SQLite may have ended it by itself; what went wrong matters more than that.
+        with suppress(sqlite3.Error):
+            database.execute("ROLLBACK")
+
+
 def add_columns(database: sqlite3.Connection, columns: Iterable[tuple[str, str]]) -> None:
     """Add text columns that a table lacks; safe with several processes at once.
 

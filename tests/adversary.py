@@ -2,10 +2,11 @@
 """Random sequences of public calls, from three threads and two processes, against a plain model.
 
 Run ``python tests/adversary.py --sequences 10000 --seed 1 --jobs 2``. A sequence is 10 to 50 calls
-over a random policy that may change: one process writes, from up to three threads at once, or two
-read. After each step what was answered is compared with `adversary_model`, and what the gallery
-holds with what it should hold; at the end the log with both. Calls of one thread are the same for
-the same seed; what threads make of each other is not, so a failing sequence may need repeating.
+over a random policy that may change: one process writes, from up to three threads at once, two
+read, or one writes while the other reads. After each step what was answered is compared with
+`adversary_model`, and what the gallery holds with what it should hold; at the end the log with
+both. Calls of one thread are the same for the same seed; what threads and processes make of each
+other is not, so a failing sequence may need repeating.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from engine_helpers import folder
 from fpmatch.search import Engine
 
 CHUNK = 100
+CHANGES = ("enrol", "seal", "unseal", "expunge", "publish")
 SEARCHED = ("SEARCHED_DISCLOSED", "SEARCHED_WITHHELD", "FAILED")
 
 
@@ -95,8 +97,11 @@ class Play:
         try:
             self._write(self.steps.opening())
             while self.left > 0 and not self._over():
-                if self.rng.random() < 0.35:
+                chance = self.rng.random()
+                if chance < 0.3:
                     self._read()
+                elif chance < 0.6:
+                    self._beside()
                 else:
                     self._write()
         finally:
@@ -114,9 +119,16 @@ class Play:
     def _read(self) -> None:
         self._phase([self.stage.here, self.stage.there], "r")
 
+    def _beside(self) -> None:
+        """One process writes while the other reads."""
+        both = [self.stage.here, self.stage.there]
+        self.rng.shuffle(both)
+        self._phase(both, "beside")
+
     def _phase(self, actors: list, mode: str, first: Sequence[Callable] = ()) -> None:
         for actor in actors:
-            actor.open(self.place, mode, self.model.now)
+            writes = mode != "r" and actor is actors[0]
+            actor.open(self.place, "rw" if writes else "r", self.model.now)
         self.open = actors
         for make in first:
             self._do(make)
@@ -150,10 +162,17 @@ class Play:
         now = self.model.now
         if len(self.open) == 1:
             return self.open[0].run(now, calls)
-        at = self.rng.randint(0, len(calls))
-        self.stage.there.begin("run", now, calls[:at])
-        mine = self.stage.here.run(now, calls[at:]) if calls[at:] else []
-        return self.stage.there.end() + mine
+        writer = self.open[0] if self.steps.mode == "beside" else None
+        who = [
+            writer if writer is not None and call.kind in CHANGES else self.rng.choice(self.open)
+            for call in calls
+        ]
+        theirs = [n for n, one in enumerate(who) if one is self.stage.there]
+        mine = [n for n, one in enumerate(who) if one is self.stage.here]
+        self.stage.there.begin("run", now, [calls[n] for n in theirs])
+        here = self.stage.here.run(now, [calls[n] for n in mine]) if mine else []
+        answers = dict(zip((*theirs, *mine), [*self.stage.there.end(), *here], strict=True))
+        return [answers[n] for n in range(len(calls))]
 
     def _check_state(self, seen: Seen) -> None:
         model = self.model

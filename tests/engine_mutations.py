@@ -1024,8 +1024,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a false root is believed",
         "gallery/gallery.py",
-        "                if self._stamps.fits_sum(key):\n",
-        "                if True:\n",
+        "                    if self.stamps.fits_sum(key):\n",
+        "                    if True:\n",
     ),
     (
         "an index in use is made anew",

@@ -134,7 +134,7 @@ def test_what_is_something_else(made, tmp_path, damage, mode):
 
 def test_a_folder_that_is_held_is_told_from_one_that_may_not_be_opened(made):
     with fp.Engine.open(made, "rw", durability="off"), pytest.raises(LockedError):
-        fp.Engine.open(made)
+        fp.Engine.open(made, "rw")
     with pytest.raises(StorageError) as caught:
         fp.Engine.open(made / "gallery.sqlite" / "below")
     assert not isinstance(caught.value, LockedError)

@@ -12,7 +12,7 @@ import pytest
 
 from fpmatch.descriptor import COLUMNS, encode, pack
 from fpmatch.errors import CorruptError, FpmatchError, InputError, ReadOnlyError, StorageError
-from fpmatch.index import PartitionIndex, manifest, segment_format, store
+from fpmatch.index import PartitionIndex, held, manifest, segment_format, store
 from fpmatch.index.build import join, select_rows
 from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
 from fpmatch.index.segment import Segment
@@ -327,7 +327,7 @@ def test_bad_additions(tmp_path, gallery):
 
 
 def test_an_index_of_other_parameters_is_refused(folder, monkeypatch):
-    monkeypatch.setattr(store, "parameter_hash", lambda lists: "other")
+    monkeypatch.setattr(held, "parameter_hash", lambda lists: "other")
     with pytest.raises(StorageError, match="rebuild"):
         PartitionIndex.open(folder)
 

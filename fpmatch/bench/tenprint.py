@@ -161,7 +161,7 @@ def searcher_of(index: PartitionIndex, records: int, fingers: int) -> LocalParti
         rows // fingers + 1,
         (1 + rows % fingers).astype(np.uint8),
     )
-    return LocalPartition("background", index, columns, str, ReadWriteLock())
+    return LocalPartition("background", index, lambda: columns, str, ReadWriteLock())
 
 
 def subjects_of(records: int, fingers: int, count: int, poor: float) -> Subjects:

@@ -182,6 +182,10 @@ class Columns:
         for row in rows:
             self.row_record[row] = NO_RECORD
         # The index may hold them still, where dropping them there failed.
+        self.bar_unowned()
+
+    def bar_unowned(self) -> None:
+        """Have every search masked: an index may hold rows that are no record's any more."""
         self._dropped = True
         self._changed()
 

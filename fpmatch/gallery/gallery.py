@@ -14,8 +14,8 @@ from fpmatch import database as files
 from fpmatch.checks import quoted
 from fpmatch.database import Durability
 from fpmatch.errors import CorruptError, InputError
+from fpmatch.gallery import changes, schema
 from fpmatch.gallery import partition_names as names
-from fpmatch.gallery import schema
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.digest import EMPTY, Sum
 from fpmatch.gallery.journal import Journal
@@ -51,17 +51,16 @@ class Gallery(Journal):
         super().__init__(database, mode)
         self.folder = folder
         self.sync = sync
+        self.version = int(database.execute("PRAGMA data_version").fetchone()[0])
         self._columns: dict[str, Columns] = {}
         self._roots: dict[str, str] = {}
         self._info: dict[str, tuple[int, PartitionInfo]] = {}
         if mode == "rw":
-            self._stamps.install()
+            self.stamps.install()
+            changes.install(database)
             files.add_columns(database, schema.GALLERY_COLUMNS)
             database.execute(schema.UNFINISHED)
-        for key, name, ndr, owner in database.execute(
-            "SELECT id, name, ndr, owner FROM partition ORDER BY id"
-        ):
-            self._info[name] = (key, PartitionInfo(name, ndr, owner))
+        self.read_partitions()
 
     @classmethod
     def create(cls, folder: Path, *, durability: Durability = "full") -> Self:
@@ -112,6 +111,14 @@ class Gallery(Journal):
         return bytes(found[0])
 
     # -- partitions ----------------------------------------------------------------------------
+
+    def read_partitions(self) -> None:
+        """Take over the partitions that the database has."""
+        with self.lock:
+            for key, name, ndr, owner in self.database.execute(
+                "SELECT id, name, ndr, owner FROM partition ORDER BY id"
+            ):
+                self._info[name] = (key, PartitionInfo(name, ndr, owner))
 
     @property
     def partitions(self) -> tuple[PartitionInfo, ...]:
@@ -190,13 +197,14 @@ class Gallery(Journal):
         out = []
         for name, (key, _) in self._info.items():
             with self.lock:
-                if self._stamps.fits_sum(key):
-                    continue
-                stored, total = self.sum_of(name).root(), Sum()
-                for (item,) in self.database.execute(
-                    "SELECT item FROM record WHERE partition = ?", (key,)
-                ):
-                    total.add(bytes(item))
+                with files.reading(self.database):
+                    if self.stamps.fits_sum(key):
+                        continue
+                    stored, total = self.sum_of(name).root(), Sum()
+                    for (item,) in self.database.execute(
+                        "SELECT item FROM record WHERE partition = ?", (key,)
+                    ):
+                        total.add(bytes(item))
                 differs = stored != total.root()
                 if differs and self.mode != "rw":
                     raise CorruptError(
@@ -207,7 +215,7 @@ class Gallery(Journal):
                     with self.transaction():
                         if differs:
                             self.store_sum(name, total)
-                        self._stamps.mark_sum(key)
+                        self.stamps.mark_sum(key)
                 if differs:
                     out.append((name, stored, total.root()))
                     self._roots.pop(name, None)
@@ -223,14 +231,22 @@ class Gallery(Journal):
     def committed_sum(self, partition: str, total: Sum) -> None:
         """Take over a sum whose transaction has been committed and is in the columns."""
         with self.lock:
-            self._roots[partition] = total.root()
-            self._stamps.followed(self.key_of(partition))
+            self.followed(partition, total)
+            self.stamps.followed(self.key_of(partition))
+
+    def followed(self, partition: str, total: Sum) -> None:
+        """Take over the sum of what the columns show."""
+        self._roots[partition] = total.root()
+
+    def held(self, partition: str) -> Columns | None:
+        """The partition's columns if they are in memory."""
+        return self._columns.get(partition)
 
     def columns(self, partition: str) -> Columns:
         """The partition's columns, loaded once."""
         with self.lock:
             if partition not in self._columns:
-                self._columns[partition] = self._stamps.load(self.folder, self.key_of(partition))
+                self._columns[partition] = self.stamps.load(self.folder, self.key_of(partition))
             return self._columns[partition]
 
     def forget(self, partition: str) -> None:
@@ -259,7 +275,7 @@ class Gallery(Journal):
             return
         with self.lock:
             for name, columns in self._columns.items():
-                self._stamps.keep(self.folder, self.key_of(name), columns, sync=self.sync)
+                self.stamps.keep(self.folder, self.key_of(name), columns, sync=self.sync)
 
     def templates(self, partition: str, rows: list[int]) -> Iterator[tuple[int, Template]]:
         """Stored templates of rows, in the order given."""
@@ -313,7 +329,7 @@ class Gallery(Journal):
         See `fpmatch.database.scrub`.
         """
         with self.lock:
-            self._stamps.scrub(self.folder)
+            self.stamps.scrub(self.folder)
             files.scrub(self.database, wait=wait)
 
     def close(self) -> None:

@@ -31,7 +31,7 @@ class Journal:
         self.lock = threading.RLock()
         self.writer = ""
         self.superseded = False
-        self._stamps = Stamps(database)
+        self.stamps = Stamps(database)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -46,9 +46,9 @@ class Journal:
             raise ReadOnlyError("the gallery is open for reading only; open it with mode='rw'")
         with self.lock, files.transaction(self.database):
             self._check_writer()
-            before = self._stamps.began()
+            before = self.stamps.began()
             yield self.database
-            self._stamps.committing(before)
+            self.stamps.committing(before)
 
     def _check_writer(self) -> None:
         """StorageError if another opening has become the one that writes."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fpmatch.gallery import schema, snapshot
+from fpmatch.database import reading
+from fpmatch.gallery import changes, schema, snapshot
 from fpmatch.gallery.columns import Columns
 
 ROW_BITS = 40
@@ -56,6 +57,7 @@ class Stamps:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self.known: dict[int, bytes] = {}
+        self.changes: dict[int, int] = {}
         self._coming: dict[int, bytes] = {}
         self._kept: dict[int, bytes] = {}
 
@@ -117,6 +119,12 @@ class Stamps:
             return True
         return stamp is None or found[0] == stamp.hex()
 
+    def shows(self, partition: int, stamp: bytes, last: int | None) -> None:
+        """The columns in memory show the state of this stamp, after this change."""
+        self.known[partition] = stamp
+        if last is not None:
+            self.changes[partition] = last
+
     def followed(self, partition: int) -> None:
         """The columns show what the last transaction made of the partition."""
         if partition in self._coming:
@@ -126,17 +134,13 @@ class Stamps:
         """The partition's columns."""
         database = self._database
         inside = database.in_transaction
-        if not inside:
-            database.execute("BEGIN")
-        try:
+        with reading(database):
+            last = changes.newest(database)
             stamp = self.now().get(partition) if self._guarded() else None
             found = None if stamp is None else snapshot.read(folder, partition, stamp)
             columns = from_tables(database, partition) if found is None else Columns.from_(found)
-        finally:
-            if not inside:
-                database.execute("ROLLBACK")
         if stamp is not None and not inside:
-            self.known[partition] = stamp
+            self.shows(partition, stamp, last)
             if found is not None:
                 self._kept[partition] = stamp
         return columns

@@ -91,6 +91,39 @@ INSERT OR REPLACE INTO stamp SELECT id, randomblob(16) FROM partition;
 # even where an older copy of the file is put back and goes another way. Added to galleries that
 # lack it when they are opened for writing; older releases read and write them as before.
 
+CHANGES = """
+CREATE TABLE IF NOT EXISTS change (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, partition INTEGER NOT NULL, record INTEGER NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS change_record_insert AFTER INSERT ON record BEGIN
+    INSERT INTO change (partition, record) VALUES (NEW.partition, NEW.id);
+END;
+CREATE TRIGGER IF NOT EXISTS change_record_update
+AFTER UPDATE OF id, partition, record, protected, sealed, banned ON record BEGIN
+    INSERT INTO change (partition, record)
+        VALUES (OLD.partition, OLD.id), (NEW.partition, NEW.id);
+END;
+CREATE TRIGGER IF NOT EXISTS change_record_delete AFTER DELETE ON record BEGIN
+    INSERT INTO change (partition, record) VALUES (OLD.partition, OLD.id);
+END;
+CREATE TRIGGER IF NOT EXISTS change_finger_insert AFTER INSERT ON finger BEGIN
+    INSERT INTO change (partition, record) VALUES (NEW.key >> 40, NEW.record);
+END;
+CREATE TRIGGER IF NOT EXISTS change_finger_update
+AFTER UPDATE OF key, record, position ON finger BEGIN
+    INSERT INTO change (partition, record)
+        VALUES (OLD.key >> 40, OLD.record), (NEW.key >> 40, NEW.record);
+END;
+CREATE TRIGGER IF NOT EXISTS change_finger_delete AFTER DELETE ON finger BEGIN
+    INSERT INTO change (partition, record) VALUES (OLD.key >> 40, OLD.record);
+END;
+"""
+# Which records changed, in order, for processes that read beside the one that writes: by key alone,
+# so that nothing of a removed record stays. The newest are kept (`CHANGES_KEPT`).
+
+CHANGES_KEPT = 100_000
+"""Changes that are kept; whoever is further behind reads the tables."""
+
 UNFINISHED = "CREATE TABLE IF NOT EXISTS unfinished (id TEXT PRIMARY KEY, fields TEXT NOT NULL)"
 """Removals that are committed and not yet carried through to every other file."""
 

@@ -41,8 +41,8 @@ class PartitionIndex:
     checksummed and replaced by renaming. That thread also merges segments; what goes wrong there
     is raised by the next `add`, `flush`, `settle` or `close`, after their own work is done.
 
-    Any number of threads may search while one adds. One process may have an index open for
-    writing; others may read it, and see its changes after `refresh`.
+    Any number of threads may search while one adds, and other processes may read: they see
+    changes after `refresh`.
     """
 
     def __init__(self, store: Store, threads: int) -> None:
@@ -60,8 +60,7 @@ class PartitionIndex:
         folder : path
             Made if it does not exist; must hold no index yet.
         expected_fingers : int
-            Order of magnitude to come. Fixes the number of lists for good: a choice that no
-            record enrolled later has a part in.
+            Order of magnitude to come. Fixes the number of lists for good.
         threads : int
             Threads of one search. Results do not depend on it.
 
@@ -83,7 +82,7 @@ class PartitionIndex:
         folder : path
         mode : {"r", "rw"}
         threads : int
-            Threads of one search. Results do not depend on it.
+            Of one search.
 
         Raises
         ------
@@ -123,6 +122,14 @@ class PartitionIndex:
         ids = [p.row_ids[p.live.view(np.bool_)] for p in self._store.parts()]
         return np.sort(np.concatenate([np.zeros(0, np.int64), *ids]))
 
+    def holds(self, size: int) -> NDArray[np.bool_]:
+        """(size,) bool by row id: which rows exist."""
+        out = np.zeros(size, np.bool_)
+        for part in self._store.parts():
+            ids = part.row_ids[part.live.view(np.bool_)]
+            out[ids[ids < size]] = True
+        return out
+
     def missing(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Of the given ids, those that the index has never held: what to add after a crash.
 
@@ -154,10 +161,37 @@ class PartitionIndex:
         """
         self._store.add(row_ids, packed, positions)
 
+    def hold(
+        self, row_ids: NDArray[np.int64], packed: PackedTemplates, positions: NDArray[np.uint8]
+    ) -> None:
+        """Take rows that the writer has not written yet into this process's memory, for searches.
+
+        For an index open for reading; `refresh` drops them once the writer has written them.
+
+        Parameters
+        ----------
+        row_ids : (K,) int64
+            None that the index holds.
+        packed : PackedTemplates
+            Search forms of the K rows.
+        positions : (K,) uint8
+            Finger positions, 0 for unknown.
+
+        Raises
+        ------
+        InputError
+            As for `add`, or if the index is open for writing.
+        """
+        self._store.hold(row_ids, packed, positions)
+
+    def release(self, row_ids: NDArray[np.int64]) -> None:
+        """Drop rows that `hold` took; those that are in files stay."""
+        self._store.release(row_ids)
+
     def tombstone(self, row_ids: NDArray[np.int64]) -> int:
         """Make rows invisible at once and for good; returns how many existed.
 
-        Durable when the call returns. Their bytes go with the next `compact`.
+        Durable when it returns. Their bytes go with the next `compact`.
 
         Parameters
         ----------
@@ -177,8 +211,7 @@ class PartitionIndex:
     def compact(self) -> None:
         """Merge everything into one segment without tombstoned rows, and delete the old files.
 
-        Waits for a merge that is under way. Streams: memory does not grow with the columns.
-        Searches, additions and tombstones go on meanwhile.
+        Streams: memory does not grow with the columns. Searches and changes go on meanwhile.
         """
         self._store.compact()
 
@@ -214,8 +247,7 @@ class PartitionIndex:
         """Begin a search over the index as it is now.
 
         Rows added while it goes on are not seen. Tombstones count at once, but for rows whose
-        segment was merged into another meanwhile: whoever removes rows waits for the searches
-        that have begun, as the engine does.
+        segment was merged meanwhile: who removes rows waits for the searches that have begun.
 
         Parameters
         ----------
@@ -226,8 +258,8 @@ class PartitionIndex:
         effort : {"fast", "balanced", "scan", "exhaustive"}
             Where at most `INDEX.exhaustive_below` rows may be seen, all efforts are exhaustive.
         rotation : {"upright", "any"}
-            Whether cylinders vote whose directions differ by up to 67.5 degrees, or all; and
-            whether verification tries the probe at every angle.
+            Whether cylinders vote whose directions differ by up to 67.5 degrees only, and
+            verification tries the probe as it lies only.
         limit : int, optional
             Rows on the list, instead of the effort's own number; groups, for several fingers.
         deadline : float, optional
@@ -285,8 +317,7 @@ class PartitionIndex:
     ) -> list[Shortlist]:
         """`shortlist` of several probes under one mask, each result as if searched alone.
 
-        Probes of equal position share the mask; those that visit every row share one pass over
-        the codes, and the others are spread over the threads.
+        Probes of equal position share the mask, and one pass over the codes where they visit all.
 
         Parameters
         ----------

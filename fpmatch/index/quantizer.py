@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.descriptor import COLUMNS
 from fpmatch.errors import CorruptError
 from fpmatch.index._kernels import WORDS, nearest_lists
 from fpmatch.parameters import DESCRIPTOR, INDEX, digest
@@ -167,3 +169,24 @@ def _sha256(arrays: dict[str, NDArray]) -> str:
 
 def _name(lists: int) -> str:
     return f"lists-{lists}.npz"
+
+
+def list_count(expected_fingers: int) -> int:
+    """Lists for an order of magnitude of fingers."""
+    for lists, fingers in zip(SIZES, (10_000, 50_000, 400_000), strict=False):
+        if expected_fingers <= fingers:
+            return lists
+    return SIZES[-1]
+
+
+def parameter_hash(lists: int) -> str:
+    """Hash of all that shapes what an index stores: descriptor, quantizer, columns."""
+    shape = {name: [np.dtype(dtype).str, list(shape)] for name, (dtype, shape) in COLUMNS.items()}
+    return digest(DESCRIPTOR, _Shipped(file_hash(lists), str(shape), INDEX.beam))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shipped:
+    quantizer: str
+    columns: str
+    beam: int

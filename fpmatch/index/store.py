@@ -1,38 +1,39 @@
-"""What an index holds and how it changes: segments on disk, newest rows in memory."""
+"""How an index changes: rows come, are written as segments, merged, and go."""
 
 from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.descriptor import COLUMNS, PackedTemplates
-from fpmatch.errors import CorruptError, InputError, LockedError, ReadOnlyError, StorageError
+from fpmatch.descriptor import PackedTemplates
+from fpmatch.errors import LockedError, ReadOnlyError, StorageError
 from fpmatch.index import manifest as manifests
-from fpmatch.index.build import build_arrays, join
+from fpmatch.index.held import Held
 from fpmatch.index.manifest import Manifest
-from fpmatch.index.quantizer import SIZES, Quantizer, file_hash, quantizer
-from fpmatch.index.segment import Part, Segment
+from fpmatch.index.quantizer import list_count, parameter_hash
 from fpmatch.index.work import Background
-from fpmatch.index.writing import Entry, died_since, joined, smaller, write_merged, write_parts
+from fpmatch.index.writing import (
+    Entry,
+    died_since,
+    smaller,
+    write_merged,
+    write_parts,
+)
 from fpmatch.locking import try_lock
-from fpmatch.parameters import DESCRIPTOR, INDEX, digest
-
-Added = tuple[NDArray[np.int64], NDArray[np.uint8], PackedTemplates]
+from fpmatch.parameters import INDEX
 
 
-class Store:
-    """Segments, the rows in memory, and the manifest; used by `PartitionIndex` alone.
+class Store(Held):
+    """An index that may change; used by `PartitionIndex` alone.
 
-    ``_lock`` guards the state and is held briefly; ``_writing`` is held while a segment is
-    written, during which searches, additions and tombstones go on. Segments are written and
-    merged by a thread of the index's own as rows gather, and by `flush`, `compact` and `close`
-    in the caller's. Rows that are being written are in ``_frozen``.
+    ``_writing`` is held while a segment is written, during which searches, additions and
+    tombstones go on. Segments are written and merged by a thread of the index's own as rows
+    gather, and by `flush`, `compact` and `close` in the caller's.
 
     Parameters
     ----------
@@ -51,23 +52,15 @@ class Store:
     """
 
     def __init__(self, folder: Path, mode: str) -> None:
-        self.folder = folder
-        self.mode = mode
-        self._lock = threading.RLock()
+        super().__init__(folder, mode)
         self._writing = threading.RLock()
         self._background = Background("fpmatch-index-write")
-        self.manifest = manifests.read(folder)
         self._lockfile = None
         if mode == "rw":
             self._lockfile = open(folder / "lock", "wb")  # noqa: SIM115
             if not try_lock(self._lockfile):
                 self._lockfile.close()
                 raise LockedError("this index is open for writing elsewhere")
-        self._segments: tuple[Segment, ...] = ()
-        self._memory: list[Part] = []
-        self._frozen: tuple[Part, ...] = ()
-        self._fresh: list[Added] = []
-        self._dead = np.zeros(0, np.int64)
         try:
             self._load()
         except BaseException:
@@ -86,88 +79,6 @@ class Store:
         lists = list_count(expected_fingers)
         manifests.write(folder, Manifest(1, lists, parameter_hash(lists)))
         return cls(folder, "rw")
-
-    def _load(self) -> None:
-        found = manifests.read(self.folder)
-        expected = parameter_hash(found.lists)
-        if found.parameters != expected:
-            raise StorageError(
-                f"the index was made under parameters {found.parameters}, this release has "
-                f"{expected}: rebuild it from the gallery"
-            )
-        known = {segment.path.name: segment for segment in self._segments}
-        segments = []
-        for name, sha256, rows in found.segments:
-            segment = known.get(name) or Segment(self.folder / name, sha256)
-            if len(segment) != rows:
-                raise CorruptError(f"{name}: {len(segment)} rows, the manifest says {rows}")
-            segments.append(segment)
-        self._dead = manifests.read_tombstones(self.folder, found)
-        for segment in segments:
-            gone = segment.find(self._dead)
-            segment.live[gone[gone >= 0]] = 0
-        self._segments = tuple(segments)
-        self.manifest = found
-
-    def refresh(self) -> bool:
-        """See `PartitionIndex.refresh`."""
-        with self._lock:
-            if manifests.read(self.folder).generation == self.manifest.generation:
-                return False
-            self._load()
-            return True
-
-    @property
-    def stored_bytes(self) -> int:
-        """Bytes of the segment files."""
-        return sum(segment.layout.file_bytes for segment in self._segments)
-
-    @property
-    def tombstones(self) -> int:
-        """See `PartitionIndex.tombstones`."""
-        return len(self._dead)
-
-    def parts(self) -> tuple[Part, ...]:
-        """Everything that a search visits; a snapshot, but tombstones count at once.
-
-        Rows added since the last call become a part. Parts in memory are joined when the newer
-        is at least half as large, so that a row is moved a logarithmic number of times.
-        """
-        with self._lock:
-            if self._fresh:
-                every, self._fresh = self._fresh, []
-                self._memory.append(self._part(every))
-                while len(self._memory) > 1 and len(self._memory[-2]) <= 2 * len(self._memory[-1]):
-                    newest = [self._memory.pop(), self._memory.pop()]
-                    keep = [part.live.view(np.bool_) for part in newest]
-                    self._memory.append(Part(joined(newest, keep, self.manifest.lists)))
-            return (*self._segments, *self._frozen, *self._memory)
-
-    def _part(self, every: Sequence[Added]) -> Part:
-        return Part(
-            build_arrays(
-                np.concatenate([ids for ids, _, _ in every]),
-                np.concatenate([positions for _, positions, _ in every]),
-                join([packed for _, _, packed in every]),
-                self._quantizer(),
-            )
-        )
-
-    def missing(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `PartitionIndex.missing`.
-
-        Parameters
-        ----------
-        row_ids : (K,) int64
-        """
-        row_ids = np.asarray(row_ids, np.int64)
-        with self._lock:
-            held = np.isin(row_ids, self._dead)
-            for part in (*self._segments, *self._frozen, *self._memory):
-                held |= part.find(row_ids) >= 0
-            for ids, _, _ in self._fresh:
-                held |= np.isin(row_ids, ids)
-        return row_ids[~held]
 
     def add(
         self, row_ids: NDArray[np.int64], packed: PackedTemplates, positions: NDArray[np.uint8]
@@ -189,26 +100,7 @@ class Store:
         ReadOnlyError
         """
         self._writable()
-        row_ids = np.array(row_ids, np.int64)
-        positions = np.array(positions, np.uint8)
-        if not len(row_ids) == len(packed) == len(positions):
-            raise InputError(
-                f"{len(row_ids)} row ids, {len(packed)} templates and {len(positions)} positions"
-            )
-        if not len(row_ids):
-            return
-        longest = int(np.diff(packed.offsets).max())
-        if longest > DESCRIPTOR.max_minutiae:
-            raise InputError(
-                f"a row has {longest} minutiae; at most {DESCRIPTOR.max_minutiae} are allowed"
-            )
-        with self._lock:
-            if int(row_ids.min()) < 0 or len(np.unique(row_ids)) < len(row_ids):
-                raise InputError("row ids must be unique and not negative")
-            if len(self.missing(row_ids)) < len(row_ids):
-                raise InputError("a row id is already in the index; ids are never used twice")
-            self._fresh.append((row_ids, positions, packed))
-            waiting = sum(len(ids) for ids, _, _ in self._fresh) + sum(map(len, self._memory))
+        waiting = self._remember(row_ids, packed, positions)
         if waiting >= INDEX.tail_rows:
             self._background.ask(self._tidy)
         if waiting >= INDEX.waiting_most:
@@ -349,9 +241,6 @@ class Store:
             (self.folder / old).unlink(missing_ok=True)
         self._load()
 
-    def _quantizer(self) -> Quantizer:
-        return quantizer(self.manifest.lists)
-
     def _writable(self) -> None:
         if self.mode != "rw":
             raise ReadOnlyError("the index is open for reading only")
@@ -372,24 +261,3 @@ class Store:
                 self.mode = "r"
                 self._segments = ()
                 self._memory = []
-
-
-def list_count(expected_fingers: int) -> int:
-    """Lists for an order of magnitude of fingers."""
-    for lists, fingers in zip(SIZES, (10_000, 50_000, 400_000), strict=False):
-        if expected_fingers <= fingers:
-            return lists
-    return SIZES[-1]
-
-
-def parameter_hash(lists: int) -> str:
-    """Hash of all that shapes what an index stores: descriptor, quantizer, columns."""
-    columns = {name: [np.dtype(dtype).str, list(shape)] for name, (dtype, shape) in COLUMNS.items()}
-    return digest(DESCRIPTOR, _Shipped(file_hash(lists), str(columns), INDEX.beam))
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Shipped:
-    quantizer: str
-    columns: str
-    beam: int

@@ -118,6 +118,28 @@ def died_since(parts: Sequence[Part], keep: Sequence[NDArray[np.bool_]]) -> NDAr
     return np.concatenate([np.zeros(0, np.int64), *dead])
 
 
+def without_written(memory: Sequence[Part], segments: Sequence[Segment], lists: int) -> list[Part]:
+    """Parts in memory without the rows that segments hold: another process has written them.
+
+    Parameters
+    ----------
+    memory : sequence of Part
+    segments : sequence of Segment
+    lists : int
+        Lists of the quantizer.
+    """
+    out = []
+    for part in memory:
+        keep = part.live.astype(np.bool_)
+        for segment in segments:
+            keep &= segment.find(part.row_ids) < 0
+        if keep.all():
+            out.append(part)
+        elif keep.any():
+            out.append(Part(joined([part], [keep], lists)))
+    return out
+
+
 def smaller(segments: Sequence[Segment]) -> list[Segment]:
     """The smaller segments, in the order given.
 

@@ -26,7 +26,7 @@ from fpmatch.gallery.partition_names import check_partition
 from fpmatch.locking import FolderLock
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
-from fpmatch.search import enrolment, hold, opening, opting_out, pending, recovery, removal
+from fpmatch.search import enrolment, follow, hold, opening, opting_out, pending, recovery, removal
 from fpmatch.search.options import durability_of, routes_of
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
@@ -60,6 +60,7 @@ class Administration:
             )
         if self._opened.gallery.superseded:
             raise LockedError("another process has taken over writing this gallery; open it again")
+        follow.follow(self._opened)
         return self._opened
 
     @classmethod
@@ -95,6 +96,7 @@ class Administration:
         routes: Mapping[str, Mapping[str, str]] | None = None,
         vault: Vault | None = None,
         actor: str = "",
+        wait: float = 0.0,
     ) -> Self:
         """Open a gallery folder.
 
@@ -103,7 +105,9 @@ class Administration:
         path : str or Path
             Of the gallery folder.
         mode : {"r", "rw"}
-            "r" leaves records, policies and indexes as they are; searches work and are logged.
+            "r" leaves records, policies and indexes as they are; searches work and are logged. Any
+            number of processes may, also while one has it open with "rw": each call sees all that
+            was committed before it.
         clock : callable
             Gives the current time, with a time zone. Decisions are made at it.
         threads : int
@@ -124,11 +128,13 @@ class Administration:
             Encrypts owners' envelopes and kept probes; without one, envelopes stay in memory.
         actor : str
             Who works with this engine; goes into the log's records of reads.
+        wait : float
+            With mode "rw": how long to wait while another process has it open for writing, seconds.
 
         Raises
         ------
         StorageError
-            If the folder is no gallery, or is open for writing elsewhere.
+            If the folder is no gallery, or with "rw" is open for writing elsewhere.
         CorruptError
             If a file is damaged and cannot be rebuilt.
         InputError
@@ -147,6 +153,7 @@ class Administration:
             routes=routes_of(routes),
             vault=vault,
             actor=actor,
+            wait=check_number("wait", wait, 0, 1e6),
         )
         return cls(state, lock)
 

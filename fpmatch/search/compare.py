@@ -32,8 +32,8 @@ class LocalPartition:
     ----------
     partition : str
     index : PartitionIndex
-    columns : Columns
-        Who owns a row, and what bars it.
+    columns_now : callable
+        Who owns a row, and what bars it, as it is when called.
     root : callable
         The partition's root as it is when called.
     lock : ReadWriteLock
@@ -42,9 +42,14 @@ class LocalPartition:
 
     partition: str
     index: PartitionIndex
-    columns: Columns
+    columns_now: Callable[[], Columns]
     root: Callable[[], str]
     lock: ReadWriteLock
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of now; the same ones for as long as the lock is held."""
+        return self.columns_now()
 
     def search(self, request: PartitionRequest, cancel: Cancel | None = None) -> PartitionScores:
         """See `PartitionSearcher.search`.

@@ -27,8 +27,8 @@ class Engine(Enquiries):
     """Identification with access control inside the search.
 
     Made by `create` or `open`; use it as a context manager. One process may have a gallery open
-    for writing, or several for reading; every search is logged in either case. Methods may be
-    called from several threads.
+    for writing, and any number for reading meanwhile; every search is logged in either case.
+    Methods may be called from several threads.
     """
 
     # -- searches ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
@@ -13,16 +14,19 @@ from fpmatch.audit import AuditLog
 from fpmatch.checks import quoted
 from fpmatch.database import Durability
 from fpmatch.durable import storage_errors
-from fpmatch.errors import CorruptError, InputError, LockedError, StorageError
+from fpmatch.errors import InputError, LockedError, StorageError
 from fpmatch.gallery import Gallery
 from fpmatch.ledger import Ledger
 from fpmatch.locking import FolderLock
 from fpmatch.policy import Policy
-from fpmatch.search import hold, recovery
+from fpmatch.search import follow, hold, recovery
+from fpmatch.search.living import FOLDER as LIVING
 from fpmatch.search.living import Living
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
 
+_AGAIN = 0.05
+"""How soon a lock that another holds is tried again, seconds."""
 log = logging.getLogger(__name__)
 
 
@@ -57,6 +61,7 @@ def open_state(
     routes: Mapping[str, Mapping[str, str]],
     vault: Vault | None,
     actor: str,
+    wait: float,
 ) -> tuple[State, FolderLock]:
     """Lock and open a folder, and finish what a crash left half done.
 
@@ -82,6 +87,8 @@ def open_state(
         Seals what is kept for others.
     actor : str
         Who reads the log.
+    wait : float
+        How long to wait for another writer, seconds.
 
     Raises
     ------
@@ -89,7 +96,7 @@ def open_state(
         If an option cannot be used.
     """
     hold.check(withheld_ms)
-    folder_lock = lock(folder, mode)
+    folder_lock = lock(folder, mode, wait)
     state: State | None = None
     living: Living | None = None
     try:
@@ -116,7 +123,7 @@ def open_state(
         state.relevel = partial(recovery.relevel, state)
         if mode == "rw":
             gallery.take_over(living.name)
-        state.policy = newest(gallery)
+        state.policy = follow.newest(state)
         hold.warn(state)
         try:
             if state.policy is not None:
@@ -137,35 +144,44 @@ def open_state(
     return state, folder_lock
 
 
-def newest(gallery: Gallery) -> Policy | None:
-    """The policy in force; CorruptError if its document is not what was published."""
-    found = gallery.policy()
-    if found is None:
-        return None
-    version, document, digest = found
-    policy = Policy.parse(document, f"policy version {version}").with_version(version)
-    if policy.digest != digest:
-        raise CorruptError(f"policy version {version} is stored damaged: its digest differs")
-    return policy
+def lock(folder: Path, mode: str, wait: float = 0.0) -> FolderLock:
+    """Any number of processes may read, and one of them may write meanwhile.
 
-
-def lock(folder: Path, mode: str) -> FolderLock:
-    """One process may write, or several may read.
+    Parameters
+    ----------
+    folder : Path
+        Of the gallery.
+    mode : str
+        "r" or "rw".
+    wait : float
+        How long to wait for another writer, seconds.
 
     Raises
     ------
     LockedError
-        If it is open elsewhere.
+        If another process has it open for writing, or an older release has it open at all.
     StorageError
         If it is no gallery folder, or may not be looked into.
     """
+    until = time.monotonic() + wait
     try:
         if not (folder / "gallery.sqlite").exists():
             raise StorageError(f"{folder} is no gallery folder; make one with Engine.create")
-        return FolderLock(folder, shared=mode == "r")
+        if mode == "r":
+            (folder / LIVING).mkdir(exist_ok=True)
+            return FolderLock(folder / LIVING, shared=True)
+        while True:
+            try:
+                # The folder itself is what older releases lock to read: they follow no writer.
+                return FolderLock(folder, shared=False)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(_AGAIN)
     except BlockingIOError as error:
-        use = "open elsewhere" if mode == "rw" else "open for writing elsewhere"
-        raise LockedError(f"{folder} is {use}; one process writes, or several read") from error
+        raise LockedError(
+            f"{folder} is open for writing elsewhere, or by an older release; one process writes"
+        ) from error
     except OSError as error:
         raise StorageError(f"{folder} cannot be opened: {error.strerror}") from error
 

@@ -14,7 +14,7 @@ from fpmatch.errors import CorruptError, LockedError, ReadOnlyError, StorageErro
 from fpmatch.gallery import NewRow
 from fpmatch.gallery.partition_names import folder_name
 from fpmatch.index import PartitionIndex
-from fpmatch.search import kept_probes, opting_out, outbox, pending
+from fpmatch.search import follow, kept_probes, opting_out, outbox, pending
 from fpmatch.search.enrolment import index_rows
 from fpmatch.search.state import State
 from fpmatch.types import FingerPosition
@@ -101,6 +101,9 @@ def level(state: State, partition: str) -> None:
     StorageError
         If the index cannot follow.
     """
+    if state.mode != "rw":
+        follow.level(state, partition)
+        return
     columns = state.gallery.columns(partition)
     index = state.indexes[partition]
     held = index.row_ids()
@@ -109,14 +112,9 @@ def level(state: State, partition: str) -> None:
     extra = held[~wanted[held]]
     wanted[held] = False
     missing = np.flatnonzero(wanted).astype(np.int64)
-    if state.mode != "rw" and (len(missing) or len(extra)):
-        raise StorageError(
-            f"the index of partition {partition!r} is behind its gallery; open it once with "
-            "mode='rw'"
-        )
     if len(extra):
         index.tombstone(extra)
-    if state.mode == "rw" and index.tombstones:
+    if index.tombstones:
         index.compact()
     if len(missing):
         positions = columns.row_position[missing]
@@ -140,7 +138,8 @@ def _make(state: State, partition: str) -> None:
 
 def relevel(state: State, partition: str) -> None:
     """Bring an index level that a call left behind; the caller holds the partition's lock."""
-    state.gallery.forget(partition)
+    if state.mode == "rw":
+        state.gallery.forget(partition)
     if partition in state.indexes:
         level(state, partition)
     else:

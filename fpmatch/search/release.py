@@ -7,6 +7,7 @@ from dataclasses import replace
 from fpmatch.parameters import SEARCH
 from fpmatch.search.candidates import best_candidates
 from fpmatch.search.decision import decide, kept_quiet
+from fpmatch.search.follow import follow
 from fpmatch.search.opaque_ids import under_opaque_ids
 from fpmatch.search.partition_scores import PartitionScores
 from fpmatch.search.released import Released, ReleasedPartition
@@ -24,6 +25,7 @@ from fpmatch.types import (
 
 def judge(state: State, running: Running) -> Released:
     """Ask the current policy again at the current time, and cut what may not leave."""
+    follow(state)
     again = decide(state, running.submission.facts, state.policy, running.kept)
     later = {d.partition: d for d in again.partitions}
     out = []

@@ -73,6 +73,7 @@ class State:
     lock: threading.RLock = field(default_factory=threading.RLock)
     logging: threading.RLock = field(default_factory=threading.RLock)
     finishing: threading.RLock = field(default_factory=threading.RLock)
+    following: threading.RLock = field(default_factory=threading.RLock)
     recovering: bool = False
     unlogged: bool = False
     unfinished: bool = False
@@ -98,7 +99,7 @@ class State:
         return LocalPartition(
             partition,
             self.indexes[partition],
-            self.gallery.columns(partition),
+            lambda: self.gallery.columns(partition),
             lambda: self.gallery.root(partition),
             self.partition_lock(partition),
         )
