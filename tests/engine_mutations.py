@@ -50,6 +50,7 @@ TESTS = (
     "test_matcher_claims.py",
     "test_ebts_answers.py",
     "test_transact.py",
+    "test_beside_writer.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
@@ -506,8 +507,50 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "two processes write",
         "search/opening.py",
-        'FolderLock(folder, shared=mode == "r")',
+        "FolderLock(folder, shared=False)",
         "FolderLock(folder, shared=True)",
+    ),
+    (
+        "a reader follows nothing before a call",
+        "search/administration.py",
+        "        follow.follow(self._opened)\n",
+        "",
+    ),
+    (
+        "a reader follows nothing before an answer leaves",
+        "search/release.py",
+        "    follow(state)\n",
+        "",
+    ),
+    (
+        "a reader keeps the policy that it opened with",
+        "search/follow.py",
+        "            state.policy = newest(state)\n",
+        "",
+    ),
+    (
+        "a reader believes changes that were forgotten in part",
+        "gallery/changes.py",
+        "    if last > seq and oldest > seq + 1:\n        return None\n",
+        "",
+    ),
+    (
+        "a reader takes a new record for the removed one of its key",
+        "gallery/changes.py",
+        "        if ordinal is not None and columns.names[ordinal] != one.name:\n",
+        "        if ordinal is not None and not one.name:\n",
+    ),
+    (
+        "a reader searches an index that lacks rows",
+        "search/follow.py",
+        "    for first in range(0, len(missing), SEARCH.enrol_batch):\n",
+        "    for first in ():\n",
+    ),
+    (
+        "a reader takes a segment for an older one of its name",
+        "index/held.py",
+        "known.get((name, sha256)) or Segment",
+        "{n: s for (n, _), s in known.items()}.get(name) or Segment",
     ),
     (
         "two threads move the journal",

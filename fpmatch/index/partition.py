@@ -185,18 +185,18 @@ class PartitionIndex:
         self._store.hold(row_ids, packed, positions)
 
     def release(self, row_ids: NDArray[np.int64]) -> None:
-        """Drop rows that `hold` took; those that are in files stay."""
+        """Drop rows that `hold` took."""
         self._store.release(row_ids)
 
     def tombstone(self, row_ids: NDArray[np.int64]) -> int:
         """Make rows invisible at once and for good; returns how many existed.
 
-        Durable when it returns. Their bytes go with the next `compact`.
+        Durable when it returns; `compact` removes their bytes.
 
         Parameters
         ----------
         row_ids : (K,) int64
-            Those that do not exist are passed over.
+            Others are passed over.
 
         Raises
         ------
@@ -231,7 +231,7 @@ class PartitionIndex:
         return self._store.tombstones
 
     def refresh(self) -> bool:
-        """Take over what another process has committed; whether there was anything."""
+        """Take over what another process has committed; whether there was any."""
         return self._store.refresh()
 
     def begin(
@@ -246,15 +246,14 @@ class PartitionIndex:
     ) -> PartitionSearch:
         """Begin a search over the index as it is now.
 
-        Rows added while it goes on are not seen. Tombstones count at once, but for rows whose
-        segment was merged meanwhile: who removes rows waits for the searches that have begun.
+        Rows added meanwhile are not seen. Tombstones count at once, but for rows whose segment was
+        merged meanwhile: who removes rows waits for the searches that have begun.
 
         Parameters
         ----------
         allowed : (R,) bool, optional
-            Indexed by row id: which rows may be seen; ids from R on may not be seen. All rows if
-            None. Applied before anything is ranked: the result is what an index without the other
-            rows returns.
+            Indexed by row id: which rows may be seen; ids from R on may not. All rows if None.
+            Applied before anything is ranked: the result is that of an index without the others.
         effort : {"fast", "balanced", "scan", "exhaustive"}
             Where at most `INDEX.exhaustive_below` rows may be seen, all efforts are exhaustive.
         rotation : {"upright", "any"}
