@@ -547,12 +547,6 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "    for first in ():\n",
     ),
     (
-        "a reader takes a segment for an older one of its name",
-        "index/held.py",
-        "known.get((name, sha256)) or Segment",
-        "{n: s for (n, _), s in known.items()}.get(name) or Segment",
-    ),
-    (
         "two threads move the journal",
         "search/state.py",
         "        with self.logging:\n",

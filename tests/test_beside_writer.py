@@ -315,3 +315,38 @@ def test_a_manifest_is_read_again_where_its_files_are_gone(place, monkeypatch):
         with opened(place) as r:
             assert (found(r, 1), found(r, 2)) == (["C-1"], ["C-2"])
         assert not answers
+
+
+def test_changes_that_were_forgotten_are_read_from_the_tables(place, monkeypatch):
+    with opened(place, "rw") as w, opened(place) as r:
+        assert found(r, 1) == []
+        for person in range(1, 4):
+            w.enrol("criminal", [record(f"C-{person}", person)])
+        monkeypatch.setattr(schema, "CHANGES_KEPT", 1)
+        changes.install(w._state.gallery.database)
+        assert [found(r, person) for person in range(1, 4)] == [["C-1"], ["C-2"], ["C-3"]]
+
+
+def test_a_new_record_is_not_taken_for_the_removed_one_of_its_key(place):
+    with opened(place, "rw") as w, opened(place) as r:
+        w.enrol("criminal", [record("C-1", 1)])
+        assert found(r, 1) == ["C-1"]
+        w.expunge("C-1", **ORDER)
+        w.enrol("criminal", [record("C-9", 9)])
+        keys = [k for (k,) in w._state.gallery.database.execute("SELECT id FROM record")]
+        assert keys == [1]  # SQLite gives it again
+        assert (found(r, 9), found(r, 1)) == (["C-9"], [])
+
+
+def test_a_new_segment_is_not_taken_for_the_removed_one_of_its_name(place):
+    with opened(place, "rw") as w, opened(place) as r:
+        index = w._state.indexes["criminal"]
+        w.enrol("criminal", [record("C-1", 1)])
+        index.flush()
+        assert found(r, 1) == ["C-1"]
+        w.expunge("C-1", **ORDER)
+        w.enrol("criminal", [record("C-9", 9)])
+        index.flush()
+        names = [path.name for path in (place / "index" / "criminal").glob("*.seg")]
+        assert names == ["segment-00000001.seg"]
+        assert (found(r, 9), found(r, 1)) == (["C-9"], [])
