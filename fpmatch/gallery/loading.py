@@ -120,7 +120,17 @@ class Stamps:
         return stamp is None or found[0] == stamp.hex()
 
     def shows(self, partition: int, stamp: bytes, last: int | None) -> None:
-        """The columns in memory show the state of this stamp, after this change."""
+        """Note what the columns in memory show.
+
+        Parameters
+        ----------
+        partition : int
+            Its key.
+        stamp : bytes
+            Of the state.
+        last : int or None
+            The last change that the state has; None where the database notes none.
+        """
         self.known[partition] = stamp
         if last is not None:
             self.changes[partition] = last

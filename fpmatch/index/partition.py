@@ -185,7 +185,12 @@ class PartitionIndex:
         self._store.hold(row_ids, packed, positions)
 
     def release(self, row_ids: NDArray[np.int64]) -> None:
-        """Drop rows that `hold` took."""
+        """Drop rows that `hold` took.
+
+        Parameters
+        ----------
+        row_ids : (K,) int64
+        """
         self._store.release(row_ids)
 
     def tombstone(self, row_ids: NDArray[np.int64]) -> int:
@@ -216,13 +221,7 @@ class PartitionIndex:
         self._store.compact()
 
     def settle(self) -> None:
-        """Wait until the background has nothing left to write or merge.
-
-        Raises
-        ------
-        Exception
-            What went wrong there, if something did.
-        """
+        """Wait until the background has nothing left to do; raises what went wrong there."""
         self._store.settle()
 
     @property
@@ -293,8 +292,7 @@ class PartitionIndex:
         ----------
         probe : SearchTemplate
         position : int
-            The probe's finger: sees rows of the same position and of unknown position. 0 for
-            unknown: sees all rows.
+            The probe's finger: sees rows of the same and of unknown position. 0 sees all rows.
         **bounds
             As in `begin`.
 
@@ -348,8 +346,7 @@ class PartitionIndex:
         group_of_row : (R,) int64
             Indexed by row id: the group of each row, not negative.
         positions : sequence of int, optional
-            Of each probe; a finger of known position is held against rows of that position and
-            of unknown position. A finger of unknown position sees all rows.
+            Of each probe; as for `shortlist`.
         **bounds
             As in `begin`; `limit` counts groups.
         """
