@@ -98,7 +98,7 @@ def test_explain_lists_everything_in_the_way() -> None:
             f'author = "{BUREAU}"\n',
             {},
             "NO_CONSENT",
-            (SITE,),
+            (SITE, BUREAU),
         ),
         (forbid("x", SITE, BUREAU), {}, "FORBIDDEN", (BUREAU,)),
     ],

@@ -202,6 +202,8 @@ def explain_command(
         "author": answer.author,
         "legal_basis": answer.legal_basis,
         "changeable_by": list(answer.changeable_by),
+        "obstacles": [reason.value for reason in answer.obstacles],
+        "possible": answer.possible,
         "text": answer.text,
     }
     rows = [(name, ", ".join(v) if isinstance(v, list) else v) for name, v in result.items()]

@@ -10,6 +10,7 @@ from fpmatch.errors import InputError
 from fpmatch.policy.decide import Judgement, judge, refusal
 from fpmatch.policy.link import STRENGTH, Block
 from fpmatch.policy.model import Effect, Rule, permission_names
+from fpmatch.policy.never import Obstacle, obstacles_at
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Facts, PartitionDecision, Permission, Reason
 
@@ -32,6 +33,9 @@ class Explanation:
         Everything that stands in the way, hardest first; more than one may have to go.
     text : str
         All of it in sentences.
+    possible : bool
+        Whether a search with other facts could be granted at that time; always so where this one
+        is.
     """
 
     ori: str
@@ -45,6 +49,7 @@ class Explanation:
     changeable_by: tuple[str, ...]
     obstacles: tuple[Reason, ...]
     text: str
+    possible: bool = True
 
     @property
     def reason(self) -> Reason:
@@ -116,10 +121,16 @@ def _explanation(
 ) -> Explanation:
     decision = judgement.decision
     name, author, authority = deciding(registry, judgement)
-    changers = changeable_by(registry, facts, judgement, author)
+    never: tuple[Obstacle, ...] = ()
+    if judgement.links and not decision.probe:
+        known = registry.partitions[decision.partition]
+        never = obstacles_at(registry, facts.chain[0], known, at)
+    changers = changeable_by(registry, facts, judgement, author, never)
     obstacles = tuple(
         sorted({b.reason for b in judgement.blocks}, key=lambda r: -STRENGTH.get(r, 99))
     )
+    lines = _lines(registry, facts, judgement, at, (name, author, authority), obstacles)
+    lines += _who(registry, judgement, changers, never)
     return Explanation(
         ori=facts.chain[0] if facts.chain else "",
         partition=decision.partition,
@@ -131,8 +142,17 @@ def _explanation(
         legal_basis=decision.legal_basis,
         changeable_by=changers,
         obstacles=() if decision.probe else obstacles,
-        text=_text(registry, facts, judgement, at, (name, author, authority), changers, obstacles),
+        text="\n".join((*lines, *_never(never, decision.reason))),
+        possible=not never and decision.reason is not Reason.UNKNOWN_AGENCY,
     )
+
+
+def _never(obstacles: tuple[Obstacle, ...], said: Reason) -> list[str]:
+    """What no facts could change, where the decision's own reason does not say it already."""
+    if {o.reason for o in obstacles} <= {said}:
+        return []
+    why = "; and ".join(o.text for o in obstacles)
+    return [f"No facts whatever could have it searched at this time: {why}."]
 
 
 def deciding(registry: Registry, judgement: Judgement) -> tuple[str, str, str]:
@@ -154,9 +174,17 @@ def _forbids(rule: Rule | None) -> bool:
 
 
 def changeable_by(
-    registry: Registry, facts: Facts, judgement: Judgement, author: str
+    registry: Registry,
+    facts: Facts,
+    judgement: Judgement,
+    author: str,
+    never: tuple[Obstacle, ...] = (),
 ) -> tuple[str, ...]:
     """Who could bring another result by an act within its own authority.
+
+    Where several things stand in the way: those who could remove all of them; where nobody could
+    alone, everybody who is needed, for the hardest one first. Where no facts could have it
+    searched, what the facts of this search are does not count.
 
     Parameters
     ----------
@@ -168,28 +196,60 @@ def changeable_by(
         Of one partition, with its reasons.
     author : str
         Of the deciding rule; "" if none.
+    never : tuple of Obstacle
+        What stands in the way whatever the facts.
     """
     decision = judgement.decision
-    reason = decision.reason
     owner = registry.partitions[decision.partition].owner
-    if reason in (Reason.UNKNOWN_AGENCY, Reason.UNKNOWN_TRANSACTION):
+    if decision.reason in (Reason.UNKNOWN_AGENCY, Reason.UNKNOWN_TRANSACTION):
         return ("the keeper of the registry",)
+    if decision.reason is Reason.GRANTED:
+        return tuple(dict.fromkeys((*_side(registry, facts.chain[0]), owner)))
+    if decision.probe:
+        return (author,) if author else (owner,)
+    needed = removers(registry, judgement, never)
+    together = tuple(dict.fromkeys(who for _, several in needed for who in several))
+    return tuple(w for w in together if all(w in several for _, several in needed)) or together
+
+
+def removers(
+    registry: Registry, judgement: Judgement, never: tuple[Obstacle, ...] = ()
+) -> list[tuple[Reason, tuple[str, ...]]]:
+    """For each thing in the way, hardest first: what it is, and who could remove it.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    judgement : Judgement
+        Of one partition that is not searched.
+    never : tuple of Obstacle
+        What stands in the way whatever the facts; the rest is no matter then.
+    """
+    if never:
+        hardest = sorted(never, key=lambda o: -STRENGTH.get(o.reason, 99))
+        return list(dict.fromkeys((o.reason, o.who) for o in hardest))
+    partition = registry.partitions[judgement.decision.partition]
+    booking = judgement.links[0].ori if judgement.links else ""
+    blocks = sorted(judgement.blocks, key=lambda b: -STRENGTH.get(b.reason, 99))
+    found = [(b.reason, _removers(registry, partition.owner, b, b.link or booking)) for b in blocks]
+    return list(dict.fromkeys(found))
+
+
+def _removers(registry: Registry, owner: str, block: Block, link: str) -> tuple[str, ...]:
+    reason, author = block.reason, block.author
     if reason in (Reason.NOT_REQUESTED, Reason.MISSING_LINK, Reason.CONDITION_UNKNOWN):
         return ("the submitter", *((author,) if author else ()))
-    side = _side(registry, facts.chain[0])
-    if reason is Reason.GRANTED:
-        return tuple(dict.fromkeys((*side, owner)))
     if reason is Reason.NO_CONSENT:
-        return (facts.chain[0],)
-    if reason is Reason.NO_AGREEMENT:
-        rule = registry.rule_by_id[decision.rules[0]]
-        return registry.agreements[rule.agreement].parties
+        return (link,)
+    if reason is Reason.NO_AGREEMENT and block.rule is not None:
+        return registry.agreements[block.rule.agreement].parties
     if reason is Reason.NO_GRANT:
         return (owner,)
     if reason is Reason.CONFLICT:
-        return tuple(dict.fromkeys(registry.rule_by_id[r].author for r in decision.rules))
+        return tuple(dict.fromkeys(registry.rule_by_id[r].author for r in block.sources))
     if reason is Reason.NOT_ACTIVATED and not author:
-        return tuple(dict.fromkeys((*side, owner)))
+        return tuple(dict.fromkeys((*_side(registry, link), owner)))
     return (author,) if author else (owner,)
 
 
@@ -200,15 +260,14 @@ def _side(registry: Registry, ori: str) -> tuple[str, ...]:
     return (*path, via) if via and via not in path else path
 
 
-def _text(
+def _lines(
     registry: Registry,
     facts: Facts,
     judgement: Judgement,
     at: datetime,
     source: tuple[str, str, str],
-    changers: tuple[str, ...],
     obstacles: tuple[Reason, ...],
-) -> str:
+) -> list[str]:
     decision = judgement.decision
     name, author, authority = source
     ori = facts.chain[0] if facts.chain else "(nobody)"
@@ -240,8 +299,22 @@ def _text(
     others = [r.value for r in obstacles if r is not decision.reason]
     if others and not decision.probe:
         lines.append(f"Also in the way: {', '.join(others)}.")
-    lines.append(f"Who could change this: {', '.join(changers)}.")
-    return "\n".join(lines)
+    return lines
+
+
+def _who(
+    registry: Registry,
+    judgement: Judgement,
+    changers: tuple[str, ...],
+    never: tuple[Obstacle, ...],
+) -> list[str]:
+    """Who could change it; where nobody could alone, who has to do what."""
+    refused = not judgement.links
+    needed = [] if judgement.decision.probe or refused else removers(registry, judgement, never)
+    if all(set(changers) <= set(several) for _, several in needed):
+        return [f"Who could change this: {', '.join(changers)}."]
+    said = (f"{' or '.join(several)} for {reason.value}" for reason, several in needed)
+    return [f"Nobody could change this alone. Who must act: {', and '.join(said)}."]
 
 
 def _acknowledgement(decision: PartitionDecision, ori: str) -> str:

@@ -122,14 +122,14 @@ def stand(
                 grants.append((rule, bits))
             else:
                 missed.append(_by(rule, miss, ori, NEEDED))
-    gates = _gates(registry, registry.agencies[ori], partition, path, at, booking)
-    own = granted & ACCEPT if gates else granted
+    shut = gates(registry, registry.agencies[ori], partition, path, at, booking)
+    own = granted & ACCEPT if shut else granted
     blocks = [
         _forbidding(registry, rule, unknown, grants, ori, facts, partition)
         for rule, unknown in forbids
     ]
     if not (own | mandated) & PROBE:
-        blocks += gates
+        blocks += shut
         if not granted & PROBE:
             blocks.append(_ungranted(missed, ori))
     return Link(
@@ -185,7 +185,7 @@ def _permit(
     return bits, None
 
 
-def _gates(
+def gates(
     registry: Registry,
     agency: Agency,
     partition: Partition,
@@ -197,6 +197,21 @@ def _gates(
 
     An agency that takes prints needs its setting, own or inherited, and its answer where one is
     required. A relay that only forwards is stopped by a setting or a no of its own.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    agency : Agency
+        The link.
+    partition : Partition
+        The one that is decided.
+    path : tuple of str
+        The agency and all above it, nearest first; see `Tree.path`.
+    at : datetime
+        The time asked about, with an offset.
+    booking : bool
+        Whether it is the agency that took the prints.
     """
     name, ori = partition.name, agency.ori
     takes_prints = booking or not agency.relay

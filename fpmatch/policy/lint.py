@@ -17,6 +17,7 @@ from fpmatch.policy.model import (
     Rule,
     permission_names,
 )
+from fpmatch.policy.never import never_granted
 from fpmatch.policy.problems import authority_problems
 from fpmatch.policy.registry import Registry
 
@@ -48,7 +49,7 @@ def lint(registry: Registry) -> list[Finding]:
         Finding(Level.ERROR, "outside-authority", (), problem)
         for _, _, problem in authority_problems(registry)
     ]
-    for check in (_conflicts, _unreachable, _unfounded, _mandates, _settings, _requests):
+    for check in (_conflicts, _unreachable, _unfounded, _mandates, _settings, _requests, _never):
         found += check(registry)
     order = list(Level)
     return sorted(found, key=lambda f: (order.index(f.level), f.code, f.rules))
@@ -161,3 +162,11 @@ def _requests(registry: Registry) -> Iterator[Finding]:
         if request.status is OptOutStatus.OPEN:
             message = f"request {request.id!r} of {request.who} to opt out is open, without effect"
             yield Finding(Level.NOTE, "optout-open", (request.id,), message)
+
+
+def _never(registry: Registry) -> Iterator[Finding]:
+    """Agencies that no facts could have searched: a warning where something else was meant."""
+    for never in never_granted(registry):
+        level = Level.NOTE if never.intended else Level.WARNING
+        sources = tuple(dict.fromkeys(s for o in never.obstacles for s in o.sources))
+        yield Finding(level, "never-grants", sources, never.text)

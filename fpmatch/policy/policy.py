@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fpmatch.policy.explain import Explanation
     from fpmatch.policy.lint import Finding
     from fpmatch.policy.matrix import Matrix
+    from fpmatch.policy.never import Never
     from fpmatch.policy.read import Progress
     from fpmatch.policy.report import Coverage, Difference
     from fpmatch.policy.table import MaskTable
@@ -234,6 +235,16 @@ class Policy(Editing):
         from fpmatch.policy.lint import lint
 
         return lint(self._registry)
+
+    def never_granted(self) -> list[Never]:
+        """Agencies and partitions that no facts could ever have searched, why, and who must act.
+
+        Of every time that the policy speaks of. Agencies about which the same is said come
+        together; those that only relay are left out.
+        """
+        from fpmatch.policy.never import never_granted
+
+        return never_granted(self._registry)
 
     def diff(self, effective: Policy, at: Instant | None = None) -> list[Difference]:
         """Where this policy, as declared, is not what another one does; see `Difference`."""

@@ -16,6 +16,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from fpmatch.policy.attachments import attachments
 from fpmatch.policy.link import applies
 from fpmatch.policy.model import ACCEPT, ROOT, Effect, Partition, Rule, in_force
 from fpmatch.policy.registry import Registry
@@ -237,26 +238,7 @@ class _Builder:
         self.rows: list[_Row] = []
         self._numbers: dict[tuple[str, bool], int] = {}
         self._bit = {name: 1 << i for i, name in enumerate(registry.partitions)}
-        self._touched = self._attachments()
-
-    def _attachments(self) -> dict[str, set[str]]:
-        """Partitions about which something is said at a node itself."""
-        touched: dict[str, set[str]] = {ROOT: set(self.registry.partitions)}
-        for node, by_partition in self.registry.rules_at.items():
-            touched.setdefault(node, set()).update(by_partition)
-        for node, partition in (*self.registry.settings_at, *self.registry.consents_at):
-            touched.setdefault(node, set()).add(partition)
-        for jurisdiction in self.registry.jurisdictions.values():
-            if jurisdiction.require_consent:
-                touched.setdefault(jurisdiction.id, set()).update(jurisdiction.require_consent)
-        for agreement in self.registry.agreements.values():
-            for party in agreement.parties:
-                seat = self.registry.scope.seat(party)
-                if seat:
-                    names = self.registry.names(agreement.partitions)
-                    touched.setdefault(seat, set()).update(names)
-                    touched.setdefault(party, set()).update(names)
-        return touched
+        self._touched = attachments(registry)
 
     def number(self, node: str, takes_prints: bool) -> int:
         """Row number of a node; ``takes_prints`` is False for a relay that only forwards."""
