@@ -67,7 +67,17 @@ class Need:
 
 
 def shortest_chain(registry: Registry, ori: str, partition: Partition) -> tuple[str, ...]:
-    """The booking agency, and the bureau that a submission has to pass if there is one."""
+    """The booking agency, and the bureau that a submission has to pass if there is one.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    ori : str
+        The booking agency, registered.
+    partition : Partition
+        The one that is asked about.
+    """
     via = registry.via(registry.path(ori)) if partition.kind == "federal" else ""
     return (ori, via) if via and via != ori else (ori,)
 
