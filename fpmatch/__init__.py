@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fpmatch.search import Engine as Engine
     from fpmatch.template import Template as Template
     from fpmatch.template import extract as extract
+    from fpmatch.template import quality as quality
     from fpmatch.types import Candidate as Candidate
     from fpmatch.types import FingerPosition as FingerPosition
     from fpmatch.types import Impression as Impression
@@ -64,6 +65,7 @@ _PUBLIC = {
     "Template": "fpmatch.template",
     "compare": "fpmatch.matcher",
     "extract": "fpmatch.template",
+    "quality": "fpmatch.template",
     "read_image": "fpmatch.image",
     "read_templates": "fpmatch.formats",
     "warm": "fpmatch.warming",
@@ -95,6 +97,7 @@ __all__ = [
     "__version__",
     "compare",
     "extract",
+    "quality",
     "read_image",
     "read_templates",
     "warm",

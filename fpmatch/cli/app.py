@@ -24,6 +24,7 @@ from fpmatch.cli import (
     opt_outs,
     owners,
     policy,
+    quality,
     replaying,
     scenario,
     sealing,
@@ -59,6 +60,7 @@ TREE: dict[str, dict[str, Command | Group]] = {
     "Fingers": {
         "extract": fingers.extract_command,
         "compare": fingers.compare_command,
+        "quality": quality.quality_command,
         "convert": convert.convert_command,
     },
     "Galleries": {
