@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,15 @@ def test_the_values_that_nfiq2_states_for_its_own_examples(data: Path) -> None:
         text = (folder / "Expected" / f"{path.stem}_output.txt").read_text()
         stated = int(text.split("UnifiedQualityScore:")[1].split()[0])
         assert fp.quality(fp.read_image(path, ppi=500), nfiq2=True).nfiq2 == stated
+
+
+def test_the_example_of_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[1]
+    monkeypatch.chdir(root)
+    (code,) = re.findall(r"```python\n(.*?)```", (root / "docs/quality.md").read_text(), re.DOTALL)
+    names: dict = {}
+    exec(compile(code, "quality.md", "exec"), names)
+    assert names["found"].value > 50
 
 
 def test_ours_is_what_the_template_keeps(print_: fp.FingerImage) -> None:

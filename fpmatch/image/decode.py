@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fpmatch.checks import quoted
 from fpmatch.errors import ImageError
 from fpmatch.image.wsq import quiet, wsq_ppi
+from fpmatch.image.wsq_check import WSQ_START, check_wsq
 from fpmatch.parameters import IMAGE
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def decode(data: bytes, most: int = IMAGE.max_pixels) -> tuple[NDArray[np.uint8]
     import wsq  # noqa: F401  registers the WSQ format with Pillow
     from PIL import Image
 
+    if data.startswith(WSQ_START):
+        check_wsq(data, most)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
