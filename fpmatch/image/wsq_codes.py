@@ -97,12 +97,13 @@ def _windows(part: bytes) -> NDArray[np.uint32]:
     """The 16 bits from every bit on; the last four bytes are only looked into."""
     wide = np.frombuffer(part, np.uint8).astype(np.uint32)
     three = wide[:-4] << 16 | wide[1:-3] << 8 | wide[2:-2]
-    return ((three[:, None] >> np.arange(8, 0, -1, dtype=np.uint32)) & 0xFFFF).ravel()
+    shifts = np.arange(8, 0, -1, dtype=np.uint32)
+    return ((three[:, None] >> shifts) & np.uint32(0xFFFF)).astype(np.uint32).ravel()
 
 
 def _walk(steps: bytes, at: int, bits: int) -> tuple[NDArray[np.int64], int, bool]:
     """Places of all codes that are whole, where the next begins, and whether there is none."""
-    places = []
+    places: list[int] = []
     end = len(steps)
     while at < end:
         step = steps[at]
