@@ -53,17 +53,9 @@ def pack(folder: Path | None) -> Path:
     InputError
         If there is no source checkout and no folder was given.
     """
-    from fpmatch.synthetic.bundled import bundled_prints
+    from fpmatch.scenario.pack import scenario_folder
 
-    if folder is not None:
-        return folder
-    bundled = bundled_prints()
-    if bundled is None or not (bundled / "scenarios").is_dir():
-        raise InputError(
-            "the scenario pack comes with the source, not with the installed package: "
-            "name its folder with --folder, or a file"
-        )
-    return bundled / "scenarios"
+    return scenario_folder() if folder is None else folder
 
 
 def _list(folder: Path, json_file: str | None) -> None:

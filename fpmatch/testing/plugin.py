@@ -84,7 +84,7 @@ def fpmatch_scenario(fpmatch_scenario_name: Any) -> Scenario:
 
 
 @pytest.fixture
-def fpmatch_abis(fpmatch_reference: Callable[..., ReferenceEngine]) -> MockAbis:
+def fpmatch_abis() -> MockAbis:
     """A mock ABIS with an empty gallery that answers from the reference."""
     from fpmatch.testing.abis import MockAbis
 

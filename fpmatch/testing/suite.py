@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from fpmatch.errors import MissingExtra
 from fpmatch.reference.engine import Compare
+from fpmatch.template import Template
 from fpmatch.testing.adapter import EngineUnderTest, Setup
 from fpmatch.testing.agreement import assert_agrees_with_reference
 from fpmatch.testing.bench import NotChecked, bench
@@ -96,7 +97,7 @@ class MatcherTests:
 
     within: ClassVar[float | None] = None
 
-    def compare(self, probe: object, candidate: object) -> float:
+    def compare(self, probe: Template, candidate: Template) -> float:
         """A score of two templates; yours. Raises NotImplementedError."""
         raise NotImplementedError("compare(self, probe, candidate) has to give a score of yours")
 
