@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from fpmatch.cli.output import JsonFile, emit, table
-from fpmatch.errors import InputError
 
 Pack = Annotated[
     Path | None, typer.Option("--folder", metavar="DIR", help="Folder of scenario files.")

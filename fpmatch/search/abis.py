@@ -18,9 +18,9 @@ from fpmatch.errors import (
 from fpmatch.formats import abis_messages
 from fpmatch.formats.abis import Adapter, Fetch
 from fpmatch.formats.abis_messages import Failure, FailureReason, Message, Operation
+from fpmatch.formats.abis_share import Refused, fetched, fingers_of
 from fpmatch.gallery import facts
 from fpmatch.search import enrolment, looking, removal
-from fpmatch.search.abis_share import Refused, fetched, fingers_of
 from fpmatch.search.identification import Identified, identify
 from fpmatch.search.running import StoredProbe
 from fpmatch.search.state import State

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fpmatch.reference import ReferenceEngine as ReferenceEngine
-    from fpmatch.testing.abis import AbisError as AbisError
     from fpmatch.testing.abis import MockAbis as MockAbis
+    from fpmatch.testing.abis_values import AbisError as AbisError
     from fpmatch.testing.adapter import Clock as Clock
     from fpmatch.testing.adapter import EngineUnderTest as EngineUnderTest
     from fpmatch.testing.adapter import Setup as Setup
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from fpmatch.testing.world import request as request
 
 _PUBLIC = {
-    "AbisError": "abis",
+    "AbisError": "abis_values",
     "CHECKS": "catalogue",
     "Clock": "adapter",
     "EngineTests": "suite",

@@ -3,71 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from fpmatch.checks import check_integer, check_number, check_text, quoted
-from fpmatch.errors import FpmatchError, InputError
+from fpmatch.errors import InputError
 from fpmatch.reference.engine import Compare
 from fpmatch.template import Template
+from fpmatch.testing.abis_values import AbisError, Call, Match
+from fpmatch.testing.adapter import Clock
 from fpmatch.testing.prints import score
 from fpmatch.testing.reference import reference_engine
 from fpmatch.testing.world import OPEN
-from fpmatch.types import Record, SearchRequest
+from fpmatch.types import Candidate, Record, SearchRequest
+
+if TYPE_CHECKING:
+    from fpmatch.formats.abis import Adapter, Fetch
 
 PARTITION = "abis"
 PARTITIONS = {PARTITION: (1, PARTITION)}
 HIT = 50.0
 """Lowest score that is listed unless told otherwise."""
-
-
-class AbisError(FpmatchError):
-    """What a biometric service answers that cannot do what it is asked.
-
-    Parameters
-    ----------
-    reason : str
-        ``exists``, ``not found``, ``no data`` or what `MockAbis.fail_next` was told.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A reference that resembles the probe.
-
-    Parameters
-    ----------
-    reference : str
-        Its id.
-    score : float
-        -10*log10 of the false match rate.
-    """
-
-    reference: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What the mock was asked.
-
-    Parameters
-    ----------
-    operation : str
-        ``insert``, ``identify``, ``delete``, ``ping``, ``pending_jobs`` or ``reference_count``.
-    reference : str
-        The reference it named; "" where none.
-    failed : str
-        Why it was not served; "" where it was.
-    """
-
-    operation: str
-    reference: str = ""
-    failed: str = ""
 
 
 @dataclass(slots=True)
@@ -80,6 +38,8 @@ class MockAbis:
         ``matcher(probe, candidate)`` gives a score; the reference's by default.
     threshold : float
         Lowest score that identify lists.
+    clock : callable
+        Gives the time that answers to messages bear; a fixed day by default.
 
     Raises
     ------
@@ -89,13 +49,15 @@ class MockAbis:
 
     matcher: Compare = score
     threshold: float = HIT
+    clock: Callable[[], datetime] = field(default_factory=Clock)
     calls: list[Call] = field(default_factory=list, init=False)
     _held: dict[str, tuple[Template, ...]] = field(default_factory=dict, init=False)
     _failures: deque[str] = field(default_factory=deque, init=False)
 
     def __post_init__(self) -> None:
-        if not callable(self.matcher):
-            raise InputError(f"matcher must be a function, not {quoted(self.matcher)}")
+        for name, given in (("matcher", self.matcher), ("clock", self.clock)):
+            if not callable(given):
+                raise InputError(f"{name} must be a function, not {quoted(given)}")
         self.threshold = check_number("threshold", self.threshold, -1e6, 1e6)
 
     def fail_next(self, reason: str = "unavailable", times: int = 1) -> None:
@@ -163,16 +125,47 @@ class MockAbis:
         InputError
             If a value cannot be used.
         """
+        least = self.threshold if threshold is None else threshold
+        found = self.candidates(probe, gallery=gallery, max_results=max_results, threshold=least)
+        return [Match(c.record, c.score) for c in found]
+
+    def candidates(
+        self,
+        probe: str | Sequence[Template],
+        *,
+        gallery: Iterable[str] | None,
+        max_results: int,
+        threshold: float,
+    ) -> tuple[Candidate, ...]:
+        """As `identify`, with all that a candidate says.
+
+        Parameters
+        ----------
+        probe : str or sequence of Template
+            As there.
+        gallery : iterable of str or None
+            As there.
+        max_results : int
+            As there.
+        threshold : float
+            Lowest score listed.
+
+        Raises
+        ------
+        AbisError
+            As there.
+        InputError
+            If a value cannot be used.
+        """
         named = probe if isinstance(probe, str) else ""
         most = check_integer("max_results", max_results, 1, 10_000)
-        least = self.threshold if threshold is None else threshold
-        check_number("threshold", least, -1e6, 1e6)
+        least = check_number("threshold", threshold, -1e6, 1e6)
         fingers = () if isinstance(probe, str) else _fingers(probe)
         if isinstance(gallery, str):
             raise InputError("gallery must be a list of references, not one text")
         within = None if gallery is None else set(gallery)
         self._called("identify", named)
-        if named:
+        if isinstance(probe, str):
             if named not in self._held:
                 self._refuse("not found")
             fingers = self._held[named]
@@ -185,8 +178,32 @@ class MockAbis:
         ]
         engine = reference_engine({PARTITION: others}, matcher=self.matcher, partitions=PARTITIONS)
         asked = SearchRequest(fingers, OPEN, max_candidates=most, threshold=least)
-        found = engine.search(asked)[PARTITION].candidates or ()
-        return [Match(c.record, c.score) for c in found]
+        return engine.search(asked)[PARTITION].candidates or ()
+
+    def abis(self, message: bytes, adapter: Adapter, *, fetch: Fetch, pending: int = 0) -> bytes:
+        """Answer one message of MOSIP's ABIS interface; so `formats.abis.handle` takes the mock.
+
+        It holds one gallery of one agency: policy, contributors and seals are an engine's.
+
+        Parameters
+        ----------
+        message : bytes
+            JSON; see ``docs/abis.md``.
+        adapter : Adapter
+            As whom; its limits and thresholds count.
+        fetch : callable
+            Gives the CBEFF file behind a referenceURL.
+        pending : int
+            Messages that wait.
+
+        Raises
+        ------
+        InputError
+            If another argument than the message is malformed.
+        """
+        from fpmatch.testing.abis_messages import serve
+
+        return serve(self, message, adapter, fetch, pending)
 
     def delete(self, reference: str) -> None:
         """Forget a registration.
@@ -195,6 +212,8 @@ class MockAbis:
         ------
         AbisError
             ``not found`` if there is no such reference.
+        InputError
+            If it is no text.
         """
         name = check_text("reference", reference, longest=255, empty=False)
         self._called("delete", name)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 
-from fpmatch import formats
 from fpmatch.checks import quoted
 from fpmatch.errors import ExtractionError, FormatError, FpmatchError, InputError
 from fpmatch.formats import cbeff
 from fpmatch.formats.abis import Adapter, Expired, Fetch
 from fpmatch.formats.abis_messages import FailureReason
 from fpmatch.formats.cbeff_values import NAME as CBEFF
+from fpmatch.formats.pictures import Picture
+from fpmatch.formats.table import read
+from fpmatch.formats.templates import to_templates
 from fpmatch.parameters import FORMATS
 from fpmatch.template import QUALITY_UNKNOWN, Template, extract
 from fpmatch.types.checked import MOST_FINGERS
@@ -95,7 +97,7 @@ def fingers_of(adapter: Adapter, data: bytes) -> tuple[Template, ...]:
     if cbeff.recognise(data) is None:
         raise Refused(FailureReason.INVALID_CBEFF, "no CBEFF file")
     try:
-        held = cbeff.fingers(formats.read(data, CBEFF))
+        held = cbeff.fingers(read(data, CBEFF))
     except FormatError as error:
         raise Refused(FailureReason.INVALID_CBEFF, str(error)) from None
     taken: list[Template] = []
@@ -112,7 +114,7 @@ def fingers_of(adapter: Adapter, data: bytes) -> tuple[Template, ...]:
             passed_over.append(str(error)[:120])
     for record in held.templates:
         try:
-            taken += [template for template in formats.to_templates(record) if len(template)]
+            taken += [template for template in to_templates(record) if len(template)]
         except FpmatchError as error:
             unreadable += 1
             passed_over.append(str(error)[:120])
@@ -130,7 +132,7 @@ def fingers_of(adapter: Adapter, data: bytes) -> tuple[Template, ...]:
     return tuple(taken)
 
 
-def _extracted(adapter: Adapter, picture: formats.Picture) -> Template:
+def _extracted(adapter: Adapter, picture: Picture) -> Template:
     if picture.finger is None:
         raise FormatError(f"position {quoted(picture.positions[0])} is no single finger")
     found = extract(
