@@ -9,7 +9,13 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def kernel(function: F | None = None, *, inline: bool = False, fastmath: bool = False) -> Any:
+def kernel(
+    function: F | None = None,
+    *,
+    inline: bool = False,
+    inner: bool = False,
+    fastmath: bool = False,
+) -> Any:
     """Compile a kernel lazily: nogil, cached on disk, never parallel.
 
     Parameters
@@ -17,7 +23,12 @@ def kernel(function: F | None = None, *, inline: bool = False, fastmath: bool = 
     function : callable
         The kernel; None where the decorator is called with options.
     inline : bool
-        Inline into the calling kernel (for one-line helpers).
+        Inline into the calling kernel before types are known: for one-line helpers, and for what
+        only passes its arguments on.
+    inner : bool
+        Called by kernels only, never from Python: compiled without the code that unpacks Python
+        objects, which takes longer to compile than the function where its arguments are tuples of
+        many arrays. Its callers' files in the cache hold it, so that it needs none of its own.
     fastmath : bool
         Allow reassociation. Only for image filters, where the last bit decides nothing;
         descriptors and matchers stay exact so that `fpmatch.reference` can reproduce them.
@@ -32,11 +43,14 @@ def kernel(function: F | None = None, *, inline: bool = False, fastmath: bool = 
     from fpmatch.kernel_cache import attach
 
     def wrap(f: F) -> Any:
-        options: dict[str, Any] = {"nogil": True, "fastmath": fastmath}
+        # Nothing calls a kernel from C.
+        options: dict[str, Any] = {"nogil": True, "fastmath": fastmath, "no_cfunc_wrapper": True}
         if inline:
             options["inline"] = "always"
+        if inner:
+            options["no_cpython_wrapper"] = True
         made = numba.njit(**options)(f)
-        if not inline and jit_enabled():
+        if not (inline or inner) and jit_enabled():
             attach(made)
         return made
 

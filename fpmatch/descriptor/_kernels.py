@@ -32,7 +32,7 @@ class TextureTables(NamedTuple):
     least: int
 
 
-@kernel
+@kernel(inner=True)
 def _accumulate(u, v, turn, tables, across, values):
     """Add one neighbour at (u, v), turned by `turn` of 256, to the cells around it."""
     side = tables.axis.shape[0]
@@ -56,7 +56,7 @@ def _accumulate(u, v, turn, tables, across, values):
                 values[number * sections + s] += near * tables.section[turn, s]
 
 
-@kernel
+@kernel(inner=True)
 def _largest(values, weight, code):
     """Set the bits of the `weight` largest values, the earlier of equal ones; False if too few."""
     top = 0
@@ -117,7 +117,7 @@ def cylinder_codes(x, y, angle, tables, across, values, codes, usable):
         usable[a] = _largest(values, tables.weight, codes[a])
 
 
-@kernel
+@kernel(inner=True)
 def _sample(field, tables, px, py):
     """Bilinear doubled-angle vector of the orientation field, and the weight inside."""
     cell = tables.cell

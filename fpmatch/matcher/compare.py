@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fpmatch.checks import check_choice
 from fpmatch.descriptor import PackedTemplates, SearchTemplate, encode
 from fpmatch.errors import InputError
-from fpmatch.matcher._kernels import Scratch, geometry, score, score_rows
+from fpmatch.matcher._kernels import Scratch, geometry, score_rows
 from fpmatch.matcher.calibration import calibrate
 from fpmatch.matcher.tables import TURNS, scratch, tables
 from fpmatch.parameters import DESCRIPTOR
@@ -121,9 +121,12 @@ def compare(
     distances, directions = _geometry(a)
     work = scratch(max(len(a), 1), max(len(b), 1))
     best, pairs = -1, np.zeros((0, 2), np.int64)
+    # A gallery of one row, so that one kernel is compiled and not two of the same.
+    offsets, row, out = np.array([0, len(b)]), np.zeros(1, np.int64), np.zeros(1, np.int32)
     for turn in turns_for(rotation):
-        turned = tables(turned=turn)
-        raw = int(score(_columns(a), distances, directions, _columns(b), turned, work))
+        args = (_columns(a), distances, directions, _columns(b), offsets, row)
+        score_rows(*args, tables(turned=turn), work, out)
+        raw = int(out[0])
         if raw > best:
             best, pairs = raw, _pairs(a, b, work)
     return Score(float(calibrate(best, rotation)), best, pairs)

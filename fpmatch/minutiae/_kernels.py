@@ -186,7 +186,7 @@ def thin(image, removable, redundant, ys, xs):
             image[ys[k], xs[k]] = 0
 
 
-@kernel
+@kernel(inner=True)
 def follow(skeleton, crossings, dy, dx, y, x, y1, x1, limit):
     """Walk a skeleton line from (y, x) over (y1, x1) for up to `limit` steps.
 

@@ -21,6 +21,8 @@ def nearest_lists(codes, first, last, heads, members, beam, out):
     shift = np.uint64(16)
     low = np.uint64(0xFFFF)
     near = np.zeros(max(count, width), np.uint64)
+    chosen = np.zeros(beam, np.uint64)
+    none = np.uint64(0xFFFFFFFFFFFFFFFF)
     for k in range(first, last):
         q0 = codes[k, 0]
         q1 = codes[k, 1]
@@ -29,9 +31,15 @@ def nearest_lists(codes, first, last, heads, members, beam, out):
         q4 = codes[k, 4]
         for h in range(np.uint64(0), np.uint64(count)):
             near[h] = (distance(heads, h, q0, q1, q2, q3, q4) << shift) | h
-        chosen = np.sort(near[:count])[:beam]
-        best = np.uint64(0xFFFFFFFFFFFFFFFF)
-        for b in range(chosen.shape[0]):
+        # A few minima in vector code: faster than sorting, and no sort to compile.
+        for b in range(beam):
+            best = none
+            for h in range(np.uint64(0), np.uint64(count)):
+                best = min(best, near[h])
+            chosen[b] = best
+            near[best & low] = none
+        best = none
+        for b in range(beam):
             head = np.int64(chosen[b] & low)
             part = members[head]
             base = np.uint64(head * width)
@@ -62,7 +70,7 @@ def sort_lists(lists, starts, places, order):
         places[n] += 1
 
 
-@kernel
+@kernel(inner=True)
 def squeeze(code, mask, out):
     """Collect the bits of a code under a mask of 128 bits set, lowest first, into two words."""
     out[0] = 0
@@ -86,6 +94,18 @@ def squeeze_pairs(cylinder, lists, codes, masks, out):
         squeeze(codes[cylinder[k]], masks[lists[k]], out[k])
 
 
+@kernel(inner=True)
+def _first_from(values, first, last, least):
+    """First place of ascending ``values[first:last]`` that holds `least` or more."""
+    while first < last:
+        middle = (first + last) >> 1
+        if np.int64(values[middle]) < least:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
 @kernel
 def fill_lists(order, first, last, lists, codes, angle, offsets, masks, out):
     """Write the entries ``first..last`` of the lists.
@@ -101,7 +121,7 @@ def fill_lists(order, first, last, lists, codes, angle, offsets, masks, out):
         low[e] = short[0]
         high[e] = short[1]
         direction[e] = angle[c]
-        r = np.searchsorted(offsets, c, side="right") - 1
+        r = _first_from(offsets, 0, offsets.shape[0], c + 1) - 1
         row[e] = r
         place[e] = c - offsets[r]
 
@@ -112,6 +132,5 @@ def list_ranges(lists, starts, rows, low, high, out):
     for k in range(lists.shape[0]):
         first = starts[lists[k]]
         last = starts[lists[k] + 1]
-        part = rows[first:last]
-        out[k, 0] = first + np.searchsorted(part, low)
-        out[k, 1] = first + np.searchsorted(part, high)
+        out[k, 0] = _first_from(rows, first, last, low)
+        out[k, 1] = _first_from(rows, first, last, high)

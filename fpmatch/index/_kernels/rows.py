@@ -8,7 +8,7 @@ from fpmatch.index._kernels.bits import distance, prefetch
 from fpmatch.jit import kernel
 
 
-@kernel
+@kernel(inner=True)
 def unroll(codes, angle, first, last, window, soa, turn):
     """Lay one template out by word, with the ends of the turn repeated; returns its length.
 
@@ -30,7 +30,7 @@ def unroll(codes, angle, first, last, window, soa, turn):
     return n
 
 
-@kernel
+@kernel(inner=True)
 def lowest(q_codes, i, soa, lo, hi):
     """Lowest Hamming distance of probe cylinder i to the columns lo..hi; 320 if there is none.
 

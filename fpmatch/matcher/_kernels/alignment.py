@@ -10,7 +10,7 @@ from fpmatch.jit import kernel
 from fpmatch.matcher._kernels.geometry import angle_between, direction
 
 
-@kernel
+@kernel(inner=True)
 def consensus(count, total, tables, scratch):
     """How far the pairs agree with the chosen ones: the sum, and the pairs that do as anchors."""
     agreement = 0
@@ -30,7 +30,7 @@ def consensus(count, total, tables, scratch):
     return agreement, anchors
 
 
-@kernel
+@kernel(inner=True)
 def motion(anchors, xa, ya, xb, yb, scratch):
     """Rotation that best moves the anchors of one side on those of the other.
 
@@ -64,7 +64,7 @@ def motion(anchors, xa, ya, xb, yb, scratch):
     return (cosine if c > 0 else -cosine), (sine if s > 0 else -sine)
 
 
-@kernel
+@kernel(inner=True)
 def _inside(ex, ey, j, angle, texture, tables):
     """Whether the place (ex, ey) from minutia j lies in its disc and inside the finger."""
     turn = np.int32(angle[j])
@@ -83,7 +83,7 @@ def _inside(ex, ey, j, angle, texture, tables):
     return valid == 0 or (valid >> np.uint64(number)) & np.uint64(1) != 0
 
 
-@kernel
+@kernel(inner=True)
 def transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, match):
     """Move every minutia of `a` with its nearest anchor and find it in `b`.
 
@@ -93,8 +93,8 @@ def transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, match):
     turned = direction(np.int64(cosine), np.int64(sine), tables.arctangent)
     for k in range(a[4].shape[0]):
         nearest = np.int64(1) << 60
-        i = 0
-        j = 0
+        i = np.int64(0)  # not the literal 0, for which a second `_inside` would be compiled
+        j = np.int64(0)
         for t in range(anchors):
             dx = np.int64(a[2][k]) - np.int64(a[2][anchor_a[t]])
             dy = np.int64(a[3][k]) - np.int64(a[3][anchor_a[t]])
@@ -120,7 +120,7 @@ def transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, match):
             match[k] = -1
 
 
-@kernel
+@kernel(inner=True)
 def tally(na, nb, scratch):
     """Minutiae matched both ways; unmatched ones of both sides in the common area."""
     matched = 0

@@ -9,14 +9,14 @@ import numpy as np
 from fpmatch.jit import kernel
 
 
-@kernel
+@kernel(inner=True)
 def angle_between(a, b):
     """Unsigned difference of two angles of 256 units a turn, 0 to 128."""
     d = (a - b) & 255
     return d if d <= 128 else 256 - d
 
 
-@kernel
+@kernel(inner=True)
 def direction(dx, dy, table):
     """Direction of a vector, 256 units a turn, by the table of arctangents of 0 to 1."""
     ax = abs(dx)

@@ -26,7 +26,7 @@ else:
         return int(word).bit_count()
 
 
-@kernel
+@kernel(inner=True)
 def _insert(i, j, nb, s, head, after):
     """Queue a pair by similarity; equal ones in an order that exchanging the sides keeps."""
     this = i * nb + j
@@ -47,7 +47,7 @@ def _insert(i, j, nb, s, head, after):
         after[before] = this
 
 
-@kernel
+@kernel(inner=True)
 def _spread(codes, texture, angle, words, below):
     """Lay out one side by words, and count its minutiae below every angle."""
     for j in range(angle.shape[0]):
@@ -62,7 +62,7 @@ def _spread(codes, texture, angle, words, below):
         below[turn] = j
 
 
-@kernel
+@kernel(inner=True)
 def _agree(code, texture, words, j):
     """Common code bits, cells valid in both and differing texture bits, in 7 bits each."""
     common = popcount(code[0] & words[0, j]) + popcount(code[1] & words[1, j])
@@ -78,7 +78,7 @@ def _agree(code, texture, words, j):
     )
 
 
-@kernel
+@kernel(inner=True)
 def _ranges(angle, window, below, nb):
     """The one or two ranges of sorted angles within the window, the second after wrapping."""
     low = angle - window
@@ -92,7 +92,7 @@ def _ranges(angle, window, below, nb):
     return first, last, np.int64(0), np.int64(0)
 
 
-@kernel
+@kernel(inner=True)
 def queue_pairs(codes_a, texture_a, angle_a, codes_b, texture_b, angle_b, tables, scratch):
     """Queue all pairs within the window of directions that are similar enough.
 
@@ -124,7 +124,7 @@ def queue_pairs(codes_a, texture_a, angle_a, codes_b, texture_b, angle_b, tables
             first, last = wrapped, end
 
 
-@kernel
+@kernel(inner=True)
 def assign(na, nb, tables, scratch):
     """One-to-one pairs from the queue, the most similar first; returns their number."""
     scratch.used_a[:na] = 0

@@ -10,7 +10,7 @@ from fpmatch.jit import kernel
 from fpmatch.matcher._kernels.geometry import angle_between, direction
 
 
-@kernel
+@kernel(inner=True)
 def compatibilities(count, distances, directions, angle_a, x, y, angle_b, tables, scratch):
     """How well every two pairs fit one another as a motion with a little distortion."""
     for t in range(count):
@@ -40,7 +40,7 @@ def compatibilities(count, distances, directions, angle_a, x, y, angle_b, tables
             scratch.compatible[s, t] = fit
 
 
-@kernel
+@kernel(inner=True)
 def relax(count, tables, scratch):
     """Let compatible pairs support each other (Feng 2008; Cappelli et al. 2010)."""
     support = scratch.support
@@ -60,7 +60,7 @@ def relax(count, tables, scratch):
             support[t] = moved[t]
 
 
-@kernel
+@kernel(inner=True)
 def select(count, wanted, scratch):
     """Sum of the support of the `wanted` pairs that kept most of theirs; marks them as chosen."""
     for t in range(count):

@@ -8,7 +8,7 @@ from fpmatch.matcher._kernels.pairing import assign, queue_pairs
 from fpmatch.matcher._kernels.relaxation import compatibilities, relax, select
 
 
-@kernel
+@kernel(inline=True)
 def features(a, distances, directions, b, tables, scratch):
     """Relaxation score, agreement (-1: below the gate), matched and unmatched minutiae.
 
@@ -43,7 +43,7 @@ def features(a, distances, directions, b, tables, scratch):
     return relaxed, agreement, matched, unmatched
 
 
-@kernel
+@kernel(inline=True)
 def score(a, distances, directions, b, tables, scratch):
     """Raw score of two search forms.
 
@@ -61,7 +61,7 @@ def score(a, distances, directions, b, tables, scratch):
     return tables.gate + max(evidence, 0)
 
 
-@kernel
+@kernel(inline=True)
 def _row(gallery, low, high):
     return (
         gallery[0][low:high],
