@@ -15,18 +15,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fpmatch import compiling
+
 log = logging.getLogger(__name__)
 _DIGEST = hashlib.sha256().digest_size
 
 
 def attach(dispatcher: Any) -> None:
-    """Give a compiled function a cache, where there is a folder for one.
+    """Give a compiled function a cache, where there is a folder for one, and tell who watches.
 
     Parameters
     ----------
     dispatcher : numba dispatcher
         As `numba.njit` makes it, without a cache.
     """
+    try:
+        _follow(dispatcher)
+    except (AttributeError, ImportError, TypeError):
+        log.debug("this numba compiles in another way; nobody is told of it")
     try:
         dispatcher.enable_caching()
     except RuntimeError:
@@ -37,6 +43,51 @@ def attach(dispatcher: Any) -> None:
         dispatcher._cache = _made(dispatcher.py_func)
     except (AttributeError, ImportError, TypeError):
         log.debug("this numba keeps its cache in another way; it is used as it is")
+
+
+def name_of(function: Any) -> str:
+    """Room and name of a kernel, for people: ``matcher: score_rows``."""
+    room = function.__module__.removeprefix("fpmatch.").partition(".")[0]
+    return f"{room}: {function.__name__}"
+
+
+def _follow(dispatcher: Any) -> None:
+    """Have every compilation of a kernel told, and its turn end with it."""
+    from numba.core.compiler_lock import global_compiler_lock
+
+    compile_ = dispatcher.compile
+    kernel = name_of(dispatcher.py_func)
+    _listen()
+
+    def compiled(signature: Any) -> Any:
+        with global_compiler_lock, compiling.turn.call():
+            made = compile_(signature)
+        compiling.tell(compiling.READY, kernel)
+        return made
+
+    dispatcher.compile = compiled
+    compiling.kernels.append(kernel)
+
+
+@cache
+def _listen() -> None:
+    """Hear from numba when it begins to compile a kernel; of those that it calls, nothing."""
+    from numba.core import event
+
+    class Listener(event.Listener):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.depth = 0
+
+        def on_start(self, event: Any) -> None:
+            function = event.data["dispatcher"].py_func
+            self.depth += 1
+            if self.depth == 1 and function.__module__.startswith("fpmatch."):
+                compiling.tell(compiling.COMPILES, name_of(function))
+
+        def on_end(self, event: Any) -> None:
+            self.depth -= 1
+
+    event.register("numba:compile", Listener())
 
 
 def cache_folder() -> Path | None:
@@ -105,6 +156,14 @@ def _made(function: Any) -> Any:
             )
 
         def load_overload(self, sig: Any, target_context: Any) -> Any:
+            found = self._looked_for(sig, target_context)
+            if found is None:
+                # Several that start together: one compiles, the others wait and find it here.
+                compiling.turn.take(Path(self._cache_path), name_of(self._py_func))
+                found = self._looked_for(sig, target_context)
+            return found
+
+        def _looked_for(self, sig: Any, target_context: Any) -> Any:
             try:
                 return super().load_overload(sig, target_context)
             except Exception as error:
