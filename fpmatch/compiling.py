@@ -28,7 +28,18 @@ READY = "ready"
 kernels: list[str] = []
 """Names of the kernels that Python calls, in the order in which their files were imported."""
 
+_ready: set[str] = set()
 _watchers: list[Watcher] = []
+
+
+def is_ready(kernel: str) -> bool:
+    """Whether a kernel was compiled or loaded in this process.
+
+    Parameters
+    ----------
+    kernel : str
+    """
+    return kernel in _ready
 
 
 @contextmanager
@@ -56,6 +67,8 @@ def tell(state: str, kernel: str) -> None:
     state : str
     kernel : str
     """
+    if state == READY:
+        _ready.add(kernel)
     for watcher in list(_watchers):
         watcher(state, kernel)
     if not _watchers and state != READY:

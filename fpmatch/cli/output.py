@@ -135,23 +135,75 @@ def progress_bar() -> Iterator[Progress | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich import progress as bars
+    try:
+        yield bars.step
+    finally:
+        bars.clear()
+
+
+class Bars:
+    """The one block of bars on standard error: what is finished goes, and leaves no line.
+
+    What is printed meanwhile goes to another stream, which would write through a bar: so a bar is
+    on the screen only while its own work is under way.
+    """
+
+    def __init__(self) -> None:
+        self._shown: Any = None
+        self._tasks: dict[str, Any] = {}
+
+    def step(self, what: str, done: int, total: int | None, *, said: str = "") -> None:
+        """Draw or move a bar; one that is done is taken away.
+
+        Parameters
+        ----------
+        what : str
+            Which bar.
+        done, total : int
+            How far it is; None where nobody knows of how much.
+        said : str
+            What stands before the bar; `what` where empty.
+        """
+        if total is not None and done >= total:
+            self.remove(what)
+            return
+        text = said or what
+        if self._shown is None:
+            self._shown = _new_bars()
+            self._shown.start()
+        if what not in self._tasks:
+            self._tasks[what] = self._shown.add_task(text, total=total)
+        self._shown.update(self._tasks[what], completed=done, total=total, description=text)
+
+    def remove(self, what: str) -> None:
+        """Take a bar away, if it is there."""
+        task = self._tasks.pop(what, None)
+        if task is not None:
+            self._shown.remove_task(task)
+        if not self._tasks:
+            self.clear()
+
+    def clear(self) -> None:
+        """Take all bars away."""
+        shown, self._shown = self._shown, None
+        self._tasks.clear()
+        if shown is not None:
+            shown.stop()
+
+
+bars = Bars()
+
+
+def _new_bars() -> Any:
+    from rich import progress
 
     columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.MofNCompleteColumn(),
-        bars.TimeRemainingColumn(),
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
     )
-    with bars.Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        tasks: dict[str, bars.TaskID] = {}
-
-        def step(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
-
-        yield step
+    return progress.Progress(*columns, console=console(stderr=True), transient=True)
 
 
 def fail(error: Exception) -> None:
