@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from fpmatch.locking import try_lock
 
@@ -40,6 +40,17 @@ def is_ready(kernel: str) -> bool:
     kernel : str
     """
     return kernel in _ready
+
+
+def name_of(function: Any) -> str:
+    """Room and name of a kernel, for people: ``matcher: score_rows``.
+
+    Parameters
+    ----------
+    function : function
+    """
+    room = function.__module__.removeprefix("fpmatch.").partition(".")[0]
+    return f"{room}: {function.__name__}"
 
 
 @contextmanager

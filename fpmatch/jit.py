@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from fpmatch import compiling
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+_making = threading.RLock()
 
 
 def kernel(
@@ -37,24 +42,86 @@ def kernel(
     -----
     With ``NUMBA_DISABLE_JIT=1`` kernels run as plain Python: tests run both ways. Where nothing
     can be cached, or the cache is damaged, kernels are compiled again: slower, never an error.
+    numba is imported at the first call of a kernel, so that what needs none starts quickly.
     """
-    import numba
-
-    from fpmatch.kernel_cache import attach
 
     def wrap(f: F) -> Any:
-        # Nothing calls a kernel from C.
-        options: dict[str, Any] = {"nogil": True, "fastmath": fastmath, "no_cfunc_wrapper": True}
-        if inline:
-            options["inline"] = "always"
-        if inner:
-            options["no_cpython_wrapper"] = True
-        made = numba.njit(**options)(f)
-        if not (inline or inner) and jit_enabled():
-            attach(made)
-        return made
+        if not jit_enabled():
+            return f
+        alone = not (inline or inner)
+        if alone:
+            compiling.kernels.append(compiling.name_of(f))
+
+        def make() -> Any:
+            import numba
+
+            from fpmatch.kernel_cache import attach
+
+            # Nothing calls a kernel from C.
+            options: dict[str, Any] = {
+                "nogil": True,
+                "fastmath": fastmath,
+                "no_cfunc_wrapper": True,
+            }
+            if inline:
+                options["inline"] = "always"
+            if inner:
+                options["no_cpython_wrapper"] = True
+            made = numba.njit(**options)(f)
+            if alone:
+                attach(made)
+            return made
+
+        return Lazy(make, f)
 
     return wrap(function) if function is not None else wrap
+
+
+class Lazy:
+    """Something of numba's that is made when it is first used.
+
+    Parameters
+    ----------
+    make : callable
+        Makes it; called once.
+    function : function
+        Its source. What it calls is made with it, and put in its place in the module of the
+        function, where numba looks for it.
+    """
+
+    def __init__(self, make: Callable[[], Any], function: Callable[..., Any]) -> None:
+        self._make = make
+        self._half: Any = None
+        self._made: Any = None
+        self.py_func = function
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+
+    def made(self) -> Any:
+        """The thing itself."""
+        if self._made is None:
+            with _making:
+                # Not seen by other threads before what it calls is there.
+                self._made = self._whole()
+        return self._made
+
+    def _whole(self) -> Any:
+        """Make it, and what it names; under the lock, where a circle ends at what is begun."""
+        if self._half is None:
+            self._half = self._make()
+            names = self.py_func.__globals__
+            for name in self.py_func.__code__.co_names:
+                if isinstance(names.get(name), Lazy):
+                    names[name] = names[name]._whole()
+        return self._half
+
+    def __call__(self, *args: Any) -> Any:
+        return (self._made or self.made())(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.made(), name)
 
 
 def jit_enabled() -> bool:

@@ -45,18 +45,12 @@ def attach(dispatcher: Any) -> None:
         log.debug("this numba keeps its cache in another way; it is used as it is")
 
 
-def name_of(function: Any) -> str:
-    """Room and name of a kernel, for people: ``matcher: score_rows``."""
-    room = function.__module__.removeprefix("fpmatch.").partition(".")[0]
-    return f"{room}: {function.__name__}"
-
-
 def _follow(dispatcher: Any) -> None:
     """Have every compilation of a kernel told, and its turn end with it."""
     from numba.core.compiler_lock import global_compiler_lock
 
     compile_ = dispatcher.compile
-    kernel = name_of(dispatcher.py_func)
+    kernel = compiling.name_of(dispatcher.py_func)
     _listen()
 
     def compiled(signature: Any) -> Any:
@@ -66,7 +60,6 @@ def _follow(dispatcher: Any) -> None:
         return made
 
     dispatcher.compile = compiled
-    compiling.kernels.append(kernel)
 
 
 @cache
@@ -82,7 +75,7 @@ def _listen() -> None:
             function = event.data["dispatcher"].py_func
             self.depth += 1
             if self.depth == 1 and function.__module__.startswith("fpmatch."):
-                compiling.tell(compiling.COMPILES, name_of(function))
+                compiling.tell(compiling.COMPILES, compiling.name_of(function))
 
         def on_end(self, event: Any) -> None:
             self.depth -= 1
@@ -159,7 +152,7 @@ def _made(function: Any) -> Any:
             found = self._looked_for(sig, target_context)
             if found is None:
                 # Several that start together: one compiles, the others wait and find it here.
-                compiling.turn.take(Path(self._cache_path), name_of(self._py_func))
+                compiling.turn.take(Path(self._cache_path), compiling.name_of(self._py_func))
                 found = self._looked_for(sig, target_context)
             return found
 

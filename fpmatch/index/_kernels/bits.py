@@ -6,33 +6,48 @@ from typing import Any
 
 import numpy as np
 
-from fpmatch.jit import jit_enabled, kernel
+from fpmatch.jit import Lazy, jit_enabled, kernel
 
 WORDS = 5
 """64-bit words of a cylinder code."""
 BITS = 64 * WORDS
 """Largest Hamming distance of two codes; the last column of a vote table."""
 
-if jit_enabled():
-    from llvmlite import ir
-    from numba.core import cgutils, types
+
+def popcount(x: Any) -> Any:
+    """Number of set bits of an unsigned integer."""
+    return np.uint64(int(x).bit_count())
+
+
+def prefetch(array: Any, index: Any) -> None:
+    """Ask for ``array[index]`` ahead of its use; of a row, its first and last element.
+
+    Nothing to do without compilation.
+    """
+
+
+def _popcount() -> Any:
     from numba.extending import intrinsic
-    from numba.np import arrayobj
 
     @intrinsic
     def popcount(typingctx: Any, x: Any) -> Any:
-        """Number of set bits of an unsigned integer."""
-
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             function = builder.module.declare_intrinsic("llvm.ctpop", [args[0].type])
             return builder.call(function, [args[0]])
 
         return x(x), codegen
 
+    return popcount
+
+
+def _prefetch() -> Any:
+    from llvmlite import ir
+    from numba.core import cgutils, types
+    from numba.extending import intrinsic
+    from numba.np import arrayobj
+
     @intrinsic
     def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
-        """Ask for ``array[index]`` ahead of its use; of a row, its first and last element."""
-
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             kind, number = signature.args
             view = arrayobj.make_array(kind)(context, builder, args[0])
@@ -53,14 +68,12 @@ if jit_enabled():
 
         return types.void(array, index), codegen
 
-else:
+    return prefetch
 
-    def popcount(x: Any) -> Any:
-        """Number of set bits of an unsigned integer."""
-        return np.uint64(int(x).bit_count())
 
-    def prefetch(array: Any, index: Any) -> None:
-        """Ask for ``array[index]`` ahead of its use: nothing to do without compilation."""
+if jit_enabled():
+    popcount = Lazy(_popcount, popcount)  # type: ignore[assignment]
+    prefetch = Lazy(_prefetch, prefetch)  # type: ignore[assignment]
 
 
 @kernel(inline=True)

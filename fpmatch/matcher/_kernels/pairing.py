@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpmatch.jit import jit_enabled, kernel
+from fpmatch.jit import Lazy, jit_enabled, kernel
 
-if jit_enabled():
+
+def popcount(word):
+    """Bits set in a uint64."""
+    return int(word).bit_count()
+
+
+def _popcount():
+    """As one machine instruction where there is one."""
     from numba import types
     from numba.extending import intrinsic
 
     @intrinsic
     def popcount(context, word):
-        """Bits set in a uint64, as one machine instruction where there is one."""
-
         def codegen(context, builder, signature, arguments):
             count = builder.module.declare_intrinsic("llvm.ctpop", [arguments[0].type])
             return builder.call(count, [arguments[0]])
 
         return types.uint64(types.uint64), codegen
-else:
 
-    def popcount(word):
-        """Bits set in a uint64."""
-        return int(word).bit_count()
+    return popcount
+
+
+if jit_enabled():
+    popcount = Lazy(_popcount, popcount)
 
 
 @kernel(inner=True)
