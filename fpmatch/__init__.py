@@ -5,8 +5,9 @@ The library gives candidates, never identities, and decides nothing about people
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from fpmatch.lazy_names import loader
 
 if TYPE_CHECKING:
     from fpmatch.errors import AuditError as AuditError
@@ -105,13 +106,7 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # else any misspelt name would have the type Any
-
-    def __getattr__(name: str) -> object:
-        if name in _PUBLIC:
-            value = getattr(importlib.import_module(_PUBLIC[name]), name)
-            globals()[name] = value
-            return value
-        raise AttributeError(f"module 'fpmatch' has no attribute {name!r}")
+    __getattr__ = loader(__name__, _PUBLIC)
 
 
 def __dir__() -> list[str]:

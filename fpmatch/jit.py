@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from fpmatch import compiling
+from fpmatch.compiling import kernels, name_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,7 +50,7 @@ def kernel(
             return f
         alone = not (inline or inner)
         if alone:
-            compiling.kernels.append(compiling.name_of(f))
+            kernels.append(name_of(f))
 
         def make() -> Any:
             import numba
@@ -116,6 +116,7 @@ class Lazy:
         return self._half
 
     def __call__(self, *args: Any) -> Any:
+        """Call it."""
         return (self._made or self.made())(*args)
 
     def __getattr__(self, name: str) -> Any:

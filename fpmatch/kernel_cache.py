@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fpmatch import compiling
+from fpmatch.compiling import COMPILES, READY, name_of, tell, turn
 
 log = logging.getLogger(__name__)
 _DIGEST = hashlib.sha256().digest_size
@@ -50,13 +50,13 @@ def _follow(dispatcher: Any) -> None:
     from numba.core.compiler_lock import global_compiler_lock
 
     compile_ = dispatcher.compile
-    kernel = compiling.name_of(dispatcher.py_func)
+    kernel = name_of(dispatcher.py_func)
     _listen()
 
     def compiled(signature: Any) -> Any:
-        with global_compiler_lock, compiling.turn.call():
+        with global_compiler_lock, turn.call():
             made = compile_(signature)
-        compiling.tell(compiling.READY, kernel)
+        tell(READY, kernel)
         return made
 
     dispatcher.compile = compiled
@@ -75,7 +75,7 @@ def _listen() -> None:
             function = event.data["dispatcher"].py_func
             self.depth += 1
             if self.depth == 1 and function.__module__.startswith("fpmatch."):
-                compiling.tell(compiling.COMPILES, compiling.name_of(function))
+                tell(COMPILES, name_of(function))
 
         def on_end(self, event: Any) -> None:
             self.depth -= 1
@@ -152,7 +152,7 @@ def _made(function: Any) -> Any:
             found = self._looked_for(sig, target_context)
             if found is None:
                 # Several that start together: one compiles, the others wait and find it here.
-                compiling.turn.take(Path(self._cache_path), compiling.name_of(self._py_func))
+                turn.take(Path(self._cache_path), name_of(self._py_func))
                 found = self._looked_for(sig, target_context)
             return found
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch import compiling
+from fpmatch.compiling import COMPILES, READY, WAITS, is_ready, kernels, watched
 from fpmatch.descriptor import SearchTemplate, encode, pack
 from fpmatch.durable import storage_errors
 from fpmatch.errors import InputError
@@ -106,8 +106,7 @@ def warm(progress: Progress | None = None) -> Warmed:
 def _needed() -> list[str]:
     """The kernels that `warm` makes ready; those of made-up prints are no part of a search."""
     importlib.import_module("fpmatch.minutiae.classical")  # else loaded when first asked for
-    kernels = (k for k in compiling.kernels if not k.startswith("synthetic:"))
-    return [k for k in kernels if k not in _NEVER]
+    return [k for k in kernels if k not in _NEVER and not k.startswith("synthetic:")]
 
 
 @contextmanager
@@ -115,20 +114,20 @@ def _counted(progress: Progress | None, made: set[str]) -> Iterator[None]:
     """Note which kernels are compiled, and tell of each that is begun or ready."""
     needed = _needed()
     # What this process compiled before is called without a word.
-    ready = {kernel for kernel in needed if compiling.is_ready(kernel)}
+    ready = {kernel for kernel in needed if is_ready(kernel)}
 
     def heard(state: str, kernel: str) -> None:
         if kernel not in needed:
             return
-        if state == compiling.COMPILES:
+        if state == COMPILES:
             made.add(kernel)
-        if state == compiling.READY:
+        if state == READY:
             ready.add(kernel)
         if progress is not None:
-            what = kernel if state != compiling.WAITS else f"{kernel} ({state})"
+            what = kernel if state != WAITS else f"{kernel} ({state})"
             progress(what, len(ready), len(needed))
 
-    with compiling.watched(heard):
+    with watched(heard):
         yield
     if progress is not None and needed:
         progress("kernels", len(ready), len(needed))

@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_faces import Faces
 
 from fpmatch.descriptor import encode
 from fpmatch.jit import kernel
-from fpmatch.matcher import _kernels as kernels
+from fpmatch.matcher import _kernels
 from fpmatch.matcher.compare import _columns, _geometry, compare
 from fpmatch.matcher.tables import scratch, tables
 
 T = tables()
+kernels = Faces(_kernels)
+popcount = _kernels.popcount
 
 
 def forms(seed, mated, orientation=True):
@@ -64,7 +67,7 @@ def test_direction(dx, dy):
 @kernel
 def bits_of(words, out):
     for k in range(len(words)):
-        out[k] = kernels.popcount(words[k])
+        out[k] = popcount(words[k])
 
 
 def test_popcount():

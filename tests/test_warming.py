@@ -7,8 +7,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 import fpmatch
 from fpmatch.cli.warm import warm_command
+from fpmatch.errors import InputError
 
 AFTERWARDS = """
 import json, sys, tempfile
@@ -77,8 +80,61 @@ def test_without_it_much_is():
 def test_it_says_where_the_cache_is(capsys, monkeypatch):
     warm_command("-")
     said = json.loads(capsys.readouterr().out)
-    assert set(said) == {"seconds", "compiled", "cache"}
+    assert set(said) == {"seconds", "compiled", "kernels", "made", "cache"}
     monkeypatch.setattr("fpmatch.warming.cache_folder", lambda: None)
     assert fpmatch.warm().cache is None
     warm_command(None)
     assert "NUMBA_CACHE_DIR" in capsys.readouterr().out
+
+
+def test_it_tells_of_every_kernel_until_all_are_ready():
+    code = (
+        "import fpmatch, json; told = []; "
+        "done = fpmatch.warm(lambda *at: told.append(at)); "
+        "print(json.dumps([done.kernels, told]))"
+    )
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "0"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    count, told = json.loads(run.stdout.splitlines()[-1])
+    assert count > 15
+    assert told[-1] == ["kernels", count, count]
+    assert len({what for what, _, _ in told}) == count + 1
+    done = [at for _, at, _ in told]
+    assert done == sorted(done)
+
+
+def test_what_it_tells_has_to_be_callable():
+    with pytest.raises(InputError, match="progress"):
+        fpmatch.warm(3)
+
+
+def test_the_command_names_what_it_compiles_where_no_terminal_looks_on(tmp_path):
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "0", "NUMBA_CACHE_DIR": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-m", "fpmatch.cli", "warm", "--json", "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    said = json.loads(run.stdout)
+    lines = run.stderr.splitlines()
+    assert said["made"] == said["kernels"] == len(lines)
+    assert lines[0].startswith("fpmatch: compiling descriptor: cylinder_codes (1 of ")
+    assert str(tmp_path) in said["cache"]
+
+
+def test_a_cold_start_of_the_command_line_is_one_line(tmp_path, synthetic_data):
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "0", "NUMBA_CACHE_DIR": str(tmp_path)}
+    pictures = [str(synthetic_data / "optical" / f"1_{k}.png") for k in (1, 2)]
+    for expected in (1, 0):
+        run = subprocess.run(
+            [sys.executable, "-m", "fpmatch.cli", "compare", *pictures, "--ppi", "500"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+        assert len([line for line in run.stderr.splitlines() if "compiling" in line]) == expected

@@ -10,38 +10,40 @@ from typing import Annotated, Any
 import typer
 
 from fpmatch.checks import quoted
-from fpmatch.cli import (
-    abis,
-    audit,
-    audit_reports,
-    convert,
-    demo,
-    evaluate,
-    fingers,
-    gallery,
-    later,
-    looking,
-    opt_outs,
-    owners,
-    policy,
-    quality,
-    replaying,
-    scenario,
-    sealing,
-    search,
-    synth,
-    transaction,
-    warm,
-)
-from fpmatch.cli.bench import fnir as bench_fnir
-from fpmatch.cli.bench import gallery as bench_gallery
-from fpmatch.cli.bench import measure as bench
-from fpmatch.cli.bench import tenprint as bench_tenprint
+from fpmatch.cli import cold
 from fpmatch.cli.output import fail
 from fpmatch.cli.registration import with_csv
+from fpmatch.cli.unloaded import Named, Unloaded
 from fpmatch.errors import FpmatchError, InputError
 
-Command = Callable[..., None]
+Command = Callable[..., None] | Named
+
+# The modules of the commands, each loaded when a command of it is asked for.
+abis = Unloaded("abis")
+audit = Unloaded("audit")
+audit_reports = Unloaded("audit_reports")
+convert = Unloaded("convert")
+demo = Unloaded("demo")
+evaluate = Unloaded("evaluate")
+fingers = Unloaded("fingers")
+gallery = Unloaded("gallery")
+later = Unloaded("later")
+looking = Unloaded("looking")
+opt_outs = Unloaded("opt_outs")
+owners = Unloaded("owners")
+policy = Unloaded("policy")
+quality = Unloaded("quality")
+replaying = Unloaded("replaying")
+scenario = Unloaded("scenario")
+sealing = Unloaded("sealing")
+search = Unloaded("search")
+synth = Unloaded("synth")
+transaction = Unloaded("transaction")
+warm = Unloaded("warm")
+bench_fnir = Unloaded("bench.fnir")
+bench_gallery = Unloaded("bench.gallery")
+bench = Unloaded("bench.measure")
+bench_tenprint = Unloaded("bench.tenprint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,9 @@ TREE: dict[str, dict[str, Command | Group]] = {
 }
 """Every command, by the heading that ``--help`` lists it under. The one place of registration."""
 
+WORDS = frozenset(name for entries in TREE.values() for name in entries)
+"""The first words that there are."""
+
 SEVERAL = frozenset({"--probes"})
 """Options that take any number of values."""
 
@@ -189,8 +194,15 @@ def _root(
     pass
 
 
-def grown() -> typer.Typer:
-    """The command line of `TREE`."""
+def grown(asked: str = "") -> typer.Typer:
+    """The command line of `TREE`, or of one word of it.
+
+    Parameters
+    ----------
+    asked : str
+        The first word of the command line. Where it is a command or a group only its modules are
+        loaded: all of them take longer than most commands.
+    """
     out = typer.Typer(
         name="fpmatch",
         help="Fingerprint identification with access control inside the search.",
@@ -199,17 +211,27 @@ def grown() -> typer.Typer:
     )
     for heading, entries in TREE.items():
         for name, entry in entries.items():
+            if asked in WORDS and name != asked:
+                continue
             if not isinstance(entry, Group):
-                out.command(name, rich_help_panel=heading)(with_csv(entry))
+                out.command(name, rich_help_panel=heading)(with_csv(_loaded(entry)))
                 continue
             group = typer.Typer(help=entry.help, **_COMMON)
             for inner, command in entry.commands.items():
-                group.command(inner)(with_csv(command))
+                group.command(inner)(with_csv(_loaded(command)))
             out.add_typer(group, name=name, rich_help_panel=heading)
     return out
 
 
-app = grown()
+def _loaded(command: Command) -> Callable[..., None]:
+    return command.load() if isinstance(command, Named) else command
+
+
+def __getattr__(name: str) -> typer.Typer:
+    if name == "app":
+        app = globals()[name] = grown()
+        return app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def spread(words: list[str]) -> list[str]:
@@ -231,7 +253,8 @@ def run() -> None:
     """Run the command line; errors of `fpmatch.errors` become one line and status 2."""
     sys.argv[1:] = spread(sys.argv[1:])
     try:
-        app()
+        with cold.shown():
+            grown(sys.argv[1] if len(sys.argv) > 1 else "")()
     except FpmatchError as error:
         fail(error)
     except BrokenPipeError:

@@ -46,7 +46,7 @@ def evaluate_command(
 ) -> None:
     """Verification and identification error rates on folders of impressions."""
     from fpmatch.evaluate import evaluate
-    from fpmatch.evaluate.extraction import default_processes
+    from fpmatch.evaluate.conditions import default_processes
 
     check_target(json_file)
     if report is not None:

@@ -1,14 +1,25 @@
 """Accuracy and speed, measured: verification and identification protocols, intervals, reports."""
 
-from fpmatch.evaluate.evaluation import Evaluation, evaluate, evaluate_samples, load_samples
-from fpmatch.evaluate.extraction import Sample
-from fpmatch.evaluate.identification import Searches, cmc, fnir_at_fpir, rank_rate
-from fpmatch.evaluate.metrics import (
-    Comparisons,
-    ErrorCounts,
-    VerificationMetrics,
-    verification_metrics,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fpmatch.lazy_names import loader
+
+if TYPE_CHECKING:
+    from fpmatch.evaluate.evaluation import Evaluation as Evaluation
+    from fpmatch.evaluate.evaluation import evaluate as evaluate
+    from fpmatch.evaluate.evaluation import evaluate_samples as evaluate_samples
+    from fpmatch.evaluate.evaluation import load_samples as load_samples
+    from fpmatch.evaluate.extraction import Sample as Sample
+    from fpmatch.evaluate.identification import Searches as Searches
+    from fpmatch.evaluate.identification import cmc as cmc
+    from fpmatch.evaluate.identification import fnir_at_fpir as fnir_at_fpir
+    from fpmatch.evaluate.identification import rank_rate as rank_rate
+    from fpmatch.evaluate.metrics import Comparisons as Comparisons
+    from fpmatch.evaluate.metrics import ErrorCounts as ErrorCounts
+    from fpmatch.evaluate.metrics import VerificationMetrics as VerificationMetrics
+    from fpmatch.evaluate.metrics import verification_metrics as verification_metrics
 
 __all__ = [
     "Comparisons",
@@ -25,3 +36,23 @@ __all__ = [
     "rank_rate",
     "verification_metrics",
 ]
+
+if not TYPE_CHECKING:  # so that the machine is described without what measures it
+    __getattr__ = loader(
+        __name__,
+        {
+            "Comparisons": "fpmatch.evaluate.metrics",
+            "ErrorCounts": "fpmatch.evaluate.metrics",
+            "Evaluation": "fpmatch.evaluate.evaluation",
+            "Sample": "fpmatch.evaluate.extraction",
+            "Searches": "fpmatch.evaluate.identification",
+            "VerificationMetrics": "fpmatch.evaluate.metrics",
+            "cmc": "fpmatch.evaluate.identification",
+            "evaluate": "fpmatch.evaluate.evaluation",
+            "evaluate_samples": "fpmatch.evaluate.evaluation",
+            "fnir_at_fpir": "fpmatch.evaluate.identification",
+            "load_samples": "fpmatch.evaluate.evaluation",
+            "rank_rate": "fpmatch.evaluate.identification",
+            "verification_metrics": "fpmatch.evaluate.metrics",
+        },
+    )

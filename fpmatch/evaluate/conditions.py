@@ -12,10 +12,13 @@ from typing import Any
 _PACKAGES = ("numpy", "numba", "opencv-python-headless", "faiss-cpu", "scipy")
 
 
+def default_processes() -> int:
+    """The number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def machine() -> dict[str, Any]:
     """Processor, cores that may be used, memory, system and Python; no names of hosts or users."""
-    from fpmatch.evaluate.extraction import default_processes
-
     return {
         "processor": _processor(),
         "cores": default_processes(),

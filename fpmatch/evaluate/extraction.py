@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -109,11 +108,6 @@ def extract_databases(
         if progress is not None:
             progress("extracting", len(out), len(items))
     return out
-
-
-def default_processes() -> int:
-    """The number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _Job = tuple[str, "float | None", "str | None"]

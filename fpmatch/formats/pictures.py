@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fpmatch.errors import FormatError, ResolutionError
 from fpmatch.formats.coded import coded_size, coding
 from fpmatch.formats.templates import impression_of
-from fpmatch.image import FingerImage, read_image
 from fpmatch.types import FingerPosition, Impression
+
+if TYPE_CHECKING:
+    from fpmatch.image import FingerImage
 
 RAW = "RAW"
 _PLAIN_THUMBS = {11: FingerPosition.RIGHT_THUMB, 12: FingerPosition.LEFT_THUMB}
@@ -115,6 +118,8 @@ class Picture:
             If ``ppi`` is not given and the record states none, one that `read_image` would not
             believe of a file, or one that the ridges contradict.
         """
+        from fpmatch.image import read_image
+
         source: bytes | np.ndarray = self.data
         if self.coding == RAW:
             wrong = self.disagreement()

@@ -1,8 +1,30 @@
 """Images: bytes or arrays -> `FingerImage` at 500 ppi."""
 
-from fpmatch.image.finger_image import FingerImage
-from fpmatch.image.read import read_image
-from fpmatch.image.resolution import meant_ppi, settle_ppi
-from fpmatch.image.ridges import Ridges, find_ridges
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fpmatch.lazy_names import loader
+
+if TYPE_CHECKING:
+    from fpmatch.image.finger_image import FingerImage as FingerImage
+    from fpmatch.image.read import read_image as read_image
+    from fpmatch.image.resolution import meant_ppi as meant_ppi
+    from fpmatch.image.resolution import settle_ppi as settle_ppi
+    from fpmatch.image.ridges import Ridges as Ridges
+    from fpmatch.image.ridges import find_ridges as find_ridges
 
 __all__ = ["FingerImage", "Ridges", "find_ridges", "meant_ppi", "read_image", "settle_ppi"]
+
+if not TYPE_CHECKING:  # so that a gallery is opened without OpenCV
+    __getattr__ = loader(
+        __name__,
+        {
+            "FingerImage": "fpmatch.image.finger_image",
+            "Ridges": "fpmatch.image.ridges",
+            "find_ridges": "fpmatch.image.ridges",
+            "meant_ppi": "fpmatch.image.resolution",
+            "read_image": "fpmatch.image.read",
+            "settle_ppi": "fpmatch.image.resolution",
+        },
+    )
