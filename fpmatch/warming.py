@@ -154,6 +154,7 @@ def _search(folder: Path, forms: list[SearchTemplate]) -> None:
             allowed = np.arange(count) % 64 > 0
             for effort in efforts:
                 short = index.shortlist(forms[0], allowed=allowed, effort=effort)
+                index.shortlist(forms[0], position=1, effort=effort)
                 index.shortlist_many(forms[:2], effort=effort)
                 groups = np.arange(count, dtype=np.int64)
                 index.shortlist_subject(forms[:2], groups, allowed=allowed, effort=effort)

@@ -42,11 +42,13 @@ fpmatch.compare(*templates(2, seed=3))
 for rows in (16, 30_000):
     with tempfile.TemporaryDirectory() as folder:
         with PartitionIndex.create(Path(folder) / "i", expected_fingers=rows) as index:
-            index.add(np.arange(rows), pack(forms * (rows // 8)), np.zeros(rows, np.uint8))
+            fingers = (np.arange(rows) % 4).astype(np.uint8)
+            index.add(np.arange(rows), pack(forms * (rows // 8)), fingers)
             index.compact()
             for allowed in (None, np.arange(rows) % 2 == 0):
                 for effort in EFFORTS[: 4 if rows < 100 else 3]:
                     short = index.shortlist(forms[0], allowed=allowed, effort=effort)
+                    index.shortlist(forms[0], position=3, allowed=allowed, effort=effort)
                     index.shortlist_many(forms[:3], allowed=allowed, effort=effort)
                     index.shortlist_subject(
                         forms[:3], np.arange(rows), allowed=allowed, effort=effort
@@ -122,7 +124,9 @@ def test_the_command_names_what_it_compiles_where_no_terminal_looks_on(tmp_path)
     said = json.loads(run.stdout)
     lines = run.stderr.splitlines()
     assert said["made"] == said["kernels"] == len(lines)
-    assert lines[0].startswith("fpmatch: compiling descriptor: cylinder_codes (1 of ")
+    assert lines[0].startswith("fpmatch: compiling ")
+    assert lines[0].endswith(f"(1 of {said['kernels']})")
+    assert len(set(lines)) == len(lines)
     assert str(tmp_path) in said["cache"]
 
 

@@ -76,7 +76,7 @@ def play(
     from fpmatch.search import Engine
 
     told = Told()
-    say("Reading prints, extracting, enrolling (the first run compiles, half a minute) ...")
+    say("Reading prints, extracting, enrolling ...")
     prints = demo_data.Prints(bundled=bundled)
     with Engine.create(str(folder), routes=ROUTES) as engine:
         for name, number, owner in PARTITIONS:
