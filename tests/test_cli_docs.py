@@ -77,3 +77,23 @@ def test_evaluation_page_names_the_json_keys():
         "fmr1000", "zerofmr", "undefined", "intervals", "identification",
     ):  # fmt: skip
         assert f"`{key}`" in text or f'"{key}"' in text, key
+
+
+def test_a_word_alone_gives_the_same_commands():
+    """What the command line loads for one word is what it loads for all of them."""
+    import typer
+
+    from fpmatch.cli.app import WORDS, grown
+
+    every = typer.main.get_command(grown()).commands
+    for word in sorted(WORDS):
+        (alone,) = typer.main.get_command(grown(word)).commands.items()
+        whole = every[word]
+        assert alone[0] == word
+        assert shape(alone[1]) == shape(whole)
+
+
+def shape(command: Any) -> Any:
+    if hasattr(command, "commands"):
+        return {name: shape(child) for name, child in command.commands.items()}
+    return options(command)
