@@ -728,6 +728,8 @@ class SearchParameters:
     of 4 500 non-mated pairs 0.9 % lie above (neural extractor, five impressions of each finger)."""
     page_records: int = 1000
     """Records that `Engine.records` shows at a time."""
+    page_templates: int = 256
+    """Records that `Engine.templates` gives at a time: 150 KB of one finger each."""
     search_batch: int = 64
     """Submissions of `Engine.search_many` whose results are held at a time."""
     awake_ms: float = 4.0

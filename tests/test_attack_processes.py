@@ -85,6 +85,8 @@ def calls(e: Engine) -> dict[str, Callable[[], Any]]:
         "records": lambda: e.records("criminal", asker),
         "record": lambda: e.record("criminal", "C-1", asker),
         "count": lambda: e.count("criminal", asker),
+        "templates": lambda: e.templates("criminal", asker),
+        "taken": lambda: e.taken("criminal", "C-1"),
         "explain": lambda: e.explain(ori="CA0380100", partition="criminal"),
         "notifications": lambda: e.notifications(),
         "deliver": lambda: e.deliver("N"),

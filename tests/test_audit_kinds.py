@@ -37,7 +37,7 @@ WHERE = "immigration"
 BEGIN = datetime.now(UTC)
 """The log is made by the machine's clock, and only what is oldest can be pruned."""
 ORDER = {"order": "order 1", "authority": "a court"}
-LOOKS = POLICY.replace('"CNA"]', '"CNA", "RECORDS"]')
+LOOKS = POLICY.replace('"CNA"]', '"CNA", "RECORDS", "EXPORT"]')
 OPAQUE = (
     LOOKS.replace('protected_roles = ["advocate"]', 'status_visibility = "opaque"')
     .replace("expires_days = 30", "")
@@ -73,6 +73,7 @@ def through_the_engine(place: Path) -> None:
         e.envelope(message.id, "DHS")
         assert e.deliver(message.id)
         e.records(WHERE, RecordsRequest(booking_ori=ON))
+        e.templates(WHERE, RecordsRequest(booking_ori=ON))
         e.seal("I-7", partition=WHERE, **ORDER)
         e.unseal("I-7", partition=WHERE, **ORDER)
         e.expunge("I-8", partition=WHERE, **ORDER)

@@ -117,6 +117,8 @@ def calls(e: fp.Engine) -> Iterator[tuple[str, Callable[[Any], Any]]]:
         "unseal": {"record": "C-1", **order, "partition": None},
         "records": {"partition": "criminal", "request": asks, "after": "", "limit": 10},
         "record": {"partition": "criminal", "record": "C-1", "request": asks},
+        "templates": {"partition": "criminal", "request": asks, "after": "", "limit": 10},
+        "taken": {"partition": "criminal", "record": "C-1", "event": ""},
         "count": {"partition": "criminal", "request": asks},
         "verify": {"request": request(), "record": "C-1", "partition": "criminal"},
         "request_opt_out": {

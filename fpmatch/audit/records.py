@@ -39,6 +39,8 @@ class Kind(enum.StrEnum):
     ENROL = "ENROL"
     LOOK = "LOOK"
     SHOWN = "SHOWN"
+    TEMPLATES_ASKED = "TEMPLATES_ASKED"
+    TEMPLATES_GIVEN = "TEMPLATES_GIVEN"
     EXPUNGE = "EXPUNGE"
     SEAL = "SEAL"
     UNSEAL = "UNSEAL"

@@ -212,6 +212,12 @@ class Columns:
             out |= self.ban[:count] == number
         return out
 
+    def banned_at_all(self) -> NDArray[np.bool_]:
+        """(records,) bool: of which some use is banned, whichever."""
+        some = np.array([bool(ban) for ban in self.bans])
+        out: NDArray[np.bool_] = some[self.ban[: len(self.names)]]
+        return out
+
     def allowed(self, *, sees_protected: bool, uses: frozenset[str]) -> NDArray[np.bool_] | None:
         """(rows,) bool by row id, or None where no row is barred.
 

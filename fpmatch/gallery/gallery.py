@@ -60,6 +60,7 @@ class Gallery(Journal):
             changes.install(database)
             files.add_columns(database, schema.GALLERY_COLUMNS)
             database.execute(schema.UNFINISHED)
+            database.executescript(schema.ORIGINS)
         self.read_partitions()
 
     @classmethod

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from fpmatch.checks import check_flag, check_several, check_text, check_uses, quoted
 from fpmatch.errors import InputError
+from fpmatch.gallery import origins
 from fpmatch.gallery.digest import Sum, record_item
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
 from fpmatch.gallery.results import EnrolError, NewRow
@@ -125,7 +126,9 @@ def enrol(
             for number, record in items:
                 database.execute("SAVEPOINT item")
                 try:
-                    one, fresh, swap = _put(database, key, number, accept(check(record)))
+                    checked = accept(check(record))
+                    origin = origins.check(record)
+                    one, fresh, swap = _put(database, key, number, checked, origin)
                 except InputError as error:
                     database.execute("ROLLBACK TO item")
                     errors.append(EnrolError(number, _name_of(record), str(error)))
@@ -173,7 +176,11 @@ def _exchange(total: Sum, old: bytes | None, new: bytes) -> None:
 
 
 def _put(
-    database: sqlite3.Connection, partition: int, item: int, record: Record
+    database: sqlite3.Connection,
+    partition: int,
+    item: int,
+    record: Record,
+    origin: tuple[bytes, tuple[bytes, ...]],
 ) -> tuple[Taken, list[NewRow], tuple[bytes | None, bytes]]:
     taken, old = _put_record(database, partition, record)
     database.execute(
@@ -183,6 +190,7 @@ def _put(
         "SELECT id FROM event WHERE record = ? AND event = ?", (taken.key, record.event)
     ).fetchone()[0]
     rows = []
+    keys = []
     for finger in record.fingers:
         content = finger.to_bytes()
         sha = hashlib.sha256(content).digest()
@@ -203,6 +211,8 @@ def _put(
         else:
             finger_key = found[0]
         database.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (event, finger_key))
+        keys.append(finger_key)
+    origins.put(database, event, keys, origin)
     new = refresh_item(database, taken.key)
     return taken, rows, (old, new)
 

@@ -127,5 +127,22 @@ CHANGES_KEPT = 100_000
 UNFINISHED = "CREATE TABLE IF NOT EXISTS unfinished (id TEXT PRIMARY KEY, fields TEXT NOT NULL)"
 """Removals that are committed and not yet carried through to every other file."""
 
+ORIGINS = """
+CREATE TABLE IF NOT EXISTS item (
+    event INTEGER NOT NULL REFERENCES event (id) ON DELETE CASCADE,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (event, digest)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS origin (
+    event INTEGER NOT NULL,
+    finger INTEGER NOT NULL,
+    source BLOB NOT NULL,
+    PRIMARY KEY (event, finger),
+    FOREIGN KEY (event, finger) REFERENCES held (event, finger) ON DELETE CASCADE
+) WITHOUT ROWID;
+"""
+"""What records were made from: digests of items and of files, gone with what they are of. Added to
+galleries that lack them when they are opened for writing."""
+
 GALLERY_COLUMNS = (("partition", "sum_stamp"),)
 """Columns that galleries made before do not have; added when they are opened for writing."""

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from fpmatch.audit.reports import OptOut
 from fpmatch.parameters import SEARCH
-from fpmatch.search import looking, opting_out
+from fpmatch.search import exporting, looking, opting_out
 from fpmatch.search.administration import Administration
-from fpmatch.types import OptOutReceipt, RecordCount, RecordInfo, RecordPage, RecordsRequest
+from fpmatch.types import (
+    OptOutReceipt,
+    RecordCount,
+    RecordInfo,
+    RecordPage,
+    RecordsRequest,
+    TemplatePage,
+)
 
 
 class Enquiries(Administration):
@@ -98,6 +105,77 @@ class Enquiries(Administration):
             Of what `records` would show, and nothing else. Errors as for `records`.
         """
         return looking.count(self._state, partition, request)
+
+    # -- templates, out and in -----------------------------------------------------------------
+
+    def templates(
+        self,
+        partition: str,
+        request: RecordsRequest,
+        *,
+        after: str = "",
+        limit: int = SEARCH.page_templates,
+    ) -> TemplatePage:
+        """Records with their templates, some at a time, by name; `fpmatch.bulk.export` takes all.
+
+        Nothing sealed leaves, whoever asks, and nothing banned for this use. To an agency leaves
+        what `records` would show it, without what any use is banned of: it is not told of bans,
+        and a copy would be free of them. The owner of the partition gets the bans with the record.
+
+        Parameters
+        ----------
+        partition : str
+        request : RecordsRequest
+            Who asks. To the policy this is a transaction of type ``EXPORT``.
+        after : str
+            Begin behind this name: `TemplatePage.after` of the page before.
+        limit : int
+            Most records of one page, up to 10 000.
+
+        Returns
+        -------
+        TemplatePage
+
+        Raises
+        ------
+        RefusedError
+            If templates are not open to the asker; never where the policy is opaque to it.
+        InputError
+            If a value cannot be used.
+        AuditError
+            If the log cannot take the record: then nothing is read.
+
+        Notes
+        -----
+        Each page is decided and logged: TEMPLATES_ASKED before anything is read, TEMPLATES_GIVEN
+        before it leaves.
+        """
+        return exporting.templates(self._state, partition, request, after, limit)
+
+    def taken(self, partition: str, record: str, event: str = "") -> frozenset[bytes]:
+        """What a record's event was enrolled from: `SourcedRecord.item` of each item.
+
+        Parameters
+        ----------
+        partition : str
+        record : str
+            Its id.
+        event : str
+            Which event.
+
+        Returns
+        -------
+        frozenset of bytes
+            Empty where nobody said, or there is no such record.
+
+        Raises
+        ------
+        ReadOnlyError
+            If the engine is open for reading only: who may write may know what was written.
+        InputError
+            If a value cannot be used.
+        """
+        return exporting.taken(self._state, partition, record, event)
 
     # -- opting out ----------------------------------------------------------------------------
 

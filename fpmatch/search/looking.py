@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -41,8 +42,10 @@ from fpmatch.types import (
 )
 from fpmatch.types.checked import MOST_AGENCIES
 
-RECORDS, RECORD, COUNT = "RECORDS", "RECORD", "COUNT"
+RECORDS, RECORD, COUNT, EXPORT = "RECORDS", "RECORD", "COUNT", "EXPORT"
 """The ways of looking, as types of transaction of the policy."""
+KINDS = {EXPORT: (Kind.TEMPLATES_ASKED, Kind.TEMPLATES_GIVEN)}
+"""What the log calls the two halves of a way of looking; `LOOK` and `SHOWN` where not said."""
 
 MOST_RECORDS = 10_000
 OWNER = "partition-owner"
@@ -116,7 +119,7 @@ def records(
         more = found[limit - 1][1] if len(found) > limit else ""
         return RecordPage(partition, page, more), [r.record for r in page]
 
-    return _look(state, partition, request, RECORDS, read)
+    return look(state, partition, request, RECORDS, read)
 
 
 def record(state: State, partition: str, name: str, request: RecordsRequest) -> RecordInfo:
@@ -146,7 +149,7 @@ def record(state: State, partition: str, name: str, request: RecordsRequest) -> 
             return None, []
         return look.info(key, name), [name]
 
-    found = _look(state, partition, request, RECORD, read, name)
+    found = look(state, partition, request, RECORD, read, name)
     if found is None:
         raise RefusedError(UNIFORM)
     return found
@@ -170,10 +173,10 @@ def count(state: State, partition: str, request: RecordsRequest) -> RecordCount:
         fingers = np.append(look.visible, False)[owners[owners != NO_RECORD]]
         return RecordCount(partition, int(look.visible.sum()), int(fingers.sum())), []
 
-    return _look(state, partition, request, COUNT, read)
+    return look(state, partition, request, COUNT, read)
 
 
-def _look(
+def look(
     state: State,
     partition: str,
     request: RecordsRequest,
@@ -181,9 +184,29 @@ def _look(
     read: Callable[[Look], tuple[T, list[str]]],
     sought: str | None = None,
 ) -> T:
-    """Everything that all ways of looking have in common; ``read`` gives a result and its names.
+    """Everything that all ways of looking have in common.
 
     As many records in the log, whatever comes of it.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    partition : str
+        Its name.
+    request : RecordsRequest
+        Who asks.
+    what : str
+        The way, as a type of transaction.
+    read : callable
+        Gives the result for what is open to the asker, and the names in it.
+    sought : str, optional
+        The one record that is asked for.
+
+    Raises
+    ------
+    RefusedError
+        If it is not granted, or no more by the time that it was read.
     """
     check_text("partition", partition, longest=200, empty=False)
     asker = _checked(request, what, partition)
@@ -191,11 +214,13 @@ def _look(
     with Hold(state) as hold:
         first = _decide(state, partition, asker)
         hold.looks += first.opaque and not first.view
-        seq = state.audit.event(Kind.LOOK, _asked(state, partition, asker, first, sought))
+        asked, given = KINDS.get(what, (Kind.LOOK, Kind.SHOWN))
+        seq = state.audit.event(asked, _asked(state, partition, asker, first, sought))
+        said = partial(_said, state, partition, given, seq)
         crash_point("look.logged")
         try:
             if not first.view:
-                _said(state, partition, seq, result="refused", reason=first.reason)
+                said(result="refused", reason=first.reason)
                 raise RefusedError(_why(partition, first))
             with state.partition_lock(partition).reading():
                 found, names = read(_opened(state, partition, asker, first))
@@ -203,17 +228,13 @@ def _look(
                 second = _decide(state, partition, asker)
                 if not second.view or _terms(second) != _terms(first):
                     hold.looks += second.opaque
-                    _said(state, partition, seq, result="refused", reason=Reason.RELEASE_DENIED)
+                    said(result="refused", reason=Reason.RELEASE_DENIED)
                     raise RefusedError(_why(partition, second, Reason.RELEASE_DENIED))
-                reason = second.reason
-                _said(
-                    state, partition, seq, result="shown", reason=reason, found=found, names=names
-                )
+                said(result="shown", reason=second.reason, found=found, names=names)
         except RefusedError:
             raise
         except BaseException as error:
-            kind = type(error).__name__
-            _said(state, partition, seq, result="error", reason=Reason.ERROR, error=kind)
+            said(result="error", reason=Reason.ERROR, error=type(error).__name__)
             raise
     return found
 
@@ -253,6 +274,9 @@ def _decide(state: State, partition: str, asker: Asker) -> PartitionDecision:
             partition, own, Reason.GRANTED, authority=OWNER, sees_protected=True
         )
     decided = decide(state, asker.facts, state.policy)[partition]
+    if asker.facts.transaction == EXPORT and decided.opaque:
+        # Names made for one agency hide nothing where the templates themselves are handed over.
+        return PartitionDecision(partition, Permission.NONE, Reason.NO_GRANT, opaque=True)
     if decided.view and partition not in here:
         return PartitionDecision(
             partition, Permission.NONE, Reason.UNKNOWN_PARTITION, opaque=decided.opaque
@@ -263,7 +287,12 @@ def _decide(state: State, partition: str, asker: Asker) -> PartitionDecision:
 def _opened(state: State, partition: str, asker: Asker, granted: PartitionDecision) -> Look:
     columns = state.gallery.columns(partition)
     uses = probe.uses(asker.facts)
-    if asker.owner:
+    if asker.facts.transaction == EXPORT:
+        barred = columns.barred(sees_protected=granted.sees_protected, uses=uses)
+        if not asker.owner:
+            # An agency is not told of bans: what it takes away would be free of them.
+            barred |= columns.banned_at_all()
+    elif asker.owner:
         barred = columns.banned(uses=uses)
     else:
         barred = columns.barred(sees_protected=granted.sees_protected, uses=uses)
@@ -314,6 +343,7 @@ def _asked(
 def _said(
     state: State,
     partition: str,
+    kind: Kind,
     seq: int,
     *,
     result: str,
@@ -325,7 +355,7 @@ def _said(
     """Log what leaves, before it does."""
     number = found.records if isinstance(found, RecordCount) else len(names)
     state.audit.event(
-        Kind.SHOWN,
+        kind,
         {
             "look_seq": seq,
             "partition": partition,

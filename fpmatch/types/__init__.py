@@ -32,6 +32,7 @@ from fpmatch.types.search import (
     SearchRequest,
     SearchResponse,
 )
+from fpmatch.types.stored import SourcedRecord, StoredFinger, StoredRecord, TemplatePage
 
 __all__ = [
     "Candidate",
@@ -61,6 +62,10 @@ __all__ = [
     "SearchCost",
     "SearchRequest",
     "SearchResponse",
+    "SourcedRecord",
+    "StoredFinger",
+    "StoredRecord",
+    "TemplatePage",
     "Verification",
     "claim_of",
 ]
