@@ -8,7 +8,8 @@
     │   ├── ResolutionError                resolution missing, absurd or contradictory
     │   ├── TemplateError                  not a valid template
     │   ├── FormatError                    a damaged interchange file (byte position)
-    │   └── PolicyFileError                a policy document is malformed (file, line, fix)
+    │   ├── PolicyFileError                a policy document is malformed (file, line, fix)
+    │   └── ChangedError                   enrolled before from something else
     ├── ExtractionError (ValueError)       a readable image without enough ridge pattern
     ├── PolicyError (PermissionError)      an act outside its author's authority
     │   └── RefusedError                   the one answer to absent, sealed and denied
@@ -19,6 +20,7 @@
     │   └── WriteError (OSError)           the disk is full, or does not let a file be written
     ├── AuditError (RuntimeError)          the log cannot be appended to, or does not verify
     ├── SearchCancelled (RuntimeError)     the caller cancelled
+    ├── WorkerError (RuntimeError)         a process that reads items ended, or took too long
     └── MissingExtra (ImportError)         an optional dependency is not installed
 """
 
@@ -66,6 +68,10 @@ class PolicyFileError(InputError):
     """A policy document is malformed; the message names file, line and fix."""
 
 
+class ChangedError(InputError):
+    """An item of a bulk enrolment was enrolled before, and is another now."""
+
+
 class ExtractionError(FpmatchError, ValueError):
     """The image was read but holds too little ridge pattern to make a template."""
 
@@ -104,6 +110,10 @@ class AuditError(FpmatchError, RuntimeError):
 
 class SearchCancelled(FpmatchError, RuntimeError):
     """The caller cancelled the search; nothing was released."""
+
+
+class WorkerError(FpmatchError, RuntimeError):
+    """A process that reads items for a bulk enrolment ended, hung, or cannot be started."""
 
 
 class MissingExtra(FpmatchError, ImportError):

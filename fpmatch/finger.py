@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import enum
 
+from fpmatch.checks import quoted
+from fpmatch.errors import InputError
+
 
 class FingerPosition(enum.IntEnum):
     """Friction ridge position code (ANSI/NIST-ITL table 12); 0 means "any of one to ten"."""
@@ -19,6 +22,24 @@ class FingerPosition(enum.IntEnum):
     LEFT_MIDDLE = 8
     LEFT_RING = 9
     LEFT_LITTLE = 10
+
+
+def parse_position(text: str) -> FingerPosition:
+    """Read a finger position: its number or its name.
+
+    Raises
+    ------
+    InputError
+        If there is no such position.
+    """
+    name = text.strip().upper().replace("-", "_").replace(" ", "_")
+    try:
+        return FingerPosition(int(name)) if name.isdecimal() else FingerPosition[name]
+    except (ValueError, KeyError):
+        names = ", ".join(p.name.lower().replace("_", "-") for p in FingerPosition)
+        raise InputError(
+            f"{quoted(text)} is no finger position: 0 to 10 or one of {names}"
+        ) from None
 
 
 class Impression(enum.IntEnum):

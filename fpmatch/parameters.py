@@ -740,6 +740,26 @@ class SearchParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkParameters:
+    """Bulk enrolment; each is a guard or a size of a buffer, none is tuned."""
+
+    ahead: int = 128
+    """Items that are taken from the source before the first of them is stored: what two processes
+    read in two seconds, longer than a batch takes to be stored."""
+    handed: int = 2
+    """Items that a process is handed at a time, so that it never waits for the next."""
+    few: int = 16
+    """Items up to which no processes are started where nobody says how many: starting one takes
+    as long as reading some thirty pictures."""
+    item_seconds: float = 300.0
+    """Longest time that one item may take: a ten-print card at 1000 ppi takes five."""
+    kept_errors: int = 10_000
+    """Errors that a report holds; all are counted, and all are written to the rejects."""
+    most_workers: int = 256
+    """Most processes."""
+
+
+@dataclass(frozen=True, slots=True)
 class FormatParameters:
     """Limits of what is read from interchange formats; each is a guard, none is tuned."""
 
@@ -794,6 +814,7 @@ EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 1000)
 SEARCH = SearchParameters()
 CALIBRATION = CalibrationParameters()
 EVALUATE = EvaluateParameters()
+BULK = BulkParameters()
 FORMATS = FormatParameters()
 
 

@@ -108,7 +108,9 @@ def calls(e: fp.Engine) -> Iterator[tuple[str, Callable[[Any], Any]]]:
         "deliver": {"notification": "N"},
         "envelope": {"notification": "N", "owner": "DHS"},
         "add_partition": {"name": "x", "ndr": 7, "owner": "y", "expected_fingers": 10},
-        "enrol": {"partition": "criminal", "records": [], "progress": None},
+        "enrol": {
+            "partition": "criminal", "records": [], "progress": None, "on_error": None,
+        },
         "publish": {"policy": Policy.parse(POLICY)},
         "expunge": {
             "record": "C-1", **order, "level": "record", "event": "", "partition": None,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from engine_helpers import engine, print_of, record
 
-from fpmatch.cli import gallery as commands
+from fpmatch.bulk import reading
 from fpmatch.errors import InputError, StorageError
 from fpmatch.parameters import SEARCH
 from fpmatch.search import Engine, enrolment
@@ -74,21 +74,21 @@ def run(monkeypatch, capsys):
     """Run ``fpmatch enrol`` here; at each of some files, counted from 1, a signal comes in."""
     from fpmatch.cli.app import run as command
 
-    original = commands.load_template
+    original = reading.fingers_in
 
     def call(place: Path, *words: object, at: dict[int, int] | None = None, what=("*.fpt",)):
         seen = []
 
-        def load(path, **more):
-            seen.append(path)
-            template = original(path, **more)
+        def load(*given):
+            seen.append(given)
+            found = original(*given)
             if len(seen) in (at or {}):
                 os.kill(os.getpid(), (at or {})[len(seen)])
-            return template
+            return found
 
         files = sorted(f for pattern in what for f in place.glob(pattern))
         argv = ["fpmatch", "enrol", place / "g.fpm", "criminal", *files, *words, "--json", "-"]
-        monkeypatch.setattr(commands, "load_template", load)
+        monkeypatch.setattr(reading, "fingers_in", load)
         monkeypatch.setattr(sys, "argv", [str(w) for w in argv])
         capsys.readouterr()
         code = 0
@@ -135,19 +135,19 @@ def test_within_an_entry_what_was_read_is_stored_and_the_entry_comes_again(run, 
 
 
 def test_an_order_while_a_file_is_read(run, place, monkeypatch):
-    def twice(path, **_):
+    def twice():
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
-        raise AssertionError(path)
+        raise AssertionError("nobody heard")
 
-    first = commands.load_template
+    first = reading.fingers_in
     calls = []
 
-    def load(path, **more):
-        calls.append(path)
-        return first(path, **more) if len(calls) < 3 else twice(path)
+    def load(*given):
+        calls.append(given)
+        return first(*given) if len(calls) < 3 else twice()
 
-    monkeypatch.setattr(commands, "load_template", load)
+    monkeypatch.setattr(reading, "fingers_in", load)
     monkeypatch.setattr(
         sys, "argv", ["fpmatch", "enrol", str(place / "g.fpm"), "criminal",
                       *(str(place / f"{i}.fpt") for i in range(6))],

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from test_cli import as_json, fpm  # noqa: F401
 
-from fpmatch.cli.manifest import entries, read_manifest, unique_names
+from fpmatch.bulk import files
+from fpmatch.bulk.manifest import read_manifest
+from fpmatch.bulk.naming import unique_names
 from fpmatch.errors import InputError
 
 
@@ -81,24 +83,24 @@ def test_one_file_named_twice_is_one_file(people):
     link = people / "birch/again/right_index.png"
     link.parent.mkdir()
     link.symlink_to(one)
-    assert [len(e.files) for e in entries([one, one])] == [1]
+    assert [len(e.parts) for e in files([one, one]).items()] == [1]
     assert set(unique_names([one, link]).values()) == {"right_index"}
-    assert [len(e.files) for e in entries([one, link])] == [1]
+    assert [len(e.parts) for e in files([one, link], names="file").items()] == [1]
 
 
 def test_folders_of_one_name_are_refused(people):
     shutil.copytree(people / "ash", people / "more" / "ash")
-    files = sorted(people.rglob("ash/right_index.png"))
+    found = sorted(people.rglob("ash/right_index.png"))
     with pytest.raises(InputError, match="ash"):
-        entries(files, naming="folder")
-    assert len(entries(files, naming="path")) == 2
+        files(found, names="folder")
+    assert files(found, names="path").total == 2
 
 
 def test_a_manifest_and_a_file_of_one_name_are_refused(people, tmp_path):
     manifest = tmp_path / "list.csv"
     manifest.write_text("record,file\nright_index,people/ash/right_index.png\n")
     with pytest.raises(InputError, match="manifest"):
-        entries([manifest, people / "birch/right_index.png"])
+        files([manifest, people / "birch/right_index.png"], names="file")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -110,7 +112,10 @@ def test_manifests_as_spreadsheets_write_them(tmp_path, encoding, separator):
     path.write_bytes(text.encode(encoding))
     (entry,) = read_manifest(path)
     assert entry.record == "Z\u00fcrich-1"
-    assert entry.files == [(tmp_path / "a.png", "right-index"), (tmp_path / "b.png", "7")]
+    assert [(p.path, p.position) for p in entry.parts] == [
+        (str(tmp_path / "a.png"), "right-index"),
+        (str(tmp_path / "b.png"), "7"),
+    ]
 
 
 def test_a_manifest_sets_everything_that_a_record_has(tmp_path):
@@ -133,17 +138,35 @@ def test_a_manifest_sets_everything_that_a_record_has(tmp_path):
         ("record,file,file\nR,a.png,b.png\n", "once"),
         ("record\nR\n", "file"),
         ("", "none"),
-        ("record,file,protected\nR,a.png,maybe\n", "line 2"),
-        ("record,file\nR,a.png,b.png\n", "line 2"),
-        ("record,file\n,a.png\n", "line 2"),
-        ("record,file,protected\nR,a.png,yes\nR,b.png,no\n", "line 3"),
     ],
 )
-def test_nothing_in_a_manifest_is_passed_over(tmp_path, text, says):
+def test_no_column_of_a_manifest_is_passed_over(tmp_path, text, says):
     path = tmp_path / "list.csv"
     path.write_text(text)
     with pytest.raises(InputError, match=says):
         read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("record,file,protected\nR,a.png,maybe\n", "line 2"),
+        ("record,file\nR,a.png,b.png\n", "line 2"),
+        ("record,file\n,a.png\n", "line 2"),
+        ("record,file\nR\n", "line 2"),
+        ("record,file,protected\nR,a.png,yes\nR,b.png,no\n", "line 3"),
+        ("record,file,protected\nR,a.png,yes\nR,b.png,maybe\n", "line 3"),
+        ("record,file,sha256\nR,a.png,abc\n", "64"),
+        ('record,file,banned_uses\nR,a.png,"[1]"\n', "banned_uses"),
+    ],
+)
+def test_a_bad_row_refuses_its_whole_record_and_no_other(tmp_path, text, says):
+    path = tmp_path / "list.csv"
+    path.write_text(f"{text}S,c.png\n")
+    first, second = read_manifest(path)
+    assert first.problem is not None
+    assert says in first.problem[1]
+    assert (second.record, second.problem) == ("S", None)
 
 
 def test_a_manifest_in_another_encoding_says_so(tmp_path):

@@ -22,6 +22,7 @@ Command = Callable[..., None] | Named
 abis = Unloaded("abis")
 audit = Unloaded("audit")
 audit_reports = Unloaded("audit_reports")
+bulk = Unloaded("bulk")
 convert = Unloaded("convert")
 demo = Unloaded("demo")
 evaluate = Unloaded("evaluate")
@@ -68,7 +69,8 @@ TREE: dict[str, dict[str, Command | Group]] = {
     "Galleries": {
         "init": gallery.init_command,
         "add-partition": gallery.add_partition_command,
-        "enrol": gallery.enrol_command,
+        "enrol": bulk.enrol_command,
+        "export-records": bulk.export_command,
         "search": search.search_command,
         "verify": looking.verify_command,
         "records": looking.records_command,

@@ -18,7 +18,6 @@ from fpmatch.cli.inputs import (
     load_template,
     parse_position,
 )
-from fpmatch.cli.manifest import unique_names
 from fpmatch.cli.output import JsonFile, emit, figure, progress_bar, table
 from fpmatch.errors import FpmatchError, InputError
 
@@ -44,6 +43,8 @@ def extract_command(
     finger = parse_position(position)
     targets: dict[Path, Path] = {}
     if out is not None:
+        from fpmatch.bulk.naming import unique_names
+
         targets = {p: out / f"{name}.fpt" for p, name in unique_names(images, names).items()}
         _make_folder(out)
     rows: list[dict[str, Any]] = []

@@ -12,6 +12,7 @@ import typer
 
 from fpmatch.checks import quoted
 from fpmatch.errors import InputError
+from fpmatch.finger import parse_position as parse_position
 from fpmatch.types import FingerPosition, Impression
 
 if TYPE_CHECKING:
@@ -49,24 +50,6 @@ Positions = Annotated[
 Rotation = Annotated[
     str, typer.Option(help="upright: up to a quarter turn; any: every angle, slower.")
 ]
-
-
-def parse_position(text: str) -> FingerPosition:
-    """Read a finger position: its number or its name.
-
-    Raises
-    ------
-    InputError
-        If there is no such position.
-    """
-    name = text.strip().upper().replace("-", "_").replace(" ", "_")
-    try:
-        return FingerPosition(int(name)) if name.isdecimal() else FingerPosition[name]
-    except (ValueError, KeyError):
-        names = ", ".join(p.name.lower().replace("_", "-") for p in FingerPosition)
-        raise InputError(
-            f"{quoted(text)} is no finger position: 0 to 10 or one of {names}"
-        ) from None
 
 
 def load_template(

@@ -63,7 +63,7 @@ def records_command(
     json_file: JsonFile = None,
 ) -> None:
     """List the records of a partition that an agency, or the partition's owner, may see."""
-    request = _request(ori, owner, chain, purpose, role, attribute)
+    request = request_of(ori, owner, chain, purpose, role, attribute)
     with opened(gallery, engine_file) as engine:
         page = engine.records(partition, request, after=after, limit=limit)
     result = {
@@ -89,7 +89,7 @@ def record_command(
     json_file: JsonFile = None,
 ) -> None:
     """Show what is stored of one record, as far as it is open to who asks."""
-    request = _request(ori, owner, chain, purpose, role, attribute)
+    request = request_of(ori, owner, chain, purpose, role, attribute)
     with opened(gallery, engine_file) as engine:
         found = engine.record(partition, record, request)
     emit(found.to_dict(), json_file, _table([found], own=bool(owner)))
@@ -108,7 +108,7 @@ def count_command(
     json_file: JsonFile = None,
 ) -> None:
     """Count the records of a partition that an agency, or the partition's owner, may see."""
-    request = _request(ori, owner, chain, purpose, role, attribute)
+    request = request_of(ori, owner, chain, purpose, role, attribute)
     with opened(gallery, engine_file) as engine:
         found = engine.count(partition, request)
     result = {"partition": found.partition, "records": found.records, "fingers": found.fingers}
@@ -170,7 +170,7 @@ def verify_command(
     emit(found.to_dict(), json_file, table(columns, rows, left=4))
 
 
-def _request(
+def request_of(
     ori: str,
     owner: str,
     chain: list[str] | None,
@@ -178,6 +178,18 @@ def _request(
     role: str,
     attribute: list[str] | None,
 ) -> RecordsRequest:
+    """Who asks, from options.
+
+    Parameters
+    ----------
+    ori, owner : str
+        One of both.
+    chain : list of str or None
+        Agencies, also several in one value.
+    purpose, role : str
+    attribute : list of str or None
+        ``key=value``.
+    """
     from fpmatch.types import RecordsRequest
 
     return RecordsRequest(

@@ -28,6 +28,10 @@ class Stop:
     def __bool__(self) -> bool:
         return bool(self.signal)
 
+    def is_set(self) -> bool:
+        """The same, as the library asks."""
+        return bool(self)
+
     def note(self, number: int, _: FrameType | None) -> None:
         """Take the wish; KeyboardInterrupt the second time."""
         if self:

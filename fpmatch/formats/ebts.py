@@ -149,6 +149,26 @@ def submission(
     return Submission(whole, destination, priority, amputated, tuple(passed_over))
 
 
+def fingers_of(
+    transaction: Transaction, *, extractor: str | None = None
+) -> tuple[list[Template], tuple[str, ...]]:
+    """The single fingers of any transaction, as a submission's are taken.
+
+    Parameters
+    ----------
+    transaction : Transaction
+    extractor : str, optional
+        See `fpmatch.template.extract`.
+
+    Returns
+    -------
+    list of Template, tuple of str
+        And what was passed over, as in `Submission.passed_over`.
+    """
+    fingers, passed_over = _fingers(transaction, extractor)
+    return fingers, tuple(passed_over)
+
+
 def _kind(header: TaggedRecord) -> Kind:
     name = text_of(header, KIND)
     if name not in KINDS:

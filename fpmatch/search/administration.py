@@ -21,7 +21,7 @@ from fpmatch.checks import (
 )
 from fpmatch.database import Durability
 from fpmatch.errors import InputError, LockedError, PolicyError, StorageError
-from fpmatch.gallery import EnrolReport, Receipt
+from fpmatch.gallery import EnrolError, EnrolReport, Receipt
 from fpmatch.gallery.partition_names import check_partition
 from fpmatch.locking import FolderLock
 from fpmatch.parameters import SEARCH
@@ -200,17 +200,24 @@ class Administration:
         return self._state.gallery.partitions
 
     def enrol(
-        self, partition: str, records: Any, *, progress: enrolment.Progress | None = None
+        self,
+        partition: str,
+        records: Any,
+        *,
+        progress: enrolment.Progress | None = None,
+        on_error: Callable[[EnrolError], None] | None = None,
     ) -> EnrolReport:
         """Enrol records; the next search sees them.
 
         Parameters
         ----------
         partition : str
-        records : iterable of Record, pyarrow.Table, or path of a Parquet file
+        records : iterable of Record, pyarrow.Table, or path of a Parquet or Arrow file
             See `fpmatch.gallery.sources` for the columns.
         progress : callable, optional
             Called as ``progress(items seen, records accepted)`` after each batch.
+        on_error : callable, optional
+            Called with the entry of each refused item, when its batch is stored.
 
         Returns
         -------
@@ -224,7 +231,7 @@ class Administration:
         Where the source raises, or Ctrl-C is pressed while it is read, what was read before is
         stored, ``progress`` is called, and the error goes its way with a note of how many.
         """
-        return enrolment.enrol(self._state, partition, records, progress)
+        return enrolment.enrol(self._state, partition, records, progress, on_error=on_error)
 
     def publish(self, policy: Policy) -> int:
         """Put a policy in force from the next decision on; its version.

@@ -36,6 +36,7 @@ def enrol(
     source: object,
     progress: Progress | None = None,
     accept: Callable[[Record], Record] = lambda record: record,
+    on_error: Callable[[EnrolError], None] | None = None,
 ) -> EnrolReport:
     """See `Engine.enrol`.
 
@@ -51,6 +52,8 @@ def enrol(
         Called with items seen and records accepted.
     accept : callable
         Looks at each record when it is about to be stored; raises `InputError` to refuse it.
+    on_error : callable or None
+        Called with each item that was refused.
     """
     state.writable()
     state.gallery.key_of(partition)
@@ -70,6 +73,9 @@ def enrol(
         accepted += seen.add(done.keys)
         fingers += len(done.rows)
         errors += done.errors
+        if on_error is not None:
+            for error in done.errors:
+                on_error(error)
         flags += doubts
         notes += _notes(batch, {error.item for error in done.errors})
         if progress is not None:
