@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from fpmatch.errors import WriteError
+from fpmatch.errors import FpmatchError, WriteError
 
 _ZEROS = bytes(1 << 20)
 
@@ -110,8 +110,8 @@ def storage_errors(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except WriteError:
-        raise
+    except FpmatchError:
+        raise  # Also where it is an `OSError`, as a refusal is.
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         more = "; the disk is full, it goes on when there is room" if full else ""

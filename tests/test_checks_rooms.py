@@ -15,7 +15,7 @@ from test_checks import WRONG
 from fpmatch.errors import FpmatchError
 
 ROOMS = (
-    "audit", "descriptor", "evaluate", "formats", "image", "matcher", "minutiae", "policy",
+    "audit", "bulk", "descriptor", "evaluate", "formats", "image", "matcher", "minutiae", "policy",
     "reference", "scenario", "synthetic", "template", "types", "warming",
 )  # fmt: skip
 MADE_BY_US = {"descriptor.PackedTemplates"}

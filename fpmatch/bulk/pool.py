@@ -23,7 +23,7 @@ from fpmatch.errors import WorkerError
 from fpmatch.parameters import BULK
 
 _BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-_BOOT += "from fpmatch.bulk.worker import main; main()"
+_BOOT += "from fpmatch.bulk.worker import main; main(int(sys.argv[2]))"
 _STILLBORN = "a process that reads items cannot be started (workers=0 reads them in this one)"
 _BIRTHS = 3
 """Processes in a row that end before they can take a job, until it is given up."""
@@ -43,10 +43,11 @@ class _Worker:
         apart: dict[str, Any] = {"process_group": 0}
         if os.name != "posix":
             apart = {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+        places = json.dumps([str(place) for place in sys.path])
         try:
             # Apart from the caller's group: Ctrl-C is for the caller to hear.
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, json.dumps([str(place) for place in sys.path])],
+                [sys.executable, "-c", _BOOT, places, str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import pickle
 import struct
+import threading
+import time
 from typing import IO, Any
 
 ONE_THREAD = (
@@ -18,6 +20,8 @@ ONE_THREAD = (
 """What keeps libraries to one thread, set before they are loaded."""
 LENGTH = struct.Struct("<I")
 READY = "ready"
+_LOOK = 0.5
+"""Seconds between two looks at whether the caller is there."""
 
 
 def send(pipe: IO[bytes], value: Any) -> None:
@@ -45,13 +49,27 @@ def receive(pipe: IO[bytes]) -> Any:
     return pickle.loads(data)
 
 
-def main() -> None:
-    """Read jobs from standard input until it ends; outcomes go to standard output."""
+def _watch(parent: int) -> None:
+    """End with whoever started this process, in the middle of an item too."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    os._exit(0)
+
+
+def main(parent: int) -> None:
+    """Read jobs from standard input until it ends; outcomes go to standard output.
+
+    Parameters
+    ----------
+    parent : int
+        The process that asks.
+    """
     jobs, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     # An item called /dev/stdin would read the jobs; decoders that print, print into the answers.
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     import cv2
 
     from fpmatch.bulk.reading import read_item

@@ -26,7 +26,8 @@ from fpmatch.cli.stopping import STATUS, stoppable
 from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
-    from fpmatch.bulk import BulkReport, Progress, Source
+    from fpmatch.bulk import BulkReport, Progress
+    from fpmatch.bulk.items import Source
     from fpmatch.cli.output import Progress as Bar
 
 Partition = Annotated[str, typer.Argument(help="Name of the partition.")]
