@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from fpmatch.template import Template
 from fpmatch.types.looking import RecordInfo
 from fpmatch.types.search import Record
+
+if TYPE_CHECKING:
+    from fpmatch.template import Template
 
 
 @dataclass(frozen=True, slots=True)
