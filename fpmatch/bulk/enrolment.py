@@ -125,10 +125,11 @@ def enrol(
             raise InputError(f"{name} must be callable, not {quoted(value)}")
     if cancel is not None and not callable(getattr(cancel, "is_set", None)):
         raise InputError(f"cancel must have is_set(), as threading.Event has, not {quoted(cancel)}")
-    flags = {"trust_ppi": trust_ppi, "estimate": estimate, "isolated": isolated}
     reading = dataclasses.replace(
         _reading(ppi, position, extractor),
-        **{name: bool(check_flag(name, value)) for name, value in flags.items()},
+        trust_ppi=bool(check_flag("trust_ppi", trust_ppi)),
+        estimate=bool(check_flag("estimate", estimate)),
+        isolated=bool(check_flag("isolated", isolated)),
     )
     seconds = check_number("item_seconds", item_seconds, 1e-3, 1e9)
     wanted = None if workers is None else check_integer("workers", workers, 0, BULK.most_workers)

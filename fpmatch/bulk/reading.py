@@ -81,7 +81,9 @@ def fingers_in(
     content = read_format(data)
     passed_over: tuple[str, ...] = ()
     if isinstance(content, Transaction):
-        found, passed_over = fingers_of(content, extractor=reading.extractor)
+        found, passed_over = fingers_of(
+            content, extractor=reading.extractor, isolated=reading.isolated
+        )
     else:
         found = templates_of(content, ppi=reading.ppi)
         for shown in [] if found else pictures_of(content):

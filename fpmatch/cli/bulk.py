@@ -18,8 +18,8 @@ from fpmatch.cli.inputs import (
     TrustPpi,
     parse_position,
 )
-from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.looking import Agency, Owner, request_of
+from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.output import JsonFile, Sheet, check_target, emit, progress_bar, table
 from fpmatch.cli.search import Attribute, Chain, Purpose, Role
 from fpmatch.cli.stopping import STATUS, stoppable

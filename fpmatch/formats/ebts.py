@@ -150,7 +150,7 @@ def submission(
 
 
 def fingers_of(
-    transaction: Transaction, *, extractor: str | None = None
+    transaction: Transaction, *, extractor: str | None = None, isolated: bool = False
 ) -> tuple[list[Template], tuple[str, ...]]:
     """The single fingers of any transaction, as a submission's are taken.
 
@@ -159,13 +159,15 @@ def fingers_of(
     transaction : Transaction
     extractor : str, optional
         See `fpmatch.template.extract`.
+    isolated : bool
+        See `submission`.
 
     Returns
     -------
     list of Template, tuple of str
         And what was passed over, as in `Submission.passed_over`.
     """
-    fingers, passed_over = _fingers(transaction, extractor)
+    fingers, passed_over = _fingers(transaction, extractor, isolated)
     return fingers, tuple(passed_over)
 
 

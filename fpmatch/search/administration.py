@@ -214,10 +214,9 @@ class Administration:
         partition : str
         records : iterable of Record, pyarrow.Table, or path of a Parquet or Arrow file
             See `fpmatch.gallery.sources` for the columns.
-        progress : callable, optional
-            Called as ``progress(items seen, records accepted)`` after each batch.
-        on_error : callable, optional
-            Called with the entry of each refused item, when its batch is stored.
+        progress, on_error : callable, optional
+            Called as ``progress(items seen, records accepted)`` after each batch, and before that
+            with the entry of each refused item.
 
         Returns
         -------
@@ -228,8 +227,7 @@ class Administration:
 
         Notes
         -----
-        Where the source raises, or Ctrl-C is pressed while it is read, what was read before is
-        stored, ``progress`` is called, and the error goes its way with a note of how many.
+        What was read before the source raises, or Ctrl-C is pressed, is stored and counted in a note.
         """
         return enrolment.enrol(self._state, partition, records, progress, on_error=on_error)
 
