@@ -221,13 +221,12 @@ class Administration:
         Returns
         -------
         EnrolReport
-            Accepted records are on disk; a refused one has an entry and stops nothing. Enrolling
-            the same again changes nothing. Fingers that are added to a record and resemble none
-            that it held are stored and flagged, with the score.
+            Accepted records are on disk; a refused one has an entry and stops nothing. The same
+            again changes nothing. Fingers that resemble none of those held are stored and flagged.
 
         Notes
         -----
-        What was read before the source raises, or Ctrl-C is pressed, is stored and counted in a note.
+        What was read before the source raises, or Ctrl-C is pressed, is stored, and told in a note.
         """
         return enrolment.enrol(self._state, partition, records, progress, on_error=on_error)
 
