@@ -65,6 +65,7 @@ def main(agencies: int, partitions: int) -> dict[str, object]:
         "matrix_s": round(seconds(lambda: policy.matrix(AT)), 3),
         "matrix_csv_s": round(seconds(policy.matrix(AT).to_csv), 3),
         "matrix_arrow_s": round(seconds(policy.matrix(AT).to_arrow), 3),
+        "never_granted_s": round(seconds(policy.never_granted), 3),
         "digest_s": round(seconds(lambda: Policy(policy.declared).digest), 3),
         "deactivate_s": round(
             seconds(

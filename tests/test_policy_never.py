@@ -77,7 +77,10 @@ def test_never_is_never_at_every_date_of_the_policy(seed: int) -> None:
             could = any(can_grant(registry, ori, partition, at) for at in times)
             assert could == ((ori, partition.name) not in never)
             assert could == (not obstacles_ever(registry, ori, partition))
-    for one in never.values():
+    for (ori, name), one in never.items():
+        alone = obstacles_ever(registry, ori, registry.partitions[name])
+        assert [o.reason for o in one.obstacles] == [o.reason for o in alone]
+        assert [o.sources for o in one.obstacles] == [o.sources for o in alone]
         assert one.must_act
         assert one.text.count("because") == 1
 

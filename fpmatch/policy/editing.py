@@ -10,6 +10,7 @@ from fpmatch.policy import change
 from fpmatch.policy.instant import Instant, instant
 from fpmatch.policy.model import Declared, OptOutRequest, OptOutStatus
 from fpmatch.policy.registry import Registry
+from fpmatch.policy.rewrite import Written
 
 
 class Editing:
@@ -31,6 +32,13 @@ class Editing:
             raise PolicyError(f"a policy is made by load or parse, not of {quoted(declared)}")
         self._declared = declared
         self._registry = Registry(declared)
+        self._written: Written | None = None
+
+    def _with(self, declared: Declared) -> Self:
+        """A policy that says something else, and remembers the text that this one came from."""
+        changed = type(self)(declared)
+        changed._written = self._written
+        return changed
 
     def deactivate(
         self, ori: str, partition: str, *, authority: str, reason: str, at: Instant | None = None
@@ -57,7 +65,7 @@ class Editing:
             If the principal has no authority over the node or the partition.
         """
         when = instant(at)
-        return type(self)(
+        return self._with(
             change.deactivate(self._registry, ori, partition, authority, reason, when)
         )
 
@@ -81,7 +89,7 @@ class Editing:
             From when on; now by default.
         """
         when = instant(at)
-        return type(self)(change.activate(self._registry, ori, partition, authority, reason, when))
+        return self._with(change.activate(self._registry, ori, partition, authority, reason, when))
 
     def reschedule(
         self,
@@ -112,7 +120,7 @@ class Editing:
             From when on; now by default.
         """
         day, when = instant(date), instant(at)
-        return type(self)(
+        return self._with(
             change.reschedule(self._registry, ori, partition, authority, reason, day, when)
         )
 
@@ -136,7 +144,7 @@ class Editing:
             From when on; now by default.
         """
         when = instant(at)
-        return type(self)(change.remove(self._registry, ori, partition, authority, reason, when))
+        return self._with(change.remove(self._registry, ori, partition, authority, reason, when))
 
     def request_optout(
         self, id: str, ori: str, partition: str, *, at: Instant | None = None
@@ -155,7 +163,7 @@ class Editing:
             When it was made; now by default.
         """
         request = OptOutRequest(id, ori, partition, instant(at))
-        return type(self)(change.request_optout(self._registry, request))
+        return self._with(change.request_optout(self._registry, request))
 
     def answer_optout(
         self, id: str, status: OptOutStatus | str, *, answer: str = "", at: Instant | None = None
@@ -174,4 +182,4 @@ class Editing:
             When it was answered; now by default.
         """
         status = OptOutStatus(status)
-        return type(self)(change.answer_optout(self._registry, id, status, answer, instant(at)))
+        return self._with(change.answer_optout(self._registry, id, status, answer, instant(at)))

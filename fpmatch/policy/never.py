@@ -100,29 +100,50 @@ def _needed(obstacles: tuple[Obstacle, ...]) -> str:
 def never_granted(registry: Registry) -> list[Never]:
     """Every agency that takes prints and partition that no facts could have searched, at no time.
 
-    Agencies that only relay are left out. Cost: one question for each group of agencies about
-    which the same is said, partition and date.
+    Agencies that only relay are left out. Cost: one question for each partition, date and group of
+    agencies about which the same is said there.
     """
+    touched = _touched(registry)
     found: dict[tuple[str, tuple[Obstacle, ...], bool], list[str]] = {}
-    for members in _groups(registry):
+    answers: dict[tuple[object, ...], tuple[tuple[Obstacle, ...], bool]] = {}
+    for members in _groups(registry, touched):
         for partition in registry.declared.partitions:
-            obstacles = obstacles_ever(registry, members[0], partition)
+            key = _standing(registry, members[0], partition, touched)
+            if key not in answers:
+                answers[key] = _answer(registry, members[0], partition)
+            obstacles, meant = answers[key]
             if obstacles:
-                meant = _intended(registry, members[0], partition, obstacles)
-                said = (partition.name, _of_group(obstacles, registry, members[0]), meant)
-                found.setdefault(said, []).extend(members)
+                found.setdefault((partition.name, obstacles, meant), []).extend(members)
     order = {ori: i for i, ori in enumerate(registry.agencies)}
     out = []
     for (name, obstacles, meant), oris in found.items():
         oris.sort(key=order.__getitem__)
-        own = obstacles_ever(registry, oris[0], registry.partitions[name])
-        out.append(Never(tuple(oris), name, own if len(oris) == 1 else obstacles, meant))
+        if len(oris) == 1:
+            obstacles = obstacles_ever(registry, oris[0], registry.partitions[name])
+        out.append(Never(tuple(oris), name, obstacles, meant))
     return out
 
 
-def _groups(registry: Registry) -> list[list[str]]:
-    """Agencies that take prints, those together of which the policy says the same."""
+def _answer(
+    registry: Registry, ori: str, partition: Partition
+) -> tuple[tuple[Obstacle, ...], bool]:
+    """Obstacles in words for all of like standing, and whether they are intended."""
+    found = obstacles_ever(registry, ori, partition)
+    meant = bool(found) and _intended(registry, ori, partition, found)
+    return _of_group(found, registry, ori), meant
+
+
+def _touched(registry: Registry) -> dict[str, set[str]]:
+    """Where the policy says something, modes included that came to nothing."""
     touched = attachments(registry)
+    for mode in registry.declared.modes:
+        names = {mode.partition} if mode.partition else set(registry.partitions)
+        touched.setdefault(mode.who, set()).update(names)
+    return touched
+
+
+def _groups(registry: Registry, touched: dict[str, set[str]]) -> list[list[str]]:
+    """Agencies that take prints, those together of which the policy says the same."""
     groups: dict[tuple[object, ...], list[str]] = {}
     for agency in registry.declared.agencies:
         if not agency.relay:
@@ -131,6 +152,15 @@ def _groups(registry: Registry) -> list[list[str]]:
             key = (named, registry.via(path), agency.start, agency.end)
             groups.setdefault(key, []).append(agency.ori)
     return list(groups.values())
+
+
+def _standing(
+    registry: Registry, ori: str, partition: Partition, touched: dict[str, set[str]]
+) -> tuple[object, ...]:
+    """What an agency's standing on one partition depends on."""
+    path, agency = registry.path(ori), registry.agencies[ori]
+    named = tuple(node for node in path if partition.name in touched.get(node, ()))
+    return partition.name, named, registry.via(path), agency.start, agency.end
 
 
 def obstacles_ever(registry: Registry, ori: str, partition: Partition) -> tuple[Obstacle, ...]:
@@ -243,7 +273,7 @@ def _alone(registry: Registry, ori: str, partition: Partition, need: Need, at: d
     if need.reason is Reason.NO_GRANT:
         return _ungranted(registry, need, partition, at) + link
     if need.reason is Reason.UNKNOWN_AGENCY:
-        return f"{need.link} is not in service"
+        return f"{need.link if link else 'it'} is not in service"
     if need.reason is Reason.NOT_ACTIVATED and not need.sources:
         return f"it is not activated in the deployment plan{link}"
     if need.reason is Reason.NO_CONSENT and not need.sources:

@@ -19,6 +19,7 @@ from fpmatch.policy.model import Declared, OptOutRequest, OptOutStatus
 from fpmatch.policy.ordinary import ordinary
 from fpmatch.policy.problems import authority_problems
 from fpmatch.policy.registry import Registry
+from fpmatch.policy.rewrite import Written
 from fpmatch.types import Decision, Facts, PartitionInfo
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ class Policy(Editing):
             text, name, folder=folder, progress=progress or read._silent, besides=besides
         )
         policy = cls(declared)
+        if not besides:
+            policy._written = Written.of(text, declared, source.origins)
         problems = [] if lenient else policy.authority_problems()
         if problems:
             table, item, problem = problems[0]
@@ -265,14 +268,31 @@ class Policy(Editing):
         return unmet_requests(self._registry, instant(at))
 
     def to_toml(self) -> str:
-        """The policy as TOML text that `parse` reads back as an equal policy."""
+        """The policy as TOML text that `parse` reads back as an equal policy.
+
+        One that was read from a text keeps it, with its comments and its layout: only what was
+        changed since is other. Written anew are texts of more than a million characters.
+        """
+        text = self._written.with_changes(self._declared) if self._written is not None else None
+        if text is not None and self._says_this(text):
+            return text
         return write.to_toml(self._declared)
+
+    def _says_this(self, text: str) -> bool:
+        """Whether a text reads back as this policy."""
+        from fpmatch.policy import read
+
+        try:
+            declared, _ = read.read(text, "policy.toml")
+        except PolicyFileError:
+            return False
+        return declared.version == self.version and write.digest(declared) == self.digest
 
     def with_version(self, version: int) -> Policy:
         """The same policy under another version number."""
         import dataclasses
 
-        return Policy(dataclasses.replace(self._declared, version=version))
+        return self._with(dataclasses.replace(self._declared, version=version))
 
     def requests(self, status: OptOutStatus | None = None) -> tuple[OptOutRequest, ...]:
         """Requests to opt out, all or of one status."""

@@ -61,9 +61,10 @@ class Need:
 
     @property
     def matter(self) -> tuple[str, str, tuple[str, ...]]:
-        """What is removed as one where it stands in the way."""
-        grant = self.reason is Reason.NO_GRANT
-        return self.reason.value, self.link, () if grant else self.sources
+        """What is removed as one where it stands in the way: a rule or setting in every link."""
+        if self.sources and self.reason is not Reason.NO_GRANT:
+            return "", "", self.sources
+        return self.reason.value, self.link, ()
 
 
 def shortest_chain(registry: Registry, ori: str, partition: Partition) -> tuple[str, ...]:

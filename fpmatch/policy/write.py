@@ -14,6 +14,7 @@ from fpmatch.policy import model
 from fpmatch.policy.model import Condition, Declared, permission_names
 
 Pairs = Iterable[tuple[str, Any]]
+ToPairs = Callable[[Any], Pairs]
 
 
 def digest(declared: Declared) -> str:
@@ -64,23 +65,12 @@ def _field_names(kind: type) -> tuple[str, ...]:
 
 def to_toml(declared: Declared) -> str:
     """TOML text that reads back as an equal policy. Defaults are left out."""
-    parts = [_lines(_head(declared))]
+    parts = [lines(_head(declared))]
     if declared.attributes:
-        parts.append("[attributes]\n" + _lines((k, v) for k, v in declared.attributes))
-    tables: tuple[tuple[str, tuple[Any, ...], Callable[[Any], Pairs]], ...] = (
-        ("partition", declared.partitions, _partition),
-        ("jurisdiction", declared.jurisdictions, _fields),
-        ("agency", declared.agencies, _fields),
-        ("agreement", declared.agreements, _agreement),
-        ("activation", declared.activations, _fields),
-        ("consent", declared.consents, _fields),
-        ("rule", declared.rules, _rule),
-        ("mode", declared.modes, _fields),
-        ("optout", declared.optouts, _fields),
-    )
-    for name, items, pairs in tables:
-        for item in items:
-            parts.append(f"[[{name}]]\n" + _lines(pairs(item)))
+        parts.append("[attributes]\n" + lines((k, v) for k, v in declared.attributes))
+    for name, attribute, pairs in TABLES:
+        for item in getattr(declared, attribute):
+            parts.append(f"[[{name}]]\n" + lines(pairs(item)))
     return "\n".join(parts)
 
 
@@ -91,7 +81,7 @@ def _head(d: Declared) -> Pairs:
 
 
 def _partition(p: model.Partition) -> Pairs:
-    for name, value in _fields(p):
+    for name, value in pairs_of(p):
         if name != "opaque":
             yield name, value
     if p.opaque:
@@ -99,7 +89,7 @@ def _partition(p: model.Partition) -> Pairs:
 
 
 def _agreement(a: model.Agreement) -> Pairs:
-    for name, value in _fields(a):
+    for name, value in pairs_of(a):
         if name == "bits":
             yield "permissions", permission_names(value)
         elif not name.startswith("terminated"):
@@ -111,7 +101,7 @@ def _agreement(a: model.Agreement) -> Pairs:
 
 
 def _rule(r: model.Rule) -> Pairs:
-    for name, value in _fields(r):
+    for name, value in pairs_of(r):
         if name == "bits":
             yield "permissions", permission_names(value)
         elif name in ("when", "unless"):
@@ -135,7 +125,7 @@ def _conditions(conditions: tuple[Condition, ...]) -> dict[str, Any]:
     return out
 
 
-def _fields(item: Any) -> Pairs:
+def pairs_of(item: Any) -> Pairs:
     """Fields that differ from their default, under the names that the file uses."""
     for field in dataclasses.fields(item):
         value = getattr(item, field.name)
@@ -144,24 +134,26 @@ def _fields(item: Any) -> Pairs:
             yield {"start": "from", "end": "to"}.get(field.name, field.name), value
 
 
-def _lines(pairs: Pairs) -> str:
-    return "".join(f"{key} = {_value(value)}\n" for key, value in pairs)
+def lines(pairs: Pairs) -> str:
+    """Keys and values as lines of TOML."""
+    return "".join(f"{key} = {value(said)}\n" for key, said in pairs)
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, enum.Enum):
-        return _text(value.value)
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, datetime):
-        return _time(value)
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    return "[" + ", ".join(_value(v) for v in value) + "]"
+def value(said: Any) -> str:
+    """A value as TOML; dates without a time of day are written as dates."""
+    if isinstance(said, bool):
+        return "true" if said else "false"
+    if isinstance(said, enum.Enum):
+        return _text(said.value)
+    if isinstance(said, int):
+        return str(said)
+    if isinstance(said, str):
+        return _text(said)
+    if isinstance(said, datetime):
+        return _time(said)
+    if isinstance(said, dict):
+        return "{ " + ", ".join(f"{_key(k)} = {value(v)}" for k, v in said.items()) + " }"
+    return "[" + ", ".join(value(v) for v in said) + "]"
 
 
 def _time(value: datetime) -> str:
@@ -179,3 +171,17 @@ def _key(key: str) -> str:
 def _text(text: str) -> str:
     """A TOML basic string; JSON's escapes are a subset of TOML's, but for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+TABLES: tuple[tuple[str, str, ToPairs], ...] = (
+    ("partition", "partitions", _partition),
+    ("jurisdiction", "jurisdictions", pairs_of),
+    ("agency", "agencies", pairs_of),
+    ("agreement", "agreements", _agreement),
+    ("activation", "activations", pairs_of),
+    ("consent", "consents", pairs_of),
+    ("rule", "rules", _rule),
+    ("mode", "modes", pairs_of),
+    ("optout", "optouts", pairs_of),
+)
+"""Kinds of table in a file's order: name, field of `Declared`, how one is written."""
