@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent / "kit_project"))
+from as_installed import path_with
+
 pytest_plugins = ("pytester",)
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = ROOT / "tests" / "kit_project"
 HEAVY = ("numba", "cv2", "faiss", "scipy", "PIL", "wsq", "typer", "rich", "llvmlite")
 
 
 @pytest.fixture
 def installed(tmp_path_factory, monkeypatch):
-    """fpmatch as pip leaves it: on the path, with the entry points that it declares."""
-    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
-    folder = tmp_path_factory.mktemp("installed")
-    about = folder / "fpmatch_as_installed-0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: fpmatch-as-installed\nVersion: 0\n"
-    )
-    lines = [
-        line
-        for group, entries in told.items()
-        for line in (f"[{group}]", *(f"{name} = {target}" for name, target in entries.items()))
-    ]
-    (about / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{folder}:{PROJECT}")
-    return folder
+    """fpmatch as pip leaves it."""
+    monkeypatch.setenv("PYTHONPATH", path_with(tmp_path_factory.mktemp("installed")))
 
 
 def run(pytester, *args):
