@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import fpmatch
+import fpmatch.testing
 
 ROOT = Path(__file__).resolve().parent.parent
 TYPED = ROOT / "tests" / "typed"
@@ -60,18 +61,20 @@ def _lines(said: str) -> set[int]:
 
 
 def test_mypy_follows_the_public_names(mypy):
-    assert mypy("right.py") == ""
+    assert mypy("right.py") == mypy("kit.py") == ""
     assert _lines(mypy("wrong.py")) == MISTAKES
 
 
 def test_pyright_follows_the_public_names(pyright):
     assert "0 errors" in pyright("right.py")
+    assert "0 errors" in pyright("kit.py")
     assert _lines(pyright("wrong.py")) == MISTAKES
 
 
-def test_the_names_are_the_same_to_both():
+@pytest.mark.parametrize("package", [fpmatch, fpmatch.testing], ids=lambda p: p.__name__)
+def test_the_names_are_the_same_to_both(package):
     """The block for type checkers, the table of lazy imports and ``__all__`` agree."""
-    tree = ast.parse(Path(fpmatch.__file__).read_text())
+    tree = ast.parse(Path(package.__file__).read_text())
     block = next(node for node in tree.body if isinstance(node, ast.If))
     told = {
         (entry.asname, statement.module)
@@ -80,9 +83,10 @@ def test_the_names_are_the_same_to_both():
         for entry in statement.names
         if entry.asname == entry.name
     }
-    assert told == set(fpmatch._PUBLIC.items())
-    assert sorted(fpmatch.__all__) == sorted(["__version__", *fpmatch._PUBLIC])
-    assert dir(fpmatch) == sorted(fpmatch.__all__)
+    assert told == set(package._PUBLIC.items())
+    assert sorted({*package.__all__} - {"__version__"}) == sorted(package._PUBLIC)
+    assert dir(package) == sorted(package.__all__)
+    assert all(getattr(package, name) is not None for name in package.__all__)
 
 
 def test_every_public_name_can_be_had():

@@ -6,8 +6,9 @@ themselves. ``docs/testing.md`` walks through it.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from fpmatch.lazy_names import loader
 
 if TYPE_CHECKING:
     from fpmatch.reference import ReferenceEngine as ReferenceEngine
@@ -42,34 +43,34 @@ if TYPE_CHECKING:
     from fpmatch.testing.world import request as request
 
 _PUBLIC = {
-    "AbisError": "abis_values",
-    "CHECKS": "catalogue",
-    "Clock": "adapter",
-    "EngineTests": "suite",
-    "EngineUnderTest": "adapter",
-    "Finding": "catalogue",
-    "MatcherTests": "suite",
-    "MockAbis": "abis",
-    "ReferenceEngine": "",
-    "Setup": "adapter",
-    "assert_agrees_with_reference": "agreement",
-    "assert_masks_respected": "catalogue",
-    "assert_mates_first": "matchers",
-    "assert_same_response": "responses",
-    "assert_same_scores": "matchers",
-    "assert_scenario": "stories",
-    "differences": "responses",
-    "findings": "catalogue",
-    "gallery": "world",
-    "mates": "prints",
-    "open_policy": "world",
-    "print_of": "prints",
-    "record": "world",
-    "reference_engine": "reference",
-    "request": "world",
-    "scenario": "stories",
-    "scenarios": "stories",
-    "score": "prints",
+    "AbisError": "fpmatch.testing.abis_values",
+    "CHECKS": "fpmatch.testing.catalogue",
+    "Clock": "fpmatch.testing.adapter",
+    "EngineTests": "fpmatch.testing.suite",
+    "EngineUnderTest": "fpmatch.testing.adapter",
+    "Finding": "fpmatch.testing.catalogue",
+    "MatcherTests": "fpmatch.testing.suite",
+    "MockAbis": "fpmatch.testing.abis",
+    "ReferenceEngine": "fpmatch.reference",
+    "Setup": "fpmatch.testing.adapter",
+    "assert_agrees_with_reference": "fpmatch.testing.agreement",
+    "assert_masks_respected": "fpmatch.testing.catalogue",
+    "assert_mates_first": "fpmatch.testing.matchers",
+    "assert_same_response": "fpmatch.testing.responses",
+    "assert_same_scores": "fpmatch.testing.matchers",
+    "assert_scenario": "fpmatch.testing.stories",
+    "differences": "fpmatch.testing.responses",
+    "findings": "fpmatch.testing.catalogue",
+    "gallery": "fpmatch.testing.world",
+    "mates": "fpmatch.testing.prints",
+    "open_policy": "fpmatch.testing.world",
+    "print_of": "fpmatch.testing.prints",
+    "record": "fpmatch.testing.world",
+    "reference_engine": "fpmatch.testing.reference",
+    "request": "fpmatch.testing.world",
+    "scenario": "fpmatch.testing.stories",
+    "scenarios": "fpmatch.testing.stories",
+    "score": "fpmatch.testing.prints",
 }
 
 __all__ = [
@@ -105,12 +106,7 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # else any misspelt name would have the type Any
-
-    def __getattr__(name: str) -> object:
-        if name not in _PUBLIC:
-            raise AttributeError(f"module 'fpmatch.testing' has no attribute {name!r}")
-        room = f"fpmatch.testing.{_PUBLIC[name]}" if _PUBLIC[name] else "fpmatch.reference"
-        return getattr(importlib.import_module(room), name)
+    __getattr__ = loader(__name__, _PUBLIC)
 
 
 def __dir__() -> list[str]:
