@@ -63,6 +63,15 @@ FLOODS = {
     "stored": b"FPT\1" + bytes(SIZE),
     "least views": b"FMR\x00 20\0\0\0\6\x12\0\0\0\n\0\n\0\xc5\0\xc5\xff\0" + b"\2\0\0\0\0\0" * 255,
     "least representations": b"FMR\x00030\0\0\0\x84\xdf\3\xe8\0" + LEAST * 1000,
+    "elements": b"<BIR>" + b"<a/>" * 65_000 + b"</BIR>",
+    "least elements": b"<BIR>" + b"<BIR/>" * 999 + b"</BIR>",
+    "facts": b"<BIR>" + b"<Others><Key/></Others>" * 30_000 + b"</BIR>",
+    "attributes": b"<BIR " + b" ".join(b'a%d=""' % i for i in range(40_000)) + b"/>",
+    "namespaces": b"<BIR " + b" ".join(b'xmlns:a%d="b"' % i for i in range(4_000)) + b"/>",
+    "subtypes": b"<BIR><BDBInfo><Subtype>" + b"a " * SIZE + b"</Subtype></BDBInfo></BIR>",
+    "base64": b"<BIR><BDB>" + b"QUFB\n" * SIZE + b"</BDB></BIR>",
+    "comments": b"<!---->" * 50_000 + b"<BIR/>",
+    "references": b"<BIR><BIRInfo><Creator>" + b"&#65;" * SIZE + b"</Creator></BIRInfo></BIR>",
     "least records": _itl(b"2.001:15\x1d2.2:1\x1c" * 900, b"1\x1f900" + b"\x1e2\x1f1" * 900),
 }  # fmt: skip
 
@@ -72,6 +81,26 @@ def test_floods_take_bounded_memory_and_raise_nothing_foreign(name: str) -> None
     data = FLOODS[name]
     tracemalloc.start()
     fuzz_formats.use(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < fuzz_formats.MEMORY_TIMES * len(data) + fuzz_formats.MEMORY_FLOOR
+
+
+MESSAGES = {
+    "lists": b'{"id":' + b"[" * SIZE,
+    "empty lists": b'{"id":[' + b"[]," * SIZE + b"[]]}",
+    "objects": b'{"id":[' + b"{}," * SIZE + b"{}]}",
+    "names": b"{" + b",".join(b'"%d":0' % i for i in range(80_000)) + b"}",
+    "digits": b'{"id":' + b"9" * SIZE + b"}",
+    "text": b'{"id":"' + b"\\u0041" * 150_000 + b'"}',
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_floods_of_messages_take_bounded_memory(name: str) -> None:
+    data = MESSAGES[name]
+    tracemalloc.start()
+    fuzz_formats.use_message(data)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < fuzz_formats.MEMORY_TIMES * len(data) + fuzz_formats.MEMORY_FLOOR

@@ -27,6 +27,7 @@ _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _DATE = re.compile(r"-?\d{4,9}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 _NUMBER = re.compile(r"\d{1,10}")
 _BEST_QUALITY = 100
+_NO_INFO = BirInfo(integrity=None)
 _LARGEST = 2**32 - 1
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _ONCE = frozenset({"BDB", "BDBInfo", "Type", "Subtype", "SB", "Encryption"})
@@ -109,7 +110,7 @@ class _Reader:
             data=self._binary(parts.get("BDB")),
             version=self._version(parts.get("Version")),
             cbeff_version=self._version(parts.get("CBEFFVersion")),
-            info=BirInfo(integrity=None) if info is None else self._info(info),
+            info=_NO_INFO if info is None else self._info(info),
             about=None if about is None else self._about(about),
             security_format=None
             if security is None

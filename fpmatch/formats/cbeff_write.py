@@ -37,6 +37,8 @@ def write(record: BiometricRecord) -> bytes:
         raise FormatError(f"over {FORMATS.max_records} records")
     head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
     body = _bir(record.bir, f" xmlns={quoteattr(NAMESPACE)}", 1)
+    if body.count("<") - body.count("</") > FORMATS.xml_elements:
+        raise FormatError(f"over {FORMATS.xml_elements} elements")
     return (head + body).encode("utf-8") + b"\n"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from xml.parsers import expat
 
@@ -11,6 +12,9 @@ from fpmatch.parameters import FORMATS
 
 _SPACE = " "
 """Between namespace and name; no namespace holds one that is one."""
+
+
+_NO_ATTRIBUTES: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -25,18 +29,18 @@ class Node:
         The namespace; "" for none.
     at : int
         Bytes from the start of the file to its tag.
-    attributes : dict of str
+    attributes : mapping of str
     text : str
         All text directly in it, stripped.
-    children : list of Node
+    children : sequence of Node
     """
 
     name: str
     space: str
     at: int
-    attributes: dict[str, str]
+    attributes: Mapping[str, str]
     text: str = ""
-    children: list[Node] = field(default_factory=list)
+    children: Sequence[Node] = ()
 
 
 def parse(data: bytes) -> Node:
@@ -78,7 +82,9 @@ class _Builder:
         self.root: Node | None = None
         self._open: list[Node] = []
         self._text: list[list[str]] = []
+        self._children: list[list[Node]] = []
         self._count = 0
+        self._names: dict[str, str] = {}
         parser = expat.ParserCreate(namespace_separator=_SPACE)
         parser.buffer_text = True
         parser.buffer_size = 1 << 16
@@ -100,16 +106,22 @@ class _Builder:
         if len(self._open) >= FORMATS.xml_depth:
             raise FormatError(f"XML: elements nested over {FORMATS.xml_depth} deep", at)
         space, _, local = name.rpartition(_SPACE)
-        node = Node(local, space, at, attributes)
+        # A name is often repeated, and most elements have neither attributes nor children.
+        local = self._names.setdefault(local, local)
+        space = self._names.setdefault(space, space)
+        node = Node(local, space, at, attributes or _NO_ATTRIBUTES)
         if self._open:
-            self._open[-1].children.append(node)
+            self._children[-1].append(node)
         else:
             self.root = node
         self._open.append(node)
         self._text.append([])
+        self._children.append([])
 
     def _end(self, _: str) -> None:
-        self._open.pop().text = "".join(self._text.pop()).strip()
+        node = self._open.pop()
+        node.text = "".join(self._text.pop()).strip()
+        node.children = tuple(self._children.pop())
 
     def _characters(self, text: str) -> None:
         self._text[-1].append(text)
