@@ -51,6 +51,8 @@ TESTS = (
     "test_ebts_answers.py",
     "test_transact.py",
     "test_beside_writer.py",
+    "test_abis.py",
+    "test_formats_cbeff.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
@@ -1303,6 +1305,108 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "formats/ebts_answers.py",
         "            out.append(_result(address, section, answering, day, findings or {}))",
         "            counts = sum(len(s.candidates or ()) for s in response)\n            a = address\n            other = type(a)(a.kind, a.recipient, a.sender, a.control, b'%d' % (1 + counts % 9), a.characters, a.repeated)\n            out.append(_result(other, section, answering, day, findings or {}))",
+    ),
+    (
+        "an adapter's reference is anybody's record",
+        "search/abis.py",
+        "known.sealed or known.contributor != adapter.booking_ori:",
+        "known.sealed:",
+    ),
+    (
+        "a sealed record is a probe",
+        "search/abis.py",
+        "known is None or known.sealed or known",
+        "known is None or known",
+    ),
+    (
+        "a banned record is a probe",
+        "search/abis.py",
+        "if not fingers or known.banned_uses & made:",
+        "if not fingers:",
+    ),
+    (
+        "an adapter deletes without authority",
+        "search/abis.py",
+        "    if not adapter.authority:\n",
+        "    if False:\n",
+    ),
+    (
+        "a reference that is not the adapter's is not logged",
+        "search/abis.py",
+        '        _note(serving, asked, "no such reference")\n        raise Refused(FailureReason.NOT_FOUND, "no such reference")\n    return key, known',
+        '        raise Refused(FailureReason.NOT_FOUND, "no such reference")\n    return key, known',
+    ),
+    (
+        "a protected record is searched as an unprotected one",
+        "search/abis.py",
+        "protected = True if known.protected else protected",
+        "pass",
+    ),
+    (
+        "an empty list where nobody has looked",
+        "search/abis.py",
+        "    if not sections:\n",
+        "    if False:\n",
+    ),
+    (
+        "a record that is inserted twice at once",
+        "search/abis.py",
+        ", accept=unknown)",
+        ")",
+    ),
+    (
+        "another's insert is taken for this one",
+        "search/abis.py",
+        "return own and known.events == (asked.request,)",
+        "return own",
+    ),
+    (
+        "a gallery does not narrow",
+        "search/identification.py",
+        "running.records, running.apart, running.once = within, apart, True",
+        "running.apart, running.once = apart, True",
+    ),
+    (
+        "an identification waits for an event",
+        "search/identification.py",
+        "running.records, running.apart, running.once = within, apart, True",
+        "running.records, running.apart = within, apart",
+    ),
+    (
+        "a record is its own candidate",
+        "search/release.py",
+        "            barred[own] = True",
+        "            pass",
+    ),
+    (
+        "a threshold counts records that are withheld",
+        "search/identification.py",
+        "if not (d.probe and d.view) or",
+        "if not d.probe or",
+    ),
+    (
+        "a threshold counts records that are hidden",
+        "search/identification.py",
+        "seen = int((~barred).sum())",
+        "seen = len(barred)",
+    ),
+    (
+        "named records are not in the log",
+        "search/run.py",
+        "    return state.audit.records_digest(place[0], named)",
+        '    return ""',
+    ),
+    (
+        "a document type is read",
+        "formats/xml_tree.py",
+        "        parser.StartDoctypeDeclHandler = self._refuse\n        parser.EntityDeclHandler = self._refuse\n",
+        "",
+    ),
+    (
+        "a finger under another's name",
+        "formats/cbeff.py",
+        "    if code not in (FingerPosition.UNKNOWN, position):",
+        "    if False:",
     ),
 )
 

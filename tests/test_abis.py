@@ -297,6 +297,28 @@ def test_a_reference_is_no_candidate_of_its_own_and_no_hit_for_the_owner() -> No
         assert len(e.notifications()) == 1
 
 
+def test_the_log_has_whose_probe_it_was_and_what_it_was_compared_with() -> None:
+    with engine() as e:
+        served = Abis(e)
+        served.insert("X-1", person(50))
+        served.found("X-1")
+        served.found("X-1", gallery=gallery("C-2", "X-1"))
+        served.files["u"] = minutiae(person(50, 2))
+        served.ask("identify", referenceURL="u", gallery=gallery("X-1"))
+        served.ask("identify", referenceURL="u")
+        said = [intent.get("record_digest", "") for intent in kinds(e, Kind.INTENT)]
+        digest = e.audit.records_digest
+        assert said == [
+            digest("criminal", ["X-1"]),
+            digest("criminal", ["X-1", "C-2", "X-1"]),
+            digest("", ["X-1"]),
+            "",
+        ]
+        seq = next(iter(e.audit.records(kind=Kind.INTENT))).seq
+        with pytest.raises(InputError, match="named records"):
+            e.replay(seq, request(ON, 50, 0))
+
+
 # -- authority ----------------------------------------------------------------------------------
 
 
@@ -327,8 +349,14 @@ def test_a_second_insert_of_a_reference_changes_nothing() -> None:
         served.insert("X-1", person(50))
         served.fetched.clear()
         url = {"referenceURL": "https://share.example/X-1"}
-        assert served.reason("insert", referenceId="X-1", **url) == "10"
+        assert served.reason("insert", referenceId="X-1", requestId="R-2", **url) == "10"
         assert served.fetched == []
+        # The same request is a message that the queue has delivered again.
+        assert served.ask("insert", referenceId="X-1", **url)["returnValue"] == "1"
+        assert served.fetched == []
+        assert len(kinds(e, Kind.ENROL)) == 3
+        e.seal("X-1", order="o", authority="court")
+        assert served.reason("insert", referenceId="X-1", **url) == "10"
         served.insert("X-2", person(51))
         assert served.found("X-2") == []
 

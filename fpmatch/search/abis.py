@@ -108,16 +108,26 @@ def _insert(serving: _Serving, asked: Message) -> Mapping[str, Any]:
             raise InputError("the reference exists")
         return record
 
-    if facts.find(state.gallery, adapter.partition, asked.reference) is not None:
-        raise exists
+    key = facts.find(state.gallery, adapter.partition, asked.reference)
+    if key is not None:
+        if not _delivered_before(serving, asked, key):
+            raise exists
+        return {}
     fingers = fingers_of(adapter, fetched(serving.fetch, asked.url))
-    record = Record(asked.reference, fingers, contributor=adapter.booking_ori)
+    record = Record(asked.reference, fingers, event=asked.request, contributor=adapter.booking_ori)
     report = enrolment.enrol(state, adapter.partition, [record], accept=unknown)
     if there:
         raise exists
     if report.errors:
         raise Refused(FailureReason.UNEXPECTED, report.errors[0].message)
     return {}
+
+
+def _delivered_before(serving: _Serving, asked: Message, key: int) -> bool:
+    """Whether a record is what this very request inserted: a queue may deliver a message twice."""
+    known = facts.facts(serving.state.gallery, key)
+    own = known.contributor == serving.adapter.booking_ori and not known.sealed
+    return own and known.events == (asked.request,)
 
 
 def _identify(serving: _Serving, asked: Message) -> Mapping[str, Any]:
