@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -83,10 +83,16 @@ def convert_command(
     report = {
         "from": formats.format_of(content),
         "to": name,
-        "impressions": len(getattr(result.content, "views", [result.content])),
+        "impressions": _impressions(result.content),
         "bytes": len(data),
         "lost": list(result.losses),
         "deviations": noted,
     }
     rows = [(k, ", ".join(map(str, v)) if isinstance(v, list) else v) for k, v in report.items()]
     emit(report, json_file, table(["conversion", ""], rows, left=2))
+
+
+def _impressions(content: Any) -> int:
+    """How many there are in what was made: a stored template is one."""
+    several = getattr(content, "views", getattr(content, "blocks", None))
+    return 1 if several is None else len(several)
