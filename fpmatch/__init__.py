@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fpmatch.matcher import Score as Score
     from fpmatch.matcher import compare as compare
     from fpmatch.policy import Policy as Policy
+    from fpmatch.samples import sample as sample
     from fpmatch.search import Engine as Engine
     from fpmatch.template import Template as Template
     from fpmatch.template import extract as extract
@@ -69,6 +70,7 @@ _PUBLIC = {
     "quality": "fpmatch.template",
     "read_image": "fpmatch.image",
     "read_templates": "fpmatch.formats",
+    "sample": "fpmatch.samples",
     "warm": "fpmatch.warming",
 }
 
@@ -101,6 +103,7 @@ __all__ = [
     "quality",
     "read_image",
     "read_templates",
+    "sample",
     "warm",
 ]
 

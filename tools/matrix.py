@@ -33,7 +33,7 @@ QUICK = (
     "tests/test_policy_matrix.py",
     "tests/test_cli.py",
 )
-TOOLS = ("pytest", "pytest-benchmark", "hypothesis", "scikit-learn", "nbis-py", "nistitl")
+TOOLS = ("pytest", "pytest-benchmark", "hypothesis", "scipy", "scikit-learn", "nbis-py", "nistitl")
 
 
 def requirements() -> tuple[str, list[str], list[str]]:

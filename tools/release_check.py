@@ -23,6 +23,8 @@ IN_WHEEL = (
     "fpmatch/minutiae/models/",
     "fpmatch/index/data/",
 )
+SAMPLES = {"wheel": "fpmatch/data/synthetic/scenarios/", "sdist": "data/synthetic/scenarios/"}
+README = ROOT / "README.md"
 IN_SDIST = ("tests/", "training/", "benchmarks/", "tools/", "docs/", "CONTRIBUTING.md", "LICENSE")
 NOT_IN_WHEEL = ("tests/", "training/", "benchmarks/", "tools/")
 
@@ -54,13 +56,28 @@ def contents(wheel: Path, sdist: Path) -> None:
     in_wheel = zipfile.ZipFile(wheel).namelist()
     with tarfile.open(sdist) as archive:
         in_sdist = [name.partition("/")[2] for name in archive.getnames()]
-    for names, wanted in ((in_wheel, IN_WHEEL), (in_sdist, (*IN_WHEEL, *IN_SDIST))):
+    for names, wanted in (
+        (in_wheel, (*IN_WHEEL, SAMPLES["wheel"])),
+        (in_sdist, (*IN_WHEEL, *IN_SDIST, SAMPLES["sdist"])),
+    ):
         lacking = [w for w in wanted if not any(n.startswith(w) for n in names)]
         if lacking:
             raise SystemExit(f"missing from the archive: {', '.join(lacking)}")
     strays = [n for n in in_wheel if n.startswith(NOT_IN_WHEEL)]
     if strays:
         raise SystemExit(f"in the wheel by mistake: {', '.join(strays[:5])}")
+
+
+def readme_commands() -> list[list[str]]:
+    """What the README has a newcomer type after ``pip install``."""
+    block = README.read_text("utf-8").split("pip install .", 1)[1].split("```")[0]
+    lines = [line.partition("#")[0].split() for line in block.splitlines()]
+    return [line[1:] for line in lines if line[:1] == ["fpmatch"]]
+
+
+def readme_example() -> str:
+    """The README's Python."""
+    return README.read_text("utf-8").split("```python\n", 1)[1].split("```")[0]
 
 
 def smoke(folder: Path, archive: Path) -> None:
@@ -74,13 +91,16 @@ def smoke(folder: Path, archive: Path) -> None:
     run(str(program / "fpmatch"), "demo", "--keep", gallery, cwd=folder)
     run(str(program / "fpmatch"), "audit", "verify", str(Path(gallery)), cwd=folder)
     run(str(program / "fpmatch"), "policy", "matrix", gallery, cwd=folder)
+    for line in readme_commands():
+        run(str(program / "fpmatch"), *line, cwd=folder)
+    run(str(program / "python"), "-c", readme_example(), cwd=home)
     names = (
         "import fpmatch; [getattr(fpmatch, n) for n in fpmatch.__all__]; print(fpmatch.__file__)"
     )
     where = run(str(program / "python"), "-c", names, cwd=folder).strip()
     if not where.startswith(str(home)):
         raise SystemExit(f"the package came from {where}, not from the archive")
-    print(f"{archive.name}: installs, plays the demo, verifies its log")
+    print(f"{archive.name}: installs, does what the README shows, verifies its log")
 
 
 def main() -> None:

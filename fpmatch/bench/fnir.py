@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -212,11 +213,25 @@ def upper_limit(misses: int, searches: int, level: float = EVALUATE.level) -> fl
     level : float
         Two-sided, percent.
     """
-    from scipy.special import betaincinv
-
     if misses >= searches:
         return 1.0
-    return float(betaincinv(misses + 1, searches - misses, 0.5 + level / 200))
+    k = np.arange(misses + 1)
+    ways = math.lgamma(searches + 1) - np.array(
+        [math.lgamma(i + 1) + math.lgamma(searches - i + 1) for i in k.tolist()]
+    )
+
+    def at_most(share: float) -> float:
+        """Probability of so many misses or fewer."""
+        logs = ways + k * math.log(share) + (searches - k) * math.log1p(-share)
+        return float(np.exp(logs).sum())
+
+    low, high = misses / searches, 1.0
+    while high - low > 1e-15:
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        low, high = (middle, high) if at_most(middle) > 0.5 - level / 200 else (low, middle)
+    return high
 
 
 def _made_by(key: str, effort: str, fingers: int) -> str:

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from fpmatch.image import FingerImage
     from fpmatch.template import Template
 
-CORPUS_FINGERS = 10
-"""Fingers of each sensor that the committed corpus holds; higher numbers are always made."""
-
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -29,14 +26,14 @@ class Person:
 
 
 def people() -> list[Person]:
-    """Sixteen persons: some in one partition, some in both; two of them made on the spot."""
+    """Sixteen persons, some in one partition, some in both; the corpus has all their fingers."""
     out = [Person("optical", n, criminal=f"C-{100 + n}") for n in range(1, 7)]
     out.append(Person("optical", 7, criminal="C-107", immigration="I-207"))
     out += [Person("optical", n, immigration=f"I-{200 + n}") for n in range(8, 11)]
     out.append(Person("capacitive", 1, criminal="C-111", immigration="I-211"))
     out += [Person("capacitive", n, immigration=f"I-{210 + n}") for n in range(2, 5)]
-    out.append(Person("optical", 11, criminal="C-112"))
-    out.append(Person("optical", 12, immigration="I-215"))
+    out.append(Person("capacitive", 5, criminal="C-112"))
+    out.append(Person("capacitive", 6, immigration="I-215"))
     return out
 
 

@@ -45,12 +45,12 @@ def scenario_command(
 
 
 def pack(folder: Path | None) -> Path:
-    """The folder of scenarios: the given one, else that of a source checkout.
+    """The folder of scenarios: the given one, else that which came with the library.
 
     Raises
     ------
     InputError
-        If there is no source checkout and no folder was given.
+        If the library came without one and no folder was given.
     """
     from fpmatch.scenario.pack import scenario_folder
 

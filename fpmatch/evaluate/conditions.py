@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("numpy", "numba", "opencv-python-headless", "faiss-cpu", "scipy")
+_PACKAGES = ("numpy", "numba", "opencv-python-headless", "faiss-cpu")
 
 
 def default_processes() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fpmatch.errors import InputError
+from fpmatch.samples import sample
 
 
 def scenario_folder() -> Path:
@@ -15,10 +15,4 @@ def scenario_folder() -> Path:
     InputError
         If there is none.
     """
-    folder = Path(__file__).resolve().parents[2] / "data" / "synthetic" / "scenarios"
-    if not folder.is_dir():
-        raise InputError(
-            "the scenario pack comes with the source, not with the installed package: "
-            "name its folder with --folder, or a file"
-        )
-    return folder
+    return sample("scenarios")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from fpmatch.errors import InputError
+from fpmatch.synthetic.filters import smoothed
 from fpmatch.synthetic.noise import smooth_noise
 
 
@@ -129,9 +129,9 @@ def expose(
     shape = contact.shape
     dark = contact
     if sensor.blur > 0:
-        dark = ndimage.gaussian_filter(dark, sensor.blur, truncate=3.0)
+        dark = smoothed(dark, sensor.blur)
     if sensor.haze > 0:
-        spread = ndimage.gaussian_filter(contact, 4.0, truncate=2.5)
+        spread = smoothed(contact, 4.0, reach=2.5)
         dark = (1 - sensor.haze) * dark + sensor.haze * spread
     paper = np.full(shape, float(sensor.paper))
     if sensor.shade > 0:

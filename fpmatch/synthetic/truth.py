@@ -6,12 +6,10 @@ import functools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from fpmatch.parameters import SYNTHETIC
 from fpmatch.synthetic import _kernels
-
-_DIAGONAL = np.ones((3, 3), np.int64)
+from fpmatch.synthetic.filters import parts, smoothed, without_necks
 
 
 def tidy(ridge: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -30,13 +28,12 @@ def tidy(ridge: NDArray[np.int16]) -> NDArray[np.int16]:
     (H, W) int16
     """
     top = SYNTHETIC.growth_top
-    cross = ndimage.generate_binary_structure(2, 1)
-    pattern = ndimage.binary_closing(ndimage.binary_opening(ridge > 0, cross), cross)
-    for sign, structure in ((True, _DIAGONAL), (False, None)):
-        label, count = ndimage.label(pattern == sign, structure)
-        size = np.bincount(label.ravel(), minlength=count + 1)
+    pattern = without_necks(ridge > 0)
+    for sign in (True, False):
+        label = parts(pattern == sign, corners=sign)
+        size = np.bincount(label.ravel())
         pattern ^= (size < SYNTHETIC.smallest_spot)[label] & (label > 0)
-    sharp = ndimage.gaussian_filter(np.where(pattern, top, -top), 1.0, truncate=3.0)
+    sharp = smoothed(np.where(pattern, top, -top), 1.0)
     mixed = 0.45 * np.clip(ridge, -top, top) + 0.55 * sharp
     decided = np.where(pattern, np.maximum(mixed, 1), np.minimum(mixed, -1))
     return np.rint(decided).astype(np.int16)
