@@ -2,7 +2,7 @@
 
 A public function of three or more parameters, or with an array among them, has a Parameters section
 that names each; one that raises an error of ours names it. A command of the command line is left
-out: its docstring is its help, and each option says what it is. Rooms in `LATER` are not done yet.
+out: its docstring is its help, and each option says what it is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import pytest
 import fpmatch.errors as errors
 
 PACKAGE = Path(__file__).resolve().parent.parent / "fpmatch"
-LATER = frozenset({"formats"})
 OURS = {
     name for name, value in vars(errors).items()
     if isinstance(value, type) and issubclass(value, errors.FpmatchError)
@@ -36,10 +35,6 @@ def modules() -> list[Path]:
         for path in sorted(PACKAGE.rglob("*.py"))
         if not any(part.startswith("_") and part != "__init__.py" for part in path.parts)
     ]
-
-
-def room(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def functions(node: ast.AST) -> Iterator[tuple[Function, str]]:
@@ -102,12 +97,7 @@ def faults(source: str) -> list[str]:
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_docstrings_name_parameters_and_errors(path):
     found = faults(path.read_text("utf-8"))
-    assert not found or room(path) in LATER, "\n".join(found)
-
-
-@pytest.mark.parametrize("name", sorted(LATER))
-def test_a_room_that_is_done_is_off_the_list(name):
-    assert any(faults(p.read_text("utf-8")) for p in modules() if room(p) == name)
+    assert not found, "\n".join(found)
 
 
 GOOD = '''

@@ -126,7 +126,13 @@ class Served(Protocol):
     """An engine that serves ABIS messages: `fpmatch.search.Engine`."""
 
     def abis(self, message: bytes, adapter: Adapter, *, fetch: Fetch, pending: int = 0) -> bytes:
-        """See `handle`."""
+        """Serve one message.
+
+        Parameters
+        ----------
+        message, adapter, fetch, pending
+            See `handle`.
+        """
         ...
 
 

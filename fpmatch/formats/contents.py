@@ -26,9 +26,30 @@ def templates_of(
     ppi: float | None = None,
     size: tuple[int, int] | None = None,
 ) -> list[Template]:
-    """The templates that content of any format holds; parameters and errors as `to_templates`.
+    """The templates that content of any format holds.
 
-    None for content that holds pictures only: see `pictures_of`.
+    Parameters
+    ----------
+    content : Template, TemplateRecord, Transaction or FingerImageRecord
+        As `read` gives it.
+    position : FingerPosition, optional
+        Wins over what the content says.
+    ppi : float, optional
+        Resolution, pixels per inch; wins over what the content states.
+    size : (int, int), optional
+        Width and height of the image, pixels; wins over what the content states.
+
+    Returns
+    -------
+    list of Template
+        None for content that holds pictures only: see `pictures_of`.
+
+    Raises
+    ------
+    FormatError
+        If minutiae are malformed, or it is no content of a known format.
+    ResolutionError
+        If no credible resolution is stated and ``ppi`` is not given.
     """
     if isinstance(content, Template):
         return [content if position is None else replace(content, position=position)]

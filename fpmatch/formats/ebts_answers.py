@@ -85,6 +85,15 @@ class Answer:
 def findings_of(address: Address, response: SearchResponse, answering: Answering) -> Findings:
     """Ask the caller what was found, once for each partition whose answer can say it.
 
+    Parameters
+    ----------
+    address : Address
+        Of the submission.
+    response : SearchResponse
+        What was searched.
+    answering : Answering
+        Holds the caller's function; without one nothing was found.
+
     Raises
     ------
     InputError
@@ -166,9 +175,17 @@ def refusal(
 
     Parameters
     ----------
+    address : Address
+        Of the submission.
     messages : sequence of str
         Written as ASCII of up to 300 characters each; of more than 11 the last says how many more
         there are.
+    answering : Answering
+        Who sends it.
+    day : date
+        Of the answer.
+    partition : str
+        Whose results it stands for; "" where nothing was searched at all.
     """
     shown = list(messages)
     if len(shown) > _MOST_MESSAGES:

@@ -25,7 +25,13 @@ def position_of(record: TaggedRecord, number: int) -> int:
 
 
 def single(record: TaggedRecord, number: int) -> Field | None:
-    """A field that stands once: a second one would be passed over unseen."""
+    """A field that stands once, or None: a second one would be passed over unseen.
+
+    Raises
+    ------
+    FormatError
+        With the byte position, if it stands several times.
+    """
     found = record.all(number)
     if len(found) > 1:
         raise FormatError(f"{record.type}.{number:03d} stands {len(found)} times", found[1].at)
@@ -33,7 +39,13 @@ def single(record: TaggedRecord, number: int) -> Field | None:
 
 
 def present(record: TaggedRecord, number: int) -> Field:
-    """A field that stands once and is not empty."""
+    """A field that stands once and is not empty.
+
+    Raises
+    ------
+    FormatError
+        With the byte position, if it is absent, empty or stands several times.
+    """
     found = single(record, number)
     if found is None or not found.value:
         raise FormatError(f"{record.type}.{number:03d} is mandatory", position_of(record, number))
@@ -46,7 +58,22 @@ def text_of(record: TaggedRecord, number: int) -> str:
 
 
 def oris_of(record: TaggedRecord, number: int, most: int = 1) -> tuple[str, ...]:
-    """The ORIs of a field; what follows nine characters is routing, allowed in 2.007 only."""
+    """The ORIs of a field; what follows nine characters is routing, allowed in 2.007 only.
+
+    Parameters
+    ----------
+    record : TaggedRecord
+        That holds it.
+    number : int
+        Of the field.
+    most : int
+        Occurrences that are taken.
+
+    Raises
+    ------
+    FormatError
+        With the byte position, if it is absent, has more occurrences or one that is no ORI.
+    """
     found = present(record, number)
     values = [items[0] for items in found.items]
     routed = (record.type, number) == (2, COPIES)
@@ -59,7 +86,13 @@ def oris_of(record: TaggedRecord, number: int, most: int = 1) -> tuple[str, ...]
 
 
 def control_of(header: TaggedRecord, number: int) -> str:
-    """A control number: up to 40 printable characters."""
+    """A control number: up to 40 printable characters.
+
+    Raises
+    ------
+    FormatError
+        With the byte position, if it is absent or no such text.
+    """
     text = text_of(header, number)
     if len(text) > LONGEST_CONTROL or not text.isprintable():
         raise FormatError(
@@ -70,7 +103,13 @@ def control_of(header: TaggedRecord, number: int) -> str:
 
 
 def priority_of(header: TaggedRecord) -> int:
-    """1 (first) to 9 (1.006; 9 if absent)."""
+    """1 (first) to 9 (1.006; 9 if absent).
+
+    Raises
+    ------
+    FormatError
+        With the byte position, if it is anything else.
+    """
     found = single(header, PRIORITY)
     if found is None:
         return ROUTINE
@@ -80,7 +119,13 @@ def priority_of(header: TaggedRecord) -> int:
 
 
 def second_of(transaction: Transaction) -> TaggedRecord:
-    """The Type-2 record, of which a submission has one."""
+    """The Type-2 record, of which a submission has one.
+
+    Raises
+    ------
+    FormatError
+        With the byte position, if there is none or several.
+    """
     found = transaction.of_type(2)
     if len(found) != 1 or not isinstance(found[0], TaggedRecord):
         raise FormatError(f"a submission has one record of Type-2, not {len(found)}", 0)

@@ -162,6 +162,12 @@ def translate(block: Block, source: str, target: str) -> Block | None:
     Ridge counts are the same everywhere; cores and deltas change their angles; zonal quality
     exists in both editions of ISO/IEC 19794-2 and nowhere else; a vendor's own block stays within
     the standards of one body, whose numbering gives it its meaning.
+
+    Parameters
+    ----------
+    block : Block
+    source, target : str
+        Names of formats.
     """
     if block.kind == RIDGE_COUNTS:
         return block

@@ -76,7 +76,21 @@ def record_templates(
     ppi: float | None = None,
     size: tuple[int, int] | None = None,
 ) -> list[Template]:
-    """The template of one Type-9 record, or none if it holds no minutiae; see `templates`."""
+    """The template of one Type-9 record, or none if it holds no minutiae; errors as `templates`.
+
+    Parameters
+    ----------
+    transaction : Transaction
+        Its picture with the same number gives the size where the record has none.
+    record : TaggedRecord
+        Of Type-9.
+    position : FingerPosition, optional
+        Wins over what the record says.
+    ppi : float, optional
+        Resolution, pixels per inch; wins over what the record states.
+    size : (int, int), optional
+        Width and height of the image, pixels.
+    """
     if record.get(_M1) is not None:
         shown = TemplateRecord("incits2004", (m1_view(record),))
         return to_templates(shown, position=position, ppi=ppi, size=size)

@@ -104,6 +104,14 @@ def _positions(record: TaggedRecord) -> tuple[int, ...]:
 def number_of(record: TaggedRecord, number: int, otherwise: int | None = None) -> int:
     """A field as a whole number of up to nine digits.
 
+    Parameters
+    ----------
+    record : TaggedRecord
+    number : int
+        Of the field.
+    otherwise : int, optional
+        What is taken where the field is absent.
+
     Raises
     ------
     FormatError

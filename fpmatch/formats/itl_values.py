@@ -155,7 +155,13 @@ class Transaction:
 
     @property
     def header(self) -> TaggedRecord:
-        """The Type-1 record."""
+        """The Type-1 record.
+
+        Raises
+        ------
+        FormatError
+            If the first record is of another type.
+        """
         first = self.records[0] if self.records else None
         if not isinstance(first, TaggedRecord) or first.type != 1:
             raise FormatError("a transaction begins with a record of Type-1")

@@ -108,7 +108,13 @@ def write(content: Any) -> bytes:
 
 
 def format_of(content: Any) -> str:
-    """The name of the format that content is of."""
+    """The name of the format that content is of.
+
+    Raises
+    ------
+    FormatError
+        If it is no content of a known format.
+    """
     if isinstance(content, Template):
         return stored.NAMES[0]
     name = getattr(content, "format", None)
@@ -118,7 +124,13 @@ def format_of(content: Any) -> str:
 
 
 def codec_of(name: str) -> Codec:
-    """The codec of a format by its name."""
+    """The codec of a format by its name.
+
+    Raises
+    ------
+    FormatError
+        If there is no such format.
+    """
     for codec in CODECS:
         if name in codec.names:
             return codec

@@ -40,13 +40,30 @@ def from_units(angle: ArrayLike, turn: int, *, opposite: bool = False) -> NDArra
 
 
 def to_units(angle: NDArray[np.uint16], turn: int, *, opposite: bool = False) -> NDArray[np.uint16]:
-    """`Template.angle` -> counter-clockwise units; undoes `from_units`."""
+    """`Template.angle` -> counter-clockwise units; undoes `from_units`.
+
+    Parameters
+    ----------
+    angle : (M,) uint16
+        65536 units a turn, clockwise on the screen.
+    turn : int
+        Units a turn of the format.
+    opposite : bool
+        Whether its angles point away from the ridge.
+    """
     half = TEMPLATE.turn // 2 if opposite else 0
     theirs = (half - np.asarray(angle, np.int64)) % TEMPLATE.turn
     return (np.rint(theirs * (turn / TEMPLATE.turn)).astype(np.int64) % turn).astype(np.uint16)
 
 
 def other_units(angle: ArrayLike, turn: int, other: int) -> NDArray[np.uint16]:
-    """Units of one counter-clockwise format -> those of another."""
+    """Units of one counter-clockwise format -> those of another.
+
+    Parameters
+    ----------
+    angle : (M,) array_like of int
+    turn, other : int
+        Units a turn, of the one and of the other.
+    """
     scaled = np.rint(np.asarray(angle, np.float64) * (other / turn)).astype(np.int64)
     return (scaled % other).astype(np.uint16)
