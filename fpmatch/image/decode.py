@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "TIFF", "BMP", "JPEG", "JPEG2000", "WSQ", "PPM")
 _DEPTHS = (8, 10, 12, 16)
 """Bits a pixel of what is kept in 16."""
+_LOUD = ("WSQ", "TIFF")
+"""Formats whose decoders write to standard error; those of the others were heard to say nothing."""
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _ADDRESS = re.compile(r"<[^<>]*>")
 _CM_PER_INCH = 2.54
@@ -97,7 +99,7 @@ def _gray(image: Image.Image) -> tuple[NDArray[np.uint8], bool]:
     """Gray levels, upright, and whether rows and columns changed places for it."""
     from PIL import ImageOps
 
-    with quiet() if image.format == "WSQ" else contextlib.nullcontext():
+    with quiet() if image.format in _LOUD else contextlib.nullcontext():
         image.load()
     before = image.size
     upright = ImageOps.exif_transpose(image) if image.getexif() else image

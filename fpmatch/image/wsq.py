@@ -25,8 +25,9 @@ _ONE = threading.Lock()
 def quiet() -> Iterator[None]:
     """What the decoder writes to standard error goes to the log instead, at level DEBUG.
 
-    The decoder is C and writes to the process's own stream; it holds the interpreter while it
-    does, so that no line of another Python thread is caught but one written in the same instant.
+    Decoders in C (of WSQ, of TIFF) write to the process's own stream; they hold the interpreter
+    while they do, so that no line of another Python thread is caught but one written in the same
+    instant.
     """
     with _ONE, tempfile.TemporaryFile() as file:
         try:

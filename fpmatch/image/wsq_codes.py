@@ -35,19 +35,16 @@ class Codes:
     def __init__(self, counts: bytes, values: bytes) -> None:
         self.length = np.zeros(1 << _WINDOW, np.uint8)
         self.value = np.zeros(1 << _WINDOW, np.uint8)
+        self.whole = np.zeros(1 << _WINDOW, np.uint8)
         at = given = 0
         for length, count in enumerate(counts, 1):
             step = 1 << (_WINDOW - length)
             for value in values[given : given + count]:
                 self.length[at : at + step] = length
                 self.value[at : at + step] = value
+                self.whole[at : at + step] = length + _FOLLOWED.get(value, 0)
                 at += step
             given += count
-        followed = np.zeros(256, np.uint8)
-        followed[list(_FOLLOWED)] = list(_FOLLOWED.values())
-        self.whole = np.where(self.length > 0, self.length + followed[self.value], 0).astype(
-            np.uint8
-        )
 
     def count(self, data: bytes) -> int | None:
         """Coefficients that a block gives.
