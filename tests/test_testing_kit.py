@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,36 @@ def test_an_engine_that_compares_unseen_is_not_said_to_compare_nothing():
             return {"criminal": 4, "immigration": 4}
 
     assert "L5-denied-partition-is-not-compared" in failed(Says, checks=["L5"])
+
+
+def test_what_cannot_be_done_from_another_thread_is_not_said_to_hold():
+    class OfOneThread(tiny.TinyEngine):
+        def publish(self, policy):
+            if threading.current_thread() is not threading.main_thread():
+                raise RuntimeError("made in another thread")
+            super().publish(policy)
+
+    (found,) = testing.findings(OfOneThread, checks=["L10-policy-changes-during-a-search"])
+    assert found.ok is None
+    assert "made in another thread" in found.why
+
+
+def test_an_engine_that_lets_a_change_wait_is_right():
+    class Waits(tiny.DecidesOnce):
+        def __init__(self, setup):
+            super().__init__(setup)
+            self.lock = threading.RLock()
+
+        def search(self, request):
+            with self.lock:
+                return super().search(request)
+
+        def publish(self, policy):
+            with self.lock:
+                super().publish(policy)
+
+    (found,) = testing.findings(Waits, checks=["L10-policy-changes-during-a-search"])
+    assert found.ok
 
 
 def test_without_seals_and_expungement_what_needs_them_is_left_out():
