@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from fpmatch.errors import PolicyError as PolicyError
     from fpmatch.formats import read_templates as read_templates
     from fpmatch.image import FingerImage as FingerImage
+    from fpmatch.image import SlapFinger as SlapFinger
     from fpmatch.image import read_image as read_image
+    from fpmatch.image import segment_slap as segment_slap
     from fpmatch.matcher import Score as Score
     from fpmatch.matcher import compare as compare
     from fpmatch.policy import Policy as Policy
@@ -65,12 +67,14 @@ _PUBLIC = {
     "SearchRequest": "fpmatch.types",
     "SearchResponse": "fpmatch.types",
     "Template": "fpmatch.template",
+    "SlapFinger": "fpmatch.image",
     "compare": "fpmatch.matcher",
     "extract": "fpmatch.template",
     "quality": "fpmatch.template",
     "read_image": "fpmatch.image",
     "read_templates": "fpmatch.formats",
     "sample": "fpmatch.samples",
+    "segment_slap": "fpmatch.image",
     "warm": "fpmatch.warming",
 }
 
@@ -96,6 +100,7 @@ __all__ = [
     "Score",
     "SearchRequest",
     "SearchResponse",
+    "SlapFinger",
     "Template",
     "__version__",
     "compare",
@@ -104,6 +109,7 @@ __all__ = [
     "read_image",
     "read_templates",
     "sample",
+    "segment_slap",
     "warm",
 ]
 

@@ -60,3 +60,20 @@ class MinutiaType(enum.IntEnum):
     OTHER = 0
     ENDING = 1
     BIFURCATION = 2
+
+
+_RIGHT, _LEFT = tuple(FingerPosition)[1:6], tuple(FingerPosition)[6:]
+BOTH_THUMBS = 15
+SLAPS: dict[int, tuple[FingerPosition, ...]] = {
+    13: _RIGHT[1:],
+    14: _LEFT[:0:-1],
+    BOTH_THUMBS: (FingerPosition.LEFT_THUMB, FingerPosition.RIGHT_THUMB),
+}
+"""The fingers of each plain slap (ANSI/NIST-ITL 1-2011 table 8), from left to right as they lie in
+the picture.
+
+A picture shows the skin as it touched the platen, seen through the back of the hand: the palm is
+down, so a right hand has its thumb, and with it the index finger, to the left of the others, a left
+hand to the right, and of two thumbs laid down together the left hand's is on the left. Ten-print
+cards are laid out in the same way (ANSI/NIST-ITL 1-2011, annex on the layout of cards).
+"""

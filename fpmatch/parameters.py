@@ -124,6 +124,82 @@ class RidgeParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class SlapParameters:
+    """Where the fingers of a slap lie. Lengths are pixels at 500 ppi unless said otherwise.
+
+    Chosen on the eight slaps of the NIST reference transactions and on synthetic ones;
+    docs/slaps.md has the figures.
+    """
+
+    cell: int = 8
+    """Side of the cells that are looked at."""
+    most_pixels: int = 25_000_000
+    """A larger picture is no slap: 25 x 25 cm."""
+    blur: float = 4.0
+    """Radius over which the strength of the ridges is averaged: a gap of 10 shows."""
+    share: tuple[float, float] = (0.18, 0.30)
+    """Share of a window that is one wave (see `RidgeParameters.share_least`) below which a cell
+    shows no ridges, and from which on it does for certain."""
+    full: float = 0.8
+    """Share of the upper quartile of strength from which on a cell is ridges altogether."""
+    stroke: int = 9
+    """What is narrower than so many cells is writing or a line of a form."""
+    tilts: tuple[int, int] = (-50, 50)
+    """Range in which the hand's tilt is looked for, degrees: beyond 45 the edge of the range could
+    not be told from a maximum."""
+    tilt_step: int = 4
+    """Degrees."""
+    upright: float = 0.001
+    """What a degree of tilt costs in the mean depth of the gaps between fingers (0 to 1)."""
+    most_tilt: float = 47.0
+    """A hand that seems tilted further than this, degrees, is refused."""
+    length_least: float = 110.0
+    """A finger is at least so long."""
+    apart: float = 0.12
+    """Two fingers are two where the best way between them crosses this share less of ridges than
+    the way along the lesser of them."""
+    side: float = 0.6
+    """Two summits nearer to each other than this share of a finger's width, across the hand, are
+    phalanges of one finger."""
+    radius_least: float = 44.0
+    """Half the width of the smallest fingertip."""
+    tip: float = 0.75
+    """The tip is the topmost part of a finger that is at least this wide, as a share of its widest:
+    writing is not."""
+    flat: float = 0.55
+    """What is lower than this share of its width is no fingertip: a line of letters is not."""
+    unequal: tuple[float, float] = (0.55, 1.45)
+    """Widths beyond these shares of the median are no fingers, or two in one."""
+    sliver: float = 0.62
+    """What the picture's side cuts to less than this share of the median width is another
+    picture's finger, where there is one too many."""
+    phalanx: tuple[float, float] = (0.95, 1.75)
+    """Length of the first phalanx, shares of its width, between which its crease is looked for."""
+    crease: float = 0.8
+    """Ridges across a crease are fewer than this share of those above and below it."""
+    ended: float = 0.2
+    """The finger is at its end where there are fewer ridges than this share of the usual."""
+    phalanx_else: float = 1.5
+    """Length that is cut where no crease is seen, as a share of the width."""
+    most_lean: float = 0.35
+    """How far a finger can lean from the hand's direction, radians."""
+    longish: float = 0.25
+    """By how much, as a share, a fingertip must be higher than wide for its lean to be believed."""
+    turn_least: float = 0.02
+    """Less than this, radians, is not turned back, so that no pixel is interpolated."""
+    rim: int = 3
+    """Cells round a finger that are kept with it; what lies beyond is blanked, and a neighbour's
+    part."""
+    wrong_hand: float = 0.2
+    """The hand is the other one where the little finger's tip stands higher than the index
+    finger's by this share of a finger's width. On six real hands it stands 0.36 to 1.8 lower."""
+    slack: float = 4.0
+    """How far a box that a file states may reach beyond the picture."""
+    stated_least: int = 96
+    """Smallest side of a box that a file states."""
+
+
+@dataclass(frozen=True, slots=True)
 class NeuralParameters:
     """The learned extractor. Thresholds tuned on FVC2000 + FVC2002 DB1-4 B."""
 
@@ -796,6 +872,7 @@ class FormatParameters:
 IMAGE = ImageParameters()
 ISOLATION = IsolationParameters()
 RIDGES = RidgeParameters()
+SLAP = SlapParameters()
 TEMPLATE = TemplateParameters()
 NEURAL = NeuralParameters()
 SYNTHETIC = SyntheticParameters()

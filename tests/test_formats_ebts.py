@@ -16,7 +16,8 @@ from fpmatch import formats
 from fpmatch.errors import FormatError, InputError
 from fpmatch.formats import ebts
 
-BOOKED = {"NISTFile.ebts": (), "NISTFile2.ebts": ("Type-14 2: position 13 is no single finger",)}
+BOOKED = {"NISTFile.ebts": [], "NISTFile2.ebts": [2, 3, 4, 5]}
+"""The two that name a station, with the fingers that are cut from a slap."""
 ORIGIN_MALFORMED = {"valid1.8.an2"}
 
 
@@ -33,8 +34,10 @@ def test_every_sample(data: Path) -> None:
             assert (made.request.transaction, made.request.retain) == ("CAR", True)
             assert made.request.tcn == "TEST-20080528173758-SOFT-0001-1C629"
             assert (made.destination, made.priority) == ("TEST00001", 4)
-            assert [finger.position for finger in made.request.fingers] == [2]
-            assert made.passed_over == BOOKED[path.name]
+            cut = BOOKED[path.name]
+            assert [finger.position for finger in made.request.fingers] == [2, *cut]
+            assert [finger.slap for finger in made.request.fingers] == [0] + [13] * len(cut)
+            assert made.passed_over == ()
             counts["booked"] += 1
             continue
         with pytest.raises(FormatError) as refused:
@@ -156,8 +159,9 @@ def test_without_a_finger_nothing_is_searched() -> None:
     raw = {2: "01", 3: "1", 6: "64", 7: "64", 8: "1", 9: "96", 10: "96", 11: "NONE", 12: "8"}
     slap = formats.tagged(14, raw | {13: "14", 999: bytes(4096)})
     coarse = formats.tagged(14, raw | {2: "02", 13: "2", 999: bytes(4096)})
-    with pytest.raises(FormatError, match=r"14 is no single finger; .* 96 x 96 ppi"):
-        ebts.submission(cases.booking(records=(slap, coarse)))
+    palm = formats.tagged(14, raw | {2: "03", 13: "25", 999: bytes(4096)})
+    with pytest.raises(FormatError, match=r"1: .* 96 x 96 ppi.*25 is no single finger"):
+        ebts.submission(cases.booking(records=(slap, coarse, palm)))
 
 
 def type_14(path: Path, position: int, number: int) -> formats.TaggedRecord:
@@ -230,7 +234,9 @@ def test_the_command_searches_a_transaction_as_it_is(synthetic_data: Path, tmp_p
     code, report, _ = run("in.an2")
     assert code == 0
     assert report["fingers"] == [2]
-    assert report["passed_over"] == ["Type-14 2: position 13 is no single finger"]
+    (passed_over,) = report["passed_over"]
+    assert passed_over.startswith("Type-14 2: 1 finger(s) found at (")
+    assert passed_over.endswith("where position 13 shows 4; missing= says which are not there")
     assert report["deviations"][0]["at"] == len(data)
     sections = {s["partition"]: s for s in report["response"]["partitions"]}
     assert sections["criminal"]["candidates"][0]["record"] == "C-17"

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from fpmatch.bulk.items import Failure, Item, Job, Outcome, Part, Reading, digest, sourced
-from fpmatch.errors import FormatError, FpmatchError, InputError
+from fpmatch.errors import ExtractionError, FormatError, FpmatchError, InputError
 from fpmatch.finger import parse_position
-from fpmatch.formats import pictures_of, recognise, templates_of
+from fpmatch.formats import pictures_of, recognise, templates_in, templates_of
 from fpmatch.formats import read as read_format
 from fpmatch.formats.ebts import fingers_of
 from fpmatch.formats.itl_values import Transaction
@@ -87,16 +87,21 @@ def fingers_in(
     else:
         found = templates_of(content, ppi=reading.ppi)
         for shown in [] if found else pictures_of(content):
-            if shown.finger is None:
-                passed_over += (f"position {shown.positions[0]} is no single finger",)
+            try:
+                made, left_out = templates_in(
+                    shown,
+                    ppi=reading.ppi,
+                    trust_ppi=reading.trust_ppi,
+                    extractor=reading.extractor,
+                    isolated=reading.isolated,
+                )
+            except ExtractionError as error:
+                if shown.finger is not None:
+                    raise
+                passed_over += (str(error),)
                 continue
-            image = shown.read(
-                ppi=reading.ppi, trust_ppi=reading.trust_ppi, isolated=reading.isolated
-            )
-            finger, taken = shown.finger, shown.impression_type
-            found.append(
-                extract(image, position=finger, impression=taken, extractor=reading.extractor)
-            )
+            found += made
+            passed_over += left_out
     if not found:
         raise FormatError(f"there is no finger in it: {'; '.join(passed_over) or 'it is empty'}")
     return [_placed(one, position) for one in found], passed_over

@@ -38,6 +38,7 @@ replaying = Unloaded("replaying")
 scenario = Unloaded("scenario")
 sealing = Unloaded("sealing")
 search = Unloaded("search")
+segment = Unloaded("segment")
 synth = Unloaded("synth")
 transaction = Unloaded("transaction")
 warm = Unloaded("warm")
@@ -62,6 +63,7 @@ TREE: dict[str, dict[str, Command | Group]] = {
     },
     "Fingers": {
         "extract": fingers.extract_command,
+        "segment": segment.segment_command,
         "compare": fingers.compare_command,
         "quality": quality.quality_command,
         "convert": convert.convert_command,

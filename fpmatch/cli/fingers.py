@@ -46,7 +46,7 @@ def extract_command(
         from fpmatch.bulk.naming import unique_names
 
         targets = {p: out / f"{name}.fpt" for p, name in unique_names(images, names).items()}
-        _make_folder(out)
+        make_folder(out)
     rows: list[dict[str, Any]] = []
     with progress_bar() as progress:
         for number, path in enumerate(images, 1):
@@ -62,7 +62,7 @@ def extract_command(
                 )
                 data = template.to_bytes()
                 if out is not None:
-                    _write(targets[path], data, force=force)
+                    write_new(targets[path], data, force=force)
             except FpmatchError as error:
                 rows.append({"image": str(path), "error": str(error)})
             else:
@@ -148,23 +148,45 @@ def _describe(template: Any) -> dict[str, Any]:
         "quality": None if quality > 100 else int(quality),
         "retake": template.retake,
         "position": template.position.name,
+        "slap": template.slap,
         "extractor": template.extractor,
         "width": template.width,
         "height": template.height,
     }
 
 
-def _make_folder(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Make a folder where there is none.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make the folder {path}: {error.strerror}") from error
 
 
-def _write(path: Path, data: bytes, *, force: bool) -> None:
+def write_new(path: Path, data: bytes, *, force: bool) -> None:
+    """Write a file, and the folder that it is in.
+
+    Parameters
+    ----------
+    path : path
+    data : bytes
+    force : bool
+        Replace a file that is there with other contents.
+
+    Raises
+    ------
+    InputError
+        If there is one and it is not to be replaced, or it cannot be written.
+    """
     try:
         if not force and path.exists() and path.read_bytes() != data:
-            raise InputError(f"{path} holds another template; --force replaces it")
+            raise InputError(f"{path} holds something else; --force replaces it")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     except OSError as error:

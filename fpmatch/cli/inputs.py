@@ -138,6 +138,11 @@ def _contained(
     if templates:
         return templates[0]
     shown = pictures[0]
+    if shown.slap:
+        raise InputError(
+            f"{path} shows several fingers (position {shown.slap}), and is no single finger: "
+            "fpmatch segment cuts it into them"
+        )
     if shown.finger is None:
         raise InputError(f"{path} shows no single finger (position {shown.positions[0]})")
     return extract(

@@ -24,7 +24,8 @@ from fpmatch.formats.itl_values import (
     Transaction,
     tagged,
 )
-from fpmatch.formats.pictures import Picture
+from fpmatch.formats.pictures import Picture, Segment
+from fpmatch.formats.slaps import cut_slap, templates_in
 from fpmatch.formats.table import NAMES, format_of, read, recognise, write
 from fpmatch.formats.templates import from_templates, to_templates, turn_of
 from fpmatch.formats.values import (
@@ -62,6 +63,7 @@ __all__ = [
     "QualityBlock",
     "RegistryId",
     "RidgeCounts",
+    "Segment",
     "Singularity",
     "TaggedRecord",
     "TemplateRecord",
@@ -70,6 +72,7 @@ __all__ = [
     "convert",
     "cores_and_deltas",
     "cores_and_deltas_block",
+    "cut_slap",
     "format_of",
     "from_templates",
     "pictures_of",
@@ -79,6 +82,7 @@ __all__ = [
     "ridge_counts",
     "ridge_counts_block",
     "tagged",
+    "templates_in",
     "templates_of",
     "to_templates",
     "turn_of",

@@ -176,6 +176,8 @@ def _between_templates(old: Template, new: Template) -> list[str]:
     for name in ("width", "height", "position", "impression", "image_quality", "extractor"):
         if getattr(old, name) != getattr(new, name):
             losses.append(name.replace("_", " "))
+    if old.slap != new.slap:
+        losses.append("that the finger was cut from a slap")
     return losses
 
 

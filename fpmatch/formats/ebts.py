@@ -7,9 +7,10 @@ be wider than the jail's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from fpmatch.errors import ExtractionError, FormatError, FpmatchError
+from fpmatch.errors import FormatError, FpmatchError
 from fpmatch.formats.ebts_fields import (
     ANSWERED,
     BOOKING,
@@ -31,11 +32,13 @@ from fpmatch.formats.ebts_fields import (
 from fpmatch.formats.itl_minutiae import TYPE_9, record_templates
 from fpmatch.formats.itl_pictures import PICTURE_TYPES, picture
 from fpmatch.formats.itl_values import ItlRecord, TaggedRecord, Transaction
-from fpmatch.template import Template, extract
-from fpmatch.types import Ori, SearchRequest
+from fpmatch.formats.slaps import templates_in
+from fpmatch.template import Template
+from fpmatch.types import FingerPosition, Ori, SearchRequest
 
 _RETAIN, _AMPUTATED, _REPOSITORIES = 5, 84, 98
 _RAPID = "RPIS"
+_LONGEST_REASON = 160
 _MOST_BOOKING, _MOST_COPIES, _MOST_REPOSITORIES = 3, 9, 16
 
 
@@ -90,7 +93,8 @@ class Submission:
         Positions of fingers that were not taken (2.084).
     passed_over : tuple of str
         Pictures that could not be searched, each with its record's type, number and the reason:
-        slaps and palms, resolutions that are not credible, too little ridge pattern.
+        palms, slaps whose fingers cannot be told for certain, resolutions that are not credible,
+        too little ridge pattern.
     """
 
     request: SearchRequest
@@ -134,15 +138,17 @@ def submission(
 
     Notes
     -----
-    All fields are checked before the first picture is decoded. Pictures are extracted; minutiae of
-    Type-9 are taken where there is no picture with the same number that could be.
+    All fields are checked before the first picture is decoded. Pictures are extracted, plain slaps
+    as the fingers that they are cut into (`Template.slap` says so; 2.084 and 14.018 say which are
+    missing). Minutiae of Type-9 are taken where there is no picture with the same number that
+    could be.
     """
     header, second = transaction.header, second_of(transaction)
     kind = _kind(header)
     request = _request(header, second, kind, stand_in)
     priority, amputated = priority_of(header), _amputated(second)
     destination = text_of(header, DESTINATION)[:ORI]
-    fingers, passed_over = _fingers(transaction, extractor, isolated)
+    fingers, passed_over = _fingers(transaction, extractor, isolated, amputated)
     if not fingers:
         raise FormatError(f"no finger can be searched: {'; '.join(passed_over) or 'none is in it'}")
     whole = replace(request, fingers=fingers)
@@ -152,7 +158,7 @@ def submission(
 def fingers_of(
     transaction: Transaction, *, extractor: str | None = None, isolated: bool = False
 ) -> tuple[list[Template], tuple[str, ...]]:
-    """The single fingers of any transaction, as a submission's are taken.
+    """The fingers of any transaction, as a submission's are taken.
 
     Parameters
     ----------
@@ -167,8 +173,13 @@ def fingers_of(
     list of Template, tuple of str
         And what was passed over, as in `Submission.passed_over`.
     """
-    fingers, passed_over = _fingers(transaction, extractor, isolated)
-    return fingers, tuple(passed_over)
+    unclear: tuple[str, ...] = ()
+    try:
+        missing = amputated_in(transaction)
+    except FormatError as error:
+        missing, unclear = (), (str(error),)
+    fingers, passed_over = _fingers(transaction, extractor, isolated, missing)
+    return fingers, (*unclear, *passed_over)
 
 
 def _kind(header: TaggedRecord) -> Kind:
@@ -235,6 +246,23 @@ def _repositories(second: TaggedRecord, *, mandatory: bool) -> tuple[int, ...] |
     return tuple(int(value) for value in values)
 
 
+def amputated_in(transaction: Transaction) -> tuple[FingerPosition, ...]:
+    """Fingers of which any transaction says that they were not taken (2.084).
+
+    Parameters
+    ----------
+    transaction : Transaction
+
+    Raises
+    ------
+    FormatError
+        With the byte position, if the field is malformed.
+    """
+    seconds = [r for r in transaction.of_type(2) if isinstance(r, TaggedRecord)]
+    found = [code for record in seconds for code in _amputated(record)]
+    return tuple(FingerPosition(code) for code in found if 1 <= code <= max(FingerPosition))
+
+
 def _amputated(second: TaggedRecord) -> tuple[int, ...]:
     found = single(second, _AMPUTATED)
     if found is None:
@@ -248,44 +276,42 @@ def _amputated(second: TaggedRecord) -> tuple[int, ...]:
 
 
 def _fingers(
-    transaction: Transaction, extractor: str | None, isolated: bool
+    transaction: Transaction,
+    extractor: str | None,
+    isolated: bool,
+    amputated: Sequence[int],
 ) -> tuple[list[Template], list[str]]:
-    """Templates of all single fingers, and why the rest was passed over."""
+    """Templates of all fingers, also of slaps, and why the rest was passed over."""
     fingers: list[Template] = []
     passed_over: list[str] = []
     numbers = set()
+    missing = [FingerPosition(code) for code in amputated if 1 <= code <= max(FingerPosition)]
     for record in transaction.records:
         if record.type not in PICTURE_TYPES:
             continue
+        of = f"Type-{record.type} {_number(record)}"
         try:
-            fingers.append(_extracted(transaction, record, extractor, isolated))
-            numbers.add(_number(record))
+            found, left_out = templates_in(
+                picture(transaction, record),
+                missing=missing,
+                extractor=extractor,
+                isolated=isolated,
+            )
         except FpmatchError as error:
-            passed_over.append(f"Type-{record.type} {_number(record)}: {str(error)[:120]}")
+            passed_over.append(f"{of}: {str(error)[:_LONGEST_REASON]}")
+        else:
+            fingers += found
+            numbers.add(_number(record))
+            passed_over += (f"{of}: {what[:_LONGEST_REASON]}" for what in left_out)
     for record in transaction.of_type(TYPE_9):
         if _number(record) in numbers or not isinstance(record, TaggedRecord):
             continue
         try:
             fingers += record_templates(transaction, record)
         except FpmatchError as error:
-            passed_over.append(f"Type-9 {_number(record)}: {str(error)[:120]}")
+            passed_over.append(f"Type-9 {_number(record)}: {str(error)[:_LONGEST_REASON]}")
     return fingers, passed_over
 
 
 def _number(record: ItlRecord) -> str:
     return record.idc[:4].decode("latin-1").lstrip("0") or "0"
-
-
-def _extracted(
-    transaction: Transaction, record: ItlRecord, extractor: str | None, isolated: bool
-) -> Template:
-    shown = picture(transaction, record)
-    if shown.finger is None:
-        code = shown.positions[0] if len(shown.positions) == 1 else shown.positions
-        raise ExtractionError(f"position {code} is no single finger")
-    return extract(
-        shown.read(isolated=isolated),
-        position=shown.finger,
-        impression=shown.impression_type,
-        extractor=extractor,
-    )

@@ -6,17 +6,21 @@ import struct
 
 from fpmatch.errors import FormatError
 from fpmatch.formats.itl_values import BinaryRecord, Field, ItlRecord, TaggedRecord, Transaction
-from fpmatch.formats.pictures import Picture, picture_coding
+from fpmatch.formats.pictures import Picture, Segment, picture_coding
 from fpmatch.formats.units import CM_PER_INCH
 from fpmatch.parameters import IMAGE
 
 PICTURE_TYPES = frozenset({4, 13, 14})
 _HEADER = struct.Struct(">IBB6sBHHB")  # length, number, impression, positions, scale, size, coding
+_TYPE_14 = 14
 _NO_POSITION = 255
 _NATIVE = 1
 _MM_PER_INCH = 25.4
 _IMPRESSION, _WIDTH, _HEIGHT, _UNIT, _X, _Y = 3, 6, 7, 8, 9, 10
 _CODING, _DEPTH, _POSITION = 11, 12, 13
+_AMPUTATED, _BOXES, _POLYGONS = 18, 21, 25
+"""Of a Type-14 record: AMP, SEG, ASEG."""
+_CODES = (b"XX", b"UP")
 _PER_INCH, _PER_CM = 1, 2
 _NATIVE_RESOLUTION, _TRANSMITTED_RESOLUTION = 11, 12
 
@@ -82,8 +86,66 @@ def _tagged(record: TaggedRecord) -> Picture:
     return Picture(
         field.value, picture_coding(field.value, stated == "NONE", size), width, height,
         _ppi(record), _positions(record), number_of(record, _IMPRESSION, 29), depth,
-        number_of(record, 2, 0), start,
+        number_of(record, 2, 0), start, *_of_a_slap(record),
     )  # fmt: skip
+
+
+def _of_a_slap(record: TaggedRecord) -> tuple[tuple[Segment, ...], tuple[int, ...], str]:
+    """Where fingers lie, which are absent, and what is malformed of that."""
+    if record.type != _TYPE_14:
+        return (), (), ""
+    unclear = ""
+    amputated: tuple[int, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    try:
+        amputated = _amputated(record)
+    except FormatError as error:
+        unclear = str(error)
+    try:
+        segments = _polygons(record) or _boxes(record)
+    except FormatError as error:
+        unclear = unclear or str(error)
+    return segments, amputated, unclear
+
+
+def _amputated(record: TaggedRecord) -> tuple[int, ...]:
+    field = record.get(_AMPUTATED)
+    if field is None:
+        return ()
+    if any(len(items) != 2 or items[1] not in _CODES for items in field.items):
+        raise FormatError("14.018 must be pairs of a finger and XX or UP", field.at)
+    return tuple(_whole(items[0], field) for items in field.items)
+
+
+def _boxes(record: TaggedRecord) -> tuple[Segment, ...]:
+    """14.021: finger, left, right, top, bottom."""
+    out = []
+    for numbers in _numbers(record, _BOXES):
+        if len(numbers) != 5:
+            raise FormatError("14.021 must be a finger and four sides", record.fields[0].at)
+        finger, left, right, top, bottom = numbers
+        out.append(Segment(finger, ((left, top), (right, top), (right, bottom), (left, bottom))))
+    return tuple(out)
+
+
+def _polygons(record: TaggedRecord) -> tuple[Segment, ...]:
+    """14.025: finger, number of points, and so many pairs."""
+    out = []
+    for numbers in _numbers(record, _POLYGONS):
+        if len(numbers) < 2 or len(numbers) != 2 + 2 * numbers[1] or numbers[1] < 3:
+            raise FormatError(
+                "14.025 must be a finger, a number of points and these", record.fields[0].at
+            )
+        out.append(Segment(numbers[0], tuple(zip(numbers[2::2], numbers[3::2], strict=True))))
+    return tuple(out)
+
+
+def _numbers(record: TaggedRecord, number: int) -> list[list[int]]:
+    """Every subfield of a field as whole numbers."""
+    field = record.get(number)
+    if field is None:
+        return []
+    return [[_whole(item, field) for item in items] for items in field.items]
 
 
 def _ppi(record: TaggedRecord) -> tuple[float, float] | None:
@@ -147,4 +209,6 @@ def disagreements(transaction: Transaction) -> list[tuple[int, str]]:
         wrong = shown.disagreement()
         if wrong is not None:
             found.append((shown.at, wrong))
+        if shown.unclear:
+            found.append((shown.at, shown.unclear))
     return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fpmatch.errors import FormatError, ResolutionError
+from fpmatch.finger import SLAPS
 from fpmatch.formats.coded import coded_size, coding
 from fpmatch.formats.templates import impression_of
 from fpmatch.types import FingerPosition, Impression
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
 
 RAW = "RAW"
 _PLAIN_THUMBS = {11: FingerPosition.RIGHT_THUMB, 12: FingerPosition.LEFT_THUMB}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Where one finger lies in a slap, as the record says (ITL 14.021 and 14.025).
+
+    Parameters
+    ----------
+    position : int
+        Friction ridge position code.
+    points : tuple of (int, int)
+        Corners of a box or polygon round it, x and y in pixels of the picture as it is coded.
+    """
+
+    position: int
+    points: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,12 @@ class Picture:
         Of the image in a transaction (IDC) or of the view in a finger image record.
     at : int
         Bytes from the start of the file to the picture's record.
+    segments : tuple of Segment
+        Where the fingers of a slap lie, if the record says so.
+    amputated : tuple of int
+        Positions of which the record says that they are not there (ITL 14.018).
+    unclear : str
+        What is malformed in what it says of the two; empty if nothing is.
     """
 
     data: bytes = field(repr=False)
@@ -55,6 +78,15 @@ class Picture:
     depth: int = 8
     number: int = 0
     at: int = 0
+    segments: tuple[Segment, ...] = ()
+    amputated: tuple[int, ...] = ()
+    unclear: str = ""
+
+    @property
+    def slap(self) -> int:
+        """13, 14 or 15 if it is a plain slap of several fingers, else 0."""
+        code = self.positions[0] if len(self.positions) == 1 else 0
+        return code if code in SLAPS else 0
 
     @property
     def finger(self) -> FingerPosition | None:

@@ -35,6 +35,8 @@ class FingerImage:
         What `find_ridges` saw at 500 ppi: fingers, and the ridge period; None if not looked for.
     notes : tuple of str
         What whoever uses the print should know of it.
+    slap : int
+        Position code of the slap that the finger was cut from (13, 14 or 15); 0 if of none.
     """
 
     pixels: NDArray[np.uint8]
@@ -45,6 +47,7 @@ class FingerImage:
     ppi_source: str = "given"
     ridges: Ridges | None = None
     notes: tuple[str, ...] = ()
+    slap: int = 0
 
     def __post_init__(self) -> None:
         p = self.pixels

@@ -5,6 +5,7 @@ from fpmatch.synthetic.gallery import TemplateBatch, batches, mates, templates
 from fpmatch.synthetic.orientation import PatternClass
 from fpmatch.synthetic.placement import Placement
 from fpmatch.synthetic.sensors import SENSORS, Sensor
+from fpmatch.synthetic.slap import Slap, SlapTruth, slap
 from fpmatch.synthetic.touch import Print, impression
 from fpmatch.synthetic.write import write_prints
 
@@ -15,11 +16,14 @@ __all__ = [
     "Placement",
     "Print",
     "Sensor",
+    "Slap",
+    "SlapTruth",
     "TemplateBatch",
     "batches",
     "impression",
     "master",
     "mates",
+    "slap",
     "templates",
     "write_prints",
 ]

@@ -50,7 +50,7 @@ def extract(
     taken = code_of(Impression, impression)
     found = quantise(extract_minutiae(image, extractor=extractor), finger, taken)
     period = None if image.ridges is None else image.ridges.period
-    return replace(found, ridge_period=period, ppi_source=image.ppi_source)
+    return replace(found, ridge_period=period, ppi_source=image.ppi_source, slap=image.slap)
 
 
 @takes(minutiae="Minutiae")

@@ -5,7 +5,8 @@ header; the extractor's name; the columns xy (two uint16), angle (uint16), kind 
 a byte) and quality (one byte); the orientation cells, deflated. 40 minutiae take about 330 bytes
 without the orientation cells. Version 2 adds what the image said of its resolution: the ridge
 period (uint16, 1/256 pixel, 0 unknown) and who stated the resolution (one byte). It is written only
-where one of them is known, so that templates of other sources are the same bytes as ever.
+where one of them is known, so that templates of other sources are the same bytes as ever. Version
+3, written only of a finger that was cut from a slap, adds the slap's position code (one byte).
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ from numpy.typing import NDArray
 
 from fpmatch.checks import quoted
 from fpmatch.errors import TemplateError
-from fpmatch.finger import FingerPosition, Impression
+from fpmatch.finger import SLAPS, FingerPosition, Impression
 from fpmatch.parameters import TEMPLATE
 
 MAGIC = b"FPT"
-PLAIN, VERSION = 1, 2
+PLAIN, SIZED, VERSION = 1, 2, 3
 _PREFIX = struct.Struct("<3sBI")
 _HEADER = struct.Struct("<HHBBBBBH")  # width height position impression quality M name field
 _ORIGIN = struct.Struct("<HB")  # ridge period, source of the resolution
+_CUT = struct.Struct("<B")  # position code of the slap
 _FIELD_ABSENT = 0
 PERIOD_UNIT = 256
 """Units a pixel of the ridge period."""
@@ -89,6 +91,10 @@ class Fields(Protocol):
     def ppi_source(self) -> str:
         """One of `SOURCES`."""
 
+    @property
+    def slap(self) -> int:
+        """Position code of the slap that it was cut from, or 0."""
+
 
 def to_bytes(template: Fields) -> bytes:
     """Serialise; equal templates give equal bytes. Cost: O(M), plus deflating the cells."""
@@ -120,10 +126,13 @@ def to_bytes(template: Fields) -> bytes:
         )
     )
     version = PLAIN
-    if template.ridge_period is not None or template.ppi_source:
-        version = VERSION
+    if template.ridge_period is not None or template.ppi_source or template.slap:
+        version = SIZED
         period = round((template.ridge_period or 0) * PERIOD_UNIT)
         body += _ORIGIN.pack(period, SOURCES.index(template.ppi_source))
+    if template.slap:
+        version = VERSION
+        body += _CUT.pack(template.slap)
     return _PREFIX.pack(MAGIC, version, zlib.crc32(body)) + body
 
 
@@ -148,15 +157,20 @@ def from_bytes(data: bytes) -> dict[str, Any]:
     magic, version, crc = _PREFIX.unpack_from(data)
     if magic != MAGIC:
         raise TemplateError("not an fpmatch template (wrong magic)")
-    if version not in (PLAIN, VERSION):
+    if version not in (PLAIN, SIZED, VERSION):
         raise TemplateError(f"template version {version}; this release reads up to {VERSION}")
     body = data[_PREFIX.size :]
     if zlib.crc32(body) != crc:
         raise TemplateError("template checksum does not match: the bytes are damaged")
     try:
-        if version == PLAIN:
-            return _parse(body)
-        return _parse(body[: -_ORIGIN.size]) | _origin(body[-_ORIGIN.size :])
+        found: dict[str, Any] = {}
+        if version == VERSION:
+            found["slap"] = _slap(body[-_CUT.size :])
+            body = body[: -_CUT.size]
+        if version != PLAIN:
+            found |= _origin(body[-_ORIGIN.size :])
+            body = body[: -_ORIGIN.size]
+        return _parse(body) | found
     except (ValueError, IndexError, struct.error, zlib.error) as error:
         raise TemplateError(f"template content is damaged: {error}") from error
 
@@ -164,6 +178,13 @@ def from_bytes(data: bytes) -> dict[str, Any]:
 def _origin(data: bytes) -> dict[str, Any]:
     period, source = _ORIGIN.unpack(data)
     return {"ridge_period": period / PERIOD_UNIT or None, "ppi_source": SOURCES[source]}
+
+
+def _slap(data: bytes) -> int:
+    (code,) = _CUT.unpack(data)
+    if code not in SLAPS:
+        raise ValueError(f"position {code} is no slap")
+    return int(code)
 
 
 def _parse(body: bytes) -> dict[str, Any]:

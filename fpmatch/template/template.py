@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fpmatch.checks import check_integer, check_number, quoted
 from fpmatch.errors import InputError, TemplateError
-from fpmatch.finger import FingerPosition, Impression
+from fpmatch.finger import SLAPS, FingerPosition, Impression
 from fpmatch.parameters import QUALITY, TEMPLATE
 from fpmatch.template import codec
 
@@ -55,6 +55,9 @@ class Template:
     ppi_source : str
         Who stated the resolution: ``given`` by the caller, ``recorded`` in the file, ``estimated``
         from the ridges; empty where unknown.
+    slap : int
+        Position code of the slap that the finger was cut from (13, 14 or 15), and with it from
+        whose order its position is known; 0 if it was captured by itself or nothing is known.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class Template:
     orientation: NDArray[np.uint8] | None = None
     ridge_period: float | None = None
     ppi_source: str = ""
+    slap: int = 0
 
     def __post_init__(self) -> None:
         m = len(self.angle) if isinstance(self.angle, np.ndarray) and self.angle.ndim else 0
@@ -109,6 +113,10 @@ class Template:
         object.__setattr__(self, "ridge_period", _period(self.ridge_period))
         if not isinstance(self.ppi_source, str) or self.ppi_source not in codec.SOURCES:
             raise TemplateError(f"{quoted(self.ppi_source)} is no source of a resolution")
+        slap = _whole("slap", self.slap, 0, 255)
+        if slap and slap not in SLAPS:
+            raise TemplateError(f"position {slap} is no slap")
+        object.__setattr__(self, "slap", slap)
         if self.orientation is not None:
             cell = TEMPLATE.orientation_cell
             shape = (-(-self.height // cell), -(-self.width // cell))
@@ -141,7 +149,8 @@ class Template:
     def __repr__(self) -> str:
         # No coordinate and no image size: representations end up in logs.
         return (
-            f"<Template {self.position.name}, {len(self)} minutiae, {self.extractor or 'import'}>"
+            f"<Template {self.position.name}{' cut from a slap' if self.slap else ''}, "
+            f"{len(self)} minutiae, {self.extractor or 'import'}>"
         )
 
     def __reduce__(self) -> tuple[Callable[[bytes], Template], tuple[bytes]]:
