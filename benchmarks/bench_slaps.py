@@ -1,6 +1,6 @@
 """Fingers cut from synthetic slaps: how many are right, refused, and come first in a search.
 
-    python benchmarks/bench_slaps.py [--hands 12] [--picture docs/images/slap_cuts.png]
+    python benchmarks/bench_slaps.py [--hands 12] [--seed 5000] [--picture FILE]
 
 Every hand is four made-up fingers, right and left hands in turn. A finger is right where the cut
 has its position and shares over 70 % of what its box and the true one cover. Each is compared with
@@ -73,9 +73,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hands", type=int, default=12)
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--seed", type=int, default=5000)
     parser.add_argument("--extractor", default="neural")
     asked = parser.parse_args()
-    fingers = [master(3000 + n) for n in range(4 * asked.hands)]
+    fingers = [master(asked.seed + n) for n in range(4 * asked.hands)]
     laid = [impression(one, 1, rotation=0.0) for one in fingers]
     if asked.picture is not None:
         draw(laid, asked.picture)
