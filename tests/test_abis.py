@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
 import threading
 from pathlib import Path
 from typing import Any
 
+import mutate
 import numpy as np
 import pytest
 from abis_cases import (
@@ -742,3 +744,27 @@ def test_real_records_of_two_captures_find_each_other(data: Path) -> None:
                 birs.append(other("Finger", block, side, word))
             assert served.insert(reference, pictures(*birs))["returnValue"] == "1"
         assert served.found("A") == ["R"]
+
+
+def test_mutated_messages_are_answered_whatever_they_say() -> None:
+    """Through the engine: an answer of the specification's form, and nothing raised."""
+    rng = random.Random(7)
+    named = {"referenceId": "X-1", "referenceURL": "https://share.example/X-1"}
+    within = {"flags": {"maxResults": "9", "targetFPIR": "30"}, "gallery": gallery("X-2", "C-1")}
+    seeds = [message("insert", **named), message("delete", **named)]
+    seeds += [message("identify", **named, **within), message("referenceCount")]
+    with engine() as e:
+        served = Abis(e, authority="A")
+        served.insert("X-1", person(50))
+        served.insert("X-2", person(50, 2))
+        values = set()
+        for _ in range(400):
+            change = rng.choice((mutate.values, mutate.values, mutate.mutate))
+            answer = served.say(change(seeds, rng))
+            values.add((answer["returnValue"], answer.get("failureReason")))
+            assert answer["returnValue"] in ("1", "2")
+            assert ("failureReason" in answer) is (answer["returnValue"] == "2")
+            if "failureReason" in answer:
+                assert 1 <= int(answer["failureReason"]) <= 18
+        assert len(values) > 6
+        assert e.audit.verify().ok
