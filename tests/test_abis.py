@@ -212,6 +212,13 @@ def test_a_target_is_brought_to_a_threshold_by_the_number_of_records_seen() -> N
         e.seal("C-2", order="o", authority="a")
         served.found("X-1", flags={"targetFPIR": "30"})
         assert threshold(e) == pytest.approx(30 + 10 * np.log10(4), abs=0.01)
+    for ori in (HELD, LATER):
+        with engine() as e:
+            # Records that are searched for their owner only do not count, nor those that wait.
+            served = Abis(e, ori=ori)
+            served.insert("X-1", person(50))
+            served.found("X-1", flags={"targetFPIR": "30"})
+            assert threshold(e) == pytest.approx(30 + 10 * np.log10(5), abs=0.01)
     with engine() as e:
         served = Abis(e, ori=ON, target_fpir=20.0)
         served.insert("X-1", person(50))

@@ -139,7 +139,8 @@ def conversation(one):
     yield one.ask("ping")
     for number in range(4):
         yield one.insert(f"P-{number}", person(number))
-    yield one.insert("P-1", person(1))
+    yield one.insert("P-1", person(1))  # the same request, delivered twice
+    yield one.ask("insert", referenceId="P-1", referenceURL="nowhere", requestId="R-2")
     yield one.insert("dup", person(2, 3))
     yield one.insert("empty", b"")
     yield one.insert("broken", b"<BIR")

@@ -52,6 +52,7 @@ class MockAbis:
     clock: Callable[[], datetime] = field(default_factory=Clock)
     calls: list[Call] = field(default_factory=list, init=False)
     _held: dict[str, tuple[Template, ...]] = field(default_factory=dict, init=False)
+    _requests: dict[str, str] = field(default_factory=dict, init=False)
     _failures: deque[str] = field(default_factory=deque, init=False)
 
     def __post_init__(self) -> None:
@@ -78,8 +79,17 @@ class MockAbis:
         text = check_text("reason", reason, empty=False)
         self._failures.extend([text] * check_integer("times", times, 1, 1000))
 
-    def insert(self, reference: str, fingers: Sequence[Template]) -> None:
+    def insert(self, reference: str, fingers: Sequence[Template], *, request: str = "") -> None:
         """Keep a registration's fingers.
+
+        Parameters
+        ----------
+        reference : str
+            Id of the registration.
+        fingers : sequence of Template
+            Its prints.
+        request : str
+            Id of the request, where it has one: the same again changes nothing.
 
         Raises
         ------
@@ -90,12 +100,16 @@ class MockAbis:
         """
         name = check_text("reference", reference, longest=255, empty=False)
         taken = _fingers(fingers)
+        asked = check_text("request", request, longest=255)
         self._called("insert", name)
         if name in self._held:
+            if asked and self._requests.get(name) == asked:
+                return
             self._refuse("exists")
         if not taken:
             self._refuse("no data")
         self._held[name] = taken
+        self._requests[name] = asked
 
     def identify(
         self,
@@ -219,6 +233,7 @@ class MockAbis:
         self._called("delete", name)
         if self._held.pop(name, None) is None:
             self._refuse("not found")
+        del self._requests[name]
 
     def ping(self) -> None:
         """Say that it is there, or raise AbisError if it was told to fail."""

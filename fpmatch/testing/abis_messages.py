@@ -32,8 +32,18 @@ class Serving(Protocol):
         """What is held."""
         ...
 
-    def insert(self, reference: str, fingers: Sequence[Template]) -> None:
-        """Keep a registration's fingers."""
+    def insert(self, reference: str, fingers: Sequence[Template], *, request: str = "") -> None:
+        """See `fpmatch.testing.MockAbis.insert`.
+
+        Parameters
+        ----------
+        reference : str
+            As there.
+        fingers : sequence of Template
+            As there.
+        request : str
+            As there.
+        """
 
     def candidates(
         self,
@@ -135,9 +145,9 @@ def _served(
 ) -> Mapping[str, Any]:
     operation = asked.operation
     if operation is Operation.INSERT:
-        if asked.reference in mock.references:
-            mock.insert(asked.reference, ())
-        mock.insert(asked.reference, fingers_of(adapter, fetched(fetch, asked.url)))
+        known = asked.reference in mock.references
+        fingers = () if known else fingers_of(adapter, fetched(fetch, asked.url))
+        mock.insert(asked.reference, fingers, request=asked.request)
         return {}
     if operation is Operation.IDENTIFY:
         return {"candidateList": _identified(mock, asked, adapter, fetch)}
