@@ -53,6 +53,8 @@ TESTS = (
     "test_beside_writer.py",
     "test_abis.py",
     "test_formats_cbeff.py",
+    "test_bulk_export.py",
+    "test_bulk.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
@@ -702,7 +704,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "looks are not logged before they are read",
         "search/looking.py",
-        "seq = state.audit.event(Kind.LOOK, _asked(state, partition, asker, first, sought))",
+        "seq = state.audit.event(asked, _asked(state, partition, asker, first, sought))",
         "seq = 0",
     ),
     (
@@ -1408,6 +1410,115 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "    if code not in (FingerPosition.UNKNOWN, position):",
         "    if False:",
     ),
+    ),
+    (
+        "sealed records leave with their owner",
+        "search/looking.py",
+        "if asker.owner and not leaving:",
+        "if asker.owner:",
+    ),
+    (
+        "records of which a use is banned leave for agencies",
+        "search/looking.py",
+        "if leaving and not asker.owner:",
+        "if False:",
+    ),
+    (
+        "templates leave an opaque partition",
+        "search/looking.py",
+        "if asker.facts.transaction == EXPORT and decided.opaque:",
+        "if False:",
+    ),
+    (
+        "templates that leave are no act of their own",
+        "search/looking.py",
+        "KINDS.get(what, (Kind.LOOK, Kind.SHOWN))",
+        "(Kind.LOOK, Kind.SHOWN)",
+    ),
+    (
+        "templates leave of records that may not be seen",
+        "search/exporting.py",
+        "((k, n) for k, n in every if open_.sees(k))",
+        "every",
+    ),
+    (
+        "agencies are told of events",
+        "search/exporting.py",
+        "events=open_.owner",
+        "events=True",
+    ),
+    (
+        "whoever reads may ask what was enrolled",
+        "search/exporting.py",
+        "    state.writable()\n",
+        "",
+    ),
+    (
+        "what was enrolled is read again",
+        "bulk/reading.py",
+        "        if found in job.known:\n            return Outcome(digest=found, skipped=True)\n    return None",
+        "        pass\n    return None",
+    ),
+    (
+        "an item that changed is added to its record",
+        "bulk/enrolment.py",
+        "if any(known[:_KEY] not in self.seen for known in job.known):",
+        "if False:",
+    ),
+    (
+        "an item of which a file failed counts as enrolled",
+        "bulk/reading.py",
+        "complete = whole and not failures",
+        "complete = whole",
+    ),
+    (
+        "another file than the manifest means is taken",
+        "bulk/reading.py",
+        "if part.digest and part.digest != said.hex():",
+        "if False:",
+    ),
+    (
+        "a misspelt column of a manifest is passed over",
+        "bulk/manifest.py",
+        "if missing or unknown or",
+        "if missing or",
+    ),
+    (
+        "a bad row is left out of its record",
+        "bulk/manifest.py",
+        "first.problem = first.problem or item.problem",
+        "pass",
+    ),
+    (
+        "two transactions of one name become one record",
+        "bulk/sources.py",
+        "    if key in seen:",
+        "    if False:",
+    ),
+    (
+        "what else a dead process was handed is lost",
+        "bulk/pool.py",
+        "left = list(worker.jobs)",
+        "left = list(worker.jobs)[:1]",
+    ),
+    (
+        "more is taken ahead than fits",
+        "bulk/pool.py",
+        "len(window) < BULK.ahead",
+        "True",
+    ),
+    (
+        "an expunged event leaves what it was made from",
+        "gallery/schema.py",
+        ",\n    FOREIGN KEY (event, finger) REFERENCES held (event, finger) ON DELETE CASCADE",
+        "",
+    ),
+    (
+        "a refusal on the way to a file is called a full disk",
+        "durable.py",
+        "except FpmatchError:",
+        "except WriteError:",
+    ),
 )
 
 
@@ -1472,7 +1583,7 @@ def write(results: list[tuple[str, str, str]]) -> None:
 def copied() -> Path:
     """A copy of what the tests need, to be broken."""
     place = Path(tempfile.mkdtemp(prefix="mutants-"))
-    for folder in ("fpmatch", "tests", "data/synthetic/scenarios"):
+    for folder in ("fpmatch", "tests", "data/synthetic/scenarios", "data/synthetic/optical"):
         shutil.copytree(ROOT / folder, place / folder)
     shutil.copy(ROOT / "setup.cfg", place)
     return place

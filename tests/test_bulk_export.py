@@ -37,8 +37,13 @@ def asks(ori: str = ON, **more) -> RecordsRequest:
 @contextmanager
 def with_hidden(text: str = EXPORTS) -> Iterator[Engine]:
     with engine(hidden(), text) as e:
-        e.enrol(WHERE, [record("I-export", 15, banned_uses=frozenset({"EXPORT"})),
-                        record("I-gone", 16)])  # fmt: skip
+        ban = {"EXPORT"} if "EXPORT" in text else {"CNA", "purpose:C"}
+        more = [
+            record("I-export", 15, banned_uses=frozenset(ban)),
+            record("I-gone", 16),
+            record("I-8", 8, touch=1, event="encounter"),
+        ]
+        assert e.enrol(WHERE, more).ok
         e.seal("I-sealed", partition=WHERE, **ORDER)
         e.expunge("I-gone", partition=WHERE, **ORDER)
         yield e
@@ -53,7 +58,8 @@ def exported(e: Engine, out: Path, who: RecordsRequest, **more) -> list[str]:
     report = bulk.export(e, WHERE, out, who, **more)
     names = [row["record"] for row in manifest(out)]
     assert report.records == len(set(names))
-    return names
+    assert who.owner or len(names) == len(set(names))
+    return list(dict.fromkeys(names))
 
 
 def events(e: Engine, *kinds: Kind) -> list[tuple[str, dict]]:

@@ -338,6 +338,13 @@ def test_errors_are_one_line_and_status_two(fpm, words, tmp_path, monkeypatch):
     assert not out
 
 
+def test_bench_bulk(fpm):
+    result = as_json(fpm("bench", "bulk", "--pictures", 4, "--stored", 20, "--json", "-"))
+    assert result["bench"] == "bulk"
+    assert result["whole_ratio_2_workers"] > 0
+    assert fpm("bench", "bulk", "--pictures", 1)[0] == 2
+
+
 def test_bench_enrolment(fpm):
     words = ("--fingers", 20, "--more", 20, "--deadline-ms", 10000, "--json", "-")
     result = as_json(fpm("bench", "enrolment", *words))

@@ -143,6 +143,7 @@ TREE: dict[str, dict[str, Command | Group]] = {
                 "compare": bench.compare_command,
                 "audit": bench.audit_command,
                 "enrolment": bench.enrolment_command,
+                "bulk": bench.bulk_command,
                 "leakage": bench.leakage_command,
                 "search": bench_gallery.search_command,
                 "fnir": bench_fnir.fnir_command,

@@ -287,15 +287,14 @@ def _decide(state: State, partition: str, asker: Asker) -> PartitionDecision:
 def _opened(state: State, partition: str, asker: Asker, granted: PartitionDecision) -> Look:
     columns = state.gallery.columns(partition)
     uses = probe.uses(asker.facts)
-    if asker.facts.transaction == EXPORT:
-        barred = columns.barred(sees_protected=granted.sees_protected, uses=uses)
-        if not asker.owner:
-            # An agency is not told of bans: what it takes away would be free of them.
-            barred |= columns.banned_at_all()
-    elif asker.owner:
+    leaving = asker.facts.transaction == EXPORT
+    if asker.owner and not leaving:
         barred = columns.banned(uses=uses)
     else:
         barred = columns.barred(sees_protected=granted.sees_protected, uses=uses)
+    if leaving and not asker.owner:
+        # An agency is not told of bans: what it takes away would be free of them.
+        barred |= columns.banned_at_all()
     recipient = asker.facts.chain[0] if granted.opaque else None
     return Look(state, partition, columns, ~barred, recipient, bool(asker.owner))
 

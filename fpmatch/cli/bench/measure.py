@@ -73,6 +73,19 @@ def audit_command(
     show(result, json_file)
 
 
+def bulk_command(
+    pictures: Annotated[int, typer.Option(help="Pictures enrolled.")] = 200,
+    stored: Annotated[int, typer.Option(help="Stored templates enrolled.")] = 4000,
+    json_file: JsonFile = None,
+) -> None:
+    """Bulk enrolment with none, one and two processes beside a naive loop."""
+    from fpmatch.bench.bulk import bench_bulk
+
+    with progress_bar() as progress:
+        result = bench_bulk(pictures=pictures, stored=stored, progress=progress)
+    show(result, json_file)
+
+
 def leakage_command(
     fingers: Annotated[int, typer.Option(help="Fingers of a large partition.")] = 2000,
     pairs: Annotated[int, typer.Option(help="Paired searches of each question.")] = 200,
