@@ -1410,7 +1410,6 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "    if code not in (FingerPosition.UNKNOWN, position):",
         "    if False:",
     ),
-    ),
     (
         "sealed records leave with their owner",
         "search/looking.py",
