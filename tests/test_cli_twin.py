@@ -416,6 +416,8 @@ explain g.fpm --ori {ON} --partition immigration
 opt-out request g.fpm {ON} immigration --reason vote
 opt-out list g.fpm
 opt-out ineffective g.fpm
+policy new first.toml --partition a:1:O --jurisdiction CS --agency CS0010100
+policy schema --out s.json
 policy check policy.toml
 policy diff policy.toml other.toml
 policy matrix policy.toml

@@ -105,12 +105,14 @@ TREE: dict[str, dict[str, Command | Group]] = {
             },
         ),
         "policy": Group(
-            "Check, publish, compare and spell out policies.",
+            "Begin, check, publish, compare and spell out policies.",
             {
+                "new": policy.new_command,
                 "check": policy.check_command,
                 "diff": policy.diff_command,
                 "matrix": policy.matrix_command,
                 "publish": policy.publish_command,
+                "schema": policy.schema_command,
             },
         ),
         "audit": Group(

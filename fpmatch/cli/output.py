@@ -82,7 +82,7 @@ def emit(
         return
     out = console()
     for part in shown:
-        out.print(printable(part) if isinstance(part, str) else part)
+        out.print(printable(part) if isinstance(part, str) else part, markup=False)
 
 
 def _csv(shown: tuple[Sheet | str, ...], sheet: Sheet | ToCsv | None) -> str:

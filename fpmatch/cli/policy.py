@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,11 +11,13 @@ import typer
 
 from fpmatch.checks import is_folder
 from fpmatch.cli.output import (
+    CSV_TARGET,
     JsonFile,
     check_target,
     emit,
     progress_bar,
     table,
+    write_text,
 )
 from fpmatch.durable import replacing
 from fpmatch.errors import InputError
@@ -48,6 +51,80 @@ def check_command(policy_file: PolicyFile, json_file: JsonFile = None) -> None:
     emit(result, json_file, about, listing if rows else "No objection.", sheet=listing)
     if any(f.level.value == "error" for f in findings):
         raise typer.Exit(1)
+
+
+def schema_command(
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Print the JSON schema of a policy file, for editors that complete and check TOML."""
+    from fpmatch.policy.schema import policy_schema
+
+    made = policy_schema()
+    if out is not None:
+        write_text(str(out), json.dumps(made, indent=2) + "\n")
+    elif json_file is None and CSV_TARGET.get() != "-":
+        json_file = "-"
+    tables = {"(top)": made} | made["$defs"]
+    rows = [
+        (name, key, value["description"])
+        for name, one in tables.items()
+        for key, value in one.get("properties", {}).items()
+    ]
+    listing = table(["table", "key", "meaning"], rows, left=3)
+    emit(made, json_file, f"Schema in {out}." if out is not None else "", sheet=listing)
+
+
+def new_command(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The policy to write, in TOML.")],
+    partition: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME:NUMBER:OWNER", help="A partition, e.g. criminal:1:DOJ-FBI."),
+    ] = None,
+    jurisdiction: Annotated[
+        str | None, typer.Option(metavar="ID[:NAME]", help="Whose policy it is, e.g. CS:Cascadia.")
+    ] = None,
+    agency: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ORI[:NAME[:KIND]]", help="An agency, e.g. CS0010100:Jail:jail."),
+    ] = None,
+    bureau: Annotated[
+        str | None, typer.Option(metavar="ORI", help="The state's bureau, if submissions pass it.")
+    ] = None,
+    transaction: Annotated[
+        list[str] | None, typer.Option(help="A type of transaction that is accepted.")
+    ] = None,
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PARTITION=MODE",
+            help="What agencies get there: none, or a mode of docs/policy.md (default none).",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Write a first policy with comments, from options or, on a terminal, from a few questions."""
+    from fpmatch.cli import questions
+    from fpmatch.policy import Policy
+    from fpmatch.policy.starter import starter
+
+    check_target(str(out))
+    if not force and out.exists():
+        raise InputError(f"{out} is there already; --force replaces it")
+    given = questions.Given(
+        tuple(partition or ()), jurisdiction, tuple(agency or ()), bureau,
+        tuple(transaction or ()), tuple(mode or ()),
+    )  # fmt: skip
+    text = starter(questions.answers(given))
+    policy = Policy.parse(text, out.name)
+    write_text(str(out), text)
+    findings = [f for f in policy.lint() if f.code != "no-legal-basis"]
+    rows = [(name, str(value)) for name, value in describe(policy).items()]
+    shown = [f"Written: {out}. Read it, and then: fpmatch policy check {out}"]
+    shown += [f"{f.level.value}: {f.message}" for f in findings]
+    emit({"file": str(out), **describe(policy)}, json_file, *shown,
+         sheet=table(["policy", "value"], rows, left=2))  # fmt: skip
 
 
 def diff_command(

@@ -6,9 +6,16 @@ What refers to what is checked in `fpmatch.policy.read`, after this.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
 from fpmatch.checks import check_word
 from fpmatch.policy.model import Authority, ConsentState, Effect, OptOutStatus
@@ -41,21 +48,40 @@ def _code(value: str) -> str:
     return check_word("a transaction or purpose", value)
 
 
-Instant = Annotated[datetime, BeforeValidator(_instant)]
+def _one_or_several(item: dict[str, Any], least: int = 0) -> WithJsonSchema:
+    """For editors: a list, for which one word will do."""
+    several: dict[str, Any] = {"type": "array", "items": item}
+    return WithJsonSchema({"anyOf": [item, several | ({"minItems": least} if least else {})]})
+
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_DATES = WithJsonSchema({"anyOf": [_TEXT | {"format": "date"}, _TEXT | {"format": "date-time"}]})
+
+Instant = Annotated[datetime, BeforeValidator(_instant), _DATES]
 Flag = Annotated[bool, Field(strict=True)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed), _one_or_several(_TEXT)]
 SomeWords = Annotated[
-    tuple[str, ...], BeforeValidator(_listed), Field(min_length=1, max_length=100_000)
+    tuple[str, ...],
+    BeforeValidator(_listed),
+    Field(min_length=1, max_length=100_000),
+    _one_or_several(_TEXT, 1),
 ]
-OriText = Annotated[str, AfterValidator(_ori)]
+OriText = Annotated[
+    str, AfterValidator(_ori), WithJsonSchema(_TEXT | {"pattern": "^[A-Z]{2}[A-Z0-9]{7}$"})
+]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Codes = Annotated[
     tuple[Annotated[str, AfterValidator(_code)], ...],
     BeforeValidator(_listed),
     Field(min_length=1, max_length=100_000),
+    _one_or_several(_TEXT, 1),
 ]
 PermissionName = Literal["accept", "probe", "view", "notify", "retain"]
-Permissions = Annotated[tuple[PermissionName, ...], BeforeValidator(_listed)]
+Permissions = Annotated[
+    tuple[PermissionName, ...],
+    BeforeValidator(_listed),
+    _one_or_several(_TEXT | {"enum": list(get_args(PermissionName))}),
+]
 
 
 class _Table(BaseModel):
@@ -149,7 +175,7 @@ class ConditionTable(_Table):
     charge: Words | None = None
     disposition: Words | None = None
     protected: Flag | None = None
-    attributes: dict[str, Annotated[tuple[str, ...], BeforeValidator(_listed)]] = {}
+    attributes: dict[str, Words] = {}
 
 
 class DeferTable(_Table):
@@ -217,7 +243,7 @@ class PolicyDocument(_Table):
     roles: Words = ()
     charges: Words = ("felony", "misdemeanor", "infraction", "traffic")
     dispositions: Words = ("convicted", "acquitted", "dismissed", "pending")
-    attributes: dict[str, Annotated[tuple[str, ...], BeforeValidator(_listed)]] = {}
+    attributes: dict[str, Words] = {}
     status_visibility: Literal["full", "opaque"] = "full"
     mandates_enabled: Flag = False
     registry: str = ""
