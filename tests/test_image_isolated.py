@@ -219,14 +219,18 @@ def test_a_forked_child_has_a_process_of_its_own() -> None:
     SHARED.decode(png())
     before = SHARED.pid
     read, write = os.pipe()
+    taken = SHARED._turn
+    taken.acquire()  # as where another thread decodes at this moment
     child = os.fork()
     if child == 0:
         try:
+            signal.alarm(100)
             shape = SHARED.decode(png(77))[0].shape
             os.write(write, b"%d %d" % (shape[0], SHARED.pid))
             SHARED.close()
         finally:
             os._exit(0)
+    taken.release()
     os.close(write)
     said = b""
     while part := os.read(read, 100):
@@ -240,7 +244,7 @@ def test_a_forked_child_has_a_process_of_its_own() -> None:
     assert SHARED.pid == before
 
 
-@pytest.mark.parametrize("how", ["end", "kill"])
+@pytest.mark.parametrize("how", ["end", "kill", "hang"])
 def test_the_process_ends_with_its_parent(how: str) -> None:
     end = "" if how == "end" else "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     code = (
@@ -248,6 +252,14 @@ def test_the_process_ends_with_its_parent(how: str) -> None:
         "try: SHARED.decode(b'x')\nexcept ValueError: pass\n"
         f"print(SHARED.pid, flush=True)\n{end}"
     )
+    if how == "hang":  # in a thread that the end of the program does not wait for
+        code = (
+            "import threading, time\nfrom fpmatch.image.isolated import SHARED\n"
+            f"SHARED._command = {misbehaving('time.sleep(600)')!r}\n"
+            "threading.Thread(target=SHARED.decode, args=(b'x',), daemon=True).start()\n"
+            "while SHARED.pid is None: time.sleep(0.01)\n"
+            "time.sleep(3)\nprint(SHARED.pid, flush=True)"
+        )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     pid = int(done.stdout)
     until = time.monotonic() + 20
