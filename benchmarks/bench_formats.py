@@ -9,12 +9,16 @@ calling thread; every file as often as fits, the systems taking turns, the least
 from __future__ import annotations
 
 import argparse
+import base64
 import os
 import sys
 import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -23,6 +27,7 @@ import format_cases as cases  # noqa: E402
 
 from fpmatch import formats  # noqa: E402
 from fpmatch.formats import ebts_answers  # noqa: E402
+from fpmatch.formats.cbeff_values import NAMESPACE  # noqa: E402
 from fpmatch.formats.ebts_address import address_of  # noqa: E402
 from fpmatch.formats.ebts_answering import Answering, Person  # noqa: E402
 from fpmatch.types import (  # noqa: E402
@@ -32,6 +37,8 @@ from fpmatch.types import (  # noqa: E402
     Reason,
     SearchResponse,
 )
+
+BDB = f"{{{NAMESPACE}}}BDB"
 
 
 def transactions() -> list[bytes]:
@@ -102,6 +109,30 @@ def answers(seconds: float) -> None:
     row("answers from a response", answer, made, seconds)
 
 
+def cbeff(seconds: float) -> None:
+    """A file of ten fingers, pictures of 15 KB each; beside the bare XML parser and base64."""
+    rng = np.random.default_rng(0)
+    views = tuple(
+        formats.ImageView(rng.bytes(120 * 125), 120, 125, position=p) for p in range(1, 11)
+    )
+    record = formats.convert(formats.FingerImageRecord("fir2011", views), "cbeff").content
+    files = [formats.write(record)]
+
+    def bare(data: bytes) -> object:
+        blocks = (node.text or "" for node in ElementTree.fromstring(data).iter(BDB))
+        return [base64.b64decode(text) for text in blocks]
+
+    def pictures(data: bytes) -> object:
+        return formats.pictures_of(formats.read(data))
+
+    row("cbeff read, ten fingers", formats.read, files, seconds)
+    row(
+        "cbeff read, pictures taken", lambda d: formats.pictures_of(formats.read(d)), files, seconds
+    )
+    row("cbeff read, ElementTree + base64", bare, files, seconds)
+    row("cbeff write", lambda data: formats.write(record), files, seconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=2.0)
@@ -110,6 +141,7 @@ def main() -> None:
     print(f"{len(files)} transactions, {sum(map(len, files)) / 1e6:.1f} MB")
     rows("itl", files, seconds)
     answers(seconds)
+    cbeff(seconds)
     for name in (*cases.FMR, "xyt", "fpt"):
         made = [
             formats.write(formats.convert(cases.template(seed), name).content) for seed in range(20)
