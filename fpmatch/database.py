@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from fpmatch.errors import CorruptError, LockedError, StorageError
+from fpmatch import sqlite_errors
+from fpmatch.errors import LockedError, StorageError
 from fpmatch.parameters import DATABASE
 
 Durability = Literal["full", "normal", "off"]
@@ -29,10 +30,10 @@ def make(path: Path, script: str) -> sqlite3.Connection:
 
     Raises
     ------
-    sqlite3.Error
+    StorageError
         If it cannot be written.
     """
-    database = sqlite3.connect(path, isolation_level=None)
+    database = sqlite_errors.connect(path, path.resolve().as_uri(), isolation_level=None)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(f"BEGIN;{script}COMMIT;")
@@ -60,12 +61,12 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
 
     Raises
     ------
-    sqlite3.Error
-        If it cannot be opened, or is no SQLite file.
+    StorageError
+        If it cannot be opened, or is no SQLite file; `CorruptError` if it is damaged.
     """
-    database = sqlite3.connect(
+    database = sqlite_errors.connect(
+        path,
         f"{path.resolve().as_uri()}?mode={'rw' if write else 'ro'}",
-        uri=True,
         isolation_level=None,
         check_same_thread=False,
         timeout=DATABASE.busy_seconds,
@@ -76,6 +77,9 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
             database.execute(f"PRAGMA synchronous = {durability.upper()}")
             database.execute("PRAGMA secure_delete = ON")
             database.execute("PRAGMA foreign_keys = ON")
+            # SQLite opens for reading what it cannot open for writing at the moment.
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("ROLLBACK")
     except BaseException:
         database.close()
         raise
@@ -120,15 +124,12 @@ def open_file(path: Path, *, write: bool, durability: Durability = "full") -> sq
     """
     if not path.exists():
         raise StorageError(f"{path.name} is missing: this folder is no gallery")
-    try:
-        database = connect(path, write=write, durability=durability)
-    except sqlite3.DatabaseError as error:
-        raise CorruptError(f"{path.name} is no gallery file: {error}") from error
+    database = connect(path, write=write, durability=durability)
     try:
         found = database.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
-    except sqlite3.DatabaseError as error:
+    except StorageError:
         database.close()
-        raise CorruptError(f"{path.name} is no gallery file: {error}") from error
+        raise
     if found is None or int(found[0]) > FORMAT:
         database.close()
         raise StorageError(
@@ -148,7 +149,7 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
 
     Raises
     ------
-    sqlite3.Error
+    StorageError
         If it cannot be begun or committed; then nothing of it is there.
     """
     database.execute("BEGIN IMMEDIATE")
@@ -157,7 +158,7 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
         database.execute("COMMIT")
     except BaseException:
         # SQLite may have rolled back by itself; what went wrong matters more than that.
-        with suppress(sqlite3.Error):
+        with suppress(StorageError):
             database.execute("ROLLBACK")
         raise
 
@@ -173,7 +174,7 @@ def reading(database: sqlite3.Connection) -> Iterator[None]:
 
     Raises
     ------
-    sqlite3.Error
+    StorageError
         If it cannot be read.
     """
     if database.in_transaction:
@@ -184,7 +185,7 @@ def reading(database: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         # SQLite may have ended it by itself; what went wrong matters more than that.
-        with suppress(sqlite3.Error):
+        with suppress(StorageError):
             database.execute("ROLLBACK")
 
 
@@ -219,7 +220,7 @@ def scrub(database: sqlite3.Connection, *, wait: bool = True) -> None:
     ------
     LockedError
         If another connection holds the log open.
-    sqlite3.Error
+    StorageError
         If a file cannot be written.
     """
     limit = database.execute("PRAGMA busy_timeout").fetchone()[0]

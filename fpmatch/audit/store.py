@@ -12,13 +12,13 @@ from fpmatch import database as files
 from fpmatch.audit.merkle import Peaks
 from fpmatch.checks import is_file, is_folder
 from fpmatch.database import Durability
-from fpmatch.errors import AuditError
+from fpmatch.errors import AuditError, StorageError
 
 APPLICATION_ID = 0x66704175
 FORMAT = 1
 
-DATABASE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""What sqlite3 raises on damaged files; messages and names in them may be no UTF-8."""
+DATABASE_ERRORS = (StorageError, UnicodeDecodeError)
+"""What is raised on damaged files; messages and names in them may be no UTF-8."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -70,7 +70,7 @@ def create(path: Path, values: dict[str, str]) -> None:
             database.executescript("BEGIN;" + _SCHEMA + _NO_DELETE)
             set_meta(database, values)
             database.execute("COMMIT")
-    except (sqlite3.Error, OSError) as error:
+    except (StorageError, OSError) as error:
         raise AuditError(f"the audit log {path} cannot be made: {error}") from error
 
 
@@ -90,7 +90,7 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
         raise AuditError(f"there is no audit log at {path}")
     try:
         database = files.connect(path, write=write, durability=durability)
-    except sqlite3.Error as error:
+    except StorageError as error:
         raise AuditError(f"the audit log {path} cannot be opened: {error}") from error
     try:
         found = database.execute("PRAGMA application_id").fetchone()[0]

@@ -17,7 +17,7 @@ from typing import Any
 from fpmatch import database
 from fpmatch.audit import canonical, hashing, store
 from fpmatch.audit.records import IntentRecord, Kind, OutcomeRecord, search_items, time_text
-from fpmatch.errors import AuditError, InputError, LockedError
+from fpmatch.errors import AuditError, InputError, StorageError
 from fpmatch.parameters import DATABASE
 
 _INTENT_OF = (
@@ -176,7 +176,7 @@ class Writer:
     def truncate_journal(self) -> None:
         """Empty the write-ahead file, so that pruned records do not linger in it."""
         # Another reader may hold it.
-        with self._write_lock, contextlib.suppress(sqlite3.Error, LockedError):
+        with self._write_lock, contextlib.suppress(StorageError):
             database.scrub(self._database)
 
     def place(self, database: sqlite3.Connection, entries: Sequence[Entry]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from fpmatch.database import transaction
 from fpmatch.gallery import schema
 from fpmatch.gallery.columns import Columns
+from fpmatch.sqlite_errors import MissingTableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def newest(database: sqlite3.Connection) -> int | None:
     """The number of the last change; None where the database notes none."""
     try:
         found = database.execute("SELECT MAX(seq) FROM change").fetchone()[0]
-    except sqlite3.OperationalError:
+    except MissingTableError:
         return None
     return int(found or 0)
 

@@ -13,6 +13,7 @@ from typing import Any
 from fpmatch import database as files
 from fpmatch.errors import LockedError, ReadOnlyError
 from fpmatch.gallery.loading import Stamps
+from fpmatch.sqlite_errors import MissingTableError
 
 
 class Journal:
@@ -66,7 +67,7 @@ class Journal:
                 found = self.database.execute(
                     "SELECT id, fields FROM unfinished ORDER BY rowid"
                 ).fetchall()
-            except sqlite3.OperationalError:
+            except MissingTableError:
                 return []  # Made by an earlier release and never opened for writing since.
         rows = [(name, json.loads(fields)) for name, fields in found]
         return [(name, fields) for name, fields in rows if "done" not in fields]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,11 @@ import numpy as np
 from fpmatch.database import reading
 from fpmatch.gallery import changes, schema, snapshot
 from fpmatch.gallery.columns import Columns
+from fpmatch.sqlite_errors import MissingTableError
 
 ROW_BITS = 40
+_MANY = 10_000
+"""Rows that are fetched at once."""
 _FINGER = np.dtype([("key", np.int64), ("record", np.int64), ("position", np.uint8)])
 log = logging.getLogger(__name__)
 
@@ -29,13 +33,11 @@ def from_tables(database: sqlite3.Connection, partition: int) -> Columns:
         (partition,),
     ).fetchall()
     first = partition << ROW_BITS
-    fingers = np.fromiter(
-        run(
-            "SELECT key, record, position FROM finger WHERE key >= ? AND key < ?",
-            (first, first + (1 << ROW_BITS)),
-        ),
-        _FINGER,
+    found = run(
+        "SELECT key, record, position FROM finger WHERE key >= ? AND key < ?",
+        (first, first + (1 << ROW_BITS)),
     )
+    fingers = np.fromiter(chain.from_iterable(iter(lambda: found.fetchmany(_MANY), [])), _FINGER)
     bans = {text: frozenset(json.loads(text)) for text in {text for *_, text in barred}}
     return Columns.of(
         records,
@@ -77,7 +79,7 @@ class Stamps:
         """The stamps in the database; empty where it makes none."""
         try:
             found = self._database.execute("SELECT partition, value FROM stamp").fetchall()
-        except sqlite3.OperationalError:
+        except MissingTableError:
             return {}
         return {int(key): bytes(value) for key, value in found}
 
@@ -115,7 +117,7 @@ class Stamps:
             found = self._database.execute(
                 "SELECT sum_stamp FROM partition WHERE id = ?", (partition,)
             ).fetchone()
-        except sqlite3.OperationalError:
+        except MissingTableError:
             return True
         return stamp is None or found[0] == stamp.hex()
 

@@ -6,6 +6,7 @@ import sqlite3
 
 from fpmatch.errors import InputError
 from fpmatch.gallery.gallery import Gallery
+from fpmatch.sqlite_errors import MissingTableError
 from fpmatch.types import OptOutReceipt
 
 TABLE = """CREATE TABLE IF NOT EXISTS opt_out (
@@ -84,7 +85,7 @@ def listed(gallery: Gallery) -> list[OptOutReceipt]:
             found = gallery.database.execute(
                 f"SELECT {_COLUMNS} FROM opt_out ORDER BY asked, request"
             ).fetchall()
-        except sqlite3.OperationalError:
+        except MissingTableError:
             return []  # Nobody has asked in this gallery yet.
     return [OptOutReceipt(*row) for row in found]
 
