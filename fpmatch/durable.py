@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -44,8 +44,14 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
                 os.fsync(file.fileno())
         put_in_place(temporary, path, sync=sync)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        remove_if_possible(temporary)
         raise
+
+
+def remove_if_possible(path: Path) -> None:
+    """Remove what a failed write has left; what went wrong first matters more than that."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def put_in_place(temporary: Path, path: Path, *, sync: bool = True) -> None:

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.durable import replacing
+from fpmatch.durable import replacing, storage_errors
 from fpmatch.errors import CorruptError
 
 MAGIC = b"FPMCOL\r\n"
@@ -151,9 +151,10 @@ def remove_stale(folder: Path, stamps: Mapping[int, bytes]) -> None:
         As the database has them.
     """
     fresh = {path_of(folder, key).name: stamp.hex() for key, stamp in stamps.items()}
-    for path in folder.glob(f"columns-*{SUFFIX}*"):
-        if path.name not in fresh or _stamp(path) != fresh[path.name]:
-            path.unlink(missing_ok=True)
+    with storage_errors(f"columns{SUFFIX}"):
+        for path in folder.glob(f"columns-*{SUFFIX}*"):
+            if path.name not in fresh or _stamp(path) != fresh[path.name]:
+                path.unlink(missing_ok=True)
 
 
 def _stamp(path: Path) -> str:

@@ -132,10 +132,11 @@ def write_tombstones(folder: Path, generation: int, ids: NDArray[np.int64]) -> t
 def remove_strays(folder: Path, manifest: Manifest) -> None:
     """Remove files that no manifest names: of an interrupted write, or of before a merge."""
     keep = {NAME, manifest.tombstones, *(name for name, _, _ in manifest.segments)}
-    for path in folder.iterdir():
-        ours = path.suffix in (".seg", ".ids", ".part")
-        if ours and path.name not in keep:
-            path.unlink(missing_ok=True)
+    with storage_errors(folder.name):
+        for path in folder.iterdir():
+            ours = path.suffix in (".seg", ".ids", ".part")
+            if ours and path.name not in keep:
+                path.unlink(missing_ok=True)
 
 
 def _digest(body: Any) -> str:

@@ -148,8 +148,11 @@ class Segment(Part):
         if digest is not None and digest != found:
             raise CorruptError(f"{path.name}: not the segment that the manifest names")
         self.digest = found
-        with open(path, "rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        try:
+            with open(path, "rb") as file:
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        except OSError as error:
+            raise CorruptError(f"{path.name}: cannot be read ({error.strerror})") from error
         data = np.frombuffer(self._map, np.uint8)[self.layout.data_offset :]
         self._words = data.view(np.uint64)
         self._checked = np.zeros(self.layout.blocks, np.bool_)

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.durable import put_in_place, reserve, storage_errors
+from fpmatch.durable import put_in_place, remove_if_possible, reserve, storage_errors
 from fpmatch.errors import CorruptError, WriteError
 from fpmatch.index._kernels import checksum_blocks
 from fpmatch.parameters import INDEX
@@ -111,12 +111,13 @@ class SegmentWriter:
         start = -(-start // 4096) * 4096
         self.layout = Layout(dict(attributes), sections, start, blocks, INDEX.block_bytes)
         try:
-            with storage_errors(path.name), open(self.temporary, "wb") as file:
-                reserve(file, self.layout.file_bytes)
+            with storage_errors(path.name):
+                with open(self.temporary, "wb") as file:
+                    reserve(file, self.layout.file_bytes)
+                self._bytes = np.memmap(self.temporary, np.uint8, "r+")
         except WriteError:
-            self.temporary.unlink(missing_ok=True)
+            remove_if_possible(self.temporary)
             raise
-        self._bytes = np.memmap(self.temporary, np.uint8, "r+")
 
     def array(self, name: str) -> NDArray:
         """The section to be filled, mapped."""
@@ -131,9 +132,9 @@ class SegmentWriter:
         prefix = _PREFIX.pack(MAGIC, VERSION, len(self._header), len(table), digest.digest())
         head = np.frombuffer(prefix + self._header + table.tobytes(), np.uint8)
         self._bytes[: len(head)] = head
-        self._bytes.flush()
-        del self._bytes
         with storage_errors(self.path.name):
+            self._bytes.flush()
+            del self._bytes
             with open(self.temporary, "rb") as file:
                 os.fsync(file.fileno())
             put_in_place(self.temporary, self.path)

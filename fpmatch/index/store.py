@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import PackedTemplates
+from fpmatch.durable import storage_errors
 from fpmatch.errors import LockedError, ReadOnlyError, StorageError
 from fpmatch.index import manifest as manifests
 from fpmatch.index.held import Held
@@ -57,7 +58,8 @@ class Store(Held):
         self._background = Background("fpmatch-index-write")
         self._lockfile = None
         if mode == "rw":
-            self._lockfile = open(folder / "lock", "wb")  # noqa: SIM115
+            with storage_errors("the index's lock"):
+                self._lockfile = open(folder / "lock", "wb")  # noqa: SIM115
             if not try_lock(self._lockfile):
                 self._lockfile.close()
                 raise LockedError("this index is open for writing elsewhere")
@@ -73,7 +75,8 @@ class Store(Held):
     @classmethod
     def create(cls, folder: Path, expected_fingers: int) -> Self:
         """Make an empty index; StorageError if the folder holds one already."""
-        folder.mkdir(parents=True, exist_ok=True)
+        with storage_errors(folder.name):
+            folder.mkdir(parents=True, exist_ok=True)
         if (folder / manifests.NAME).exists():
             raise StorageError("this folder already holds an index")
         lists = list_count(expected_fingers)
@@ -238,7 +241,8 @@ class Store(Held):
             ),
         )
         if old and old != name:
-            (self.folder / old).unlink(missing_ok=True)
+            with storage_errors(old):
+                (self.folder / old).unlink(missing_ok=True)
         self._load()
 
     def _writable(self) -> None:

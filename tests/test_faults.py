@@ -1,0 +1,57 @@
+"""The short form of `tests/faults/play.py`: some faults of each kind, and none that goes unseen."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLAY = Path(__file__).resolve().parent / "faults" / "play.py"
+sys.path.insert(0, str(PLAY.parent))
+
+
+@pytest.fixture(scope="module")
+def library() -> str:
+    import play
+
+    found = play.build()
+    if found is None:
+        pytest.skip("no C compiler, or no Linux: the library that makes faults cannot be built")
+    return found
+
+
+def run(library: str, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(PLAY), *arguments],
+        env={**os.environ, "LD_PRELOAD": library},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_faults_lose_nothing_revive_nothing_and_raise_our_errors(library):
+    done = run(library, "--trials", "40", "--seed", "5")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    last = done.stdout.splitlines()[-1].split("|")
+    trials, hit = int(last[2]), int(last[3])
+    assert trials == 40
+    assert hit >= 15  # or the faults do not reach the files, and the test shows nothing
+
+
+def test_a_loss_would_be_noticed(tmp_path):
+    """The judge itself: a gallery that lacks what was acknowledged, and holds what was removed."""
+    import play
+
+    play.make(tmp_path / "g.fpm")
+    wrong = play.left(
+        tmp_path / "g.fpm", play.Truth(there={"C-1": 1, "C-3": 3}, gone={"C-2"}, sealed={"C-1"})
+    )
+    assert "lost: C-3" in wrong
+    assert "revived: C-2" in wrong
+    assert any(w.startswith("person 1:") for w in wrong)
