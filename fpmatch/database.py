@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from fpmatch import sqlite_errors
-from fpmatch.errors import LockedError, StorageError
+from fpmatch.errors import CorruptError, LockedError, StorageError
 from fpmatch.parameters import DATABASE
 
 Durability = Literal["full", "normal", "off"]
@@ -161,6 +162,34 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
         with suppress(StorageError):
             database.execute("ROLLBACK")
         raise
+
+
+def stored(text: str, what: str) -> Any:
+    """The value of JSON that was stored in a column.
+
+    Raises
+    ------
+    CorruptError
+        If it is none.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise CorruptError(f"{what} is stored damaged: {error}") from error
+
+
+def stored_uses(text: str) -> frozenset[str]:
+    """Banned uses of a record, as they are stored.
+
+    Raises
+    ------
+    CorruptError
+        If they cannot be read.
+    """
+    found = stored(text, "what a contributor bans")
+    if not isinstance(found, list) or not all(isinstance(use, str) for use in found):
+        raise CorruptError("what a contributor bans is stored damaged: it is no list of uses")
+    return frozenset(found)
 
 
 @contextmanager

@@ -41,6 +41,7 @@ search = Unloaded("search")
 segment = Unloaded("segment")
 synth = Unloaded("synth")
 transaction = Unloaded("transaction")
+upkeep = Unloaded("upkeep")
 warm = Unloaded("warm")
 bench_fnir = Unloaded("bench.fnir")
 bench_gallery = Unloaded("bench.gallery")
@@ -83,6 +84,9 @@ TREE: dict[str, dict[str, Command | Group]] = {
         "seal": sealing.seal_command,
         "unseal": sealing.unseal_command,
         "expunge": gallery.expunge_command,
+    },
+    "Upkeep": {
+        "check": upkeep.check_command,
     },
     "What follows a search": {
         "report-event": later.report_event_command,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from fpmatch.database import transaction
+from fpmatch.database import stored_uses, transaction
 from fpmatch.gallery import schema
 from fpmatch.gallery.columns import Columns
 from fpmatch.sqlite_errors import MissingTableError
@@ -109,7 +108,7 @@ def _now(database: sqlite3.Connection, partition: int, key: int, row_bits: int) 
         name,
         bool(protected),
         bool(sealed),
-        frozenset(json.loads(banned)),
+        stored_uses(banned),
         {int(row) - first: int(position) for row, position in rows},
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
+from fpmatch.database import stored_uses
 from fpmatch.finger import FingerPosition
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
 from fpmatch.types import RecordInfo
@@ -97,5 +97,5 @@ def facts(gallery: Gallery, key: int) -> RecordInfo:
         events=tuple(event for (event,) in events),
         protected=bool(protected),
         sealed=bool(sealed),
-        banned_uses=frozenset(json.loads(banned)),
+        banned_uses=stored_uses(banned),
     )

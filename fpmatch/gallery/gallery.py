@@ -14,7 +14,7 @@ from fpmatch import database as files
 from fpmatch.checks import quoted
 from fpmatch.database import Durability
 from fpmatch.errors import CorruptError, InputError
-from fpmatch.gallery import changes, schema
+from fpmatch.gallery import changes, schema, snapshot
 from fpmatch.gallery import partition_names as names
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.digest import EMPTY, Sum
@@ -221,6 +221,15 @@ class Gallery(Journal):
                     out.append((name, stored, total.root()))
                     self._roots.pop(name, None)
         return out
+
+    def doubt_sums(self) -> None:
+        """Have all sums compared with their records at the next opening, and mended."""
+        with self.transaction() as database:
+            database.execute("UPDATE partition SET sum_stamp = ''")
+
+    def column_files(self) -> set[str]:
+        """Names of the files that copies of the columns are kept in."""
+        return {snapshot.path_of(self.folder, key).name for key, _ in self._info.values()}
 
     def store_sum(self, partition: str, total: Sum) -> None:
         """Write a sum; part of the running transaction."""

@@ -69,7 +69,7 @@ class Journal:
                 ).fetchall()
             except MissingTableError:
                 return []  # Made by an earlier release and never opened for writing since.
-        rows = [(name, json.loads(fields)) for name, fields in found]
+        rows = [(name, files.stored(fields, "a removal")) for name, fields in found]
         return [(name, fields) for name, fields in rows if "done" not in fields]
 
     def begin_removal(self, fields: Mapping[str, Any]) -> str:
@@ -106,7 +106,7 @@ class Journal:
         """What a repeated removal is answered with, once; None if it was not cut off before."""
         with self.transaction() as database:
             for name, text in database.execute("SELECT id, fields FROM unfinished").fetchall():
-                fields: dict[str, Any] = json.loads(text)
+                fields: dict[str, Any] = files.stored(text, "a removal")
                 if fields.get("done") == done:
                     database.execute("DELETE FROM unfinished WHERE id = ?", (name,))
                     return fields
@@ -126,7 +126,10 @@ class Journal:
             found = self.database.execute(
                 "SELECT id, kind, fields FROM journal ORDER BY rowid"
             ).fetchall()
-        return [(name, kind, json.loads(fields)) for name, kind, fields in found]
+        return [
+            (name, kind, files.stored(fields, "an entry of the journal"))
+            for name, kind, fields in found
+        ]
 
     def logged(self, name: str) -> None:
         """Forget an event that the audit log has."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from itertools import chain
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fpmatch.database import reading
+from fpmatch.database import reading, stored_uses
 from fpmatch.gallery import changes, schema, snapshot
 from fpmatch.gallery.columns import Columns
 from fpmatch.sqlite_errors import MissingTableError
@@ -38,7 +37,7 @@ def from_tables(database: sqlite3.Connection, partition: int) -> Columns:
         (first, first + (1 << ROW_BITS)),
     )
     fingers = np.fromiter(chain.from_iterable(iter(lambda: found.fetchmany(_MANY), [])), _FINGER)
-    bans = {text: frozenset(json.loads(text)) for text in {text for *_, text in barred}}
+    bans = {text: stored_uses(text) for text in {text for *_, text in barred}}
     return Columns.of(
         records,
         {key: (bool(p), bool(s), bans[text]) for key, p, s, text in barred},

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fpmatch.checks import check_flag, check_several, check_text, check_uses, quoted
+from fpmatch.database import stored_uses
 from fpmatch.errors import InputError
 from fpmatch.gallery import origins
 from fpmatch.gallery.digest import Sum, record_item
@@ -248,7 +249,7 @@ def _put_record(
     if record.contributor and contributor != record.contributor:
         raise InputError(f"record {quoted(record.record)} has another contributor already")
     protected = bool(protected) or bool(record.protected)
-    banned |= frozenset(json.loads(old_banned))
+    banned |= stored_uses(old_banned)
     database.execute(
         "UPDATE record SET protected = ?, banned = ? WHERE id = ?",
         (protected, json.dumps(sorted(banned)), key),
@@ -276,7 +277,7 @@ def refresh_item(database: sqlite3.Connection, key: int) -> bytes:
         (key,),
     ).fetchall()
     item = record_item(
-        name, identity, contributor, (bool(protected), bool(sealed)), json.loads(banned), events
+        name, identity, contributor, (bool(protected), bool(sealed)), stored_uses(banned), events
     )
     database.execute("UPDATE record SET item = ? WHERE id = ?", (item, key))
     return item

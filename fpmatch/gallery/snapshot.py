@@ -157,6 +157,11 @@ def remove_stale(folder: Path, stamps: Mapping[int, bytes]) -> None:
                 path.unlink(missing_ok=True)
 
 
+def claims(path: Path, stamp: bytes) -> bool:
+    """Whether a file says that it shows the state of this stamp, sound or not."""
+    return _stamp(path) == stamp.hex()
+
+
 def _stamp(path: Path) -> str:
     """The stamp that a file claims; "" if it claims none."""
     try:

@@ -14,6 +14,7 @@ from fpmatch.errors import InputError
 from fpmatch.index.context import SearchContext
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.search import PartitionSearch
+from fpmatch.index.segment import Part
 from fpmatch.index.shortlist import Shortlist
 from fpmatch.index.store import Store
 from fpmatch.index.subject import Subjects
@@ -41,8 +42,7 @@ class PartitionIndex:
     checksummed and replaced by renaming. That thread also merges segments; what goes wrong there
     is raised by the next `add`, `flush`, `settle` or `close`, after their own work is done.
 
-    Any number of threads may search while one adds, and other processes may read: they see
-    changes after `refresh`.
+    Any number of threads may search while one adds; other processes see changes after `refresh`.
     """
 
     def __init__(self, store: Store, threads: int) -> None:
@@ -115,7 +115,11 @@ class PartitionIndex:
     @property
     def cylinders(self) -> int:
         """Minutiae of all rows held."""
-        return int(sum(int(part.offsets[-1]) for part in self._store.parts()))
+        return sum(int(part.offsets[-1]) for part in self._store.parts())
+
+    def parts(self) -> tuple[Part, ...]:
+        """Segments and rows in memory, as they are now."""
+        return self._store.parts()
 
     def row_ids(self) -> NDArray[np.int64]:
         """Ids of all rows that exist, ascending."""
@@ -245,8 +249,8 @@ class PartitionIndex:
     ) -> PartitionSearch:
         """Begin a search over the index as it is now.
 
-        Rows added meanwhile are not seen. Tombstones count at once, but for rows whose segment was
-        merged meanwhile: who removes rows waits for the searches that have begun.
+        Rows added meanwhile are not seen. Tombstones count at once, but where a segment was merged
+        meanwhile: who removes rows waits for the searches that have begun.
 
         Parameters
         ----------
@@ -292,7 +296,7 @@ class PartitionIndex:
         ----------
         probe : SearchTemplate
         position : int
-            The probe's finger: sees rows of the same and of unknown position. 0 sees all rows.
+            The probe's finger: sees rows of the same and of unknown position; 0 sees all.
         **bounds
             As in `begin`.
 
@@ -336,9 +340,8 @@ class PartitionIndex:
     ) -> Subjects:
         """The groups (records) worth a full comparison with several fingers of one person.
 
-        Votes of all fingers are added up by group before the list is cut, so that each finger
-        needs to look into fewer lists and few groups remain to be verified: ten fingers cost far
-        less than ten searches.
+        Votes of all fingers are added up by group before the list is cut, so that ten fingers cost
+        far less than ten searches.
 
         Parameters
         ----------

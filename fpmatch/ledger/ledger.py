@@ -16,6 +16,7 @@ from typing import Self
 
 from fpmatch import database as files
 from fpmatch.database import Durability
+from fpmatch.errors import CorruptError
 from fpmatch.ledger.tables import LEDGER, LEDGER_COLUMNS
 from fpmatch.ledger.values import (
     DECOY,
@@ -46,10 +47,21 @@ class Ledger:
         return cls.open(folder, durability=durability)
 
     @classmethod
-    def open(cls, folder: Path, *, durability: Durability = "full") -> Self:
-        """Open for writing; several processes may."""
-        database = files.open_file(folder / FILE, write=True, durability=durability)
-        files.add_columns(database, LEDGER_COLUMNS)
+    def open(cls, folder: Path, *, durability: Durability = "full", write: bool = True) -> Self:
+        """Open it; several processes may write.
+
+        Parameters
+        ----------
+        folder : Path
+            Of the gallery.
+        durability : Durability
+            "full" waits for the disk at each commit.
+        write : bool
+            False to look only.
+        """
+        database = files.open_file(folder / FILE, write=write, durability=durability)
+        if write:
+            files.add_columns(database, LEDGER_COLUMNS)
         return cls(database)
 
     @contextmanager
@@ -127,7 +139,7 @@ class Ledger:
                 "SELECT body FROM notification WHERE state = ? ORDER BY intent, id",
                 (DELIVERED if delivered else READY,),
             ).fetchall()
-        return [Notification(**json.loads(body)) for (body,) in found]
+        return [_notification(body) for (body,) in found]
 
     def envelope(self, name: str) -> bytes | None:
         """The stored envelope of a message, as the vault sealed it."""
@@ -159,7 +171,7 @@ class Ledger:
                 "RETURNING body",
                 (DELIVERING, owner, name, READY),
             ).fetchone()
-        return None if row is None else Notification(**json.loads(row[0]))
+        return None if row is None else _notification(row[0])
 
     def delivered(self, name: str, *, done: bool = True) -> bool:
         """End a delivery that was taken up; False if there was none.
@@ -280,7 +292,7 @@ class Ledger:
                         "SELECT bytes FROM template WHERE id = ?", (number,)
                     ).fetchone()[0]
                 )
-                for number in json.loads(found[0])
+                for number in files.stored(found[0], "a kept probe")
             ]
 
     def destroy(self, token: str, *, scrub: bool = True) -> bool:
@@ -297,7 +309,7 @@ class Ledger:
             ).fetchone()
             if found is None:
                 return False
-            for number in json.loads(found[0]):
+            for number in files.stored(found[0], "a kept probe"):
                 database.execute(
                     "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (number,)
                 )
@@ -320,5 +332,20 @@ class Ledger:
 def _kept(row: tuple[str, ...]) -> KeptProbe:
     token, kind, partition, event, expires, identity, request, owner, claimed = row
     return KeptProbe(
-        token, kind, partition, event, expires, identity, json.loads(request), owner, claimed
+        token,
+        kind,
+        partition,
+        event,
+        expires,
+        identity,
+        files.stored(request, "a kept probe"),
+        owner,
+        claimed,
     )
+
+
+def _notification(body: str) -> Notification:
+    try:
+        return Notification(**files.stored(body, "a message"))
+    except TypeError as error:
+        raise CorruptError("a message is stored damaged: its fields are others") from error

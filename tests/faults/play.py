@@ -167,7 +167,7 @@ def child(
         try:
             out = act()
         except FpmatchError as error:
-            say(["error", name, type(error).__name__])
+            say(["error", name, type(error).__name__, str(error)[:300]])
         except Exception as error:
             import traceback
 
@@ -347,7 +347,7 @@ def trial(number: int, seed: int, work: Path, faults: Faults, what: str, most: i
         if (kind != "done" and name.startswith(("after", "open again"))) or (
             name == "close" and kind != "done" and calls < 10**9
         ):
-            result["wrong"].append(f"stuck: {name} {more[:1]}")
+            result["wrong"].append(f"stuck: {name} {more}")
         act = AFTER[int(name.split()[1]) - 100] if name.startswith("after") else None
         if name.isdigit():
             act = plan[int(name)]

@@ -1,0 +1,60 @@
+"""What an index holds, row by row: for whoever checks it against the gallery."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.descriptor import PackedTemplates
+from fpmatch.errors import InputError
+from fpmatch.index.build import join, select_rows
+from fpmatch.index.partition import PartitionIndex
+
+
+def verify_blocks(index: PartitionIndex) -> None:
+    """Read everything that the index stores and verify each block; some 2 GB a second.
+
+    Raises
+    ------
+    CorruptError
+        If a block fails its checksum.
+    """
+    for part in index.parts():
+        for name, array in part.arrays.items():
+            part.ensure(name, 0, len(array))
+
+
+def positions(index: PartitionIndex) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Ids of all rows that exist, and the position that each is under."""
+    live = [part.live.view(np.bool_) for part in index.parts()]
+    pairs = list(zip(index.parts(), live, strict=True))
+    return (
+        np.concatenate([np.zeros(0, np.int64), *(part.row_ids[there] for part, there in pairs)]),
+        np.concatenate([np.zeros(0, np.uint8), *(part.positions[there] for part, there in pairs)]),
+    )
+
+
+def forms(index: PartitionIndex, row_ids: NDArray[np.int64]) -> PackedTemplates:
+    """Stored search forms, in the order of the given rows.
+
+    Parameters
+    ----------
+    index : PartitionIndex
+        Open.
+    row_ids : (K,) int64
+
+    Raises
+    ------
+    InputError
+        If a row does not exist.
+    """
+    pieces, places = [], []
+    for part in index.parts():
+        rows = part.find(row_ids)
+        there = np.flatnonzero((rows >= 0) & (part.live[rows] > 0))
+        pieces.append(select_rows(part.packed, rows[there]))
+        places.append(there)
+    order = np.argsort(np.concatenate([np.zeros(0, np.int64), *places]), kind="stable")
+    if len(order) != len(row_ids):
+        raise InputError("a row does not exist in this index, or twice")
+    return select_rows(join(pieces), order)
