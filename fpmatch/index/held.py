@@ -74,6 +74,10 @@ class Held:
                 f"the index was made under parameters {found.parameters}, this release has "
                 f"{expected}: rebuild it from the gallery"
             )
+        self._show(found, self._opened(found), manifests.read_tombstones(self.folder, found))
+
+    def _opened(self, found: Manifest) -> tuple[Segment, ...]:
+        """The segments that a manifest names; those that are open already are not read again."""
         known = {(segment.path.name, segment.digest): segment for segment in self._segments}
         segments = []
         for name, sha256, rows in found.segments:
@@ -81,11 +85,17 @@ class Held:
             if len(segment) != rows:
                 raise CorruptError(f"{name}: {len(segment)} rows, the manifest says {rows}")
             segments.append(segment)
-        self._dead = manifests.read_tombstones(self.folder, found)
+        return tuple(segments)
+
+    def _show(
+        self, found: Manifest, segments: tuple[Segment, ...], dead: NDArray[np.int64]
+    ) -> None:
+        """Have memory show what a manifest names; reads nothing, so that it cannot fail."""
         for segment in segments:
-            gone = segment.find(self._dead)
+            gone = segment.find(dead)
             segment.live[gone[gone >= 0]] = 0
-        self._segments = tuple(segments)
+        self._dead = dead
+        self._segments = segments
         self.manifest = found
 
     def refresh(self) -> bool:

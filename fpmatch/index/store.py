@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from fpmatch.descriptor import PackedTemplates
 from fpmatch.durable import storage_errors
-from fpmatch.errors import LockedError, ReadOnlyError, StorageError
+from fpmatch.errors import LockedError, ReadOnlyError, StorageError, WriteError
 from fpmatch.index import manifest as manifests
 from fpmatch.index.held import Held
 from fpmatch.index.manifest import Manifest
@@ -225,25 +226,32 @@ class Store(Held):
                 manifests.remove_strays(self.folder, self.manifest)
 
     def _commit(self, segments: tuple[Entry, ...], dead: NDArray[np.int64]) -> None:
+        """Put a new manifest in place: whatever fails, memory shows the one that is on disk."""
         generation = self.manifest.generation + 1
         old = self.manifest.tombstones
         name, sha256 = self.manifest.tombstones, self.manifest.tombstones_sha256
         if not np.array_equal(dead, self._dead):
             name, sha256 = manifests.write_tombstones(self.folder, generation, dead)
-        manifests.write(
-            self.folder,
-            dataclasses.replace(
-                self.manifest,
-                generation=generation,
-                segments=segments,
-                tombstones=name,
-                tombstones_sha256=sha256,
-            ),
+        new = dataclasses.replace(
+            self.manifest,
+            generation=generation,
+            segments=segments,
+            tombstones=name,
+            tombstones_sha256=sha256,
         )
+        opened = self._opened(new)
+        try:
+            manifests.write(self.folder, new)
+        except WriteError:
+            # It may have its name already, and only waiting for the disk have failed.
+            with suppress(StorageError):
+                if manifests.read(self.folder) == new:
+                    self._show(new, opened, dead)
+            raise
+        self._show(new, opened, dead)
         if old and old != name:
             with storage_errors(old):
                 (self.folder / old).unlink(missing_ok=True)
-        self._load()
 
     def _writable(self) -> None:
         if self.mode != "rw":
