@@ -37,5 +37,15 @@ class Finding:
 
 
 def of_record(partition: str, name: str, what: str) -> Finding:
-    """Something wrong with a record, which nothing else can tell."""
+    """Something wrong with a record, which nothing else can tell.
+
+    Parameters
+    ----------
+    partition : str
+        Its name.
+    name : str
+        The record's id.
+    what : str
+        What is wrong with it.
+    """
     return Finding(f"partition {quoted(partition)}, record {quoted(name)}", what, RESTORE)
