@@ -211,7 +211,10 @@ def test_the_kit_works_with_numpy_and_pydantic_alone(pytester, installed):
 
 def test_the_block_blocks():
     with pytest.raises(AssertionError, match="No module named 'numba'"):
-        python(BLOCK + "import fpmatch.matcher\n")
+        python(
+            BLOCK + "import fpmatch\nfrom fpmatch.testing import print_of\n"
+            "fpmatch.compare(print_of(1), print_of(1, 1))\n"
+        )
 
 
 def test_without_pytest_the_assertions_work_and_the_classes_say_what_is_missing():

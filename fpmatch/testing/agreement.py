@@ -27,6 +27,8 @@ from fpmatch.testing.world import (
 )
 from fpmatch.types import Record, SearchRequest
 
+__tracebackhide__ = True  # pytest shows what is wrong, and not where it was found
+
 AGENCIES = (OPEN, OPEN, SECOND, OFF, WITHHELD, DEFERRED, UNKNOWN)
 PERSONS = 6
 POSITIONS = (FingerPosition.RIGHT_INDEX, FingerPosition.LEFT_INDEX)
@@ -215,7 +217,6 @@ def assert_agrees_with_reference(
     InputError
         If a value is out of range, or what ``make`` makes is no engine.
     """
-    __tracebackhide__ = True
     wrong = []
     for number in range(check_integer("cases", cases, 1, 10_000)):
         with bench(make, compare) as made:

@@ -27,6 +27,8 @@ from fpmatch.testing.prints import print_of, score
 from fpmatch.testing.world import PARTITIONS, POLICY, request
 from fpmatch.types import PartitionResult, Record, SearchRequest, SearchResponse
 
+__tracebackhide__ = True  # pytest shows what is wrong, and not where it was found
+
 People = Mapping[str, Sequence[Record]]
 """Records by name of partition."""
 

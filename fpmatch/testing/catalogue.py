@@ -14,6 +14,8 @@ from fpmatch.testing.bench import NotChecked, bench
 from fpmatch.testing.check import Check
 from fpmatch.testing.prints import score
 
+__tracebackhide__ = True  # pytest shows what is wrong, and not where it was found
+
 CHECKS: tuple[Check, ...] = tuple(
     sorted(
         (*leaks_masked.CHECKS, *leaks_denied.CHECKS, *leaks_withheld.CHECKS),
@@ -134,7 +136,6 @@ def assert_masks_respected(
     InputError
         If a check is not known, or what ``make`` makes is no engine.
     """
-    __tracebackhide__ = True
     found = list(findings(make, compare=compare, checks=checks))
     leaks = [f for f in found if f.ok is False]
     if leaks:

@@ -9,6 +9,8 @@ from fpmatch.testing.bench import Bench
 from fpmatch.testing.responses import differences, told
 from fpmatch.types import SearchResponse
 
+__tracebackhide__ = True  # pytest shows what is wrong, and not where it was found
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -39,7 +41,6 @@ class Check:
 
 def expect(holds: bool, complaint: str) -> None:
     """Fail with a complaint unless something holds."""
-    __tracebackhide__ = True
     if not holds:
         raise AssertionError(complaint)
 
@@ -54,7 +55,6 @@ def same(one: bytes, other: bytes, complaint: str) -> None:
     complaint : str
         What it means that they differ.
     """
-    __tracebackhide__ = True
     if one == other:
         return
     at = next(
@@ -80,7 +80,6 @@ def same_answer(one: SearchResponse, other: SearchResponse, complaint: str) -> N
     complaint : str
         What it means that they differ.
     """
-    __tracebackhide__ = True
     if told(one) == told(other):
         return
     found = differences(one, other)

@@ -22,6 +22,8 @@ from fpmatch.testing.world import (
 )
 from fpmatch.types import Outcome, SearchRequest
 
+__tracebackhide__ = True  # pytest shows what is wrong, and not where it was found
+
 MANY = [record(f"I-{i:02d}", i, touch=1) for i in range(25)]
 MOST, LAST = 64, "p63"
 """Partitions that a policy may have, and the name of the last of them here."""

@@ -20,6 +20,8 @@ from fpmatch.testing.world import (
 )
 from fpmatch.types import Record, SearchRequest
 
+__tracebackhide__ = True  # pytest shows what is wrong, and not where it was found
+
 BANNED = frozenset({"CAR"})
 PROBE = 5
 """The touch of a person that is searched with; a record that holds it is the best there can be."""

@@ -26,6 +26,8 @@ from fpmatch.testing.world import (
 )
 from fpmatch.types import Outcome, PartitionResult, Reason
 
+__tracebackhide__ = True  # pytest shows what is wrong, and not where it was found
+
 PATIENCE = 2.0
 """Seconds that a change is given to be made in the middle of a search."""
 

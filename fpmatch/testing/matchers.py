@@ -12,6 +12,8 @@ from fpmatch.reference.engine import Compare
 from fpmatch.template import Template
 from fpmatch.testing.prints import print_of, score
 
+__tracebackhide__ = True  # pytest shows what is wrong, and not where it was found
+
 SHOWN = 8
 """Pairs that a message shows."""
 
@@ -80,7 +82,6 @@ def assert_same_scores(
     InputError
         If one of the matchers cannot be called.
     """
-    __tracebackhide__ = True
     _callable(compare, expected)
     near = check_number("within", within, 0, 1e9)
     several = list(pairs()) if prints is None else [(f"pair {i}", *p) for i, p in enumerate(prints)]
@@ -126,7 +127,6 @@ def assert_mates_first(compare: Compare, *, persons: int = 8, touches: int = 3) 
     InputError
         If the matcher cannot be called, or a number is out of range.
     """
-    __tracebackhide__ = True
     _callable(compare)
     mated: list[tuple[float, str]] = []
     other: list[tuple[float, str]] = []

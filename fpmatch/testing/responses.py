@@ -9,6 +9,8 @@ from fpmatch.checks import check_number, quoted
 from fpmatch.errors import InputError
 from fpmatch.types import Candidate, Note, PartitionResult, SearchResponse
 
+__tracebackhide__ = True  # pytest shows what is wrong, and not where it was found
+
 SHOWN = 16
 """Lines of a list that a message shows."""
 
@@ -47,7 +49,6 @@ def assert_same_response(
     InputError
         If one is no response.
     """
-    __tracebackhide__ = True
     found = differences(actual, expected, scores=scores, notes=notes, policy_version=policy_version)
     if found:
         raise AssertionError("the answer is not the expected one:\n" + "\n".join(found))

@@ -20,6 +20,8 @@ from fpmatch.types import PartitionResult, Record, SearchRequest, SearchResponse
 if TYPE_CHECKING:
     from fpmatch.template import Template
 
+__tracebackhide__ = True  # pytest shows what is wrong, and not where it was found
+
 NAMES = (
     "ammiano_m6_post_conviction",
     "arlington_m4",
@@ -101,7 +103,6 @@ def assert_scenario(
     InputError
         If there is no such scenario, or what ``make`` makes is no engine.
     """
-    __tracebackhide__ = True
     told = story if isinstance(story, Scenario) else scenario(story)
     with bench(make, compare) as made:
         wrong, left_out = _play(made, told, threshold)

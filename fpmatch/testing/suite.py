@@ -24,6 +24,8 @@ except ImportError:
         "fpmatch.testing can be called from any test"
     ) from None
 
+__tracebackhide__ = True  # pytest shows what is wrong, and not where it was found
+
 
 class EngineTests:
     """The kit for an engine. Derive a class called ``Test...`` and say how an engine is made.
@@ -56,7 +58,6 @@ class EngineTests:
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
     def test_leak(self, check: Check) -> None:
         """One check of the leak catalogue."""
-        __tracebackhide__ = True
         with bench(self.make_engine, type(self).matcher) as made:
             try:
                 check.run(made)
@@ -68,14 +69,12 @@ class EngineTests:
     @pytest.mark.parametrize("name", NAMES)
     def test_scenario(self, name: str) -> None:
         """One of the fourteen stories."""
-        __tracebackhide__ = True
         assert_scenario(
             self.make_engine, name, compare=type(self).matcher, threshold=self.threshold
         )
 
     def test_agrees_with_the_reference(self) -> None:
         """Generated galleries, policies and submissions."""
-        __tracebackhide__ = True
         assert_agrees_with_reference(
             self.make_engine,
             compare=type(self).matcher,
@@ -103,12 +102,10 @@ class MatcherTests:
 
     def test_mates_score_above_others(self) -> None:
         """Whatever the scale, prints of one finger come first."""
-        __tracebackhide__ = True
         assert_mates_first(self.compare)
 
     def test_scores_are_those_of_the_reference(self) -> None:
         """Pair by pair, where ``within`` says how near."""
-        __tracebackhide__ = True
         if self.within is None:
             pytest.skip("it has a scale of its own; set within= to compare scores")
         assert_same_scores(self.compare, within=self.within)
