@@ -11,24 +11,30 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import format_cases as cases
 import fuzz_pictures
 import numpy as np
 import pytest
 from PIL import Image
+from test_cli import fpm as fpm
 
 import fpmatch as fp
+from fpmatch import formats
 from fpmatch.errors import ImageError, InputError
+from fpmatch.formats import ebts
 from fpmatch.image import decode as decoding
 from fpmatch.image import isolated
+from fpmatch.image import read as reading
 from fpmatch.image.decode import decode
 from fpmatch.image.isolated import SHARED, IsolatedDecoder
 from fpmatch.parameters import ISOLATION
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX systems only")
+POLICY = Path(__file__).parents[1] / "fpmatch" / "cli" / "demo_policy.toml"
 QUICK = replace(ISOLATION, cpu_seconds=1, wall_seconds=30.0)
 
 
@@ -316,3 +322,61 @@ def test_what_decoders_say_is_kept_from_the_user(
         loud.setattr(decoding, "quiet", contextlib.nullcontext)
         decode(damaged(fax))
     assert "Fax" in capfd.readouterr().err  # else nothing was kept from anyone
+
+
+class Recorder:
+    """In the place of the process: what came to it."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def decode(self, data: bytes, most: int) -> object:
+        self.sizes.append(len(data))
+        return decode(data, most)
+
+
+def test_every_way_that_takes_isolated_decodes_apart(
+    synthetic_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fpm: Callable
+) -> None:
+    process = Recorder()
+    monkeypatch.setattr(reading, "SHARED", process)
+    path = synthetic_data / "optical" / "1_1.png"
+    coded = path.read_bytes()
+    fields = {2: "01", 3: "1", 4: "CS0010200", 5: "20240102", 6: "388", 7: "374", 8: "1"}
+    fields |= {9: "500", 10: "500", 11: "PNG", 12: "8", 13: "2", 999: coded}
+    made = cases.submitted("CAR", records=(formats.tagged(14, fields),))
+    (shown,) = formats.pictures_of(made)
+    data = tmp_path / "booking.an2"
+    data.write_bytes(formats.write(made))
+    with fp.Engine.create(tmp_path / "g.fpm") as engine:
+        engine.add_partition("criminal", ndr=1, owner="DOJ-FBI")
+        engine.add_partition("immigration", ndr=9, owner="DHS")
+        engine.publish(fp.Policy.load(POLICY))
+        ways = {
+            "read_image": lambda **how: fp.read_image(path, ppi=500, **how),
+            "Picture.read": lambda **how: shown.read(**how),
+            "submission": lambda **how: ebts.submission(made, **how),
+            "transact": lambda **how: engine.transact(data.read_bytes(), **how),
+        }
+        for name, way in ways.items():
+            for how, times in (({}, 0), ({"isolated": False}, 0), ({"isolated": True}, 1)):
+                process.sizes.clear()
+                way(**how)
+                assert process.sizes == [len(coded)] * times, name
+    words = {
+        "extract": [path],
+        "compare": [path, path],
+        "quality": [path, "--no-nfiq2"],
+        "enrol": [tmp_path / "g.fpm", "criminal", path],
+        "search": [tmp_path / "g.fpm", path, "--ori", "CS0010200", "--chain", "CSSIR0000"],
+        "verify": [tmp_path / "g.fpm", "1_1", path, "--ori", "CS0010200", "--chain", "CSSIR0000",
+                   "--partition", "criminal"],
+    }  # fmt: skip
+    for command, rest in words.items():
+        process.sizes.clear()
+        status, _, said = fpm(command, *rest, "--ppi", "500", "--isolated", "--json", "-")
+        assert status == 0, said
+        assert set(process.sizes) == {len(coded)}, command
+    process.sizes.clear()
+    status, _, said = fpm("transaction", data, "--gallery", tmp_path / "g.fpm", "--isolated")
+    assert process.sizes == [len(coded)], said
