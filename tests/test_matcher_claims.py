@@ -82,11 +82,48 @@ def test_nothing_is_claimed_beyond_the_evidence(score):
     claim = claim_of(score)
     assert claim.fmr == max(float(f"{10 ** (-score / 10):.5e}"), CALIBRATION.least_fmr)
     assert claim.below == (score > 50)
-    assert str(claim).startswith("below 1e-05") == claim.below
+    assert (str(claim) == "below 1e-5 (beyond the evidence)") == claim.below
     assert claim.comparisons == CALIBRATION.comparisons
     # Ten of the comparisons would reach the lowest rate that is claimed.
     assert CALIBRATION.comparisons * CALIBRATION.least_fmr >= 10
     assert Candidate("C", score, claim.fmr).claim == claim
+
+
+@pytest.mark.parametrize(
+    ("score", "said"),
+    [(0.0, "1"), (1.25, "0.75"), (20.0, "0.01"), (20.1, "9.8e-3"), (49.9, "1.0e-5"),
+     (50.0, "1.0e-5"), (50.01, "below 1e-5 (beyond the evidence)")],
+)  # fmt: skip
+def test_a_claim_is_printed_without_more_digits_than_it_has(score, said):
+    assert str(claim_of(score)) == said
+
+
+def test_the_number_of_comparisons_is_part_of_a_score_and_comes_from_the_scale(monkeypatch):
+    from dataclasses import replace
+
+    from fpmatch.types import claim
+
+    score = compare(made.made_up(1, 40), made.made_up(2, 40))
+    assert score.comparisons == CALIBRATION.comparisons
+    monkeypatch.setattr(claim, "CALIBRATION", replace(CALIBRATION, comparisons=77, least_fmr=0.5))
+    assert score.comparisons == 77
+    assert str(claim_of(40.0)) == "below 5e-1 (beyond the evidence)"
+
+
+def test_notes_and_the_demo_say_where_evidence_ends():
+    from fpmatch.cli import demo_page
+    from fpmatch.types import NoteKind, Outcome, PartitionResult, Reason
+    from fpmatch.types.search import Note
+
+    limit = "FMR below 1e-5 (beyond the evidence)"
+    index = fp.FingerPosition.RIGHT_INDEX
+    middle = fp.FingerPosition.RIGHT_MIDDLE
+    assert limit in Note(NoteKind.SAME_FINGER, (index, middle), (0, 1), 66.0).text
+    assert limit not in Note(NoteKind.OTHER_FINGER, (index,), (0, 1), 6.0).text
+    found = PartitionResult(
+        "criminal", Outcome.SEARCHED_DISCLOSED, Reason.GRANTED, (Candidate("C", 66.0, 1e-5),)
+    )
+    assert limit in str(demo_page._answer(found))
 
 
 def test_scores_beyond_the_evidence_rank_and_claim_the_same():
@@ -115,7 +152,7 @@ def test_every_place_that_prints_or_returns_a_rate_has_the_limit(tmp_path):
     path.write_bytes(made.made_up(1, 40).to_bytes())
     said = CliRunner().invoke(app, ["compare", str(path), str(path)])
     assert said.exit_code == 0
-    assert "below 1e-05" in said.output
+    assert "below 1e-5 (beyond the evidence)" in said.output
     assert "1 020 746" in said.output
     said = CliRunner().invoke(app, ["compare", str(path), str(path), "--json", "-"])
     result = json.loads(said.output)

@@ -110,7 +110,7 @@ def _submitters(told: Told) -> Iterator[Any]:
 def _answer(section: PartitionResult) -> Text:
     if section.outcome is Outcome.SEARCHED_DISCLOSED:
         found = section.candidates or ()
-        lines = [f"{c.record}  score {c.score:.2f}, FMR {c.claim}" for c in found]
+        lines = [f"{c.record}  score {c.score:.2f}\nFMR {c.claim}" for c in found]
         return Text("\n".join(["searched", *(lines or ["no candidate"])]), YES)
     if section.outcome is Outcome.SEARCHED_WITHHELD:
         return Text("searched, result withheld\nno candidates, no counts", HALF)

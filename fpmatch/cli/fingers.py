@@ -115,7 +115,7 @@ def compare_command(
         "score": score.value,
         "fmr": score.fmr,
         "fmr_below": score.claim.below,
-        "fmr_comparisons": score.claim.comparisons,
+        "fmr_comparisons": score.comparisons,
         "raw": score.raw,
         "minutiae": [len(side) for side in sides],
         "retake": [side.retake for side in sides],
@@ -124,6 +124,7 @@ def compare_command(
     rows = [
         ("score, -10 log10(FMR)", score.value),
         ("false match rate", str(score.claim)),
+        ("comparisons of different fingers that this rests on", score.comparisons),
         ("minutiae of the probe", len(sides[0])),
         ("minutiae of the candidate", len(sides[1])),
         ("paired minutiae the score rests on", len(score.pairs)),

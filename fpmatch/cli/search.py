@@ -259,16 +259,16 @@ def response_tables(response: SearchResponse) -> list[Any]:
 def candidate_sheet(responses: Iterable[SearchResponse]) -> Sheet:
     """Responses as one table: a row for each candidate, and for each partition without any."""
     columns = ["tcn", "partition", "outcome", "reason", "complete", "rank", "record", "score"]
-    columns += ["fmr", "fmr_below"]
+    columns += ["fmr", "fmr_below", "fmr_comparisons"]
     rows: list[tuple[Any, ...]] = []
     for response in responses:
         for s in response:
             head = (response.tcn, s.partition, s.outcome.value, s.reason.value, s.complete)
             listed = [
-                (*head, rank, c.record, c.score, c.fmr, c.claim.below)
+                (*head, rank, c.record, c.score, c.fmr, c.claim.below, c.claim.comparisons)
                 for rank, c in enumerate(s.candidates or (), 1)
             ]
-            rows += listed or [(*head, None, None, None, None, None)]
+            rows += listed or [(*head, *(None,) * 6)]
     return table(columns, rows, left=len(columns))
 
 

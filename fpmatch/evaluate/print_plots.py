@@ -96,7 +96,7 @@ def paired_minutiae(
                 str(number), (x, y), (4, 4), textcoords="offset points", fontsize=7.5,
                 color=BLACK, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
             )  # fmt: skip
-    summary = f"score {score.value:.2f} (FMR {score.claim}), {len(score.pairs)} paired minutiae"
+    summary = f"score {score.value:.2f}, FMR {score.claim}, {len(score.pairs)} paired minutiae"
     figure.suptitle(f"{title}: {summary}" if title else summary, fontsize=11)
     return figure
 

@@ -48,6 +48,11 @@ class Score:
         """The false match rate, and whether it is one or a limit: where evidence ends."""
         return claim_of(self.value)
 
+    @property
+    def comparisons(self) -> int:
+        """Non-mated comparisons that the scale rests on, and so every claim of a score."""
+        return self.claim.comparisons
+
     def __float__(self) -> float:
         return self.value
 

@@ -29,7 +29,16 @@ class Claim:
     comparisons: int
 
     def __str__(self) -> str:
-        return f"below {self.fmr:.0e}" if self.below else f"{self.fmr:.1e}"
+        """As it is printed behind the words "false match rate" or "FMR"."""
+        if self.below:
+            return f"below {_short(f'{self.fmr:.0e}')} (beyond the evidence)"
+        return f"{self.fmr:.2g}" if self.fmr >= 0.01 else _short(f"{self.fmr:.1e}")
+
+
+def _short(power: str) -> str:
+    """A power of ten without leading zeros: 1e-5, not 1e-05."""
+    digits, _, exponent = power.partition("e")
+    return f"{digits}e{int(exponent)}"
 
 
 @takes(score=lambda name, value: check_number(name, value, -3000.0, 1e6))

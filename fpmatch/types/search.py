@@ -271,11 +271,11 @@ class Note:
         one, *more = (p.name.lower().replace("_", " ") for p in self.positions)
         if self.kind is NoteKind.RETAKE:
             return f"retake: the print labelled {one} has a quality of {self.score:.0f} only"
-        said = f"(score {self.score:.2f})"
+        said = f"score {self.score:.2f}, FMR {claim_of(self.score)}"
         if self.kind is NoteKind.SAME_FINGER:
-            return f"the prints labelled {one} and {more[0]} look like one finger {said}"
+            return f"the prints labelled {one} and {more[0]} look like one finger: {said}"
         return (
-            f"two prints labelled {one} do not resemble each other {said}: other fingers, or poor"
+            f"two prints labelled {one} do not resemble each other: other fingers, or poor; {said}"
         )
 
 
