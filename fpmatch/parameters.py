@@ -179,7 +179,7 @@ class SlapParameters:
     """Ridges across a crease are fewer than this share of those above and below it."""
     ended: float = 0.2
     """The finger is at its end where there are fewer ridges than this share of the usual."""
-    phalanx_else: float = 1.5
+    phalanx_else: float = 1.75
     """Length that is cut where no crease is seen, as a share of the width."""
     most_lean: float = 0.35
     """How far a finger can lean from the hand's direction, radians."""
