@@ -237,6 +237,18 @@ def test_each_error_is_its_items_and_named(empty, tmp_path, workers):
     assert {row["record"] for row in said} == {name for name, _ in reasons(report)}
 
 
+def test_a_row_that_cannot_be_read_refuses_its_record(empty, tmp_path):
+    folder_of(tmp_path / "some", range(3))
+    (tmp_path / "list.csv").write_text(
+        "record,file,protected\nP-1,some/R-000.fpt,no\nP-2,some/R-001.fpt,no\n"
+        "P-1,some/R-002.fpt,yess\n"
+    )
+    report = bulk.enrol(empty, "criminal", tmp_path / "list.csv")
+    assert held(empty) == ["P-2"]
+    assert reasons(report) == [("P-1", "InputError")]
+    assert "line 4" in report.errors[0].message
+
+
 def test_too_many_errors_end_it_with_what_was_read_stored(empty, tmp_path):
     place = folder_of(tmp_path / "some", range(3))
     for i in range(5):
@@ -485,6 +497,8 @@ def test_real_transactions(empty, data):
     assert report.fingers == 20
     assert [e.item for e in report.errors] == [1]
     assert not report.passed_over
+    (kept,) = empty.templates("criminal", OWNER).records
+    assert {13, 14} <= {finger.template.slap for finger in kept.fingers}
 
 
 # -- what is asked for -------------------------------------------------------------------------

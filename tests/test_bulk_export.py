@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
@@ -289,6 +290,22 @@ def test_other_formats_of_minutiae(tmp_path, format):
             best = other.search(request(ON, person=2))[WHERE].candidates[0]
             assert best.record == "R-2"
             assert best.score > 50
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_a_finger_that_was_cut_from_a_slap_says_so_in_an_export_too(tmp_path, format):
+    cut = dataclasses.replace(print_of(1), slap=13)
+    with engine({WHERE: [Record("R-1", [cut, print_of(2)])]}, EXPORTS) as e:
+        bulk.export(e, WHERE, tmp_path / "out", OWNER, format=format)
+    if format == "fpt":
+        said = [row["slap"] for row in manifest(tmp_path / "out")]
+    elif format == "parquet":
+        parquet = pytest.importorskip("pyarrow.parquet")
+        said = parquet.read_table(tmp_path / "out")["slap"].to_pylist()
+    else:
+        arrow = pytest.importorskip("pyarrow.ipc")
+        said = arrow.open_file(tmp_path / "out").read_all()["slap"].to_pylist()
+    assert said == (["13", ""] if format == "fpt" else [13, 0])
 
 
 def test_a_file_that_was_changed_after_the_export_is_refused(tmp_path):

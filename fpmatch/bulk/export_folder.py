@@ -65,6 +65,7 @@ class Folder:
             | {
                 "file": name,
                 "position": values["position"] or "",
+                "slap": values["slap"] or "",
                 "protected": "yes" if values["protected"] else "no",
                 "banned_uses": write_uses(values["banned_uses"]),
                 "sha256": digest,

@@ -86,7 +86,7 @@ def table_file(target: Path, format: str, about: str) -> Iterator[TableFile]:
             ("record", text), ("template", pa.binary()), ("position", pa.uint8()),
             ("identity", text), ("event", text), ("contributor", text), ("protected", pa.bool_()),
             ("banned_uses", pa.list_(text)), ("sha256", text), ("source_sha256", text),
-            ("extractor", text),
+            ("extractor", text), ("slap", pa.uint8()),
         ],
         metadata={"fpmatch": about},
     )  # fmt: skip

@@ -18,8 +18,8 @@ NEEDED = ("record", "file")
 COLUMNS = (
     *NEEDED, "position", "identity", "event", "contributor", "protected", "banned_uses",
 )  # fmt: skip
-PROVENANCE = ("sha256", "source_sha256", "extractor")
-"""What an export adds: the first is checked, the second stored, the third for people to read."""
+PROVENANCE = ("sha256", "source_sha256", "extractor", "slap")
+"""What an export adds: the first is checked, the second stored, the others for people to read."""
 SHARED = ("identity", "contributor", "protected", "banned_uses")
 """What all rows of a record and event must agree on."""
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0", "")
@@ -43,7 +43,7 @@ def read_manifest(path: Path) -> list[Item]:
     -------
     list of Item
         One whose rows cannot be read, or disagree, has a ``problem`` that names the line: all of
-        it is refused, for nobody knows what the bad row would have said. About 500 bytes a row.
+        it is refused, for nobody knows what the bad row would have said. About 700 bytes a row.
 
     Raises
     ------

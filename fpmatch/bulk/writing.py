@@ -46,6 +46,7 @@ class Row:
             "banned_uses": sorted(self.info.banned_uses),
             "source_sha256": self.finger.source.hex(),
             "extractor": self.finger.template.extractor,
+            "slap": self.finger.template.slap,
         }
 
 
