@@ -78,6 +78,7 @@ class Searches:
             max_candidates=rng.choice((1, 2, 20)),
             threshold=rng.choice((0.0, 0.0, 20.0)),
             effort=rng.choice(("fast", "balanced", "scan", "exhaustive")),
+            minutiae=rng.random() < 0.5,
         )
 
     def promising(self, facts: Facts) -> bool:

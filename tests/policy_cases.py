@@ -36,7 +36,13 @@ def world(**changes: object) -> m.Declared:
             m.Partition(
                 "criminal", 1, "DOJ-FBI", requires_activation=False, searches_protected=True
             ),
-            m.Partition("immigration", 9, "DHS", protected_roles=("advocate",)),
+            m.Partition(
+                "immigration",
+                9,
+                "DHS",
+                protected_roles=("advocate",),
+                minutiae_roles=("officer", "advocate"),
+            ),
             m.Partition("risc", 6, "DOJ-FBI", requires_activation=False),
             m.Partition("town", 901, "S1-C1", kind="local", requires_activation=False),
         ),

@@ -157,6 +157,7 @@ def search_of(rng: random.Random) -> SearchRequest:
         effort=rng.choice(("fast", "balanced", "scan", "exhaustive")),
         rotation=rng.choice(("upright", "upright", "any")),
         positions=rng.choice(("labelled", "labelled", "any")),
+        minutiae=rng.random() < 0.7,
     )
 
 

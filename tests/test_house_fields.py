@@ -110,6 +110,7 @@ ASKED = {
     "effort": "scan",
     "rotation": "any",
     "positions": "any",
+    "minutiae": True,
 }
 """A value other than the default for each field that a kept probe brings back."""
 

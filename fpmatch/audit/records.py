@@ -13,6 +13,7 @@ from typing import Any
 from fpmatch.argument_types import takes
 from fpmatch.audit import canonical
 from fpmatch.errors import InputError
+from fpmatch.parameters import SEARCH
 from fpmatch.types import (
     Decision,
     Outcome,
@@ -146,6 +147,7 @@ class IntentRecord:
     effort: str = ""
     rotation: str = ""
     positions: str = ""
+    minutiae: bool = False
     matcher_version: str = ""
     parameters_digest: str = ""
 
@@ -188,10 +190,13 @@ class IntentRecord:
             "copies_to": tuple(request.copies_to),
             "fingers": len(request.fingers),
             "max_candidates": request.max_candidates,
-            "threshold": round(request.threshold * 100),
+            "threshold": round(
+                100 * (SEARCH.threshold if request.threshold is None else request.threshold)
+            ),
             "effort": request.effort,
             "rotation": request.rotation,
             "positions": request.positions,
+            "minutiae": request.minutiae,
         }
         return cls(**{**said, **more})
 
@@ -202,7 +207,8 @@ class PartitionOutcome:
 
     ``live``, ``codes``, ``stage1`` and ``stage2`` count live fingers, codes scanned, fingers
     scanned and fingers verified by the matcher, as the search code itself counted them: all
-    zero where nothing was searched. ``gallery_root`` and ``candidate_digest`` let an auditor
+    zero where nothing was searched. ``paired`` is the number of candidates whose paired minutiae
+    the submitter was given. ``gallery_root`` and ``candidate_digest`` let an auditor
     repeat the search and compare.
     """
 
@@ -217,6 +223,7 @@ class PartitionOutcome:
     gallery_root: str = ""
     candidate_digest: str = ""
     n_candidates: int = 0
+    paired: int = 0
     recipients: tuple[str, ...] = ()
     notifications: tuple[str, ...] = ()
 
@@ -239,6 +246,9 @@ class PartitionOutcome:
             "stage2": cost.fingers_verified if cost else 0,
             "complete": result.complete,
             "n_candidates": len(result.candidates or ()),
+            "paired": sum(
+                any(f.pairing is not None for f in c.fingers) for c in result.candidates or ()
+            ),
         }
         return cls(**{**said, **more})
 
@@ -371,7 +381,7 @@ _SHAPES = {
     ),
     PartitionOutcome: _shape(PartitionOutcome),
     IntentRecord: _shape(
-        IntentRecord, "tcr", "role", "user", "disposition", "copies_to", "record_digest"
+        IntentRecord, "tcr", "role", "user", "disposition", "copies_to", "record_digest", "minutiae"
     ),
     OutcomeRecord: _shape(
         OutcomeRecord, "error", "release_policy_version", "release_policy_digest"

@@ -29,6 +29,7 @@ from fpmatch.cli.inputs import (
 from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.output import JsonFile, Sheet, emit, table, write_text
 from fpmatch.errors import InputError
+from fpmatch.parameters import SEARCH
 
 if TYPE_CHECKING:
     from fpmatch.types import PartitionResult, SearchResponse
@@ -101,7 +102,9 @@ def search_command(
     tcr: Annotated[str, typer.Option(help="Control number that this one refers to.")] = "",
     deadline_ms: Annotated[float | None, typer.Option(help="Give up after so long.")] = None,
     max_candidates: MaxCandidates = 20,
-    threshold: Annotated[float, typer.Option(help="Lowest score listed, -10 log10(FMR).")] = 0.0,
+    threshold: Annotated[
+        float, typer.Option(help="Lowest score listed, -10 log10(FMR); 0 lists what there is.")
+    ] = SEARCH.threshold,
     effort: Effort = "balanced",
     rotation: Rotation = "upright",
     positions: Positions = "labelled",

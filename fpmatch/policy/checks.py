@@ -43,11 +43,10 @@ class Checks:
                 )
             if p.name == ROOT:
                 raise self.fail(("partition", i, "name"), "'*' means all partitions; rename it")
-            for role in p.protected_roles:
-                if role not in self.base.roles:
-                    raise self.fail(
-                        ("partition", i, "protected_roles"), f"add {role!r} to the list 'roles'"
-                    )
+            for key in ("protected_roles", "minutiae_roles"):
+                for role in getattr(p, key):
+                    if role not in self.base.roles:
+                        raise self.fail(("partition", i, key), f"add {role!r} to the list 'roles'")
 
     def _check_tree(self) -> None:
         parents = {j.id: j.parent for j in self.base.jurisdictions}

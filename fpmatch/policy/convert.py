@@ -64,6 +64,7 @@ def _partition(table: doc.PartitionTable, opaque: bool) -> model.Partition:
         requires_activation=table.requires_activation,
         searches_protected=table.searches_protected,
         protected_roles=table.protected_roles,
+        minutiae_roles=table.minutiae_roles,
         opaque=own == "opaque" if own else opaque,
     )
 

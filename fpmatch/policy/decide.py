@@ -194,6 +194,7 @@ def _granted(
         consent_overridden=overridden,
         acknowledged=_acknowledged(registry, facts.chain[0], partition.name, deciding[0], at),
         sees_protected=facts.role in partition.protected_roles,
+        sees_minutiae=facts.role in partition.minutiae_roles,
         opaque=partition.opaque,
     )
 

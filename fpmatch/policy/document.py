@@ -103,6 +103,7 @@ class PartitionTable(_Table):
     requires_activation: Flag = True
     searches_protected: Flag = False
     protected_roles: Words = ()
+    minutiae_roles: Words = ()
     status_visibility: Literal["full", "opaque"] | None = None
 
 

@@ -145,6 +145,8 @@ class Partition:
         Whether probes of protected persons may be searched here at all.
     protected_roles : tuple of str
         Roles to which protected records of this partition are shown.
+    minutiae_roles : tuple of str
+        Roles that may be shown the paired minutiae of this partition's candidates.
     opaque : bool
         Whether submitters see one status for "withheld" and "not searched".
     """
@@ -156,6 +158,7 @@ class Partition:
     requires_activation: bool = True
     searches_protected: bool = False
     protected_roles: tuple[str, ...] = ()
+    minutiae_roles: tuple[str, ...] = ()
     opaque: bool = False
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from fpmatch.checks import check_integer, check_number, check_several, check_text, quoted
 from fpmatch.errors import InputError, RefusedError
-from fpmatch.parameters import CALIBRATION
+from fpmatch.parameters import CALIBRATION, SEARCH
 from fpmatch.policy import Policy
 from fpmatch.reference import sequence
 from fpmatch.reference.decision import decide, facts_of, uses_of
@@ -20,6 +20,7 @@ from fpmatch.reference.encode import encode
 from fpmatch.reference.fusion import fuse
 from fpmatch.reference.matcher import compare
 from fpmatch.reference.opaque_ids import opaque_id
+from fpmatch.reference.pairing import pairing_of
 from fpmatch.reference.records import Form, Held
 from fpmatch.reference.release import both
 from fpmatch.template import Template
@@ -318,15 +319,45 @@ class ReferenceEngine:
         held = self.records[name]
         uses = uses_of(facts)
         shown = [
-            c if not entry.opaque else replace(c, record=self.name(facts.chain[0], name, c.record))
+            c
             for c in found[name]
             if c.record in held and not held[c.record].hidden(entry.sees_protected, uses)
-        ]
+        ][: request.max_candidates]
+        if request.minutiae and entry.sees_minutiae and self.matcher is None:
+            shown = [self._explained(request, held[c.record], c) for c in shown]
+        if entry.opaque:
+            shown = [replace(c, record=self.name(facts.chain[0], name, c.record)) for c in shown]
         return PartitionResult(
-            name,
-            Outcome.SEARCHED_DISCLOSED,
-            entry.reason,
-            candidates=tuple(shown[: request.max_candidates]),
+            name, Outcome.SEARCHED_DISCLOSED, entry.reason, candidates=tuple(shown)
+        )
+
+    def _explained(self, request: SearchRequest, held: Held, candidate: Candidate) -> Candidate:
+        """The candidate with the comparison that each of its fingers' scores rests on."""
+        under = self._under(request)
+        fingers = []
+        for finger in candidate.fingers:
+            found = [
+                (compare(encode(probe), encode(record), rotation=request.rotation), i, n)
+                for i, probe in enumerate(request.fingers)
+                if under[probe.position] == finger.position
+                for n, record in enumerate(held.impressions())
+                if request.positions == "any"
+                or 0 in (record.position, finger.position)
+                or record.position == finger.position
+            ]
+            # Of equal ones the first.
+            best, i, n = max(found, key=lambda one: one[0].raw)
+            pairing = pairing_of(request.fingers[i], held.impressions()[n], best.pairs, i, n)
+            fingers.append(replace(finger, pairing=pairing))
+        return replace(candidate, fingers=tuple(fingers))
+
+    def _under(self, request: SearchRequest) -> dict[FingerPosition, FingerPosition]:
+        """The finger that each label of the submission counts as."""
+        labels, value = self._own(request)
+        return (
+            sequence.merged(labels, value)
+            if request.positions == "any"
+            else {p: p for p in labels}
         )
 
     def _wait(self, request: SearchRequest, partition: str) -> str:
@@ -341,9 +372,7 @@ class ReferenceEngine:
         self, request: SearchRequest, facts: Facts, entry: PartitionDecision
     ) -> list[Candidate]:
         probe: dict[FingerPosition, list[Form]] = {}
-        labels, value = self._own(request)
-        anywhere = request.positions == "any"
-        under = sequence.merged(labels, value) if anywhere else {p: p for p in labels}
+        under = self._under(request)
         for finger in request.fingers:
             probe.setdefault(under[finger.position], []).append(self._form(finger))
         uses = uses_of(facts)
@@ -351,7 +380,8 @@ class ReferenceEngine:
         for held in self.records[entry.partition].values():
             if not held.hidden(entry.sees_protected, uses):
                 candidate = self._candidate(held, probe, request)
-                if candidate is not None and candidate.score >= request.threshold:
+                lowest = SEARCH.threshold if request.threshold is None else request.threshold
+                if candidate is not None and candidate.score >= lowest:
                     found.append(candidate)
         found.sort(key=lambda c: (-c.score, c.record))
         return found

@@ -27,6 +27,11 @@ class Held:
         barred = self.protected and not sees_protected
         return self.sealed or barred or bool(self.banned & uses)
 
+    def impressions(self) -> list[Template]:
+        """Each impression once, as it was enrolled, in order of position."""
+        every = dict.fromkeys(content for held in self.events.values() for content in held)
+        return sorted((Template.from_bytes(content) for content in every), key=lambda t: t.position)
+
     def fingers(self) -> list[tuple[FingerPosition, Form]]:
         """Each impression once, though several events may hold it."""
         every: dict[bytes, tuple[FingerPosition, Form]] = {}

@@ -29,5 +29,6 @@ def both(first: PartitionDecision, then: PartitionDecision | None) -> PartitionD
         permissions=first.permissions & then.permissions,
         reason=then.reason if hides_now else first.reason,
         sees_protected=first.sees_protected and then.sees_protected,
+        sees_minutiae=first.sees_minutiae and then.sees_minutiae,
         opaque=opaque,
     )

@@ -12,6 +12,7 @@ from fpmatch.audit import Kind
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery.removal import UNIFORM
 from fpmatch.search.opaque_ids import under_opaque_ids
+from fpmatch.search.pairings import without_minutiae
 from fpmatch.search.released import Released
 from fpmatch.search.running import Running
 from fpmatch.search.state import State
@@ -144,4 +145,5 @@ def _section(
         return PartitionResult(name, Outcome.REFUSED, Reason.NOT_DISCLOSED)
     if entry.opaque:
         return replace(section, candidates=under_opaque_ids(state, recipient, name, found))
-    return section
+    # Without the paired minutiae: they are for the submitter's role, and a copy has none.
+    return replace(section, candidates=without_minutiae(section.candidates or ()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fpmatch.checks import quoted
 from fpmatch.descriptor import SearchTemplate, encode
@@ -29,11 +29,14 @@ class Probe:
         Whether a finger is compared with those of every position.
     notes : tuple of Note
         On the fingers among themselves.
+    places : tuple of tuple of int
+        For each finger where in the submission its impressions are; empty if that is not known.
     """
 
     fingers: tuple[tuple[FingerPosition, tuple[SearchTemplate, ...]], ...]
     anywhere: bool = False
     notes: tuple[Note, ...] = ()
+    places: tuple[tuple[int, ...], ...] = field(default=(), compare=False)
 
     @classmethod
     def of(
@@ -61,12 +64,12 @@ class Probe:
         values = sequence.resemblances(forms, rotation)
         anywhere = positions == "any"
         under = sequence.merged(labels, values) if anywhere else {p: p for p in labels}
-        groups: dict[FingerPosition, list[SearchTemplate]] = {}
-        for label, form in zip(labels, forms, strict=True):
-            groups.setdefault(under[label], []).append(form)
-        fingers = tuple((p, tuple(groups[p])) for p in sorted(groups))
+        groups: dict[FingerPosition, list[int]] = {}
+        for place, label in enumerate(labels):
+            groups.setdefault(under[label], []).append(place)
+        fingers = tuple((p, tuple(forms[i] for i in groups[p])) for p in sorted(groups))
         notes = sequence.notes(labels, values) + sequence.retakes(templates)
-        return cls(fingers, anywhere, notes)
+        return cls(fingers, anywhere, notes, tuple(tuple(groups[p]) for p in sorted(groups)))
 
     @classmethod
     def of_request(cls, request: SearchRequest) -> Probe:

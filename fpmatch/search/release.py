@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fpmatch.parameters import SEARCH
-from fpmatch.search.candidates import best_candidates
+from fpmatch.search.candidates import best_candidates, lowest_listed
 from fpmatch.search.decision import decide, kept_quiet
 from fpmatch.search.follow import follow
 from fpmatch.search.opaque_ids import under_opaque_ids
+from fpmatch.search.pairings import with_minutiae
 from fpmatch.search.partition_scores import PartitionScores
 from fpmatch.search.released import Released, ReleasedPartition
 from fpmatch.search.running import Running
@@ -66,6 +67,7 @@ def narrowed(first: PartitionDecision, second: PartitionDecision | None) -> Part
         permissions=first.permissions & second.permissions,
         reason=first.reason if second.view or not first.view else second.reason,
         sees_protected=first.sees_protected and second.sees_protected,
+        sees_minutiae=first.sees_minutiae and second.sees_minutiae,
         opaque=opaque,
     )
 
@@ -81,7 +83,8 @@ def _searched(
         own = columns.names.ordinal(running.apart.key)
         if own is not None:
             barred[own] = True
-    found = best_candidates(scores, columns, request.max_candidates, request.threshold, barred)
+    lowest = lowest_listed(request)
+    found = best_candidates(scores, columns, request.max_candidates, lowest, barred)
     told: tuple[Candidate, ...] = ()
     if Permission.NOTIFY in granted.permissions:
         most = SEARCH.envelope_candidates
@@ -90,11 +93,14 @@ def _searched(
         truth = withheld(granted)
         return ReleasedPartition(shown(truth, granted), truth, granted, found, told)
     recipient = running.submission.facts.chain[0]
+    shown_to = with_minutiae(state, running, granted, found)
+    if granted.opaque:
+        shown_to = under_opaque_ids(state, recipient, name, shown_to)
     section = PartitionResult(
         name,
         Outcome.SEARCHED_DISCLOSED,
         granted.reason,
-        candidates=under_opaque_ids(state, recipient, name, found) if granted.opaque else found,
+        candidates=shown_to,
         complete=scores.cost.complete,
     )
     return ReleasedPartition(section, section, granted, found, told, recipients=(recipient,))

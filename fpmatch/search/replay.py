@@ -9,7 +9,7 @@ from fpmatch.errors import AuditError, InputError
 from fpmatch.policy import Policy
 from fpmatch.policy.instant import instant
 from fpmatch.search import probe
-from fpmatch.search.candidates import best_candidates
+from fpmatch.search.candidates import best_candidates, lowest_listed
 from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.probe import Probe
 from fpmatch.search.run import MATCHER_VERSION, parameters_digest
@@ -90,7 +90,8 @@ def replay(state: State, seq: int, request: SearchRequest) -> ReplayReport:
             )
         )
         columns = state.gallery.columns(name)
-        top = best_candidates(scores, columns, request.max_candidates, request.threshold)
+        asked = submission.request
+        top = best_candidates(scores, columns, asked.max_candidates, lowest_listed(asked))
         cost = scores.cost
         counted[name] = {"stage1": cost.fingers_scanned, "stage2": cost.fingers_verified}
         again = {

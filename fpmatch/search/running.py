@@ -89,7 +89,7 @@ class Running:
     def ask(self, partition: str) -> PartitionRequest:
         """What this search asks of a partition that it was granted.
 
-        The notes on the fingers are the submitter's and stay here.
+        The notes on the fingers are the submitter's and stay here, and so do their places.
         """
         left = None if self.deadline is None else self.deadline - time.monotonic()
         only = None
@@ -99,7 +99,7 @@ class Running:
         request = self.submission.request
         return PartitionRequest(
             partition,
-            replace(self.probe, notes=()),
+            replace(self.probe, notes=(), places=()),
             sees_protected=granted.sees_protected,
             uses=self.uses,
             effort=request.effort,

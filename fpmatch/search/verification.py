@@ -19,6 +19,10 @@ from fpmatch.search.state import State
 from fpmatch.types import SearchRequest, SearchResponse, Verification
 
 
+LOWEST = 0.0
+"""Lowest score that two prints can have."""
+
+
 def verify(state: State, request: SearchRequest, record: str, partition: str | int) -> Verification:
     """See `Engine.verify`.
 
@@ -56,6 +60,8 @@ def _request(state: State, request: SearchRequest, partition: str | int) -> Sear
         check_text("partition", partition, longest=200, empty=False)
     else:
         check_integer("partition", partition, 0, 2**31 - 1)
+    if isinstance(request, SearchRequest) and request.threshold is None:
+        request = replace(request, threshold=LOWEST)
     request = probe.check(request, state.gallery.partitions).request
     if request.partitions is not None and partition not in request.partitions:
         raise InputError("the submission does not ask for that partition")

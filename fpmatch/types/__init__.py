@@ -21,6 +21,7 @@ from fpmatch.types.looking import (
     Verification,
 )
 from fpmatch.types.opting_out import OptOutReceipt
+from fpmatch.types.pairing import Minutia, Pairing
 from fpmatch.types.search import (
     Candidate,
     FingerScore,
@@ -43,12 +44,14 @@ __all__ = [
     "FingerScore",
     "Impression",
     "Mask",
+    "Minutia",
     "MinutiaType",
     "Note",
     "NoteKind",
     "OptOutReceipt",
     "Ori",
     "Outcome",
+    "Pairing",
     "PartitionDecision",
     "PartitionInfo",
     "PartitionResult",

@@ -107,6 +107,7 @@ class PartitionDecision:
     defer_until: str = ""
     defer_expires: datetime | None = None
     sees_protected: bool = False
+    sees_minutiae: bool = False
     opaque: bool = False
 
     @property

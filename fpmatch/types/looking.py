@@ -155,6 +155,6 @@ class Verification:
             "score": self.score,
             "fmr": self.fmr,
             "fmr_below": self.score is not None and claim_of(self.score).below,
-            "fingers": [{"position": int(f.position), "score": f.score} for f in self.fingers],
+            "fingers": [f.to_dict() for f in self.fingers],
             "complete": self.complete,
         }

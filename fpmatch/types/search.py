@@ -14,6 +14,7 @@ from fpmatch.finger import FingerPosition
 from fpmatch.types.access import Facts, Outcome, Reason
 from fpmatch.types.agency import Ori
 from fpmatch.types.claim import Claim, claim_of
+from fpmatch.types.pairing import Pairing
 
 if TYPE_CHECKING:
     from fpmatch.template import Template
@@ -57,10 +58,28 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class FingerScore:
-    """The best comparison of one probe finger with one finger of a record."""
+    """The best comparison of one probe finger with one finger of a record.
+
+    Parameters
+    ----------
+    position : FingerPosition
+        The probe's.
+    score : float
+        -10*log10 of the calibrated false match rate, rounded to 0.01.
+    pairing : Pairing or None
+        What it rests on, where it was asked for and the policy shows it to the submitter's role.
+    """
 
     position: FingerPosition
     score: float
+    pairing: Pairing | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types only; no pairing is named where there is none."""
+        out: dict[str, Any] = {"position": int(self.position), "score": self.score}
+        if self.pairing is not None:
+            out["pairing"] = self.pairing.to_dict()
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +142,9 @@ class SearchRequest:
         Whether the person falls under a protection flag; None (malformed) denies.
     copies_to : sequence of str
         Further ORIs to receive a copy (EBTS 2.007), each under its own mask.
-    threshold : float
-        Lowest score listed, -10*log10(FMR).
+    threshold : float or None
+        Lowest score listed, -10*log10(FMR). None is that of `parameters.SEARCH.threshold`; what
+        scores less looks like the probe by chance. A verification has none unless it is given.
     effort : str
         ``fast``, ``balanced``, ``scan`` or ``exhaustive``.
     rotation : str
@@ -135,6 +155,9 @@ class SearchRequest:
         ``labelled``, the default: a finger is compared with record fingers of its own position and
         of unknown position. ``any``: with all of them, for labels that may be wrong; some ten
         times the comparisons, and each finger's score is taken as the best of so many.
+    minutiae : bool
+        Whether candidates shall bring the paired minutiae that their scores rest on. They do where
+        the partition's policy shows them to the role (``minutiae_roles``), and nowhere else.
     deadline_ms : float or None
         Give up after this long, waiting for others included; the response then says
         ``complete=False``. Where the log could not be written by then, nothing is searched and
@@ -157,10 +180,11 @@ class SearchRequest:
     tcn: str = ""
     tcr: str = ""
     max_candidates: int = 20
-    threshold: float = 0.0
+    threshold: float | None = None
     effort: str = "balanced"
     rotation: str = "upright"
     positions: str = "labelled"
+    minutiae: bool = False
     deadline_ms: float | None = None
 
     def facts(self, requested: tuple[str, ...] | None) -> Facts:
@@ -336,7 +360,7 @@ def _section(section: PartitionResult) -> dict[str, Any]:
                 "score": c.score,
                 "fmr": c.fmr,
                 "fmr_below": c.claim.below,
-                "fingers": [{"position": int(f.position), "score": f.score} for f in c.fingers],
+                "fingers": [f.to_dict() for f in c.fingers],
             }
             for c in section.candidates
         ]
