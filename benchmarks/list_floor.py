@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     asked = parser.parse_args()
     print(
-        "| set | searches | lowest score | mates missed, % | mated pairs below, % | chance, of 1000 |"
+        "| set | searches | lowest score | mates missed, % | mated pairs less, % | of 1000 others |"
     )
     print("|---|---|---|---|---|---|")
     for name, folders in SETS.items():

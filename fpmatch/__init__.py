@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from fpmatch.lazy_names import loader
 
 if TYPE_CHECKING:
+    from fpmatch.drawing import Drawing as Drawing
+    from fpmatch.drawing import draw as draw
+    from fpmatch.drawing import draw_pairs as draw_pairs
     from fpmatch.errors import AuditError as AuditError
     from fpmatch.errors import ExtractionError as ExtractionError
     from fpmatch.errors import FormatError as FormatError
@@ -47,6 +50,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "AuditError": "fpmatch.errors",
     "Candidate": "fpmatch.types",
+    "Drawing": "fpmatch.drawing",
     "Engine": "fpmatch.search",
     "ExtractionError": "fpmatch.errors",
     "FingerImage": "fpmatch.image",
@@ -69,6 +73,8 @@ _PUBLIC = {
     "Template": "fpmatch.template",
     "SlapFinger": "fpmatch.image",
     "compare": "fpmatch.matcher",
+    "draw": "fpmatch.drawing",
+    "draw_pairs": "fpmatch.drawing",
     "extract": "fpmatch.template",
     "quality": "fpmatch.template",
     "read_image": "fpmatch.image",
@@ -81,6 +87,7 @@ _PUBLIC = {
 __all__ = [
     "AuditError",
     "Candidate",
+    "Drawing",
     "Engine",
     "ExtractionError",
     "FingerImage",
@@ -104,6 +111,8 @@ __all__ = [
     "Template",
     "__version__",
     "compare",
+    "draw",
+    "draw_pairs",
     "extract",
     "quality",
     "read_image",

@@ -791,9 +791,10 @@ class SearchParameters:
     threshold: float = 20.0
     """Lowest score of a candidate list that asks for no other: of the comparisons of different
     fingers one in a hundred scores as high, so that 1000 records of one finger list ten by chance.
-    What it costs: none of 560 searches of FVC2000 and FVC2002 DB1-4 B misses its mate by it (at
-    most 0.7 % with 95 % confidence; 25 would cost 0.2 %, 30 0.4 %), nor does classical; 5 of the
-    180 rolled pairs of sd4, of which some are no pairs, score less, 4 of these less than 10."""
+    What it costs: none of 560 searches of FVC2000 and FVC2002 DB1-4 B loses its mate by it (at
+    most 0.7 % with 95 % confidence; 25 would lose 0.2 %, 30 0.4 %), four with the classical
+    extractor; 5 of the 180 rolled pairs of sd4 score less, 4 of them less than 10, some of which
+    are no pairs. ``benchmarks/list_floor.py`` repeats it."""
     same_finger: float = 50.0
     """Score from which two prints of a submission are of one finger: a note where their labels
     differ, and one finger where labels are disregarded. As rare by chance as `hit_score`."""

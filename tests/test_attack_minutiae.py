@@ -1,4 +1,4 @@
-"""L19: the paired minutiae of a candidate are part of a record's template, for named roles alone."""
+"""L19: a candidate's paired minutiae are part of a record's template: for named roles alone."""
 
 from __future__ import annotations
 

@@ -10,6 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.drawing.palette import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    YELLOW,
+)
 from fpmatch.errors import MissingExtra
 from fpmatch.evaluate.bootstrap import cmc_band, fnmr_band, fnmr_on
 from fpmatch.evaluate.identification import cmc, open_set_counts
@@ -22,8 +33,6 @@ if TYPE_CHECKING:
 
     from fpmatch.evaluate.evaluation import Evaluation
 
-BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-PURPLE, SKY, YELLOW, BLACK, GREY = "#CC79A7", "#56B4E9", "#B8A800", "#111111", "#6B6B6B"
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, YELLOW, GREY)
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)), (0, (3, 3)))
 _BAND_REPLICATES = 300

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fpmatch.evaluate import conditions, plots, print_plots
+from fpmatch.drawing import Drawing, draw, draw_pairs
+from fpmatch.evaluate import conditions, plots
 from fpmatch.parameters import EVALUATE
 
 if TYPE_CHECKING:
@@ -136,8 +137,8 @@ def _prints(e: Evaluation) -> list[str]:
     sizes = [len(s.template) for s in usable if s.template is not None]
     middle = usable[int(np.argsort(sizes, kind="stable")[len(sizes) // 2])]
     out = [
-        _image(
-            print_plots.minutiae_overlay(_load(middle), middle.template),  # type: ignore[arg-type]
+        _drawing(
+            draw(_load(middle), middle.template),  # type: ignore[arg-type]
             f"{_name(e, middle)}: an impression with a median number of minutiae.",
         )
     ]
@@ -162,11 +163,14 @@ def _comparison(e: Evaluation, pair: int, title: str) -> str:
     a, b = e.samples[e.pairs.probe[pair]], e.samples[e.pairs.candidate[pair]]
     assert a.template is not None
     assert b.template is not None
-    figure = print_plots.paired_minutiae(
-        _load(a), a.template, _load(b), b.template, compare(a.template, b.template), title
+    score = compare(a.template, b.template)
+    drawn = draw_pairs(_load(a), a.template, _load(b), b.template, score, lines=True)
+    rests = "It rests on the numbered pairs." if len(score.pairs) else "No minutiae are paired."
+    return _drawing(
+        drawn,
+        f"{title}: {_name(e, a)} and {_name(e, b)}, score {score.value:.2f} (FMR {score.claim}). "
+        f"{rests}",
     )
-    caption = f"{title}: {_name(e, a)} and {_name(e, b)}. The score rests on the numbered pairs."
-    return _image(figure, caption)
 
 
 def _failures(e: Evaluation) -> str:
@@ -206,7 +210,15 @@ def _image(figure: Figure, caption: str) -> str:
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "fpmatch", "svg.image_inline": True}):
         figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=150)
-    data = base64.b64encode(buffer.getvalue()).decode()
+    return _figure(buffer.getvalue(), caption)
+
+
+def _drawing(drawing: Drawing, caption: str) -> str:
+    return _figure(drawing.svg().encode(), caption)
+
+
+def _figure(svg: bytes, caption: str) -> str:
+    data = base64.b64encode(svg).decode()
     text = escape(caption)
     return (
         f'<figure><img alt="{text}" src="data:image/svg+xml;base64,{data}">'

@@ -18,7 +18,6 @@ from fpmatch.search.running import Running
 from fpmatch.search.state import State
 from fpmatch.types import SearchRequest, SearchResponse, Verification
 
-
 LOWEST = 0.0
 """Lowest score that two prints can have."""
 
