@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+from types import SimpleNamespace
 
 import pytest
 from engine_helpers import (
@@ -226,5 +228,7 @@ def test_long_lists_are_explained_from_the_top(monkeypatch):
 def test_the_deadline_bounds_the_second_comparison(monkeypatch):
     with engine(text=SHOWS) as e:
         late = asked(deadline_ms=60_000.0)
-        monkeypatch.setattr("fpmatch.search.pairings.time.monotonic", lambda: 1e12)
+        monkeypatch.setattr(
+            "fpmatch.search.pairings.time", SimpleNamespace(monotonic=lambda: math.inf)
+        )
         assert not any(pairings(e.search(late)[WHERE]))

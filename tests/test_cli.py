@@ -138,7 +138,9 @@ def test_search_gives_each_agency_what_the_policy_says(fpm, prints, gallery):
 def test_search_options_change_the_answer(fpm, prints, gallery):
     base = ("search", gallery, prints / "7_3.png", "--ori", "CS0010100", "--position", "2")
     chain = ("--chain", "CSSIR0000")
-    wide = as_json(fpm(*base, *chain, "--json", "-"))
+    wide = as_json(fpm(*base, *chain, "--threshold", 0, "--json", "-"))
+    plain = as_json(fpm(*base, *chain, "--json", "-"))
+    assert [c["record"] for c in plain["partitions"][0]["candidates"]] == ["7_1"]
     one = as_json(fpm(*base, *chain, "--max-candidates", 1, "--json", "-"))
     assert len(wide["partitions"][0]["candidates"]) == 2
     assert len(one["partitions"][0]["candidates"]) == 1

@@ -36,6 +36,7 @@ from fpmatch.errors import (
     SearchCancelled,
     StorageError,
 )
+from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
 from fpmatch.types import FingerPosition, Outcome, Reason, Record
@@ -126,7 +127,8 @@ def test_threshold_and_max_candidates_bound_the_list_but_not_the_owner():
         assert response["criminal"].candidates == ()
         assert e.search(request(threshold=50.0))["criminal"].candidates[0].record == "C-1"
         assert e.search(request(threshold=500.0))["criminal"].candidates == ()
-        assert len(e.search(request(max_candidates=2))["criminal"].candidates) == 2
+        long = e.search(request(max_candidates=2, threshold=0.0))["criminal"].candidates
+        assert len(long) == 2
         owners = [m for m in e.notifications() if m.partition == "immigration"]
         assert len(owners) == 4, "what the submitter asks for never silences a notification"
 
@@ -528,7 +530,9 @@ def test_a_vault_seals_envelopes_at_rest():
 
 
 def test_the_engine_is_usable_from_several_threads():
-    asked = [request(o, p, tcn=f"{o}{p}") for p in (1, 2, 7) for o in (ON, OFF, HELD)]
+    asked = [
+        request(o, p, tcn=f"{o}{p}", threshold=0.0) for p in (1, 2, 7) for o in (ON, OFF, HELD)
+    ]
     with engine() as e:
         expected = [told(e.search(r)) for r in asked]
         found: dict[int, bytes] = {}
@@ -546,6 +550,30 @@ def test_the_engine_is_usable_from_several_threads():
         assert sum(a == b for a, b in zip(response, expected, strict=True)) >= 3
         assert all(b'"C-' in r for r in response)
         assert e.audit.verify().ok
+
+
+def test_what_resembles_by_chance_is_listed_only_where_it_is_asked_for():
+    with engine() as e:
+        plain, all_of_them = (
+            e.search(request(max_candidates=100, **more))["criminal"].candidates
+            for more in ({}, {"threshold": 0.0})
+        )
+        assert [c.record for c in plain] == ["C-1"]
+        assert len(all_of_them) == 4
+        assert all(c.score < SEARCH.threshold for c in all_of_them[1:])
+        by_number = e.search(request(threshold=SEARCH.threshold))["criminal"].candidates
+        assert by_number == plain
+        logged = [r.fields["threshold"] for r in e.audit.records(kind="INTENT")]
+        assert logged == [2000, 0, 2000]
+
+
+def test_a_verification_tells_a_low_score_unless_a_threshold_is_asked_for():
+    with engine() as e:
+        told_all = e.verify(request(), "C-2", partition="criminal")
+        assert told_all.score is not None
+        assert told_all.score < SEARCH.threshold
+        bounded = e.verify(request(threshold=20.0), "C-2", partition="criminal")
+        assert bounded.score is None
 
 
 def test_scores_are_multiples_of_a_hundredth():

@@ -413,7 +413,9 @@ def of(result) -> dict:
 
 def test_a_verification_gives_the_score_that_a_search_gives():
     with with_hidden() as e:
-        listed = e.search(request(ON, 1, effort="exhaustive", max_candidates=100))[WHERE]
+        listed = e.search(request(ON, 1, effort="exhaustive", max_candidates=100, threshold=0.0))[
+            WHERE
+        ]
         assert len(listed.candidates) == len(OPEN)
         for candidate in listed.candidates:
             found = e.verify(request(ON, 1), candidate.record, partition=9)

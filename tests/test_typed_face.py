@@ -97,10 +97,10 @@ def test_every_public_name_can_be_had():
 
 
 PUBLIC = """
-AuditError Candidate Engine ExtractionError FingerImage FingerPosition FormatError FpmatchError
-Impression InputError Ori Outcome PartitionResult Policy PolicyError Reason Record RecordsRequest
-Score SearchRequest SearchResponse Template compare extract read_image read_templates sample
-warm
+AuditError Candidate Drawing Engine ExtractionError FingerImage FingerPosition FormatError
+FpmatchError Impression InputError Ori Outcome PartitionResult Policy PolicyError Reason Record
+RecordsRequest Score SearchRequest SearchResponse SlapFinger Template compare draw draw_pairs
+extract quality read_image read_templates sample segment_slap warm
 """
 
 

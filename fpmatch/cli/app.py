@@ -35,6 +35,7 @@ owners = Unloaded("owners")
 policy = Unloaded("policy")
 quality = Unloaded("quality")
 replaying = Unloaded("replaying")
+report = Unloaded("report")
 scenario = Unloaded("scenario")
 sealing = Unloaded("sealing")
 search = Unloaded("search")
@@ -68,6 +69,7 @@ TREE: dict[str, dict[str, Command | Group]] = {
         "compare": fingers.compare_command,
         "quality": quality.quality_command,
         "convert": convert.convert_command,
+        "draw": report.draw_command,
     },
     "Galleries": {
         "init": gallery.init_command,
@@ -83,6 +85,7 @@ TREE: dict[str, dict[str, Command | Group]] = {
         "abis": abis.abis_command,
         "seal": sealing.seal_command,
         "unseal": sealing.unseal_command,
+        "report": report.report_command,
         "expunge": gallery.expunge_command,
     },
     "Upkeep": {

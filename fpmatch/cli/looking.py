@@ -31,6 +31,7 @@ from fpmatch.cli.search import (
     Charge,
     Disposition,
     Fingers,
+    Minutiae,
     Ori,
     Protected,
     Purpose,
@@ -132,6 +133,7 @@ def verify_command(
     attribute: Attribute = None,
     rotation: Rotation = "upright",
     positions: Positions = "labelled",
+    minutiae: Minutiae = False,
     ppi: Ppi = None,
     trust_ppi: TrustPpi = False,
     estimate_ppi: EstimatePpi = False,
@@ -159,6 +161,7 @@ def verify_command(
         attributes=parse_pairs(attribute or (), "--attribute"),
         rotation=rotation,
         positions=positions,
+        minutiae=minutiae,
     )
     with opened(gallery, engine_file) as engine:
         found = engine.verify(request, record, partition=partition)

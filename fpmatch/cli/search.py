@@ -61,6 +61,12 @@ Role = Annotated[str, typer.Option(help="Role of who asks.")]
 Attribute = Annotated[
     list[str] | None, typer.Option("--attribute", metavar="KEY=VALUE", help="A declared fact.")
 ]
+Minutiae = Annotated[
+    bool,
+    typer.Option(
+        "--minutiae", help="Ask for the paired minutiae, which policies show to named roles."
+    ),
+]
 
 MEANING = {
     "SEARCHED_DISCLOSED": "searched",
@@ -108,6 +114,7 @@ def search_command(
     effort: Effort = "balanced",
     rotation: Rotation = "upright",
     positions: Positions = "labelled",
+    minutiae: Minutiae = False,
     threads: Threads = None,
     ppi: Ppi = None,
     trust_ppi: TrustPpi = False,
@@ -148,6 +155,7 @@ def search_command(
         effort=effort,
         rotation=rotation,
         positions=positions,
+        minutiae=minutiae,
     )
     with opened(gallery, engine_file, threads=threads) as engine:
         response = engine.search(request)

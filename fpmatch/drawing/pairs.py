@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,91 @@ def draw_pairs(
     """
     check_text("title", title, longest=LONGEST_TITLE)
     check_flag("lines", lines)
+    halves = halves_of(image_a, template_a, image_b, template_b, pairs, names)
+    top = HEAD if title else 0.0
+    shapes: list[Shape] = []
+    signs: list[Shape] = []
+    joined: list[NDArray[np.float64]] = []
+    left = 0.0
+    for half in halves:
+        shapes += [moved(shape, left, top) for shape in half.ground]
+        signs += [moved(shape, left, top) for shape in half.signs]
+        joined.append(half.middles + np.array([left, top]))
+        left += half.width + GAP
+    if lines:
+        shapes += _joined(joined[0], joined[1], halves[0].colors)
+    width = left - GAP
+    bottom = top + max(half.height for half in halves)
+    under, height = legend(_entries(halves), width, bottom)
+    head = [Text(title, 4, HEAD / 2, 17, BLACK, left=True, bold=True)] if title else []
+    said = f"{title or ' and '.join(names)}: {len(halves[0].colors)} paired minutiae"
+    return Drawing(width, bottom + height, (*head, *shapes, *signs, *under), said)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Half:
+    """One of two prints, with a line of words above it.
+
+    Parameters
+    ----------
+    ground, signs : list of Shape
+        The print, and what is drawn on it; the canvas begins with the line of words.
+    middles : (P, 2) float64
+        Of the paired minutiae, in order of the pairs.
+    colors : tuple of str
+        Of the pairs.
+    kinds : frozenset of int
+        Of all minutiae that are drawn.
+    """
+
+    panel: Panel
+    name: str
+    ground: list[Shape]
+    signs: list[Shape]
+    middles: NDArray[np.float64]
+    colors: tuple[str, ...]
+    kinds: frozenset[int]
+    others: bool
+
+    @property
+    def width(self) -> float:
+        """Pixels of the canvas."""
+        return self.panel.width
+
+    @property
+    def height(self) -> float:
+        """Pixels of the canvas."""
+        return HEAD + self.panel.height
+
+    def alone(self) -> Drawing:
+        """This print by itself, with its legend."""
+        under, height = legend(_entries((self,)), self.width, self.height)
+        said = f"{self.name}: {len(self.colors)} paired minutiae"
+        return Drawing(self.width, self.height + height, (*self.ground, *self.signs, *under), said)
+
+
+def halves_of(
+    image_a: FingerImage | None,
+    template_a: Template | None,
+    image_b: FingerImage | None,
+    template_b: Template | None,
+    pairs: Pairs,
+    names: tuple[str, str],
+) -> tuple[Half, Half]:
+    """The two prints of `draw_pairs`, each by itself.
+
+    Parameters
+    ----------
+    image_a, template_a, image_b, template_b, pairs
+        As there.
+    names : tuple of str
+        Of the two prints.
+
+    Raises
+    ------
+    InputError
+        As there.
+    """
     if not isinstance(names, tuple) or len(names) != 2:
         raise InputError(f"names must be two names, not {quoted(names)}")
     for name in names:
@@ -89,34 +174,33 @@ def draw_pairs(
     sides = _sides(image_a, template_a, image_b, template_b, pairs)
     panels = [panel_of(image, size, [marks, rest]) for image, size, marks, rest in sides]
     # Both at one scale: else distances could not be compared by eye.
-    panels = [replace(p, scale=min(other.scale for other in panels)) for p in panels]
-    colors = [PAIRS[n % len(PAIRS)] for n in range(len(sides[0][2].xy))]
+    scale = min(panel.scale for panel in panels)
+    one, other = (
+        _half(replace(panel, scale=scale), side, name)
+        for panel, side, name in zip(panels, sides, names, strict=True)
+    )
+    return one, other
+
+
+def _half(panel: Panel, side: Side, name: str) -> Half:
+    _, _, marks, rest = side
+    colors = tuple(PAIRS[n % len(PAIRS)] for n in range(len(marks.xy)))
     numbers = [str(n) for n in range(1, len(colors) + 1)]
-    top = (HEAD if title else 0.0) + HEAD
-    shapes: list[Shape] = []
-    signs: list[Shape] = []
-    left = 0.0
-    middles = []
-    for panel, (_, _, marks, rest), name in zip(panels, sides, names, strict=True):
-        shapes += [moved(shape, left, top) for shape in panel.ground()]
-        own = panel.strokes(rest, GREY, faint=True)
-        own += panel.strokes(marks, colors)
-        own += numbered(panel, marks, numbers, colors)
-        signs += [moved(shape, left, top) for shape in own]
-        more = f"{name}: {len(marks.xy)} paired"
-        more += f" of {len(marks.xy) + len(rest.xy)} minutiae" if len(rest.xy) else " minutiae"
-        shapes.append(Text(more, left + 4, top - HEAD / 2, 15, BLACK, left=True))
-        middles.append(panel.places(marks) + np.array([left, top]))
-        left += panel.width + GAP
-    if lines:
-        shapes += _joined(middles[0], middles[1], colors)
-    shapes += signs
-    width = left - GAP
-    bottom = top + max(panel.height for panel in panels)
-    under, height = legend(_entries(panels, sides), width, bottom)
-    head = [Text(title, 4, HEAD / 2, 17, BLACK, left=True, bold=True)] if title else []
-    said = f"{title or ' and '.join(names)}: {len(colors)} paired minutiae"
-    return Drawing(width, bottom + height, (*head, *shapes, *under), said)
+    said = f"{name}: {len(marks.xy)} paired"
+    said += f" of {len(marks.xy) + len(rest.xy)} minutiae" if len(rest.xy) else " minutiae"
+    signs = panel.strokes(rest, GREY, faint=True)
+    signs += panel.strokes(marks, colors)
+    signs += numbered(panel, marks, numbers, colors)
+    return Half(
+        panel,
+        name,
+        [moved(shape, 0, HEAD) for shape in panel.ground()],
+        [Text(said, 4, HEAD / 2, 15, BLACK, left=True), *(moved(s, 0, HEAD) for s in signs)],
+        panel.places(marks) + np.array([0, HEAD]),
+        colors,
+        frozenset(int(kind) for kind in (*marks.kind, *rest.kind)),
+        len(rest.xy) > 0,
+    )
 
 
 Side = tuple[FingerImage | None, tuple[int, int], Marks, Marks]
@@ -198,15 +282,15 @@ def _joined(
     return outlines + [Path(p, color, 1.0) for p, color in zip(ends, colors, strict=True)]
 
 
-def _entries(panels: Sequence[Panel], sides: tuple[Side, Side]) -> list[Entry]:
-    kinds = np.concatenate([m.kind for _, _, marks, rest in sides for m in (marks, rest)])
+def _entries(halves: Sequence[Half]) -> list[Entry]:
+    kinds = frozenset().union(*(half.kinds for half in halves))
     entries = [
         Entry(kind.name.lower(), BLACK, int(kind))
         for kind in (MinutiaType.ENDING, MinutiaType.BIFURCATION, MinutiaType.OTHER)
-        if (kinds == kind).any()
+        if int(kind) in kinds
     ]
-    if any(len(rest.xy) for _, _, _, rest in sides):
+    if any(half.others for half in halves):
         entries.append(Entry("not paired", FRAME, int(MinutiaType.ENDING)))
     entries.append(Entry("one number and colour: one pair"))
-    entries.append(Entry("5 mm", kind=None, length=FIVE_MM * panels[0].scale))
+    entries.append(Entry("5 mm", kind=None, length=FIVE_MM * halves[0].panel.scale))
     return entries

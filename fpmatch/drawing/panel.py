@@ -18,10 +18,10 @@ from fpmatch.template import Template
 from fpmatch.types import MinutiaType
 
 Points = tuple[tuple[float, float], tuple[float, float]]
-MARGIN = 40
-"""Pixels at 500 ppi that are shown around the outermost minutia where the rest is cut off."""
-SPARED = 0.7
-"""A picture is cut where that leaves less than this share of it."""
+LARGE = 800
+"""Pixels at 500 ppi, 4 cm: a picture with a longer side is cut to where its minutiae lie."""
+MARGIN = 80
+"""Pixels at 500 ppi that are shown around the outermost minutia then."""
 WIDE = 620.0
 """Pixels of the canvas that a print is enlarged to, where it is smaller."""
 MOST = 3.0
@@ -162,7 +162,21 @@ def _stroke(x: float, y: float, angle: float, first: float, last: float) -> Poin
 
 
 def sign_of(kind: int, x: float, y: float, radius: float, color: str, pen: float) -> Shape:
-    """A circle for an ending, a square for a bifurcation, a triangle for any other."""
+    """A circle for an ending, a square for a bifurcation, a triangle for any other.
+
+    Parameters
+    ----------
+    kind : int
+        `MinutiaType`.
+    x, y : float
+        Its middle, pixels of the canvas.
+    radius : float
+        Of the circle; the others are as large.
+    color : str
+        Of the stroke.
+    pen : float
+        Width of the stroke.
+    """
     if kind == MinutiaType.ENDING:
         return Ring(x, y, radius, color, pen)
     if kind == MinutiaType.BIFURCATION:
@@ -195,12 +209,11 @@ def panel_of(
     width, height = size
     box = 0, 0, width, height
     xy = np.concatenate([np.zeros((0, 2)), *(m.xy for m in marks)])
-    if len(xy):
+    if len(xy) and max(size) > LARGE:
         left, top = (max(int(v) - MARGIN, 0) for v in xy.min(axis=0))
         right = min(math.ceil(xy[:, 0].max()) + MARGIN, width)
         bottom = min(math.ceil(xy[:, 1].max()) + MARGIN, height)
-        if (right - left) * (bottom - top) < SPARED * width * height:
-            box = left, top, right, bottom
+        box = left, top, right, bottom
     left, top, right, bottom = box
     across, down = right - left, bottom - top
     scale = min(max(wide / across, 1.0), MOST, LARGEST / max(across, down))

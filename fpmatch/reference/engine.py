@@ -355,9 +355,7 @@ class ReferenceEngine:
         """The finger that each label of the submission counts as."""
         labels, value = self._own(request)
         return (
-            sequence.merged(labels, value)
-            if request.positions == "any"
-            else {p: p for p in labels}
+            sequence.merged(labels, value) if request.positions == "any" else {p: p for p in labels}
         )
 
     def _wait(self, request: SearchRequest, partition: str) -> str:

@@ -22,6 +22,7 @@ from fpmatch.types.looking import (
 )
 from fpmatch.types.opting_out import OptOutReceipt
 from fpmatch.types.pairing import Minutia, Pairing
+from fpmatch.types.saved import read_response
 from fpmatch.types.search import (
     Candidate,
     FingerScore,
@@ -71,4 +72,5 @@ __all__ = [
     "TemplatePage",
     "Verification",
     "claim_of",
+    "read_response",
 ]

@@ -23,3 +23,6 @@ with Engine.create("county.fpm") as engine:
     for candidate in response["criminal"].candidates or ():
         assert_type(candidate, fp.Candidate)
     assert_type(fp.compare(finger, finger).value, float)
+    assert_type(fp.draw(None, finger), fp.Drawing)
+    assert_type(fp.draw_pairs(None, finger, None, finger, fp.compare(finger, finger)), fp.Drawing)
+    assert_type(fp.draw(None, finger).png(), bytes)
