@@ -42,6 +42,8 @@ TESTS = (
     "test_attack_bans.py",
     "test_attack_owners.py",
     "test_checks.py",
+    "test_attack_minutiae.py",
+    "test_examiner.py",
     "test_read_write_lock.py",
     "test_house_fields.py",
     "test_search_seam.py",
@@ -120,8 +122,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "records sealed meanwhile are released",
         "search/release.py",
-        "request.max_candidates, request.threshold, barred)",
-        "request.max_candidates, request.threshold)",
+        "request.max_candidates, lowest, barred)",
+        "request.max_candidates, lowest)",
     ),
     (
         "owners told of records sealed meanwhile",
@@ -163,8 +165,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "opaque partitions show record ids",
         "search/release.py",
-        "candidates=under_opaque_ids(state, recipient, name, found) if granted.opaque else found",
-        "candidates=found",
+        "    if granted.opaque:\n        shown_to",
+        "    if False:\n        shown_to",
     ),
     (
         "opaque ids do not depend on the recipient",
@@ -273,6 +275,66 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "search/candidates.py",
         "(-found.scores[i], names[i])",
         "(-found.scores[i], i)",
+    ),
+    (
+        "paired minutiae for every role",
+        "search/pairings.py",
+        "request.minutiae and granted.view and granted.sees_minutiae)",
+        "request.minutiae and granted.view)",
+    ),
+    (
+        "paired minutiae unasked",
+        "search/pairings.py",
+        "(running.submission.request.minutiae and granted",
+        "(granted",
+    ),
+    (
+        "paired minutiae by the earlier decision alone",
+        "search/release.py",
+        "sees_minutiae=first.sees_minutiae and second.sees_minutiae",
+        "sees_minutiae=first.sees_minutiae",
+    ),
+    (
+        "paired minutiae by the later decision alone",
+        "search/release.py",
+        "sees_minutiae=first.sees_minutiae and second.sees_minutiae",
+        "sees_minutiae=second.sees_minutiae",
+    ),
+    (
+        "a copy brings paired minutiae",
+        "search/copies.py",
+        "candidates=without_minutiae(section.candidates or ())",
+        "candidates=section.candidates",
+    ),
+    (
+        "paired minutiae of what has changed since",
+        "search/pairings.py",
+        " or best[0].value != finger.score",
+        "",
+    ),
+    (
+        "paired minutiae of every candidate however long the list",
+        "search/pairings.py",
+        "found[: SEARCH.paired_candidates]",
+        "found",
+    ),
+    (
+        "paired minutiae after the deadline",
+        "search/pairings.py",
+        "time.monotonic() >= running.deadline",
+        "False",
+    ),
+    (
+        "the page tells of hidden partitions",
+        "examiner/evidence.py",
+        "if section.reason is not Reason.NOT_DISCLOSED",
+        "if True",
+    ),
+    (
+        "names are no words on the page",
+        "examiner/page.py",
+        'return escape("".join(',
+        'return ("".join(',
     ),
     (
         "threshold ignored",

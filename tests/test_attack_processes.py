@@ -87,6 +87,7 @@ def calls(e: Engine) -> dict[str, Callable[[], Any]]:
         "count": lambda: e.count("criminal", asker),
         "templates": lambda: e.templates("criminal", asker),
         "taken": lambda: e.taken("criminal", "C-1"),
+        "info": lambda: e.info(asker),
         "explain": lambda: e.explain(ori="CA0380100", partition="criminal"),
         "notifications": lambda: e.notifications(),
         "deliver": lambda: e.deliver("N"),

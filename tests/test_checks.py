@@ -122,6 +122,7 @@ def calls(e: fp.Engine) -> Iterator[tuple[str, Callable[[Any], Any]]]:
         "templates": {"partition": "criminal", "request": asks, "after": "", "limit": 10},
         "taken": {"partition": "criminal", "record": "C-1", "event": ""},
         "count": {"partition": "criminal", "request": asks},
+        "info": {"request": asks},
         "verify": {"request": request(), "record": "C-1", "partition": "criminal"},
         "request_opt_out": {
             "who": "CA0380100", "partition": "criminal", "reason": "", "request": "",

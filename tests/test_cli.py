@@ -243,6 +243,11 @@ def test_info_names_partitions_and_policy(fpm, gallery):
     assert [p["name"] for p in info["gallery"]["partitions"]] == ["criminal", "immigration"]
     assert info["gallery"]["policy"]["version"] == 1
     assert len(info["parameters"]) == 16
+    assert [p["records"] for p in info["gallery"]["partitions"]] == [None, None]
+    own = as_json(fpm("info", gallery, "--owner", "DOJ-FBI", "--json", "-"))
+    assert [p["records"] for p in own["gallery"]["partitions"]] == [2, None]
+    assert "--owner" in fpm("info", gallery)[1]
+    assert fpm("info", gallery, "--owner", "DOJ-FBI", "--ori", "CS0010100")[0] == 2
 
 
 def test_enrol_from_a_table_of_files_and_from_parquet(fpm, prints, gallery, tmp_path):

@@ -551,3 +551,33 @@ def test_a_verification_has_its_own_number_and_no_second_run():
             e.search(asked)
         with pytest.raises(InputError, match="verif"):
             e.replay(found.audit_seq, asked)
+
+
+def test_info_counts_what_the_asker_may_see_and_logs_each_look():
+    with with_hidden() as e:
+        assert [p.count for p in e.info().partitions] == [None, None]
+        assert not list(e.audit.records(kind="LOOK"))
+        for asks in (RecordsRequest(ON), RecordsRequest(owner="DHS"), RecordsRequest(OFF)):
+            told = e.info(asks)
+            by_name = {p.partition.name: p.count for p in told.partitions}
+            assert list(by_name) == [p.name for p in e.partitions]
+            assert (told.policy_version, told.policy_digest) == (e.policy.version, e.policy.digest)
+            for name, count in by_name.items():
+                try:
+                    expected = e.count(name, asks)
+                except RefusedError:
+                    expected = None
+                assert count == expected
+            assert told.to_dict()["partitions"][1]["records"] == (
+                None if by_name[WHERE] is None else by_name[WHERE].records
+            )
+        looks = [r.fields for r in e.audit.records(kind="LOOK")]
+        assert {r["what"] for r in looks} == {"COUNT"}
+
+
+def test_info_asks_for_an_owner_only_what_is_its_own():
+    with with_hidden() as e:
+        told = {p.partition.name: p.count for p in e.info(RecordsRequest(owner="DHS")).partitions}
+        assert told["criminal"] is None
+        assert told[WHERE].records > len(OPEN)
+        assert [r.fields["partition"] for r in e.audit.records(kind="LOOK")] == [WHERE]

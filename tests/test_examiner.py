@@ -309,3 +309,30 @@ def test_anything_else_is_refused_in_our_words():
     for bad in (b"", b"\xff", "{", 5, None, b"[" * 100_000, "NaN"):
         with pytest.raises(InputError):
             read_response(bad)
+
+
+# -- the page of the documentation ---------------------------------------------------------------
+
+
+def test_the_examples_of_the_page_run(tmp_path, monkeypatch, synthetic_data):
+    root = synthetic_data.parents[1]
+    text = (root / "docs" / "examiner.md").read_text("utf-8")
+    first, second = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "synthetic").symlink_to(synthetic_data)
+    monkeypatch.chdir(tmp_path)
+    demo = (root / "fpmatch" / "cli" / "demo_policy.toml").read_text("utf-8")
+    (table,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    roles, shows = table.strip().splitlines()[0], table.strip().splitlines()[-1]
+    demo = demo.replace('transactions = ["CAR"]', f'transactions = ["CAR"]\n{roles}')
+    demo = demo.replace('name = "criminal"', f'name = "criminal"\n{shows}', 1)
+    names: dict = {}
+    exec(compile(first, "examiner.md", "exec"), names)
+    with fp.Engine.create(tmp_path / "g.fpm") as made:
+        made.add_partition("criminal", ndr=1, owner="DOJ-FBI")
+        made.add_partition("immigration", ndr=9, owner="DHS")
+        made.enrol("criminal", [fp.Record("C-107", [names["b"]])])
+        made.publish(fp.Policy.parse(demo))
+        exec(compile(second, "examiner.md", "exec"), {**names, "engine": made})
+    for file in ("probe.png", "pairs.svg", "candidate.png"):
+        assert (tmp_path / file).stat().st_size > 10_000

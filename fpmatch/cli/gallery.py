@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fpmatch.checks import quoted
+from fpmatch.cli.inputs import split_list
 from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.output import JsonFile, emit, table
 from fpmatch.errors import InputError
@@ -102,9 +103,14 @@ def info_command(
     gallery: Annotated[
         Path | None, typer.Argument(metavar="[GALLERY]", help="A gallery's folder, if any.")
     ] = None,
+    ori: Annotated[str, typer.Option(help="Count the records that this agency may see.")] = "",
+    owner: Annotated[str, typer.Option(help="Or those of the partitions that it owns.")] = "",
+    chain: Annotated[
+        list[str] | None, typer.Option(help="Further agencies the question passed, in order.")
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Versions and machine; with a gallery also its partitions and policy."""
+    """Versions and machine; with a gallery its partitions, their records, and its policy."""
     from fpmatch.evaluate.conditions import machine, parameter_hash, versions
 
     result: dict[str, Any] = {
@@ -115,35 +121,29 @@ def info_command(
     rows = [(k, v) for part in ("versions", "machine") for k, v in result[part].items()]
     tables = [table(["fpmatch", "value"], [*rows, ("parameters", result["parameters"])])]
     if gallery is not None:
-        result["gallery"] = _describe(gallery)
+        result["gallery"] = _describe(gallery, ori, owner, split_list(chain or ()))
         tables += _gallery_tables(result["gallery"])
     emit(result, json_file, *tables)
 
 
-def _describe(gallery: Path) -> dict[str, Any]:
+def _describe(gallery: Path, ori: str, owner: str, chain: tuple[str, ...]) -> dict[str, Any]:
     from fpmatch.search import Engine
+    from fpmatch.types import RecordsRequest
 
+    asks = RecordsRequest(ori, owner, chain) if ori or owner or chain else None
     with Engine.open(str(gallery)) as engine:
-        policy = engine.policy
-        return {
-            "path": str(gallery),
-            "partitions": [
-                {"name": p.name, "ndr": p.ndr, "owner": p.owner} for p in engine.partitions
-            ],
-            "policy": None
-            if policy is None
-            else {"version": policy.version, "digest": policy.digest},
-        }
+        return {"path": str(gallery), **engine.info(asks).to_dict()}
 
 
 def _gallery_tables(described: dict[str, Any]) -> list[Any]:
-    rows = [(p["name"], p["ndr"], p["owner"]) for p in described["partitions"]]
+    columns = ("name", "ndr", "owner", "records", "fingers")
+    rows = [tuple(p[name] for name in columns) for p in described["partitions"]]
     policy = described["policy"]
     said = f"version {policy['version']}, digest {policy['digest'][:16]}" if policy else "none"
-    return [
-        table(["partition", "number", "owner"], rows, text=["owner"]),
-        f"Policy in force: {said}",
-    ]
+    counted = any(row[-1] is not None for row in rows)
+    hint = "" if counted else "Records are counted for who may see them: --ori or --owner. "
+    headings = ["partition", "number", "owner", "records", "fingers"]
+    return [table(headings, rows, text=["owner"]), f"{hint}Policy in force: {said}"]
 
 
 def _partition(text: str) -> tuple[str, int, str]:

@@ -7,6 +7,7 @@ from fpmatch.parameters import SEARCH
 from fpmatch.search import exporting, looking, opting_out
 from fpmatch.search.administration import Administration
 from fpmatch.types import (
+    GalleryInfo,
     OptOutReceipt,
     RecordCount,
     RecordInfo,
@@ -105,6 +106,29 @@ class Enquiries(Administration):
             Of what `records` would show, and nothing else. Errors as for `records`.
         """
         return looking.count(self._state, partition, request)
+
+    def info(self, request: RecordsRequest | None = None) -> GalleryInfo:
+        """The partitions, the policy in force, and how many records the asker may see in each.
+
+        Parameters
+        ----------
+        request : RecordsRequest, optional
+            Who asks. Each partition is counted as `count` does it, under the policy and logged;
+            an owner's own ones alone. Without it nothing is counted and nothing logged.
+
+        Returns
+        -------
+        GalleryInfo
+            A partition whose records are not open to the asker has no count.
+
+        Raises
+        ------
+        InputError
+            If a value cannot be used.
+        AuditError
+            If the log cannot take a record: then nothing is counted.
+        """
+        return looking.info(self._state, request)
 
     # -- templates, out and in -----------------------------------------------------------------
 

@@ -8,6 +8,7 @@ own partition, seals and protection included; a contributor's ban holds towards 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -31,8 +32,10 @@ from fpmatch.search.naming import key_of, shown
 from fpmatch.search.state import State
 from fpmatch.types import (
     Facts,
+    GalleryInfo,
     Ori,
     PartitionDecision,
+    PartitionSummary,
     Permission,
     Reason,
     RecordCount,
@@ -174,6 +177,32 @@ def count(state: State, partition: str, request: RecordsRequest) -> RecordCount:
         return RecordCount(partition, int(look.visible.sum()), int(fingers.sum())), []
 
     return look(state, partition, request, COUNT, read)
+
+
+def info(state: State, request: RecordsRequest | None) -> GalleryInfo:
+    """See `Engine.info`.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    request : RecordsRequest or None
+        Who asks, if anybody does.
+    """
+    found = []
+    for partition in state.gallery.partitions:
+        counted = None
+        if request is not None:
+            asker = _checked(request, COUNT, partition.name)
+            # An owner's question about another's partition is no question.
+            if not asker.owner or asker.owner == partition.owner:
+                with suppress(RefusedError):
+                    counted = count(state, partition.name, request)
+        found.append(PartitionSummary(partition, counted))
+    policy = state.policy
+    if policy is None:
+        return GalleryInfo(tuple(found))
+    return GalleryInfo(tuple(found), policy.version, policy.digest)
 
 
 def look(

@@ -14,6 +14,8 @@ from fpmatch.types.access import (
 from fpmatch.types.agency import Ori
 from fpmatch.types.claim import Claim, claim_of
 from fpmatch.types.looking import (
+    GalleryInfo,
+    PartitionSummary,
     RecordCount,
     RecordInfo,
     RecordPage,
@@ -43,6 +45,7 @@ __all__ = [
     "Facts",
     "FingerPosition",
     "FingerScore",
+    "GalleryInfo",
     "Impression",
     "Mask",
     "Minutia",
@@ -56,6 +59,7 @@ __all__ = [
     "PartitionDecision",
     "PartitionInfo",
     "PartitionResult",
+    "PartitionSummary",
     "Permission",
     "Reason",
     "Record",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fpmatch.finger import FingerPosition
-from fpmatch.types.access import Outcome, Reason
+from fpmatch.types.access import Outcome, PartitionInfo, Reason
 from fpmatch.types.claim import claim_of
 from fpmatch.types.search import FingerScore
 
@@ -109,6 +109,57 @@ class RecordCount:
     partition: str
     records: int
     fingers: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionSummary:
+    """A partition, and how much of it the asker may see.
+
+    Parameters
+    ----------
+    partition : PartitionInfo
+        Name, number and owner.
+    count : RecordCount or None
+        None where nobody asks, or the records are not open to who does.
+    """
+
+    partition: PartitionInfo
+    count: RecordCount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryInfo:
+    """What a gallery holds.
+
+    Parameters
+    ----------
+    partitions : tuple of PartitionSummary
+    policy_version : int
+        Of the policy in force; 0 if there is none.
+    policy_digest : str
+        SHA-256 of it.
+    """
+
+    partitions: tuple[PartitionSummary, ...]
+    policy_version: int = 0
+    policy_digest: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types only; what may not be counted is null."""
+        listed = []
+        for one in self.partitions:
+            info, count = one.partition, one.count
+            listed.append(
+                {
+                    "name": info.name,
+                    "ndr": info.ndr,
+                    "owner": info.owner,
+                    "records": None if count is None else count.records,
+                    "fingers": None if count is None else count.fingers,
+                }
+            )
+        policy = {"version": self.policy_version, "digest": self.policy_digest}
+        return {"partitions": listed, "policy": policy if self.policy_version else None}
 
 
 @dataclass(frozen=True, slots=True)
