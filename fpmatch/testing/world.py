@@ -209,7 +209,7 @@ def request(ori: str = OPEN, person: int | str = 1, touch: int = 5, **more: Any)
     touch : int
         As for `print_of`.
     **more
-        Further fields of a `SearchRequest`.
+        Further fields of a `SearchRequest`; ``threshold`` is 0 where it is not given.
 
     Raises
     ------
@@ -218,6 +218,8 @@ def request(ori: str = OPEN, person: int | str = 1, touch: int = 5, **more: Any)
     """
     more.setdefault("tcn", f"TCN-{next(_numbers)}")
     more.setdefault("fingers", [print_of(person, touch)])
+    # All that is found is listed: what is missing is missing for another reason.
+    more.setdefault("threshold", 0.0)
     try:
         return SearchRequest(booking_ori=ori, **more)
     except TypeError as error:
