@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fpmatch.audit.reports import OptOut
 from fpmatch.parameters import SEARCH
-from fpmatch.search import exporting, looking, opting_out
+from fpmatch.search import exporting, looking, opting_out, summary
 from fpmatch.search.administration import Administration
 from fpmatch.types import (
     GalleryInfo,
@@ -128,7 +128,7 @@ class Enquiries(Administration):
         AuditError
             If the log cannot take a record: then nothing is counted.
         """
-        return looking.info(self._state, request)
+        return summary.info(self._state, request)
 
     # -- templates, out and in -----------------------------------------------------------------
 

@@ -8,7 +8,6 @@ own partition, seals and protection included; a contributor's ban holds towards 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -32,10 +31,8 @@ from fpmatch.search.naming import key_of, shown
 from fpmatch.search.state import State
 from fpmatch.types import (
     Facts,
-    GalleryInfo,
     Ori,
     PartitionDecision,
-    PartitionSummary,
     Permission,
     Reason,
     RecordCount,
@@ -179,32 +176,6 @@ def count(state: State, partition: str, request: RecordsRequest) -> RecordCount:
     return look(state, partition, request, COUNT, read)
 
 
-def info(state: State, request: RecordsRequest | None) -> GalleryInfo:
-    """See `Engine.info`.
-
-    Parameters
-    ----------
-    state : State
-        The open engine.
-    request : RecordsRequest or None
-        Who asks, if anybody does.
-    """
-    found = []
-    for partition in state.gallery.partitions:
-        counted = None
-        if request is not None:
-            asker = _checked(request, COUNT, partition.name)
-            # An owner's question about another's partition is no question.
-            if not asker.owner or asker.owner == partition.owner:
-                with suppress(RefusedError):
-                    counted = count(state, partition.name, request)
-        found.append(PartitionSummary(partition, counted))
-    policy = state.policy
-    if policy is None:
-        return GalleryInfo(tuple(found))
-    return GalleryInfo(tuple(found), policy.version, policy.digest)
-
-
 def look(
     state: State,
     partition: str,
@@ -238,7 +209,7 @@ def look(
         If it is not granted, or no more by the time that it was read.
     """
     check_text("partition", partition, longest=200, empty=False)
-    asker = _checked(request, what, partition)
+    asker = asker_of(request, what, partition)
     pending.catch_up(state)
     with Hold(state) as hold:
         first = _decide(state, partition, asker)
@@ -268,7 +239,23 @@ def look(
     return found
 
 
-def _checked(request: RecordsRequest, what: str, partition: str) -> Asker:
+def asker_of(request: RecordsRequest, what: str, partition: str) -> Asker:
+    """Who asks, and the facts that the policy is asked about.
+
+    Parameters
+    ----------
+    request : RecordsRequest
+        As it was handed in.
+    what : str
+        Type of transaction.
+    partition : str
+        Its name.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be used, or nobody or two ask.
+    """
     if not isinstance(request, RecordsRequest):
         raise InputError(f"expected a RecordsRequest, not {quoted(request)}")
     owner = check_text("owner", request.owner, longest=255)
