@@ -122,8 +122,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "records sealed meanwhile are released",
         "search/release.py",
-        "request.max_candidates, lowest, barred)",
-        "request.max_candidates, lowest)",
+        "request.max_candidates, request.lowest, barred)",
+        "request.max_candidates, request.lowest)",
     ),
     (
         "owners told of records sealed meanwhile",
@@ -147,7 +147,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "the submitter's threshold silences owners",
         "search/release.py",
         "most, state.hit_score",
-        "most, max(request.threshold, state.hit_score)",
+        "most, max(request.lowest, state.hit_score)",
     ),
     ("withheld results shown", "search/release.py", "if not granted.view:", "if False:"),
     (
@@ -317,6 +317,12 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "search/pairings.py",
         "found[: SEARCH.paired_candidates]",
         "found",
+    ),
+    (
+        "paired minutiae of a stored probe",
+        "search/pairings.py",
+        "if running.apart is not None:",
+        "if False:",
     ),
     (
         "paired minutiae after the deadline",

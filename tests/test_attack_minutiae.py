@@ -215,6 +215,20 @@ def test_a_verification_shows_them_by_the_same_rule():
             assert ("pairing" in found.to_dict()["fingers"][0]) is shown
 
 
+def test_a_probe_that_is_a_stored_record_shows_none():
+    from fpmatch.gallery import facts
+    from fpmatch.search.identification import identify
+    from fpmatch.search.running import StoredProbe
+
+    with engine({WHERE: [record("I-1", 1, 1), record("I-2", 1, 2)]}, SHOWS) as e:
+        key = facts.find(e._state.gallery, WHERE, "I-1")
+        mine = asked(fingers=[print_of(1, 1)])
+        found = identify(e._state, mine, apart=StoredProbe(WHERE, "I-1", key)).response[WHERE]
+        assert [c.record for c in found.candidates] == ["I-2"]
+        assert not any(pairings(found))
+        assert any(pairings(identify(e._state, asked(fingers=[print_of(1, 1)])).response[WHERE]))
+
+
 def test_long_lists_are_explained_from_the_top(monkeypatch):
     people = {WHERE: [record(f"I-{i}", i, 1) for i in range(6)]}
     with engine(people, SHOWS) as e:

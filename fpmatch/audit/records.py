@@ -13,7 +13,6 @@ from typing import Any
 from fpmatch.argument_types import takes
 from fpmatch.audit import canonical
 from fpmatch.errors import InputError
-from fpmatch.parameters import SEARCH
 from fpmatch.types import (
     Decision,
     Outcome,
@@ -114,10 +113,9 @@ class IntentRecord:
     declared_citizen : bool or None
         What the caller declared; never inferred.
     record_digest : str
-        Of a submission that names records: keyed digest of the stored one that the probe is from,
-        and of those that it is compared with.
+        Keyed, of the stored record that the probe is from and those that it is compared with.
     matcher_version, parameters_digest : str
-        What would have to be run again to repeat the search.
+        What would have to run again.
     """
 
     tcn: str
@@ -190,9 +188,7 @@ class IntentRecord:
             "copies_to": tuple(request.copies_to),
             "fingers": len(request.fingers),
             "max_candidates": request.max_candidates,
-            "threshold": round(
-                100 * (SEARCH.threshold if request.threshold is None else request.threshold)
-            ),
+            "threshold": round(request.lowest * 100),
             "effort": request.effort,
             "rotation": request.rotation,
             "positions": request.positions,
@@ -207,9 +203,8 @@ class PartitionOutcome:
 
     ``live``, ``codes``, ``stage1`` and ``stage2`` count live fingers, codes scanned, fingers
     scanned and fingers verified by the matcher, as the search code itself counted them: all
-    zero where nothing was searched. ``paired`` is the number of candidates whose paired minutiae
-    the submitter was given. ``gallery_root`` and ``candidate_digest`` let an auditor
-    repeat the search and compare.
+    zero where nothing was searched. ``paired`` counts candidates given with their minutiae.
+    ``gallery_root`` and ``candidate_digest`` let an auditor repeat the search and compare.
     """
 
     partition: str
@@ -246,9 +241,7 @@ class PartitionOutcome:
             "stage2": cost.fingers_verified if cost else 0,
             "complete": result.complete,
             "n_candidates": len(result.candidates or ()),
-            "paired": sum(
-                any(f.pairing is not None for f in c.fingers) for c in result.candidates or ()
-            ),
+            "paired": result.paired,
         }
         return cls(**{**said, **more})
 

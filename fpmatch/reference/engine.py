@@ -12,17 +12,17 @@ from datetime import UTC, datetime
 
 from fpmatch.checks import check_integer, check_number, check_several, check_text, quoted
 from fpmatch.errors import InputError, RefusedError
-from fpmatch.parameters import CALIBRATION, SEARCH
+from fpmatch.parameters import CALIBRATION
 from fpmatch.policy import Policy
 from fpmatch.reference import sequence
 from fpmatch.reference.decision import decide, facts_of, uses_of
 from fpmatch.reference.encode import encode
 from fpmatch.reference.fusion import fuse
-from fpmatch.reference.matcher import compare
+from fpmatch.reference.matcher import ReferenceScore, compare
 from fpmatch.reference.opaque_ids import opaque_id
-from fpmatch.reference.pairing import pairing_of
+from fpmatch.reference.pairing import explained
 from fpmatch.reference.records import Form, Held
-from fpmatch.reference.release import both
+from fpmatch.reference.release import both, ended
 from fpmatch.template import Template
 from fpmatch.types import (
     Candidate,
@@ -266,7 +266,7 @@ class ReferenceEngine:
             for first in decision.partitions
         )
         if resumed:
-            sections = tuple(_ended(s) if s.partition == resumed else s for s in sections)
+            sections = tuple(ended(s) if s.partition == resumed else s for s in sections)
         labels, value = self._own(request)
         return SearchResponse(
             request.tcn,
@@ -333,23 +333,13 @@ class ReferenceEngine:
 
     def _explained(self, request: SearchRequest, held: Held, candidate: Candidate) -> Candidate:
         """The candidate with the comparison that each of its fingers' scores rests on."""
-        under = self._under(request)
-        fingers = []
-        for finger in candidate.fingers:
-            found = [
-                (compare(encode(probe), encode(record), rotation=request.rotation), i, n)
-                for i, probe in enumerate(request.fingers)
-                if under[probe.position] == finger.position
-                for n, record in enumerate(held.impressions())
-                if request.positions == "any"
-                or 0 in (record.position, finger.position)
-                or record.position == finger.position
-            ]
-            # Of equal ones the first.
-            best, i, n = max(found, key=lambda one: one[0].raw)
-            pairing = pairing_of(request.fingers[i], held.impressions()[n], best.pairs, i, n)
-            fingers.append(replace(finger, pairing=pairing))
-        return replace(candidate, fingers=tuple(fingers))
+
+        def compared(probe: Template, record: Template) -> ReferenceScore:
+            return compare(encode(probe), encode(record), rotation=request.rotation)
+
+        under, records = self._under(request), held.impressions()
+        told = (explained(f, request, under, records, compared) for f in candidate.fingers)
+        return replace(candidate, fingers=tuple(told))
 
     def _under(self, request: SearchRequest) -> dict[FingerPosition, FingerPosition]:
         """The finger that each label of the submission counts as."""
@@ -378,8 +368,7 @@ class ReferenceEngine:
         for held in self.records[entry.partition].values():
             if not held.hidden(entry.sees_protected, uses):
                 candidate = self._candidate(held, probe, request)
-                lowest = SEARCH.threshold if request.threshold is None else request.threshold
-                if candidate is not None and candidate.score >= lowest:
+                if candidate is not None and candidate.score >= request.lowest:
                     found.append(candidate)
         found.sort(key=lambda c: (-c.score, c.record))
         return found
@@ -407,10 +396,3 @@ class ReferenceEngine:
             max(float(f"{10 ** (-score / 10):.5e}"), CALIBRATION.least_fmr),
             tuple(scores),
         )
-
-
-def _ended(section: PartitionResult) -> PartitionResult:
-    """The section of a partition that was waited for, after the event."""
-    if section.outcome is Outcome.NOT_SEARCHED and section.reason is not Reason.UNKNOWN_PARTITION:
-        return replace(section, outcome=Outcome.DEFERRED_CANCELLED)
-    return section

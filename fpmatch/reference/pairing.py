@@ -2,12 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.argument_types import takes
+from fpmatch.reference.matcher import ReferenceScore
 from fpmatch.template import Template
-from fpmatch.types import Minutia, MinutiaType, Pairing
+from fpmatch.types import (
+    FingerPosition,
+    FingerScore,
+    Minutia,
+    MinutiaType,
+    Pairing,
+    SearchRequest,
+)
+
+
+@takes(finger=FingerScore, request=SearchRequest)
+def explained(
+    finger: FingerScore,
+    request: SearchRequest,
+    under: Mapping[FingerPosition, FingerPosition],
+    records: Sequence[Template],
+    compared: Callable[[Template, Template], ReferenceScore],
+) -> FingerScore:
+    """A finger's score with the best of the comparisons that it is the best of.
+
+    Parameters
+    ----------
+    finger : FingerScore
+        Of a candidate.
+    request : SearchRequest
+        The submission.
+    under : mapping of FingerPosition
+        The finger that each label of the submission counts as.
+    records : sequence of Template
+        The record's impressions in their order.
+    compared : callable
+        The matcher.
+    """
+    found = [
+        (compared(probe, record), i, n)
+        for i, probe in enumerate(request.fingers)
+        if under[probe.position] == finger.position
+        for n, record in enumerate(records)
+        if request.positions == "any"
+        or 0 in (record.position, finger.position)
+        or record.position == finger.position
+    ]
+    # Of equal ones the first.
+    best, i, n = max(found, key=lambda one: one[0].raw)
+    return replace(finger, pairing=pairing_of(request.fingers[i], records[n], best.pairs, i, n))
 
 
 @takes(probe=Template, record=Template)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fpmatch.types import PartitionDecision, Permission, Reason
+from fpmatch.types import Outcome, PartitionDecision, PartitionResult, Permission, Reason
 
 
 def both(first: PartitionDecision, then: PartitionDecision | None) -> PartitionDecision:
@@ -32,3 +32,10 @@ def both(first: PartitionDecision, then: PartitionDecision | None) -> PartitionD
         sees_minutiae=first.sees_minutiae and then.sees_minutiae,
         opaque=opaque,
     )
+
+
+def ended(section: PartitionResult) -> PartitionResult:
+    """The section of a partition that was waited for, after the event."""
+    if section.outcome is Outcome.NOT_SEARCHED and section.reason is not Reason.UNKNOWN_PARTITION:
+        return replace(section, outcome=Outcome.DEFERRED_CANCELLED)
+    return section

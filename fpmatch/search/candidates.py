@@ -6,14 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.gallery import Columns
-from fpmatch.parameters import SEARCH
 from fpmatch.search.partition_scores import PartitionScores
-from fpmatch.types import Candidate, FingerScore, SearchRequest, claim_of
-
-
-def lowest_listed(request: SearchRequest) -> float:
-    """The lowest score that a request lets onto its list."""
-    return SEARCH.threshold if request.threshold is None else request.threshold
+from fpmatch.types import Candidate, FingerScore, claim_of
 
 
 def best_candidates(

@@ -46,6 +46,9 @@ def with_minutiae(
     """
     if not (running.submission.request.minutiae and granted.view and granted.sees_minutiae):
         return found
+    if running.apart is not None:
+        # The probe is a stored record's, and its minutiae are not the submitter's to see.
+        return found
     out = list(found)
     with state.partition_lock(granted.partition).reading(running.deadline) as held:
         for i, candidate in enumerate(found[: SEARCH.paired_candidates] if held else ()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fpmatch.parameters import SEARCH
-from fpmatch.search.candidates import best_candidates, lowest_listed
+from fpmatch.search.candidates import best_candidates
 from fpmatch.search.decision import decide, kept_quiet
 from fpmatch.search.follow import follow
 from fpmatch.search.opaque_ids import under_opaque_ids
@@ -83,8 +83,7 @@ def _searched(
         own = columns.names.ordinal(running.apart.key)
         if own is not None:
             barred[own] = True
-    lowest = lowest_listed(request)
-    found = best_candidates(scores, columns, request.max_candidates, lowest, barred)
+    found = best_candidates(scores, columns, request.max_candidates, request.lowest, barred)
     told: tuple[Candidate, ...] = ()
     if Permission.NOTIFY in granted.permissions:
         most = SEARCH.envelope_candidates

@@ -9,7 +9,7 @@ from fpmatch.errors import AuditError, InputError
 from fpmatch.policy import Policy
 from fpmatch.policy.instant import instant
 from fpmatch.search import probe
-from fpmatch.search.candidates import best_candidates, lowest_listed
+from fpmatch.search.candidates import best_candidates
 from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.probe import Probe
 from fpmatch.search.run import MATCHER_VERSION, parameters_digest
@@ -91,7 +91,7 @@ def replay(state: State, seq: int, request: SearchRequest) -> ReplayReport:
         )
         columns = state.gallery.columns(name)
         asked = submission.request
-        top = best_candidates(scores, columns, asked.max_candidates, lowest_listed(asked))
+        top = best_candidates(scores, columns, asked.max_candidates, asked.lowest)
         cost = scores.cost
         counted[name] = {"stage1": cost.fingers_scanned, "stage2": cost.fingers_verified}
         again = {

@@ -13,7 +13,6 @@ from fpmatch.checks import (
     quoted,
 )
 from fpmatch.errors import InputError
-from fpmatch.parameters import SEARCH
 from fpmatch.template import Template
 from fpmatch.types.agency import Ori
 from fpmatch.types.search import SearchRequest
@@ -66,9 +65,7 @@ def checked(request: SearchRequest) -> SearchRequest:
         tcn=check_text("tcn", r.tcn),
         tcr=check_text("tcr", r.tcr),
         max_candidates=check_integer("max_candidates", r.max_candidates, 0, MOST_CANDIDATES),
-        threshold=check_number(
-            "threshold", SEARCH.threshold if r.threshold is None else r.threshold, -1e6, 1e6
-        ),
+        threshold=check_number("threshold", r.lowest, -1e6, 1e6),
         effort=check_choice("effort", r.effort, EFFORTS),
         rotation=check_choice("rotation", r.rotation, ROTATIONS),
         positions=check_choice("positions", r.positions, POSITIONS),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from fpmatch.argument_types import takes
 from fpmatch.errors import InputError
 from fpmatch.finger import FingerPosition
+from fpmatch.parameters import SEARCH
 from fpmatch.types.access import Facts, Outcome, Reason
 from fpmatch.types.agency import Ori
 from fpmatch.types.claim import Claim, claim_of
@@ -187,6 +188,11 @@ class SearchRequest:
     minutiae: bool = False
     deadline_ms: float | None = None
 
+    @property
+    def lowest(self) -> float:
+        """The lowest score listed, whether or not one was asked for."""
+        return SEARCH.threshold if self.threshold is None else self.threshold
+
     def facts(self, requested: tuple[str, ...] | None) -> Facts:
         """What the policy is asked about this submission.
 
@@ -247,6 +253,12 @@ class PartitionResult:
     complete: bool = True
     token: str = ""
     cost: SearchCost | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def paired(self) -> int:
+        """How many candidates bring paired minutiae."""
+        listed = self.candidates or ()
+        return sum(any(f.pairing is not None for f in c.fingers) for c in listed)
 
 
 class NoteKind(enum.StrEnum):
