@@ -168,7 +168,7 @@ def _comparison(e: Evaluation, pair: int, title: str) -> str:
     rests = "It rests on the numbered pairs." if len(score.pairs) else "No minutiae are paired."
     return _drawing(
         drawn,
-        f"{title}: {_name(e, a)} and {_name(e, b)}, score {score.value:.2f} (FMR {score.claim}). "
+        f"{title}: {_name(e, a)} and {_name(e, b)}, score {score.value:.2f}, FMR {score.claim}. "
         f"{rests}",
     )
 
