@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.console import Group
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
@@ -151,7 +153,8 @@ def _proofs(told: Told) -> Iterator[Any]:
     yield _table(columns, rows, right=("records compared",))
     yield "What the two proofs say; anyone can check them without the log:"
     for sentence in told.proofs.values():
-        yield Text(f"  “{sentence.split('. Decided')[0]}.”", "italic")
+        said = Text(f"“{sentence.split('. Decided')[0]}.”", "italic")
+        yield Padding(said, (0, 0, 0, 2), expand=False)
     yield "Each names the policy version, the rules and the two records of the log it rests on."
     report, tampered = told.report, told.tampered
     if report is None or tampered is None:
@@ -168,22 +171,22 @@ def _proofs(told: Told) -> Iterator[Any]:
 
 def _claim(compared: int, proved: bool) -> Text:
     if not compared:
-        return Text("was not searched: proof made and checked" if proved else "no proof", NO)
+        return Text("not searched: proof made and checked" if proved else "no proof", NO)
     if proved:
-        return Text("was searched, result withheld: proof made and checked", HALF)
-    return Text("was searched, result shown to the submitter", YES)
+        return Text("result withheld: proof made and checked", HALF)
+    return Text("searched, result shown to the submitter", YES)
 
 
 def _summary(told: Told, keep: Path | None) -> Iterator[Any]:
-    body = Text()
+    held_or_not = Table.grid(padding=(0, 1))
     for what, held in checks(told):
-        body.append("✓ " if held else "✗ DID NOT HOLD: ", YES if held else NO)
-        body.append(f"{what}\n")
+        mark = Text("✓" if held else "✗", YES if held else NO)
+        held_or_not.add_row(mark, what if held else Text(f"DID NOT HOLD: {what}", NO))
     if keep is not None:
-        body.append(f"\nThe gallery is in {keep}. Try: fpmatch audit verify {keep}")
+        after = f"The gallery is in {keep}. Try: fpmatch audit verify {keep}"
     else:
-        body.append("\nTo keep the gallery and go on: fpmatch demo --keep county.fpm")
-    yield Panel(body, title="In short", expand=False)
+        after = "To keep the gallery and go on: fpmatch demo --keep county.fpm"
+    yield Panel(Group(held_or_not, "", Text(after)), title="In short", expand=False)
 
 
 def _table(columns: Sequence[str], rows: Sequence[_Row], right: Sequence[str] = ()) -> Table:

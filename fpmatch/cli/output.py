@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -82,7 +83,22 @@ def emit(
         return
     out = console()
     for part in shown:
-        out.print(printable(part) if isinstance(part, str) else part, markup=False)
+        shown_part = _hung(printable(part), out.width) if isinstance(part, str) else part
+        out.print(shown_part, markup=False)
+
+
+def _hung(text: str, width: int) -> str:
+    """An indented line, broken at words with what follows under its own beginning."""
+    indent = len(text) - len(text.lstrip(" "))
+    if not indent or "\n" in text:
+        return text
+    return textwrap.fill(
+        text,
+        width,
+        subsequent_indent=" " * (indent + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _csv(shown: tuple[Sheet | str, ...], sheet: Sheet | ToCsv | None) -> str:

@@ -50,11 +50,13 @@ def new_figure(width: float, height: float, **layout: Any) -> Figure:
     """
     try:
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise MissingExtra(
             "plots need matplotlib: install the extra with pip install 'fpmatch[plot]'"
         ) from error
-    return Figure(figsize=(width, height), layout="constrained", **layout)
+    # Padding in inches: the default cuts the top of a title.
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.09), **layout)
 
 
 def det(evaluation: Evaluation) -> Figure:

@@ -27,10 +27,22 @@ body{font:16px/1.5 system-ui,sans-serif;color:#111;max-width:62rem;margin:2rem a
 h1{font-size:1.7rem;margin-bottom:.2rem}h2{font-size:1.25rem;margin-top:2.4rem}
 table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}
 th,td{padding:.25rem .8rem;text-align:right;border-bottom:1px solid #ddd}
-th:first-child,td:first-child,table.text td{text-align:left}thead th{border-bottom:2px solid #111}
+th:first-child,td:first-child,table.text td,table.text th{text-align:left}
+table:not(.text) td:not(:first-child){white-space:nowrap}thead th{border-bottom:2px solid #111}
 tr.sum td{font-weight:600}figure{margin:1rem 0}figure img{max-width:100%;height:auto}
 figcaption,.note{color:#444;font-size:.92rem}.key{display:flex;flex-wrap:wrap;gap:1rem 2.5rem}
 .key b{display:block;font-size:1.5rem}
+table.text td{overflow-wrap:anywhere}
+@media (max-width:44rem){table:not(.text) thead{position:absolute;left:-99rem}
+table:not(.text),table:not(.text) tbody,table:not(.text) tr,table:not(.text) td{display:block}
+table:not(.text) tr{margin:0 0 1rem;border-top:2px solid #111}
+table:not(.text) td{text-align:right;overflow:hidden}
+table:not(.text) td::before{content:attr(data-head);float:left;color:#444;font-weight:400}
+table:not(.text) td:first-child{text-align:left;font-weight:600;overflow-wrap:anywhere}
+table:not(.text) td:first-child::before{content:""}th,td{padding:.25rem .4rem}}
+@media print{body{max-width:none;margin:0;font-size:10.5pt}
+tr,figure,.key div{break-inside:avoid}h1,h2{break-after:avoid}thead{display:table-header-group}
+th,td{padding:.2rem .45rem}}
 """
 
 
@@ -200,7 +212,10 @@ def _table(
     lines = [f"<table{' class=text' if text else ''}><thead><tr>{columns}</tr></thead><tbody>"]
     for i, row in enumerate(rows):
         mark = " class='sum'" if i >= len(rows) - summary else ""
-        lines.append(f"<tr{mark}>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>")
+        cells = "".join(
+            f'<td data-head="{escape(h)}">{escape(c)}</td>' for h, c in zip(head, row, strict=True)
+        )
+        lines.append(f"<tr{mark}>{cells}</tr>")
     return "".join([*lines, "</tbody></table>"])
 
 

@@ -92,7 +92,8 @@ class ScenarioReport:
     def lines(self) -> Iterator[str]:
         """The report as text, one line at a time."""
         yield f"{self.title} ({self.name})"
-        yield from (line.strip() for line in self.about.strip().splitlines())
+        # A paragraph is one line here: whoever prints it breaks it at the width there is.
+        yield from (" ".join(part.split()) for part in self.about.strip().split("\n\n"))
         for search in self.searches:
             yield ""
             yield f"{search.label}: booked by {search.ori} on {search.at[:10]}"
