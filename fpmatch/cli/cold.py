@@ -54,8 +54,8 @@ class Cold:
             return
         self._made.add(kernel)
         if sys.stderr.isatty():
-            waits = f", {state}" if state == compiling.WAITS else ""
-            bars.step(_BAR, len(self._made), None, said=f"{ONCE}: {kernel}{waits}")
+            waits = " (waiting)" if state == compiling.WAITS else ""
+            bars.step(_BAR, len(self._made), None, said=f"compiling, once: {kernel}{waits}")
         elif not self._said:
             self._said = True
             print(f"fpmatch: {ONCE} (some ten seconds) ...", file=sys.stderr, flush=True)

@@ -188,8 +188,10 @@ class Bars:
             self._shown = _new_bars()
             self._shown.start()
         if what not in self._tasks:
-            self._tasks[what] = self._shown.add_task(text, total=total)
-        self._shown.update(self._tasks[what], completed=done, total=total, description=text)
+            self._tasks[what] = self._shown.add_task(text, total=total, of="")
+        of = f"no. {done}" if total is None else f"{done}/{total}"
+        at = self._tasks[what]
+        self._shown.update(at, completed=done, total=total, description=text, of=of)
 
     def remove(self, what: str) -> None:
         """Take a bar away, if it is there."""
@@ -215,8 +217,8 @@ def _new_bars() -> Any:
 
     columns = (
         progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
+        progress.BarColumn(bar_width=20),  # name, bar and time fit in 80 columns
+        progress.TextColumn("{task.fields[of]}"),
         progress.TimeElapsedColumn(),
     )
     return progress.Progress(*columns, console=console(stderr=True), transient=True)
