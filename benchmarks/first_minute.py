@@ -77,7 +77,7 @@ def timed(commands: list[list[str]], tree: Path, cache: Path) -> tuple[Times, li
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     running = [
         subprocess.Popen(
-            command, env=environment(tree, cache), stdout=subprocess.PIPE, text=True,
+            command, cwd=tree, env=environment(tree, cache), stdout=subprocess.PIPE, text=True,
             stderr=subprocess.DEVNULL,
         )
         for command in commands
