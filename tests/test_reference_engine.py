@@ -134,6 +134,22 @@ def test_what_it_cannot_use_is_an_error_of_ours(engine):
             act()
 
 
+@pytest.mark.parametrize(("number", "owner"), [(9, "X"), (7, "DHS"), (9, "DHS")])
+def test_rules_for_another_owners_partition_grant_nothing(number, owner):
+    made = ReferenceEngine(Clock())
+    made.add_partition("criminal", 1, "DOJ-FBI")
+    made.add_partition("immigration", number, owner)
+    for name, records in world().items():
+        made.enrol(name, records)
+    made.publish(Policy.parse(POLICY))
+    right = (number, owner) == (9, "DHS")
+    for ori, reason in ((ON, Reason.GRANTED), (LATER, Reason.AWAITING_EVENT)):
+        section = made.search(request(ori))["immigration"]
+        assert section.reason is (reason if right else Reason.PARTITION_MISMATCH)
+    assert made.search(request(OFF))["immigration"].reason is Reason.ORI_DEACTIVATED
+    assert names(made.search(request())["criminal"]) == ["C-1"]
+
+
 def test_a_deferred_search_is_taken_up_when_the_case_is_decided(engine):
     token = engine.search(request(LATER, disposition="pending"))["immigration"].token
     other = engine.search(request(LATER, person=2))["immigration"].token

@@ -48,7 +48,7 @@ def failures(result):
 
 def test_a_project_with_a_right_engine_is_green(pytester, installed):
     result = engine_tests(pytester, "TinyEngine")
-    result.assert_outcomes(passed=42, skipped=1)
+    result.assert_outcomes(passed=43, skipped=1)
     result.stdout.fnmatch_lines(["*keeps no files in setup.folder*"])
 
 
@@ -86,7 +86,7 @@ def test_a_class_that_does_not_say_how_an_engine_is_made_says_so(pytester, insta
         "from fpmatch.testing import EngineTests\nclass TestOurs(EngineTests):\n    pass\n"
     )
     result = run(pytester, "-q", "-k", "L7")
-    result.assert_outcomes(failed=1, deselected=42)
+    result.assert_outcomes(failed=1, deselected=43)
     result.stdout.fnmatch_lines(["*make_engine(self, setup) has to give a new engine of yours*"])
 
 
@@ -206,7 +206,7 @@ sys.meta_path.insert(0, Absent())
 def test_the_kit_works_with_numpy_and_pydantic_alone(pytester, installed):
     pytester.makeconftest(BLOCK)
     result = engine_tests(pytester, "TinyEngine")
-    result.assert_outcomes(passed=42, skipped=1)
+    result.assert_outcomes(passed=43, skipped=1)
 
 
 def test_the_block_blocks():

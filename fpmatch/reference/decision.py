@@ -64,7 +64,24 @@ def decide(
     known = [d.partition for d in decision.partitions]
     reason = decision.reason if decision.refused else Reason.NO_GRANT
     more = [PartitionDecision(n, Permission.NONE, reason) for n in partitions if n not in known]
-    return replace(decision, partitions=(*decision.partitions, *more))
+    mistaken = _mistaken(partitions, policy)
+    entries = [
+        replace(d, permissions=Permission.NONE, reason=Reason.PARTITION_MISMATCH)
+        if d.partition in mistaken and (d.permissions or d.deferred)
+        else d
+        for d in (*decision.partitions, *more)
+    ]
+    return replace(decision, partitions=tuple(entries))
+
+
+def _mistaken(partitions: Mapping[str, PartitionInfo], policy: Policy) -> set[str]:
+    """Names that gallery and policy give to partitions of another number or owner."""
+    out: set[str] = set()
+    for held in partitions.values():
+        for said in policy.partitions:
+            if (held.name == said.name or held.ndr == said.ndr) and held != said:
+                out |= {held.name, said.name}
+    return out
 
 
 def uses_of(facts: Facts) -> set[str]:

@@ -70,7 +70,12 @@ def same(one: bytes, other: bytes, complaint: str) -> None:
     )
 
 
-def same_answer(one: SearchResponse, other: SearchResponse, complaint: str) -> None:
+def same_answer(
+    one: SearchResponse,
+    other: SearchResponse,
+    complaint: str,
+    columns: tuple[str, str] = ("one", "the other"),
+) -> None:
     """Fail unless two answers tell the same; shows section by section what is different.
 
     Parameters
@@ -79,10 +84,12 @@ def same_answer(one: SearchResponse, other: SearchResponse, complaint: str) -> N
         Two answers to one question.
     complaint : str
         What it means that they differ.
+    columns : (str, str)
+        What the two are called.
     """
     if told(one) == told(other):
         return
-    found = differences(one, other)
+    found = differences(one, other, columns=columns)
     if not found:
         same(told(one), told(other), complaint)
     raise AssertionError("\n".join([complaint, *found]))

@@ -61,6 +61,7 @@ def differences(
     scores: float | None = 0.0,
     notes: bool = True,
     policy_version: bool = True,
+    columns: tuple[str, str] = ("it says", "expected"),
 ) -> list[str]:
     """What `assert_same_response` complains of, line by line; empty where there is nothing.
 
@@ -72,6 +73,8 @@ def differences(
         As there.
     notes, policy_version : bool
         As there.
+    columns : (str, str)
+        What the two answers are called above a list.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def differences(
         out.append(f"  order of the sections: {_listed(mine)}, not {_listed(wanted)}")
     for section in expected:
         if section.partition in mine:
-            out += _section(actual[section.partition], section, near)
+            out += _section(actual[section.partition], section, near, columns)
     if notes and _notes(actual.notes) != _notes(expected.notes):
         out.append(f"  notes: {_notes(actual.notes)}, not {_notes(expected.notes)}")
     return out
@@ -107,7 +110,12 @@ def _notes(notes: Sequence[Note]) -> list[tuple[str, tuple[int, ...]]]:
     return sorted((note.kind.value, note.fingers) for note in notes)
 
 
-def _section(actual: PartitionResult, expected: PartitionResult, near: float | None) -> list[str]:
+def _section(
+    actual: PartitionResult,
+    expected: PartitionResult,
+    near: float | None,
+    columns: tuple[str, str],
+) -> list[str]:
     name = expected.partition
     out = []
     for field in ("outcome", "reason", "complete"):
@@ -124,7 +132,7 @@ def _section(actual: PartitionResult, expected: PartitionResult, near: float | N
         out.append(f"  {name}: candidates: {got}, where {want}")
     elif mine is not None and wanted is not None and not _alike(mine, wanted, near):
         out.append(f"  {name}: candidates")
-        out += _table(mine, wanted, near)
+        out += _table(mine, wanted, near, columns)
     return out
 
 
@@ -153,9 +161,14 @@ def _near(one: Candidate, other: Candidate, near: float) -> bool:
     )
 
 
-def _table(mine: Sequence[Candidate], wanted: Sequence[Candidate], near: float | None) -> list[str]:
+def _table(
+    mine: Sequence[Candidate],
+    wanted: Sequence[Candidate],
+    near: float | None,
+    columns: tuple[str, str],
+) -> list[str]:
     """Rank by rank, those that differ marked."""
-    out = [f"      {'rank':4}  {'it says':28}  expected"]
+    out = [f"      {'rank':4}  {columns[0]:28}  {columns[1]}"]
     for i in range(max(len(mine), len(wanted))):
         if len(out) > SHOWN:
             return [*out, f"      and {max(len(mine), len(wanted)) - i} more"]

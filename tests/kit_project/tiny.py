@@ -21,18 +21,26 @@ class TinyEngine:
     def __init__(self, setup) -> None:
         self.clock, self.compare = setup.clock, setup.compare
         self.names, self.held, self.policy = {}, {}, None
+        self.infos: set = set()
         self.sealed: set = set()
 
     def add_partition(self, name, ndr, owner) -> None:
         self.names[ndr], self.held[name] = name, {}
+        self.infos.add((name, ndr, owner))
 
     def enrol(self, partition, records) -> None:
         for record in records:
             self.held[partition][record.record] = record
 
     def publish(self, policy) -> None:
+        self.check_owners({(p.name, p.ndr, p.owner) for p in policy.partitions})
         version = self.policy.version + 1 if self.policy else 0
         self.policy = policy.with_version(max(policy.version, version))
+
+    def check_owners(self, told) -> None:
+        """The policy has to speak of the partitions that are held."""
+        if not self.infos <= told:
+            raise ValueError("the policy speaks of other partitions")
 
     def seal(self, partition, record, sealed) -> None:
         (self.sealed.add if sealed else self.sealed.discard)((partition, record))
@@ -280,6 +288,13 @@ class OpenWithoutPolicy(TinyEngine):
         return SearchResponse(request.tcn, 0, shown)
 
 
+class MistakesOwners(TinyEngine):
+    """Goes by a partition's name alone."""
+
+    def check_owners(self, told) -> None:
+        pass
+
+
 class KeepsFiles(TinyEngine):
     """Prints are kept in files, which go with their records."""
 
@@ -321,6 +336,7 @@ BROKEN = {
     EnrolmentTells: "L8-enrolment-tells-nothing",
     GrowsTired: "L11-one-submission-after-another",
     OpenWithoutPolicy: "L14-nothing-without-a-policy",
+    MistakesOwners: "L14-another-owners-rules-grant-nothing",
     LeavesFiles: "L17-no-bytes-are-left",
 }
 """Engines that leak, and the check that has to say so."""
