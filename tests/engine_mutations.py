@@ -1563,12 +1563,6 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "    if False:",
     ),
     (
-        "what else a dead process was handed is lost",
-        "bulk/pool.py",
-        "left = list(worker.jobs)",
-        "left = list(worker.jobs)[:1]",
-    ),
-    (
         "more is taken ahead than fits",
         "bulk/pool.py",
         "len(window) < BULK.ahead",
