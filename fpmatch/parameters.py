@@ -835,7 +835,7 @@ class BulkParameters:
     """Items that a process is handed at a time, so that it never waits for the next."""
     few: int = 16
     """Items up to which no processes are started where nobody says how many: starting one takes
-    as long as reading some thirty pictures."""
+    as long as reading some ten pictures."""
     item_seconds: float = 300.0
     """Longest time that one item may take: a ten-print card at 1000 ppi takes five."""
     kept_errors: int = 10_000
