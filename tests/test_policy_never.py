@@ -18,7 +18,7 @@ from fpmatch.policy.possible import Need, can_grant, in_the_way, satisfiable
 from fpmatch.types import Facts, Ori, Reason
 
 CASES = settings(
-    max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 SEEDS = st.integers(0, 2**40)
 ALL = (*cases.AGENCIES, cases.BUREAU)
@@ -281,6 +281,15 @@ def test_protection_and_roles_count_as_facts() -> None:
     assert of(BASE + rule).obstacles
     shelter = BASE.replace('owner = "DHS"', 'owner = "DHS"\nsearches_protected = true')
     assert not Policy.parse(shelter + rule).never_granted()
+
+
+def test_an_exception_that_holds_for_every_known_value_leaves_nothing() -> None:
+    known = '["felony", "misdemeanor", "infraction", "traffic"]'
+    found = of(BASE + PERMIT + f"unless = {{ charge = {known} }}\n" + ACTIVE)
+    assert found.obstacles[0].sources == ("open",)
+    assert "what 'open' asks of the facts can never be so" in found.text
+    rest = BASE + PERMIT + 'unless = { charge = "felony" }\n' + ACTIVE
+    assert not Policy.parse(rest).never_granted()
 
 
 def test_the_bureau_that_must_be_passed_counts_too() -> None:

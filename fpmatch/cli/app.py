@@ -33,6 +33,7 @@ looking = Unloaded("looking")
 opt_outs = Unloaded("opt_outs")
 owners = Unloaded("owners")
 policy = Unloaded("policy")
+policy_changes = Unloaded("policy_changes")
 quality = Unloaded("quality")
 replaying = Unloaded("replaying")
 report = Unloaded("report")
@@ -118,6 +119,10 @@ TREE: dict[str, dict[str, Command | Group]] = {
                 "check": policy.check_command,
                 "diff": policy.diff_command,
                 "matrix": policy.matrix_command,
+                "deactivate": policy_changes.deactivate_command,
+                "activate": policy_changes.activate_command,
+                "reschedule": policy_changes.reschedule_command,
+                "remove": policy_changes.remove_command,
                 "publish": policy.publish_command,
                 "schema": policy.schema_command,
             },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +17,16 @@ from fpmatch.types import FingerPosition, Impression
 
 if TYPE_CHECKING:
     from fpmatch.template import Template
+
+
+def of(*words: str) -> Callable[[str], list[str]]:
+    """The values that a shell completes for an option."""
+
+    def begun(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return begun
+
 
 Ppi = Annotated[
     float | None,
@@ -35,9 +45,18 @@ EstimatePpi = Annotated[
 ]
 Position = Annotated[
     str,
-    typer.Option(metavar="FINGER", help="Finger position: 0 to 10 or a name like right-index."),
+    typer.Option(
+        metavar="FINGER",
+        help="Finger position: 0 to 10 or a name like right-index.",
+        autocompletion=of(*(p.name.lower().replace("_", "-") for p in FingerPosition)),
+    ),
 ]
-Extractor = Annotated[str | None, typer.Option(help="neural or classical; the default is neural.")]
+Extractor = Annotated[
+    str | None,
+    typer.Option(
+        help="neural or classical; the default is neural.", autocompletion=of("neural", "classical")
+    ),
+]
 Isolated = Annotated[
     bool,
     typer.Option(
@@ -45,10 +64,18 @@ Isolated = Annotated[
     ),
 ]
 Positions = Annotated[
-    str, typer.Option(help="labelled: only fingers of the same position; any: all, slower.")
+    str,
+    typer.Option(
+        help="labelled: only fingers of the same position; any: all, slower.",
+        autocompletion=of("labelled", "any"),
+    ),
 ]
 Rotation = Annotated[
-    str, typer.Option(help="upright: up to a quarter turn; any: every angle, slower.")
+    str,
+    typer.Option(
+        help="upright: up to a quarter turn; any: every angle, slower.",
+        autocompletion=of("upright", "any"),
+    ),
 ]
 
 

@@ -106,7 +106,9 @@ def _csv(shown: tuple[Sheet | str, ...], sheet: Sheet | ToCsv | None) -> str:
         return to_csv([sheet])
     if sheet is not None:
         return sheet()
-    return to_csv([s for s in shown if isinstance(s, Sheet)])
+    tables = [s for s in shown if isinstance(s, Sheet)]
+    # A command that has nothing to list still says what it says.
+    return to_csv(tables or [table(["said"], [(s,) for s in shown])])
 
 
 def write_out(path: str, text: str) -> None:

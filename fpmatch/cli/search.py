@@ -21,6 +21,7 @@ from fpmatch.cli.inputs import (
     Rotation,
     TrustPpi,
     load_template,
+    of,
     parse_pairs,
     parse_position,
     parse_protected,
@@ -47,6 +48,7 @@ Protected = Annotated[
     typer.Option(
         metavar="yes|no|unknown",
         help="Whether the person is under a protection flag; unknown denies.",
+        autocompletion=of("yes", "no", "unknown"),
     ),
 ]
 Fingers = Annotated[list[Path], typer.Argument(metavar="FINGER...", help="Images or templates.")]
@@ -56,7 +58,13 @@ Partitions = Annotated[
 ]
 MaxCandidates = Annotated[int, typer.Option(help="Longest list of a partition.")]
 Threads = Annotated[int | None, typer.Option(help="Threads of the search (default 1).")]
-Effort = Annotated[str, typer.Option(help="fast, balanced, scan or exhaustive.")]
+Effort = Annotated[
+    str,
+    typer.Option(
+        help="fast, balanced, scan or exhaustive.",
+        autocompletion=of("fast", "balanced", "scan", "exhaustive"),
+    ),
+]
 Role = Annotated[str, typer.Option(help="Role of who asks.")]
 Attribute = Annotated[
     list[str] | None, typer.Option("--attribute", metavar="KEY=VALUE", help="A declared fact.")

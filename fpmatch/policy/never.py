@@ -236,8 +236,7 @@ def _obstacle(
     reason = group[0].reason
     sources = tuple(dict.fromkeys(s for need in group for s in need.sources))
     who = tuple(dict.fromkeys(w for need in group for w in need.who))
-    reasons = {need.reason for need in group}
-    if len(reasons) == 1 and not any(n.alternatives for n in group if n.reason is Reason.NO_GRANT):
+    if len({need.matter for need in group}) == 1:
         return Obstacle(reason, sources, who, _alone(registry, ori, partition, group[0], at))
     removable = [n for n in group if n.reason is not Reason.NO_GRANT]
     gate = next((n for n in removable if n.reason not in _CONDITIONS), None)
