@@ -91,6 +91,9 @@ TREE: dict[str, dict[str, Command | Group]] = {
     },
     "Upkeep": {
         "check": upkeep.check_command,
+        "backup": upkeep.backup_command,
+        "removals": upkeep.removals_command,
+        "restore": upkeep.restore_command,
     },
     "What follows a search": {
         "report-event": later.report_event_command,

@@ -1,8 +1,9 @@
-"""``fpmatch check``: is everything in a gallery as it should be, and can it be mended."""
+"""``fpmatch check``, ``backup``, ``removals``, ``restore``: a gallery as a system of record."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,3 +44,56 @@ def check_command(
     emit(result, json_file, *tables, *([] if left else ["Everything fits."]))
     if left:
         raise typer.Exit(1)
+
+
+def backup_command(
+    gallery: Gallery,
+    to: Annotated[Path, typer.Argument(help="A new folder, or a new .tar file.")],
+    actor: Annotated[str, typer.Option("--actor", help="Who makes it; goes into the log.")] = "",
+    json_file: JsonFile = None,
+) -> None:
+    """Copy a gallery while it is searched and written, with a digest of each file."""
+    from fpmatch import upkeep
+
+    with progress_bar() as progress:
+        made = upkeep.backup(gallery, to, actor=actor, progress=progress)
+    rows = [(name, count, made.roots[name]) for name, count in made.records.items()]
+    said = f"{len(made.files)} files, policy version {made.policy}, made {made.made}"
+    emit(asdict(made), json_file, table(["partition", "records", "root"], rows), said)
+
+
+def removals_command(
+    gallery: Gallery,
+    out: Annotated[Path, typer.Option("--out", help="Write the list there; replaced whole.")],
+) -> None:
+    """What was expunged and sealed until now, by keyed digest: `restore` asks for it."""
+    from fpmatch import upkeep
+    from fpmatch.durable import replacing, storage_errors
+
+    content = upkeep.removals(gallery)
+    with storage_errors(out.name), replacing(out) as file:
+        file.write(content)
+
+
+def restore_command(
+    backup: Annotated[Path, typer.Argument(help="A backup's folder, or its .tar file.")],
+    to: Annotated[Path, typer.Argument(help="A new folder.")],
+    removals: Annotated[
+        Path | None, typer.Option("--removals", help="What `fpmatch removals` wrote last.")
+    ] = None,
+    without_removals: Annotated[
+        bool,
+        typer.Option("--without-removals", help="There is no such list; the log says so."),
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Make a gallery again from a backup, without what was withdrawn since."""
+    from fpmatch import upkeep
+
+    done = upkeep.restore(backup, to, removals=removals, without_removals=without_removals)
+    rows = [(name, count) for name, count in done.backup.records.items()]
+    said = (
+        f"Of {done.backup.made}; expunged again {done.expunged}, sealed {done.sealed}, unsealed "
+        f"{done.unsealed}, kept probes destroyed {done.probes}; policy version {done.policy}."
+    )
+    emit(asdict(done), json_file, table(["partition", "records then"], rows), said)

@@ -60,6 +60,8 @@ class Gallery(Journal):
             changes.install(database)
             files.add_columns(database, schema.GALLERY_COLUMNS)
             database.execute(schema.UNFINISHED)
+            database.execute(schema.WITHDRAWN)
+            self.secret("withdrawn")
             database.executescript(schema.ORIGINS)
         self.read_partitions()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fpmatch.errors import InputError, RefusedError
+from fpmatch.gallery import withdrawn
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
 from fpmatch.gallery.records import refresh_item
 
@@ -103,6 +104,7 @@ def expunge(
         Its name.
     """
     out = Removal()
+    secret = gallery.secret("withdrawn")
     with gallery.lock:
         found = targets(gallery, name, level, partition)
         columns = {p: gallery.columns(p) for p, _ in found}
@@ -110,6 +112,8 @@ def expunge(
         order_of = {"level": level, "name": name, "event": event, "partition": partition}
         with gallery.transaction() as database:
             sums = {p: gallery.sum_of(p) for p, _ in found}
+            if level == "identity":
+                withdrawn.note(database, withdrawn.IDENTITY, withdrawn.mark(secret, name))
             for place, key in found:
                 old = _one(database, "SELECT item FROM record WHERE id = ?", key)
                 name = str(_one(database, "SELECT record FROM record WHERE id = ?", key))
@@ -118,9 +122,14 @@ def expunge(
                 out.kept += lost - len(rows)
                 out.rows.setdefault(place, []).extend(rows)
                 sums[place].remove(bytes(old))
+                if level == "event":
+                    marked = withdrawn.mark(secret, place, name, event)
+                    withdrawn.note(database, withdrawn.EVENT, marked)
                 if _one(database, "SELECT COUNT(*) FROM event WHERE record = ?", key):
                     sums[place].add(refresh_item(database, key))
                 else:
+                    marked = withdrawn.mark(secret, place, name)
+                    withdrawn.note(database, withdrawn.RECORD, marked)
                     database.execute("DELETE FROM record WHERE id = ?", (key,))
                     out.names.add((place, name))
                     out.records += 1
@@ -229,6 +238,7 @@ def seal(
     partition : str or None
         Its name.
     """
+    secret = gallery.secret("withdrawn")
     with gallery.lock:
         ((place, key),) = targets(gallery, name, "record", partition)
         columns = gallery.columns(place)
@@ -236,6 +246,8 @@ def seal(
             total = gallery.sum_of(place)
             total.remove(bytes(_one(database, "SELECT item FROM record WHERE id = ?", key)))
             database.execute("UPDATE record SET sealed = ? WHERE id = ?", (sealed, key))
+            kind = withdrawn.SEAL if sealed else withdrawn.UNSEAL
+            withdrawn.note(database, kind, withdrawn.mark(secret, place, name))
             total.add(refresh_item(database, key))
             gallery.store_sum(place, total)
             journal = gallery.journal(

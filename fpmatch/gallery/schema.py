@@ -124,6 +124,13 @@ END;
 CHANGES_KEPT = 100_000
 """Changes that are kept; whoever is further behind reads the tables."""
 
+WITHDRAWN = """
+CREATE TABLE IF NOT EXISTS withdrawn (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, mark BLOB NOT NULL
+)
+"""
+"""What was expunged, sealed and unsealed, by keyed digest: asked when a backup is restored."""
+
 UNFINISHED = "CREATE TABLE IF NOT EXISTS unfinished (id TEXT PRIMARY KEY, fields TEXT NOT NULL)"
 """Removals that are committed and not yet carried through to every other file."""
 

@@ -1,7 +1,10 @@
-"""Keeping a gallery: everything checked against everything, and what is derived made anew."""
+"""Keeping a gallery: checked, mended, backed up, restored."""
 
+from fpmatch.upkeep.backup import Backup, backup
 from fpmatch.upkeep.check import check
 from fpmatch.upkeep.finding import Finding
+from fpmatch.upkeep.removals import removals
 from fpmatch.upkeep.repair import repair
+from fpmatch.upkeep.restore import Restored, restore
 
-__all__ = ["Finding", "check", "repair"]
+__all__ = ["Backup", "Finding", "Restored", "backup", "check", "removals", "repair", "restore"]

@@ -1,0 +1,221 @@
+"""A gallery from its backup, without what was withdrawn since."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fpmatch.audit import Kind
+from fpmatch.checks import path_of
+from fpmatch.durable import storage_errors
+from fpmatch.errors import InputError, StorageError
+from fpmatch.gallery import Gallery, facts, withdrawn
+from fpmatch.ledger import DEFERRED, RETAINED, Ledger
+from fpmatch.policy import Policy
+from fpmatch.search import Engine
+from fpmatch.upkeep.backup import LIST, Backup, read_list
+from fpmatch.upkeep.removals import Removals, name_of, read_removals
+
+ORDER = "restored from a backup"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restoration did.
+
+    Parameters
+    ----------
+    backup : Backup
+        What was restored.
+    expunged : int
+        Records and events that were expunged after the backup, and are gone again.
+    sealed, unsealed : int
+        Records whose seal changed after the backup, and is as it was last.
+    probes : int
+        Kept probes of identities that were expunged after the backup.
+    policy : int
+        Version in force.
+    """
+
+    backup: Backup
+    expunged: int
+    sealed: int
+    unsealed: int
+    probes: int
+    policy: int
+
+
+def restore(
+    source: str | Path,
+    to: str | Path,
+    *,
+    removals: bytes | str | Path | None = None,
+    without_removals: bool = False,
+    **options: Any,
+) -> Restored:
+    """Make a gallery again from a backup, in a new folder.
+
+    Parameters
+    ----------
+    source : str or Path
+        A backup's folder, or its ``.tar`` file.
+    to : str or Path
+        Does not exist yet.
+    removals : bytes, str or Path
+        What `removals` gave after the backup was made, the later the better.
+    without_removals : bool
+        Restore though there is no list of removals: what was expunged since is back, and has to be
+        expunged again by hand. The log says so.
+    **options
+        As for `Engine.open`.
+
+    Returns
+    -------
+    Restored
+
+    Raises
+    ------
+    InputError
+        If no list of removals is given, or it is of another gallery or older than the backup.
+    CorruptError
+        If the backup or the list is damaged.
+    StorageError
+        If it is no backup, there is something at the place, or it cannot be written.
+
+    Notes
+    -----
+    The log goes on where the backup's ended; what the lost gallery logged after that is not in it,
+    so keep what there is of it. Kept probes are those of the backup.
+    """
+    target = path_of(to)
+    taken = None if removals is None else read_removals(removals)
+    if taken is None and without_removals is not True:
+        raise InputError(
+            "name the list of removals (fpmatch removals), or say that there is none: without it "
+            "what was expunged after the backup would be back"
+        )
+    with storage_errors(target.name):
+        if target.exists():
+            raise StorageError(f"{target.name} exists already; choose another name")
+        part = target.with_name(target.name + ".making")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            found = _unpacked(path_of(source), part)
+            done = _cleared(part, found, taken, options)
+            part.rename(target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return done
+
+
+def _unpacked(source: Path, part: Path) -> Backup:
+    if source.is_dir():
+        shutil.copytree(source, part)
+    else:
+        part.mkdir(parents=True)
+        try:
+            with tarfile.open(source) as tar:
+                tar.extractall(part, filter="data")
+        except (tarfile.TarError, FileNotFoundError, EOFError) as error:
+            raise StorageError(f"{source.name} is no backup: {error}") from error
+    found = read_list(part)
+    (part / LIST).unlink()
+    return found
+
+
+def _cleared(
+    part: Path, found: Backup, taken: Removals | None, options: dict[str, Any]
+) -> Restored:
+    orders = Orders() if taken is None else _orders(part, taken, found)
+    probes = 0
+    if orders.identities:
+        probes = _drop_probes(part, orders)
+    with Engine.open(part, "rw", **options) as engine:
+        _carry_out(engine, orders)
+        if taken is not None and taken.policy is not None and taken.policy[0] > found.policy:
+            version, document = taken.policy
+            engine.publish(
+                Policy.parse(document, f"policy version {version}").with_version(version)
+            )
+        done = Restored(
+            found,
+            expunged=len(orders.expunge),
+            sealed=len(orders.seal),
+            unsealed=len(orders.unseal),
+            probes=probes,
+            policy=0 if engine.policy is None else engine.policy.version,
+        )
+        said = {"what": ORDER, "made": found.made, "removals": taken is not None}
+        counts = {"expunged": done.expunged, "sealed": done.sealed, "unsealed": done.unsealed}
+        engine.audit.event(Kind.ENGINE, {**said, **counts, "probes": probes})
+        return done
+
+
+@dataclass(slots=True)
+class Orders:
+    """What has to be done again: (partition, record[, event])."""
+
+    expunge: list[tuple[str, ...]] = field(default_factory=list)
+    seal: list[tuple[str, ...]] = field(default_factory=list)
+    unseal: list[tuple[str, ...]] = field(default_factory=list)
+    identities: set[bytes] = field(default_factory=set)
+    secret: bytes = b""
+
+
+def _orders(part: Path, taken: Removals, found: Backup) -> Orders:
+    """Whom the list names, among the records of the backup."""
+    later = [(kind, mark) for seq, kind, mark in taken.marks if seq > found.withdrawn]
+    gone = set(later)
+    seals = {m: kind for kind, m in later if kind in (withdrawn.SEAL, withdrawn.UNSEAL)}
+    with contextlib.closing(Gallery.open(part, "rw")) as gallery:
+        secret = gallery.secret("withdrawn")
+        if taken.gallery != name_of(secret):
+            raise InputError("this list of removals is of another gallery")
+        if taken.last < found.withdrawn:
+            raise InputError("this list of removals is older than the backup")
+        identities = {mark for kind, mark in gone if kind == withdrawn.IDENTITY}
+        out = Orders(identities=identities, secret=secret)
+        for info in gallery.partitions:
+            for key, record in facts.names(gallery, info.name):
+                mark = withdrawn.mark(secret, info.name, record)
+                if (withdrawn.RECORD, mark) in gone:
+                    out.expunge.append((info.name, record))
+                    continue
+                for event in facts.facts(gallery, key).events:
+                    one = (info.name, record, event)
+                    if (withdrawn.EVENT, withdrawn.mark(secret, *one)) in gone:
+                        out.expunge.append(one)
+                if mark in seals:
+                    sealed = seals[mark] == withdrawn.SEAL
+                    (out.seal if sealed else out.unseal).append((info.name, record))
+    return out
+
+
+def _drop_probes(part: Path, orders: Orders) -> int:
+    """Destroy the kept probes of identities that were expunged."""
+    ledger = Ledger.open(part)
+    with contextlib.closing(ledger.database):
+        tokens = [
+            probe.token
+            for kind in (DEFERRED, RETAINED)
+            for probe in ledger.kept(kind)
+            if withdrawn.mark(orders.secret, probe.identity) in orders.identities
+        ]
+        return sum(ledger.destroy(token) for token in tokens)
+
+
+def _carry_out(engine: Engine, orders: Orders) -> None:
+    by: dict[str, Any] = {"order": ORDER, "authority": "the list of removals"}
+    for partition, record, *event in orders.expunge:
+        if event:
+            engine.expunge(record, level="event", event=event[0], partition=partition, **by)
+        else:
+            engine.expunge(record, partition=partition, **by)
+    for partition, record in orders.seal:
+        engine.seal(record, partition=partition, **by)
+    for partition, record in orders.unseal:
+        engine.unseal(record, partition=partition, **by)
