@@ -12,6 +12,7 @@ from typing import Any, Literal
 from fpmatch import sqlite_errors
 from fpmatch.errors import CorruptError, LockedError, StorageError
 from fpmatch.parameters import DATABASE
+from fpmatch.sqlite_errors import MissingTableError
 
 Durability = Literal["full", "normal", "off"]
 
@@ -78,9 +79,10 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
             database.execute(f"PRAGMA synchronous = {durability.upper()}")
             database.execute("PRAGMA secure_delete = ON")
             database.execute("PRAGMA foreign_keys = ON")
-            # SQLite opens for reading what it cannot open for writing at the moment.
-            database.execute("BEGIN IMMEDIATE")
-            database.execute("ROLLBACK")
+            # SQLite opens for reading what it cannot open for writing at the moment, and there even
+            # takes BEGIN IMMEDIATE for BEGIN; a statement that would write tells.
+            with suppress(MissingTableError):
+                database.execute("UPDATE meta SET value = value WHERE FALSE")
     except BaseException:
         database.close()
         raise

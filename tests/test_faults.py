@@ -55,3 +55,20 @@ def test_a_loss_would_be_noticed(tmp_path):
     assert "lost: C-3" in wrong
     assert "revived: C-2" in wrong
     assert any(w.startswith("person 1:") for w in wrong)
+
+
+def test_a_file_that_could_be_opened_for_reading_only_is_noticed(tmp_path, monkeypatch):
+    """SQLite falls back to reading where a file cannot be opened for writing at that moment."""
+    from fpmatch import database, sqlite_errors
+    from fpmatch.errors import WriteError
+
+    database.create_file(tmp_path / "x.sqlite", "CREATE TABLE meta (key TEXT, value);")
+    true = sqlite_errors.connect
+    monkeypatch.setattr(
+        sqlite_errors,
+        "connect",
+        lambda p, uri, **o: true(p, uri.replace("mode=rw", "mode=ro"), **o),
+    )
+    with pytest.raises(WriteError):
+        database.connect(tmp_path / "x.sqlite", write=True)
+    database.connect(tmp_path / "x.sqlite", write=False).close()

@@ -65,6 +65,7 @@ def backup_command(
 def removals_command(
     gallery: Gallery,
     out: Annotated[Path, typer.Option("--out", help="Write the list there; replaced whole.")],
+    json_file: JsonFile = None,
 ) -> None:
     """What was expunged and sealed until now, by keyed digest: `restore` asks for it."""
     from fpmatch import upkeep
@@ -73,6 +74,8 @@ def removals_command(
     content = upkeep.removals(gallery)
     with storage_errors(out.name), replacing(out) as file:
         file.write(content)
+    rows = [(str(out), len(content))]
+    emit({"file": str(out), "bytes": len(content)}, json_file, table(["file", "bytes"], rows))
 
 
 def restore_command(

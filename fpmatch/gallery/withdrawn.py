@@ -27,7 +27,17 @@ def mark(key: bytes, *names: str) -> bytes:
 
 
 def note(database: sqlite3.Connection, kind: str, marked: bytes) -> None:
-    """Note, in the running transaction, what is withdrawn."""
+    """Note, in the running transaction, what is withdrawn.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        Of the gallery.
+    kind : str
+        One of those above.
+    marked : bytes
+        As `mark` gave it.
+    """
     database.execute("INSERT INTO withdrawn (kind, mark) VALUES (?, ?)", (kind, marked))
 
 
