@@ -324,7 +324,8 @@ def _gist(record: AuditRecord) -> str:
     if record.partitions:
         said = {n: p.get("outcome") or p.get("permissions") for n, p in record.partitions.items()}
         return ", ".join(f"{name}: {what or 'nothing'}" for name, what in said.items())
-    plain = [(k, v) for k, v in record.fields.items() if k != "tcn" and isinstance(v, str) and v]
+    dull = ("tcn", "journal")
+    plain = [(k, v) for k, v in record.fields.items() if k not in dull and isinstance(v, str) and v]
     return ", ".join(f"{k} {v if len(v) <= 24 else v[:21] + '...'}" for k, v in plain[:3])
 
 
