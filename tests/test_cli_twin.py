@@ -29,6 +29,7 @@ EXCEPTIONS: dict[type, dict[str, str]] = {
     Engine: {
         "open": "every command opens the gallery that it is given",
         "close": "every command closes what it opened",
+        "partitions": "fpmatch info lists them, by Engine.info",
         "audit": "the log's own methods have commands: fpmatch audit",
         "search_many": "lists of submissions come from programs; a shell calls fpmatch search",
     },
@@ -63,9 +64,8 @@ STORIES = ("demo", "scenario", "bench", "evaluate", "synth")
 def used(function: Any, receivers: set[str]) -> set[str]:
     """Attributes of the receivers that a command uses, itself or by what it calls.
 
-    Helpers of its own module are followed; of a function from another room the module counts.
+    Functions of the command line are followed; of one from another room the module counts.
     """
-    module = sys.modules[function.__module__]
     found: set[str] = set()
     waiting, seen = [function], set()
     while waiting:
@@ -75,14 +75,14 @@ def used(function: Any, receivers: set[str]) -> set[str]:
         seen.add(one)
         body = ast.parse(textwrap.dedent(inspect.getsource(one)))
         found |= attributes(body, receivers)
-        names = dict(vars(module)) | imported(body)
+        names = dict(vars(sys.modules[one.__module__])) | imported(body)
         for node in ast.walk(body):
             helper = called(node, names)
             if helper is None:
                 continue
-            if helper.__module__ == module.__name__:
+            if helper.__module__.startswith("fpmatch.cli"):
                 waiting.append(helper)
-            elif not helper.__module__.startswith(("fpmatch.cli", "fpmatch.search")):
+            elif not helper.__module__.startswith("fpmatch.search"):
                 room = inspect.getsource(sys.modules[helper.__module__])
                 found |= attributes(ast.parse(room), receivers)
     return found
@@ -515,6 +515,9 @@ policy diff policy.toml other.toml
 policy matrix policy.toml
 policy publish g.fpm policy.toml
 check g.fpm
+removals g.fpm --out gone
+backup g.fpm kept
+restore kept again.fpm --without-removals
 audit verify g.fpm
 audit checkpoint g.fpm --out w.json
 audit records g.fpm
@@ -539,6 +542,8 @@ info g.fpm
 
 ELSEWHERE = {
     "demo": "its screens are looked at in test_cli_demo",
+    "draw": "one row of what was written; needs matplotlib",
+    "report": "one row of what was written",
     "segment": "needs a picture of several fingers; its own test prints it",
     "warm": "two figures; see test_warming",
     "abis": "two columns: a key of the answer and its value",

@@ -39,6 +39,7 @@ MEANING: dict[str, dict[str, str]] = {
         "requires_activation": "Whether an agency without any setting is inactive.",
         "searches_protected": "Whether protected persons are searched here.",
         "protected_roles": "Roles that see protected records.",
+        "minutiae_roles": "Roles that see the paired minutiae of candidates.",
         "status_visibility": "As at the top, for this partition.",
     },
     "JurisdictionTable": {
