@@ -142,6 +142,7 @@ def main() -> None:
         for kind in kinds:
             for tree in trees:
                 for name, times in kind(tree):
+                    print(f"{tree.name}: {name}: {times[0]:.2f}", file=sys.stderr, flush=True)
                     found.setdefault(name, {}).setdefault(tree, []).append(times)
     print(f"{one_line()}; {wanted.runs} runs; CPU seconds min / median (by the clock)")
     for name, by_tree in found.items():
