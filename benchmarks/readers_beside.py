@@ -1,0 +1,135 @@
+"""Latency of two reader processes and of a thread in the writer, alone and beside changes.
+
+``python benchmarks/readers_beside.py --fingers 2000 --more 20000 --expunge 50``. In every phase each
+of the three places makes one search after the other. Ratios of one run on one machine: on two cores
+four busy threads share them, so that a ratio of two is the cores' and not a lock's; the last phase,
+beside work that has nothing to do with the gallery, shows how much is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import statistics
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from fpmatch.bench.leakage import DENIED, POLICY
+from fpmatch.policy import Policy
+from fpmatch.search import Engine
+from fpmatch.synthetic import templates
+from fpmatch.types import Record, SearchRequest
+
+SPAWN = multiprocessing.get_context("spawn")
+SEED = 7
+
+
+def searches(engine: Engine, seconds: float, number: int, probes: list[Any]) -> list[float]:
+    """Milliseconds of each search in some time."""
+    out, until, n = [], time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        n += 1
+        asked = SearchRequest(
+            fingers=[probes[n % len(probes)]],
+            booking_ori=DENIED,
+            transaction="CAR",
+            tcn=f"{number}-{time.monotonic_ns()}",
+        )
+        began = time.monotonic()
+        answer = engine.search(asked)
+        assert answer["criminal"].candidates is not None, answer
+        out.append(1000 * (time.monotonic() - began))
+    return out
+
+
+def reader(place: Path, number: int, orders: Any, answers: Any) -> None:
+    probes = list(templates(50, SEED, impression=1))
+    with Engine.open(place, "r", durability="off") as engine:
+        searches(engine, 1.0, number, probes)
+        answers.put("ready")
+        while (seconds := orders.get()) is not None:
+            answers.put(searches(engine, seconds, number, probes))
+
+
+def phase(name: str, seconds: float, both: list, engine: Engine, probes: list) -> list[float]:
+    """One phase; its figures by place."""
+    for orders, _ in both:
+        orders.put(seconds)
+    own = searches(engine, seconds, 0, probes)
+    theirs = [t for _, answers in both for t in answers.get(timeout=600)]
+    out = []
+    for where, ms in (("readers", theirs), ("writer's thread", own)):
+        ms = sorted(ms)
+        median, late = statistics.median(ms), ms[len(ms) * 99 // 100]
+        out += [median, late]
+        print(f"{name:28} {where:16} {len(ms):6} {median:8.1f} {late:8.1f}", flush=True)
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fingers", type=int, default=2000)
+    parser.add_argument("--more", type=int, default=20_000)
+    parser.add_argument("--expunge", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=20)
+    given = parser.parse_args()
+    people = list(templates(given.fingers + given.more, SEED))
+    probes = list(templates(50, SEED, impression=1))
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "g"
+        with Engine.create(place, durability="off") as engine:
+            engine.add_partition("criminal", 1, "DOJ-FBI", expected_fingers=given.fingers)
+            engine.publish(Policy.parse(POLICY))
+            first = [Record(f"R-{n}", [people[n]]) for n in range(given.fingers)]
+            engine.enrol("criminal", first)
+            both = [(SPAWN.Queue(), SPAWN.Queue()) for _ in range(2)]
+            work = [
+                SPAWN.Process(target=reader, args=(place, n, *queues))
+                for n, queues in enumerate(both, 1)
+            ]
+            for process in work:
+                process.start()
+            for _, answers in both:
+                assert answers.get(timeout=300) == "ready"
+            print(f"{'phase':28} {'where':16} {'N':>6} {'median':>8} {'99 %':>8}   milliseconds")
+            alone = phase("alone", given.seconds, both, engine, probes)
+            stop = threading.Event()
+
+            def enrol() -> None:
+                for at in range(given.fingers, len(people), 256):
+                    if stop.is_set():
+                        return
+                    some = range(at, min(at + 256, len(people)))
+                    engine.enrol("criminal", [Record(f"R-{n}", [people[n]]) for n in some])
+
+            def expunge() -> None:
+                for n in range(given.expunge):
+                    if stop.is_set():
+                        return
+                    engine.expunge(f"R-{n}", order="o", authority="a")
+
+            def other_work() -> None:
+                while not stop.is_set():
+                    sorted(range(100_000), key=lambda n: -n)
+
+            changes = (("enrolling", enrol), ("expunging", expunge), ("other work", other_work))
+            for name, change in changes:
+                stop.clear()
+                thread = threading.Thread(target=change)
+                thread.start()
+                beside = phase(f"beside {name}", given.seconds, both, engine, probes)
+                stop.set()
+                thread.join()
+                ratios = ", ".join(f"{b / a:.2f}" for a, b in zip(alone, beside, strict=True))
+                print(f"  against alone: readers' median and 99 %, writer's the same: {ratios}")
+            for orders, _ in both:
+                orders.put(None)
+            for process in work:
+                process.join()
+
+
+if __name__ == "__main__":
+    main()
