@@ -1,7 +1,7 @@
 """Latency of two reader processes and of a thread in the writer, alone and beside changes.
 
-``python benchmarks/readers_beside.py --fingers 2000 --more 20000 --expunge 50``. In every phase each
-of the three places makes one search after the other. Ratios of one run on one machine: on two cores
+``python benchmarks/readers_beside.py --fingers 2000 --more 20000 --expunge 50``. In each phase all
+three places make one search after the other. Ratios of one run on one machine: on two cores
 four busy threads share them, so that a ratio of two is the cores' and not a lock's; the last phase,
 beside work that has nothing to do with the gallery, shows how much is.
 """

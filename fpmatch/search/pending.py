@@ -12,7 +12,6 @@ import hmac
 import json
 import logging
 from collections.abc import Mapping
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -48,9 +47,7 @@ def _attempt(step: Any) -> None:
         log.warning("earlier work cannot be finished yet: %s", type(error).__name__)
 
 
-def finish_removals(
-    state: State, *, wait: bool = True, own: str = "", held: frozenset[str] = frozenset()
-) -> dict[str, Receipt]:
+def finish_removals(state: State, *, wait: bool = True, own: str = "") -> dict[str, Receipt]:
     """Carry committed removals through to the disk, the indexes, kept probes and the log.
 
     Every step can be repeated, so that it does not matter where the last attempt was cut off.
@@ -63,8 +60,6 @@ def finish_removals(
         Wait for other processes that hold a write-ahead log open.
     own : str
         The removal whose call is being answered; the others' are answered when they are repeated.
-    held : frozenset of str
-        Partitions whose lock the caller holds for writing.
 
     Returns
     -------
@@ -82,7 +77,7 @@ def finish_removals(
     with state.finishing:
         for name, fields in state.gallery.unfinished():
             state.unfinished = True
-            fields["seq"] = _finish(state, name, fields, wait, held)
+            fields["seq"] = _finish(state, name, fields, wait)
             state.gallery.end_removal(name, None if name == own else _answer(state, fields))
             # The note itself named whom it was about.
             _attempt(lambda: state.gallery.scrub(wait=False))
@@ -91,21 +86,15 @@ def finish_removals(
     return out
 
 
-def _finish(
-    state: State, name: str, fields: dict[str, Any], wait: bool, held: frozenset[str]
-) -> int:
+def _finish(state: State, name: str, fields: dict[str, Any], wait: bool) -> int:
     places = sorted(fields["rows"])
-    with ExitStack() as stack:
+    try:
+        state.gallery.scrub(wait=wait)
+        crash_point("expunge.scrubbed")
+    finally:
         for place in places:
-            if place not in held:
-                stack.enter_context(state.partition_lock(place).writing())
-        try:
-            state.gallery.scrub(wait=wait)
-            crash_point("expunge.scrubbed")
-        finally:
-            for place in places:
-                _drop_from_index(state, place, fields["rows"][place])
-        crash_point("expunge.indexed")
+            _drop_from_index(state, place, fields["rows"][place])
+    crash_point("expunge.indexed")
     destroy_probes(state, name, fields)
     crash_point("expunge.probes")
     state.ledger.scrub(wait=wait)
@@ -128,12 +117,14 @@ def _answer(state: State, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _drop_from_index(state: State, partition: str, rows: list[int]) -> None:
+    """Tombstone rows while nobody searches, and rewrite the files while everybody may."""
     index = state.indexes.get(partition)
     if index is None:
         return
-    there = np.intersect1d(np.array(rows, np.int64), index.row_ids())
-    if len(there):
-        index.tombstone(there)
+    with state.partition_lock(partition).writing():
+        there = np.intersect1d(np.array(rows, np.int64), index.row_ids())
+        if len(there):
+            index.tombstone(there)
     if index.tombstones:
         index.compact()
 
