@@ -499,7 +499,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "write-ahead log not emptied",
         "search/pending.py",
-        "            state.gallery.scrub(wait=wait)\n",
+        "        state.gallery.scrub(wait=wait)\n",
         "",
     ),
     (
