@@ -18,6 +18,7 @@
     │   ├── ReadOnlyError                  a write on something opened read-only
     │   ├── LockedError                    in use by another process
     │   └── WriteError (OSError)           the disk is full, or does not let a file be written
+    ├── ConflictError (RuntimeError)       asked of another state, or under a key that is used
     ├── AuditError (RuntimeError)          the log cannot be appended to, or does not verify
     ├── SearchCancelled (RuntimeError)     the caller cancelled
     ├── WorkerError (RuntimeError)         a process that reads items ended, or took too long
@@ -102,6 +103,13 @@ class LockedError(StorageError):
 
 class WriteError(StorageError, OSError):
     """The disk is full, or lets a file not be written; nothing that was acknowledged is lost."""
+
+
+class ConflictError(FpmatchError, RuntimeError):
+    """A record has changed since it was looked at, or a key was used for another act before.
+
+    Nothing is changed by the call that raises it.
+    """
 
 
 class AuditError(FpmatchError, RuntimeError):

@@ -811,6 +811,9 @@ class SearchParameters:
     of 4 500 non-mated pairs 0.9 % lie above (neural extractor, five impressions of each finger)."""
     paired_candidates: int = 100
     """Most candidates of a partition that bring their paired minutiae, where they are asked for."""
+    key_days: int = 30
+    """How long the answer of an act under a caller's key is kept, days: who has not repeated a call
+    by then will look what became of it."""
     page_records: int = 1000
     """Records that `Engine.records` shows at a time."""
     page_templates: int = 256

@@ -74,6 +74,7 @@ def through_the_engine(place: Path) -> None:
         assert e.deliver(message.id)
         e.records(WHERE, RecordsRequest(booking_ori=ON))
         e.templates(WHERE, RecordsRequest(booking_ori=ON))
+        e.update(WHERE, "I-7", protected=True, **ORDER)
         e.seal("I-7", partition=WHERE, **ORDER)
         e.unseal("I-7", partition=WHERE, **ORDER)
         e.expunge("I-8", partition=WHERE, **ORDER)
@@ -83,6 +84,7 @@ def through_the_engine(place: Path) -> None:
             lambda: e.cancel(gone),
             lambda: e.copy(response.tcn, KEEPS),
             lambda: e.envelope("N-none", "DHS"),
+            lambda: e.update(WHERE, "I-none", protected=True, **ORDER),
             lambda: e.seal("I-none", partition=WHERE, **ORDER),
             lambda: e.expunge("I-none", partition=WHERE, **ORDER),
             lambda: e.publish(Policy.parse(VOID, lenient=True)),

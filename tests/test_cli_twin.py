@@ -227,6 +227,43 @@ def test_a_sealed_record_is_not_found_until_it_is_unsealed(fpm):
     assert fpm("seal", "g.fpm", "C-77", *order)[0] == 2
 
 
+def test_a_record_is_changed_by_an_order_once_and_only_in_the_version_that_was_seen(fpm):
+    order = ("--order", "court order 1", "--authority", "the court")
+    where = ("g.fpm", "criminal", "C-1")
+
+    def seen() -> dict:
+        return as_json(fpm("record", *where, "--owner", "DOJ-FBI", "--json", "-"))
+
+    change = ("update", *where, "p9.fpt", "--protected", "yes", "--banned-use", "CAR,role:officer")
+    change += ("--version", seen()["version"], *order, "--key", "k")
+    first = as_json(fpm(*change, "--json", "-"))
+    assert first["changed"] == ["protected", "banned_uses", "fingers"]
+    assert (first["added"], len(first["removed"]), first["lifted"]) == (1, 1, [])
+    assert seen()["version"] == first["version"]
+    assert as_json(fpm(*change, "--json", "-")) == first
+    code, _, error = fpm(*change[:-1], "k2")
+    assert (code, len(error.splitlines())) == (2, 1)
+    assert "changed since" in error
+    code, said, _ = fpm("update", *where, "--protected", "no", "--no-bans", *order)
+    assert code == 0
+    assert "protected, banned_uses" in said
+    assert (seen()["protected"], seen()["banned_uses"]) == (False, [])
+    for wrong in (
+        (),
+        ("--protected", "unknown"),
+        ("--no-bans", "--banned-use", "CAR"),
+        ("--event", "x"),
+        ("--contributor", "no"),
+        ("none.png",),
+        ("--protected", "yes", "--key", "k"),
+    ):
+        code, _, error = fpm("update", *where, *wrong, *order)
+        assert (code, len(error.splitlines())) == (2, 1), wrong
+    for act in ("seal", "unseal", "expunge"):
+        answers = [fpm(act, "g.fpm", "C-2", *order, "--key", act, "--json", "-") for _ in range(2)]
+        assert as_json(answers[0]) == as_json(answers[1])
+
+
 def test_a_deferred_search_is_made_at_the_event_or_cancelled(fpm):
     asked = ("search", "g.fpm", "p1.fpt", "--ori", LATER, "--disposition", "pending")
     code, said, _ = fpm(*asked)

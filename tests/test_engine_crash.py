@@ -12,6 +12,23 @@ import pytest
 from fpmatch.search import crash_points
 
 HERE = Path(__file__).resolve().parent
+FINISHING = tuple(s for s in crash_points.EXPUNGE if s != "expunge.committed")
+KEYED = {
+    "enrol with a key": (*crash_points.ENROL, "enrol.compared"),
+    "seal": crash_points.SEAL,
+    "publish": crash_points.PUBLISH,
+    "expunge with a key": ("log.appended", *crash_points.EXPUNGE),
+    "update": (*crash_points.UPDATE, *FINISHING),
+}
+LOGGED_AS = {
+    "enrol with a key": "ENROL",
+    "seal": "SEAL",
+    "publish": "POLICY",
+    "expunge with a key": "EXPUNGE",
+    "update": "UPDATE",
+}
+UNCOMMITTED = ("enrol.checked", "update.checked")
+PARTITION = {"partition": crash_points.PARTITION}
 BEFORE_INTENT = ("search.decided",)
 BEFORE_OUTCOME = ("search.intent", "search.compared", "search.judged", "search.prepared")
 
@@ -27,12 +44,16 @@ def results():
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
-    return {(r["act"], r["step"]): r for r in json.loads(ran.stdout)}
+    found = json.loads(ran.stdout)
+    for result in found["results"]:
+        result["unkilled"] = found["unkilled"].get(result["act"])
+    return {(r["act"], r["step"]): r for r in found["results"]}
 
 
 def test_every_step_was_reached_and_killed(results):
     expected = {("enrol", s) for s in crash_points.ENROL}
     expected |= {("expunge", s) for s in crash_points.EXPUNGE}
+    expected |= {(act, step) for act, steps in (KEYED | PARTITION).items() for step in steps}
     expected |= {(a, s) for a in ("search", "defer", "retain") for s in crash_points.SEARCH}
     assert set(results) == expected
     assert all(r["signal"] == 9 for r in results.values())
@@ -73,3 +94,27 @@ def test_expunge(results, step):
     assert r["found"]["C-2"] == ["C-2"]
     assert r["residue"] == []
     assert r["expungements"] == 1
+
+
+@pytest.mark.parametrize(("act", "step"), [(a, s) for a, steps in KEYED.items() for s in steps])
+def test_an_act_under_a_key_is_done_once_however_often_it_is_repeated(results, act, step):
+    r = results[act, step]
+    kind = LOGGED_AS[act]
+    before = {"ENROL": 2, "POLICY": 1}.get(kind, 0)
+    assert r["said"] == "", "killed before it could acknowledge"
+    assert r["kinds"].count(kind) == before + (step not in UNCOMMITTED)
+    assert r["kinds_then"].count(kind) == before + 1
+    assert r["answers"][0] == r["answers"][1]
+    assert r["roots"] == r["unkilled"], "as if it had not been killed"
+    assert r["policy"] == 1 + (act == "publish")
+    assert r["unfinished"] == 0
+    assert r["verifies_then"]
+    if act in ("update", "expunge with a key"):
+        assert r["residue"] == []
+
+
+@pytest.mark.parametrize("step", crash_points.PARTITION)
+def test_partition(results, step):
+    r = results["partition", step]
+    assert r["partitions"] == ["criminal", "immigration", "third"]
+    assert r["kinds"].count("PARTITION") == 3

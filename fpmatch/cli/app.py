@@ -39,6 +39,7 @@ replaying = Unloaded("replaying")
 report = Unloaded("report")
 scenario = Unloaded("scenario")
 sealing = Unloaded("sealing")
+updating = Unloaded("updating")
 search = Unloaded("search")
 segment = Unloaded("segment")
 synth = Unloaded("synth")
@@ -87,6 +88,7 @@ TREE: dict[str, dict[str, Command | Group]] = {
         "seal": sealing.seal_command,
         "unseal": sealing.unseal_command,
         "report": report.report_command,
+        "update": updating.update_command,
         "expunge": gallery.expunge_command,
     },
     "Upkeep": {

@@ -17,6 +17,9 @@ Gallery = Annotated[Path, typer.Argument(metavar="GALLERY", help="The gallery's 
 
 Order = Annotated[str, typer.Option(help="The order that demands it.")]
 Authority = Annotated[str, typer.Option(help="Who gave the order.")]
+Key = Annotated[
+    str, typer.Option(help="A name of yours for this act: repeated under it, it is done once.")
+]
 Where = Annotated[str | None, typer.Option("--partition", help="Where several hold such a record.")]
 Expected = Annotated[int, typer.Option(help="Fingers a partition will hold, roughly.")]
 
@@ -70,6 +73,7 @@ def expunge_command(
     level: Annotated[str, typer.Option(help="event, record or identity.")] = "record",
     event: Annotated[str, typer.Option(help="Which event, with --level event.")] = "",
     partition: Where = None,
+    key: Key = "",
     engine_file: EngineFile = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -84,6 +88,7 @@ def expunge_command(
             level=level,  # type: ignore[arg-type]
             event=event,
             partition=partition,
+            key=key,
         )
     counts = ("records", "events", "fingers", "kept", "probes", "audit_seq")
     rows = [(name.replace("_", " "), getattr(receipt, name)) for name in counts]

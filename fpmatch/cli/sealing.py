@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fpmatch.cli.gallery import Authority, Gallery, Order, Where
+from fpmatch.cli.gallery import Authority, Gallery, Key, Order, Where
 from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.output import JsonFile, emit, table
 
@@ -19,12 +19,13 @@ def seal_command(
     order: Order,
     authority: Authority,
     partition: Where = None,
+    key: Key = "",
     engine_file: EngineFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """Hide a record from every search until it is unsealed."""
     with opened(gallery, engine_file, "rw") as engine:
-        seq = engine.seal(record, order=order, authority=authority, partition=partition)
+        seq = engine.seal(record, order=order, authority=authority, partition=partition, key=key)
     _show("sealed", record, seq, json_file)
 
 
@@ -34,12 +35,13 @@ def unseal_command(
     order: Order,
     authority: Authority,
     partition: Where = None,
+    key: Key = "",
     engine_file: EngineFile = None,
     json_file: JsonFile = None,
 ) -> None:
     """Lift a seal: searches see the record again."""
     with opened(gallery, engine_file, "rw") as engine:
-        seq = engine.unseal(record, order=order, authority=authority, partition=partition)
+        seq = engine.unseal(record, order=order, authority=authority, partition=partition, key=key)
     _show("unsealed", record, seq, json_file)
 
 

@@ -2,7 +2,15 @@
 
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.gallery import Gallery
-from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolNote, EnrolReport, NewRow, Receipt
+from fpmatch.gallery.results import (
+    EnrolError,
+    EnrolFlag,
+    EnrolNote,
+    EnrolReport,
+    NewRow,
+    Receipt,
+    UpdateReceipt,
+)
 
 __all__ = [
     "Columns",
@@ -13,4 +21,5 @@ __all__ = [
     "Gallery",
     "NewRow",
     "Receipt",
+    "UpdateReceipt",
 ]

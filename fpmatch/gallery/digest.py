@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 LANES = 1024
 EMPTY = bytes(2 * LANES)
+VERSION_DIGITS = 32
+"""Of a record's version: 128 bits, so that no two states of a record share one by chance."""
 
 
 def record_item(
@@ -47,6 +49,11 @@ def record_item(
     content = [record, identity, contributor, *flags, sorted(banned), sorted(events)]
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(b"\x00" + text.encode()).digest()
+
+
+def version_of(item: bytes) -> str:
+    """The version of a record as callers see it: half of the digest of what is stored of it."""
+    return bytes(item).hex()[:VERSION_DIGITS]
 
 
 class Sum:

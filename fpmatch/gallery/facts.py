@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fpmatch.database import stored_uses
 from fpmatch.finger import FingerPosition
+from fpmatch.gallery.digest import version_of
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
 from fpmatch.types import RecordInfo
 
@@ -78,8 +79,8 @@ def facts(gallery: Gallery, key: int) -> RecordInfo:
     """
     with gallery.lock:
         database = gallery.database
-        name, identity, contributor, protected, sealed, banned = database.execute(
-            "SELECT record, identity, contributor, protected, sealed, banned FROM record "
+        name, identity, contributor, protected, sealed, banned, item = database.execute(
+            "SELECT record, identity, contributor, protected, sealed, banned, item FROM record "
             "WHERE id = ?",
             (key,),
         ).fetchone()
@@ -98,4 +99,5 @@ def facts(gallery: Gallery, key: int) -> RecordInfo:
         protected=bool(protected),
         sealed=bool(sealed),
         banned_uses=stored_uses(banned),
+        version=version_of(item),
     )

@@ -14,8 +14,9 @@ from fpmatch import database as files
 from fpmatch.checks import quoted
 from fpmatch.database import Durability
 from fpmatch.errors import CorruptError, InputError
-from fpmatch.gallery import changes, schema, snapshot
+from fpmatch.gallery import answers, changes, schema, snapshot
 from fpmatch.gallery import partition_names as names
+from fpmatch.gallery.answers import Once
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.digest import EMPTY, Sum
 from fpmatch.gallery.journal import Journal
@@ -63,6 +64,7 @@ class Gallery(Journal):
             database.execute(schema.WITHDRAWN)
             self.secret("withdrawn")
             database.executescript(schema.ORIGINS)
+            database.executescript(schema.ANSWERED)
         self.read_partitions()
 
     @classmethod
@@ -304,7 +306,9 @@ class Gallery(Journal):
 
     # -- policies ------------------------------------------------------------------------------
 
-    def publish(self, digest: str, document: str, version: int, at: datetime) -> str:
+    def publish(
+        self, digest: str, document: str, version: int, at: datetime, once: Once | None = None
+    ) -> str:
         """Store a policy document under the next version; the name of the journal entry.
 
         Parameters
@@ -317,13 +321,17 @@ class Gallery(Journal):
             From 1.
         at : datetime
             Time of publication.
+        once : Once, optional
+            The caller's key.
         """
         with self.transaction() as database:
             database.execute(
                 "INSERT INTO policy VALUES (?, ?, ?, ?)",
                 (version, digest, at.isoformat(), document),
             )
-            return self.journal("POLICY", {"policy_version": version, "policy_digest": digest})
+            journal = self.journal("POLICY", {"policy_version": version, "policy_digest": digest})
+            answers.put(database, once, journal, {"version": version})
+            return journal
 
     def policy(self, version: int | None = None) -> tuple[int, str, str] | None:
         """A policy's version, document and digest; the newest by default, None if none."""

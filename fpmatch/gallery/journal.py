@@ -12,6 +12,7 @@ from typing import Any
 
 from fpmatch import database as files
 from fpmatch.errors import LockedError, ReadOnlyError
+from fpmatch.gallery import answers
 from fpmatch.gallery.loading import Stamps
 from fpmatch.sqlite_errors import MissingTableError
 
@@ -85,16 +86,28 @@ class Journal:
                 "UPDATE unfinished SET fields = ? WHERE id = ?", (json.dumps(fields), name)
             )
 
-    def end_removal(self, name: str, fields: Mapping[str, Any] | None = None) -> None:
+    def end_removal(
+        self,
+        name: str,
+        fields: Mapping[str, Any] | None = None,
+        *,
+        answered: tuple[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         """Forget a removal that has been carried through.
 
         Parameters
         ----------
+        name : str
+            Its id.
         fields : mapping, optional
             What its repetition shall be answered with, where the call that began it was not
             answered; holds no name. ``done`` says which call that was.
+        answered : (str, mapping), optional
+            Its journal entry, and what whoever repeats it under its key is answered with.
         """
         with self.transaction() as database:
+            if answered is not None:
+                answers.amend(database, *answered)
             if fields is None:
                 database.execute("DELETE FROM unfinished WHERE id = ?", (name,))
             else:
@@ -131,7 +144,16 @@ class Journal:
             for name, kind, fields in found
         ]
 
-    def logged(self, name: str) -> None:
-        """Forget an event that the audit log has."""
+    def logged(self, name: str, seq: int = 0) -> None:
+        """Forget an event that the audit log has; who repeats its act is told the number.
+
+        Parameters
+        ----------
+        name : str
+            Of the entry.
+        seq : int
+            Of its record in the log.
+        """
         with self.transaction() as database:
             database.execute("DELETE FROM journal WHERE id = ?", (name,))
+            answers.number(database, name, seq)

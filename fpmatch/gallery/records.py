@@ -7,11 +7,13 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fpmatch.checks import check_flag, check_several, check_text, check_uses, quoted
 from fpmatch.database import stored_uses
 from fpmatch.errors import InputError
-from fpmatch.gallery import origins
+from fpmatch.gallery import answers, origins
+from fpmatch.gallery.answers import Once
 from fpmatch.gallery.digest import Sum, record_item
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
 from fpmatch.gallery.results import EnrolError, NewRow
@@ -70,10 +72,37 @@ def check(record: Record) -> Record:
     if not isinstance(record, Record):
         raise InputError(f"expected a Record, not {quoted(record)}")
     name = check_text("record id", record.record, longest=LONGEST, empty=False)
-    fingers = check_several("fingers", record.fingers, most=MOST_FINGERS)
-    if not fingers:
+    fingers = check_fingers(name, record.fingers)
+    return Record(
+        record=name,
+        fingers=fingers,
+        identity=check_text("identity", record.identity, longest=LONGEST),
+        event=check_text("event", record.event, longest=LONGEST),
+        contributor=check_contributor(record.contributor),
+        protected=bool(check_flag("protected", record.protected)),
+        banned_uses=check_uses("banned_uses", record.banned_uses),
+    )
+
+
+def check_fingers(name: str, fingers: object) -> tuple[Template, ...]:
+    """Templates that a record can have: some, and none of them empty.
+
+    Parameters
+    ----------
+    name : str
+        The record's id.
+    fingers : object
+        As they were handed in.
+
+    Raises
+    ------
+    InputError
+        If they are something else.
+    """
+    found = check_several("fingers", fingers, most=MOST_FINGERS)
+    if not found:
         raise InputError(f"record {quoted(name)} has no finger")
-    for finger in fingers:
+    for finger in found:
         if not isinstance(finger, Template):
             raise InputError(
                 f"record {quoted(name)}: expected templates, found "
@@ -81,16 +110,19 @@ def check(record: Record) -> Record:
             )
         if not len(finger):
             raise InputError(f"record {quoted(name)} has a template without minutiae")
-    contributor = check_text("contributor", record.contributor)
-    return Record(
-        record=name,
-        fingers=fingers,
-        identity=check_text("identity", record.identity, longest=LONGEST),
-        event=check_text("event", record.event, longest=LONGEST),
-        contributor=Ori(contributor) if contributor else "",
-        protected=bool(check_flag("protected", record.protected)),
-        banned_uses=check_uses("banned_uses", record.banned_uses),
-    )
+    return found
+
+
+def check_contributor(value: object) -> str:
+    """The agency that gave a record, or none.
+
+    Raises
+    ------
+    InputError
+        If it is no ORI.
+    """
+    contributor = check_text("contributor", value)
+    return Ori(contributor) if contributor else ""
 
 
 def enrol(
@@ -98,6 +130,7 @@ def enrol(
     partition: str,
     items: Sequence[tuple[int, Record]],
     accept: Callable[[Record], Record] = lambda record: record,
+    once: Once | None = None,
 ) -> Enrolled:
     """Store a batch: each record whole or not at all, all of it on disk when this returns.
 
@@ -111,6 +144,8 @@ def enrol(
         With the number that error entries shall name.
     accept : callable
         Looks at a checked record and returns it, or raises `InputError`.
+    once : Once, optional
+        The caller's key.
 
     Returns
     -------
@@ -149,6 +184,9 @@ def enrol(
                     "gallery_root": total.root(),
                 },
             )
+            done = Enrolled([one.key for one in taken], rows, errors, journal)
+            if once is not None:
+                answers.put(database, once, journal, answer(dict(items), done))
         with gallery.following(partition):
             for one in taken:
                 columns.put_record(
@@ -157,7 +195,7 @@ def enrol(
             for row in reversed(rows):
                 columns.put_row(row.row, row.record, int(row.position))
             gallery.committed_sum(partition, total)
-    return Enrolled([one.key for one in taken], rows, errors, journal)
+    return done
 
 
 def _name_of(item: object) -> str:
@@ -166,6 +204,52 @@ def _name_of(item: object) -> str:
     return (
         name[:LONGEST].encode("utf-8", "backslashreplace").decode() if isinstance(name, str) else ""
     )
+
+
+_NAME, _BARE = "\ue000", "\ue001"
+"""Stand for the record's id in a message that is kept."""
+
+
+def answer(items: dict[int, Record], done: Enrolled) -> dict[str, Any]:
+    """What a repetition of a batch is answered with: no name. Its flags are not known yet.
+
+    Parameters
+    ----------
+    items : dict of int to Record
+        The batch, by number.
+    done : Enrolled
+        What became of it.
+    """
+    said = []
+    for error in done.errors:
+        name = _name_of(items[error.item])
+        message = error.message.replace(quoted(name), _NAME)
+        said.append([error.item, message.replace(name, _BARE) if name else message])
+    return {
+        "keys": done.keys,
+        "fingers": len(done.rows),
+        "rows": [[row.row, int(row.position), row.record, row.item] for row in done.rows],
+        "errors": said,
+        "flags": None,
+    }
+
+
+def errors_of(items: dict[int, Record], said: list[list[Any]]) -> list[EnrolError]:
+    """The errors of a batch that was answered before.
+
+    Parameters
+    ----------
+    items : dict of int to Record
+        The same batch, by number.
+    said : list of [int, str]
+        As they were kept.
+    """
+    out = []
+    for item, message in said:
+        name = _name_of(items[item])
+        text = str(message).replace(_BARE, name).replace(_NAME, quoted(name))
+        out.append(EnrolError(item, name, text))
+    return out
 
 
 def _exchange(total: Sum, old: bytes | None, new: bytes) -> None:
@@ -190,13 +274,39 @@ def _put(
     event = database.execute(
         "SELECT id FROM event WHERE record = ? AND event = ?", (taken.key, record.event)
     ).fetchone()[0]
+    rows, keys = store_fingers(database, (partition, taken.key, event), record.fingers, item)
+    origins.put(database, event, keys, origin)
+    new = refresh_item(database, taken.key)
+    return taken, rows, (old, new)
+
+
+def store_fingers(
+    database: sqlite3.Connection,
+    place: tuple[int, int, int],
+    fingers: Sequence[Template],
+    item: int = -1,
+) -> tuple[list[NewRow], list[int]]:
+    """Have an event hold impressions: which are new to the record, and the keys of all.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        In a transaction.
+    place : (int, int, int)
+        Keys of partition, record and event.
+    fingers : sequence of Template
+        None of them empty.
+    item : int
+        Number of the item that they came with.
+    """
+    partition, record, event = place
     rows = []
     keys = []
-    for finger in record.fingers:
+    for finger in fingers:
         content = finger.to_bytes()
         sha = hashlib.sha256(content).digest()
         found = database.execute(
-            "SELECT key FROM finger WHERE record = ? AND sha256 = ?", (taken.key, sha)
+            "SELECT key FROM finger WHERE record = ? AND sha256 = ?", (record, sha)
         ).fetchone()
         if found is None:
             row = _next_row(database, partition)
@@ -206,16 +316,14 @@ def _put(
             ).lastrowid
             database.execute(
                 "INSERT INTO finger VALUES (?, ?, ?, ?, ?)",
-                (finger_key, taken.key, int(finger.position), template, sha),
+                (finger_key, record, int(finger.position), template, sha),
             )
-            rows.append(NewRow(row, finger.position, taken.key, item))
+            rows.append(NewRow(row, finger.position, record, item))
         else:
             finger_key = found[0]
         database.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (event, finger_key))
         keys.append(finger_key)
-    origins.put(database, event, keys, origin)
-    new = refresh_item(database, taken.key)
-    return taken, rows, (old, new)
+    return rows, keys
 
 
 def _put_record(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fpmatch.errors import InputError, RefusedError
-from fpmatch.gallery import withdrawn
+from fpmatch.gallery import answers, withdrawn
+from fpmatch.gallery.answers import Once
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
 from fpmatch.gallery.records import refresh_item
 
@@ -81,6 +83,7 @@ def expunge(
     order: str,
     authority: str,
     partition: str | None,
+    once: Once | None = None,
 ) -> Removal:
     """Delete, overwrite and commit; the caller drops rows from indexes and other files.
 
@@ -102,6 +105,8 @@ def expunge(
         Who ordered it.
     partition : str or None
         Its name.
+    once : Once, optional
+        The caller's key.
     """
     out = Removal()
     secret = gallery.secret("withdrawn")
@@ -118,7 +123,7 @@ def expunge(
                 old = _one(database, "SELECT item FROM record WHERE id = ?", key)
                 name = str(_one(database, "SELECT record FROM record WHERE id = ?", key))
                 lost = _drop_events(database, key, event if level == "event" else None, out)
-                rows = _drop_fingers(database, key, out)
+                rows = drop_fingers(database, key, out)
                 out.kept += lost - len(rows)
                 out.rows.setdefault(place, []).extend(rows)
                 sums[place].remove(bytes(old))
@@ -138,22 +143,9 @@ def expunge(
                 out.roots.append((place, gallery.root(place), total.root()))
                 gallery.store_sum(place, total)
             out.journal = gallery.journal("EXPUNGE", _fields(out, level, order, authority))
-            out.id = gallery.begin_removal(
-                {
-                    **order_of,
-                    "order": order,
-                    "authority": authority,
-                    "journal": out.journal,
-                    "rows": out.rows,
-                    "names": sorted(out.names),
-                    "probes": [],
-                    "removed": out.removed,
-                    "records": out.records,
-                    "events": out.events,
-                    "kept": out.kept,
-                    "roots": out.roots,
-                }
-            )
+            note = {**order_of, **noted(out, order, authority), "keyed": once is not None}
+            out.id = gallery.begin_removal(note)
+            answers.put(database, once, out.journal, answer_of(note))
         with gallery.following(*columns):
             for place, rows in out.rows.items():
                 columns[place].drop_rows(rows)
@@ -162,6 +154,51 @@ def expunge(
             for place, total in sums.items():
                 gallery.committed_sum(place, total)
     return out
+
+
+ANSWERED = (
+    "level",
+    "order",
+    "authority",
+    "records",
+    "events",
+    "removed",
+    "kept",
+    "probes",
+    "roots",
+)
+"""What a receipt says, and no name."""
+
+
+def noted(out: Removal, order: str, authority: str) -> dict[str, Any]:
+    """What is noted of a removal until it is carried through.
+
+    Parameters
+    ----------
+    out : Removal
+    order : str
+        By which it was ordered.
+    authority : str
+        Who ordered it.
+    """
+    return {
+        "order": order,
+        "authority": authority,
+        "journal": out.journal,
+        "rows": out.rows,
+        "names": sorted(out.names),
+        "probes": [],
+        "removed": out.removed,
+        "records": out.records,
+        "events": out.events,
+        "kept": out.kept,
+        "roots": out.roots,
+    }
+
+
+def answer_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a removal may be kept to answer its repetition: no name."""
+    return {key: fields[key] for key in ANSWERED}
 
 
 def _one(database: sqlite3.Connection, query: str, value: object) -> Any:
@@ -188,7 +225,18 @@ def _drop_events(database: sqlite3.Connection, key: int, event: str | None, out:
     return len(lost)
 
 
-def _drop_fingers(database: sqlite3.Connection, key: int, out: Removal) -> list[int]:
+def drop_fingers(database: sqlite3.Connection, key: int, out: Removal) -> list[int]:
+    """Overwrite the impressions of a record that no event of it holds any more; their rows.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        In a transaction.
+    key : int
+        Of the record.
+    out : Removal
+        Is told the digests of what is gone.
+    """
     rows = []
     found = database.execute(
         "SELECT key, template, hex(sha256) FROM finger f WHERE record = ? "
@@ -219,7 +267,14 @@ def _fields(out: Removal, level: str, order: str, authority: str) -> dict[str, o
 
 
 def seal(
-    gallery: Gallery, name: str, *, sealed: bool, order: str, authority: str, partition: str | None
+    gallery: Gallery,
+    name: str,
+    *,
+    sealed: bool,
+    order: str,
+    authority: str,
+    partition: str | None,
+    once: Once | None = None,
 ) -> str:
     """Set or lift a seal; the name of the journal entry.
 
@@ -237,6 +292,8 @@ def seal(
         Who ordered it.
     partition : str or None
         Its name.
+    once : Once, optional
+        The caller's key.
     """
     secret = gallery.secret("withdrawn")
     with gallery.lock:
@@ -259,6 +316,7 @@ def seal(
                     "gallery_root": total.root(),
                 },
             )
+            answers.put(database, once, journal, {})
         with gallery.following(place):
             columns.set_sealed(key, sealed)
             gallery.committed_sum(place, total)

@@ -109,6 +109,48 @@ class NewRow:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateReceipt:
+    """What a change of a record came to.
+
+    Parameters
+    ----------
+    partition, record : str
+    order, authority : str
+        As they were given, and logged.
+    version : str
+        Of the record as it is now; see `RecordInfo.version`.
+    changed : tuple of str
+        What is other than it was: ``identity``, ``contributor``, ``protected``, ``banned_uses``,
+        ``fingers``; empty where all was so already.
+    lifted : tuple of str
+        What bars less than it did: ``protected``, ``banned_uses``.
+    added : int
+        Impressions that the record did not hold.
+    removed : tuple of str
+        SHA-256 of every template that was destroyed.
+    kept : int
+        Impressions that stay because another event of the record holds them.
+    roots : (str, str)
+        Gallery root of the partition before and after.
+    audit_seq : int
+        The log's record of it.
+    """
+
+    partition: str
+    record: str
+    order: str
+    authority: str
+    version: str
+    changed: tuple[str, ...]
+    lifted: tuple[str, ...]
+    added: int
+    removed: tuple[str, ...]
+    kept: int
+    roots: tuple[str, str]
+    audit_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """Proof of an expungement, without the data: digests only.
 

@@ -131,6 +131,20 @@ CREATE TABLE IF NOT EXISTS withdrawn (
 """
 """What was expunged, sealed and unsealed, by keyed digest: asked when a backup is restored."""
 
+ANSWERED = """
+CREATE TABLE IF NOT EXISTS answered (
+    key BLOB PRIMARY KEY,
+    call BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    journal TEXT NOT NULL,
+    seq INTEGER NOT NULL DEFAULT 0,
+    answer TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS answered_at ON answered (at);
+CREATE INDEX IF NOT EXISTS answered_journal ON answered (journal);
+"""
+"""What acts under a caller's key were answered: keyed digests and numbers, never a name."""
+
 UNFINISHED = "CREATE TABLE IF NOT EXISTS unfinished (id TEXT PRIMARY KEY, fields TEXT NOT NULL)"
 """Removals that are committed and not yet carried through to every other file."""
 

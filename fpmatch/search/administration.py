@@ -1,4 +1,4 @@
-"""Everything about an engine that is no search: opening, enrolment, policy, removal."""
+"""An engine as a whole: opened, set up, given its policy, closed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from fpmatch.checks import (
 )
 from fpmatch.database import Durability
 from fpmatch.errors import InputError, LockedError, PolicyError, StorageError
-from fpmatch.gallery import EnrolError, EnrolReport, Receipt
 from fpmatch.gallery.partition_names import check_partition
 from fpmatch.locking import FolderLock
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
-from fpmatch.search import enrolment, follow, hold, opening, opting_out, pending, recovery, removal
+from fpmatch.search import follow, hold, opening, opting_out, pending, recovery
+from fpmatch.search.crash_points import crash_point
+from fpmatch.search.once import Turn, check_key, turn
 from fpmatch.search.options import durability_of, routes_of
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
@@ -189,51 +190,31 @@ class Administration:
         if state.policy is not None:
             opening.check_partitions((info,), state.policy)
         journal = state.gallery.add_partition(info, expected_fingers)
+        state.unlogged = True
         state.behind.add(name)  # until it has an index
+        crash_point("partition.committed")
         with state.partition_lock(name).writing():
             recovery.relevel(state, name)
+        crash_point("partition.indexed")
         state.log(journal)
+        crash_point("partition.logged")
 
     @property
     def partitions(self) -> tuple[PartitionInfo, ...]:
         """The partitions of this gallery."""
         return self._state.gallery.partitions
 
-    def enrol(
-        self,
-        partition: str,
-        records: Any,
-        *,
-        progress: enrolment.Progress | None = None,
-        on_error: Callable[[EnrolError], None] | None = None,
-    ) -> EnrolReport:
-        """Enrol records; the next search sees them.
-
-        Parameters
-        ----------
-        partition : str
-        records : iterable of Record, pyarrow.Table, or path of a Parquet or Arrow file
-            See `fpmatch.gallery.sources` for the columns.
-        progress, on_error : callable, optional
-            Called as ``progress(items seen, records accepted)`` after each batch, and before that
-            with the entry of each refused item.
-
-        Returns
-        -------
-        EnrolReport
-            Accepted records are on disk; a refused one has an entry and stops nothing. The same
-            again changes nothing. Fingers that resemble none of those held are stored and flagged.
-
-        Notes
-        -----
-        What was read before the source raises, or Ctrl-C is pressed, is stored, and told in a note.
-        """
-        return enrolment.enrol(self._state, partition, records, progress, on_error=on_error)
-
-    def publish(self, policy: Policy) -> int:
+    def publish(self, policy: Policy, *, key: str = "") -> int:
         """Put a policy in force from the next decision on; its version.
 
         Searches under way are judged by it at their release.
+
+        Parameters
+        ----------
+        policy : Policy
+        key : str
+            A name of the caller's for this act, up to 255 characters: the same policy under it
+            again changes nothing and gives the first answer, for 30 days. Empty: no such name.
 
         Raises
         ------
@@ -242,11 +223,23 @@ class Administration:
             partitions, or calls another opt-out by the name of one that is on record.
         PolicyError
             If a rule lies outside its author's authority.
+        ConflictError
+            If the key was used for something else.
         """
         state = self._state
         state.writable()
         if not isinstance(policy, Policy):
             raise InputError(f"publish takes a Policy, not {quoted(policy)}")
+        check_key(key)
+        with turn(state, key, ["publish", policy.digest]) as act:
+            if act.answer is None:
+                return self._publish(policy, act)
+            state.log()
+            opting_out.take_over(state)
+            return int(act.answer.fields["version"])
+
+    def _publish(self, policy: Policy, act: Turn) -> int:
+        state = self._state
         problems = policy.authority_problems()
         if problems:
             state.audit.event(Kind.AUTH_FAILED, {"what": "publish", "policy_digest": policy.digest})
@@ -259,9 +252,20 @@ class Administration:
             version = max(policy.version, (found[0] if found else 0) + 1)
             numbered = policy.with_version(version)
             content = numbered.to_toml()
-            journal = state.gallery.publish(numbered.digest, content, version, state.clock())
-            state.policy = numbered
+            try:
+                journal = state.gallery.publish(
+                    numbered.digest, content, version, state.clock(), act.once
+                )
+                state.unlogged = True
+                crash_point("publish.committed")
+                state.policy = numbered
+            except BaseException:
+                # Whatever cut this off: what is committed is in force, and nothing else is.
+                state.unlogged = True
+                state.policy = follow.newest(state)
+                raise
             state.log(journal)
+            crash_point("publish.logged")
             opting_out.take_over(state)
         hold.warn(state)
         return version
@@ -270,91 +274,6 @@ class Administration:
     def policy(self) -> Policy | None:
         """The policy in force, or None if none was ever published."""
         return self._state.policy
-
-    # -- removal -------------------------------------------------------------------------------
-
-    def expunge(
-        self,
-        record: str,
-        *,
-        order: str,
-        authority: str,
-        level: Literal["event", "record", "identity"] = "record",
-        event: str = "",
-        partition: str | None = None,
-    ) -> Receipt:
-        """Destroy an event, a record, or all records of an identity.
-
-        Parameters
-        ----------
-        level : Literal['event', 'record', 'identity']
-            How much goes: one event, a record, or all records of an identity.
-        record : str
-            Record id; with level "identity" the identity.
-        order, authority : str
-            The order and who gave it; both go into the log.
-        event : str
-            With level "event": which.
-        partition : str, optional
-            Needed if several partitions hold a record of that id.
-
-        Returns
-        -------
-        Receipt
-            With the digests of what was destroyed. No byte of it is in any file any more.
-
-        Raises
-        ------
-        RefusedError
-            If there is nothing of that name.
-        """
-        return removal.expunge(
-            self._state,
-            record,
-            level=level,
-            event=event,
-            order=order,
-            authority=authority,
-            partition=partition,
-        )
-
-    def seal(self, record: str, *, order: str, authority: str, partition: str | None = None) -> int:
-        """Hide a record from every search until `unseal`; the audit record's number.
-
-        Parameters
-        ----------
-        record : str
-            The record's id.
-        order : str
-            By which it was ordered.
-        authority : str
-            Who ordered it.
-        partition : str or None
-            Its name.
-        """
-        return removal.seal(
-            self._state, record, sealed=True, order=order, authority=authority, partition=partition
-        )
-
-    def unseal(
-        self, record: str, *, order: str, authority: str, partition: str | None = None
-    ) -> int:
-        """Lift a seal.
-
-        Parameters
-        ----------
-        record : str
-            The record's id.
-        order : str
-            By which it was ordered.
-        authority : str
-            Who ordered it.
-        partition : str or None
-            Its name.
-        """
-        return removal.seal(
-            self._state, record, sealed=False, order=order, authority=authority, partition=partition
-        )
 
     # -- the log and the end -------------------------------------------------------------------
 

@@ -15,6 +15,21 @@ SEARCH = (
     "search.released",
 )
 NOTIFY = ("notify.claimed", "notify.logged")
+SEAL = ("seal.committed", "log.appended", "seal.logged")
+PUBLISH = ("publish.committed", "log.appended", "publish.logged")
+PARTITION = (
+    "partition.committed",
+    "partition.indexed",
+    "log.appended",
+    "partition.logged",
+)
+UPDATE = (
+    "update.checked",
+    "update.committed",
+    "log.appended",
+    "update.logged",
+    "update.indexed",
+)
 LOOK = ("look.logged", "look.read")
 EXPUNGE = (
     "expunge.committed",

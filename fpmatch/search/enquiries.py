@@ -5,7 +5,7 @@ from __future__ import annotations
 from fpmatch.audit.reports import OptOut
 from fpmatch.parameters import SEARCH
 from fpmatch.search import exporting, looking, opting_out, summary
-from fpmatch.search.administration import Administration
+from fpmatch.search.custody import Custody
 from fpmatch.types import (
     GalleryInfo,
     OptOutReceipt,
@@ -17,8 +17,8 @@ from fpmatch.types import (
 )
 
 
-class Enquiries(Administration):
-    """Looking at records, and opting out; between `Administration` and `Engine`."""
+class Enquiries(Custody):
+    """Looking at records, and opting out; between `Custody` and `Engine`."""
 
     # -- looking at records --------------------------------------------------------------------
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -17,15 +19,19 @@ from fpmatch.gallery import (
     EnrolNote,
     EnrolReport,
     NewRow,
+    answers,
+    facts,
     records,
     sources,
 )
+from fpmatch.gallery.answers import Answer, Once
 from fpmatch.parameters import SEARCH
 from fpmatch.search import pending, resemblance, sequence
 from fpmatch.search.crash_points import crash_point
+from fpmatch.search.once import check_key, digest, turn
 from fpmatch.search.state import State
 from fpmatch.template import Template
-from fpmatch.types import Record
+from fpmatch.types import FingerPosition, Record
 
 Progress = Callable[[int, int], None]
 
@@ -37,6 +43,7 @@ def enrol(
     progress: Progress | None = None,
     accept: Callable[[Record], Record] = lambda record: record,
     on_error: Callable[[EnrolError], None] | None = None,
+    key: str = "",
 ) -> EnrolReport:
     """See `Engine.enrol`.
 
@@ -54,24 +61,32 @@ def enrol(
         Looks at each record when it is about to be stored; raises `InputError` to refuse it.
     on_error : callable or None
         Called with each item that was refused.
+    key : str
+        The caller's.
     """
     state.writable()
     state.gallery.key_of(partition)
+    check_key(key)
     pending.catch_up(state)
     seen = Seen()
     accepted = fingers = 0
     errors: list[EnrolError] = []
     flags: list[EnrolFlag] = []
     notes: list[EnrolNote] = []
-    numbered = enumerate(sources.records(source))
-    failure: BaseException | None = None
-    while failure is None:
-        batch, failure = _read(numbered)
-        if not batch:
+    batches = _Batches(enumerate(sources.records(source)), bool(key))
+    while batches.failure is None:
+        batch = batches.read()
+        # Of a batch that was cut short under a key it is not known what the whole one is.
+        if not batch or (key and batches.failure is not None):
             break
-        done, doubts = _batch(state, partition, batch, accept)
+        said = _said(partition, batch, last=batches.last) if key else None
+        with turn(state, key, said, batches.number) as act:
+            if act.answer is None:
+                done, doubts = _batch(state, partition, batch, accept, act.once)
+            else:
+                done, doubts = _repeated(state, partition, dict(batch), act.answer)
         accepted += seen.add(done.keys)
-        fingers += len(done.rows)
+        fingers += done.fingers
         errors += done.errors
         if on_error is not None:
             for error in done.errors:
@@ -80,23 +95,65 @@ def enrol(
         notes += _notes(batch, {error.item for error in done.errors})
         if progress is not None:
             progress(batch[-1][0] + 1, accepted)
-    if failure is not None:
-        failure.add_note(f"{accepted} records that came before are enrolled, and on disk")
-        raise failure
+    if batches.failure is not None:
+        batches.failure.add_note(f"{accepted} records that came before are enrolled, and on disk")
+        raise batches.failure
     errors.sort(key=lambda e: e.item)
     return EnrolReport(accepted, fingers, tuple(errors), tuple(flags), tuple(notes))
 
 
-def _read(
-    numbered: Iterator[tuple[int, Record]],
-) -> tuple[list[tuple[int, Record]], BaseException | None]:
-    """The next batch, and what cut it short: what was read before that is not lost with it."""
-    batch: list[tuple[int, Record]] = []
-    try:
-        batch.extend(islice(numbered, SEARCH.enrol_batch))
-    except BaseException as error:
-        return batch, error
-    return batch, None
+class _Batches:
+    """A source in batches; what was read before it fails is not lost with it.
+
+    Parameters
+    ----------
+    numbered : iterator of (int, Record)
+    ahead : bool
+        Whether to read an item further, to know which batch is the last.
+    """
+
+    def __init__(self, numbered: Iterator[tuple[int, Record]], ahead: bool) -> None:
+        self.failure: BaseException | None = None
+        self.number = -1
+        self._numbered = numbered
+        self._ahead = int(ahead)
+        self._next: list[tuple[int, Record]] = []
+
+    @property
+    def last(self) -> bool:
+        """Whether no item comes after the batch that was read."""
+        return not self._next
+
+    def read(self) -> list[tuple[int, Record]]:
+        """The next batch, whole unless there is a failure."""
+        batch, self._next = self._next, []
+        self.number += 1
+        try:
+            batch.extend(islice(self._numbered, SEARCH.enrol_batch - len(batch)))
+            self._next.extend(islice(self._numbered, self._ahead))
+        except BaseException as error:
+            self.failure = error
+        return batch
+
+
+def _said(partition: str, batch: list[tuple[int, Record]], *, last: bool) -> list[object]:
+    """All that is asked of a batch, as JSON can write it."""
+    return ["enrol", partition, last, [[number, *_content(item)] for number, item in batch]]
+
+
+def _content(item: object) -> list[object]:
+    """What an item says; of one that is none, as much as a message would show."""
+    if not isinstance(item, Record):
+        return [type(item).__name__, getattr(item, "why", "") or quoted(item)]
+    fingers = item.fingers if isinstance(item.fingers, list | tuple) else [item.fingers]
+    banned = item.banned_uses
+    facts = (item.record, item.identity, item.event, item.contributor, item.protected)
+    return [
+        [value if isinstance(value, str | bool) else quoted(value) for value in facts],
+        sorted(map(str, banned)) if isinstance(banned, set | frozenset) else quoted(banned),
+        [digest(f) if isinstance(f, Template) else quoted(f) for f in fingers],
+        [str(getattr(item, name, "")) for name in ("item", "sources")],
+    ]
 
 
 def _notes(batch: Iterable[tuple[int, Record]], refused: set[int]) -> list[EnrolNote]:
@@ -131,12 +188,13 @@ def _batch(
     partition: str,
     batch: list[tuple[int, Record]],
     accept: Callable[[Record], Record],
-) -> tuple[records.Enrolled, list[EnrolFlag]]:
+    once: Once | None = None,
+) -> tuple[_Done, list[EnrolFlag]]:
     crash_point("enrol.checked")
     forms = _forms(record for _, record in batch)
     with state.partition_lock(partition).writing(), _carried_through(state, partition):
         done = records.enrol(
-            state.gallery, partition, batch, lambda record: accept(known_uses(state, record))
+            state.gallery, partition, batch, lambda record: accept(known_uses(state, record)), once
         )
         crash_point("enrol.committed")
         try:
@@ -145,7 +203,56 @@ def _batch(
         finally:
             index_rows(state, partition, done.rows, forms)
         crash_point("enrol.indexed")
-    return done, resemblance.doubts(state, partition, dict(batch), done.rows, forms)
+    flags = resemblance.doubts(state, partition, dict(batch), done.rows, forms)
+    if once is not None:
+        crash_point("enrol.compared")
+        _flagged(state, done.journal, records.answer(dict(batch), done), flags)
+    return _Done(done.keys, len(done.rows), done.errors), flags
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What became of a batch, done now or before."""
+
+    keys: list[int]
+    fingers: int
+    errors: list[EnrolError]
+
+
+def _flagged(
+    state: State, journal: str, fields: dict[str, Any], flags: Iterable[EnrolFlag]
+) -> None:
+    """Complete the answer that is kept of a batch."""
+    said = [[flag.item, flag.score] for flag in flags]
+    with state.gallery.transaction() as database:
+        answers.amend(database, journal, {**fields, "rows": [], "flags": said})
+
+
+def _repeated(
+    state: State, partition: str, items: dict[int, Record], answer: Answer
+) -> tuple[_Done, list[EnrolFlag]]:
+    """The answer that the same batch was given."""
+    fields = answer.fields
+    done = _Done(fields["keys"], fields["fingers"], records.errors_of(items, fields["errors"]))
+    if fields["flags"] is not None:
+        return done, [
+            EnrolFlag(item, items[item].record, items[item].event, score)
+            for item, score in fields["flags"]
+        ]
+    # Cut off before the fingers were compared with those that were there before them.
+    there = {
+        (row, key)
+        for key in {key for _, _, key, _ in fields["rows"]}
+        for row, _ in facts.rows(state.gallery, key)
+    }
+    rows = [
+        NewRow(row, FingerPosition(position), key, item)
+        for row, position, key, item in fields["rows"]
+        if (row, key) in there
+    ]
+    flags = resemblance.doubts(state, partition, items, rows, {})
+    _flagged(state, answer.journal, fields, flags)
+    return done, flags
 
 
 def _forms(batch: Iterable[object]) -> dict[Template, SearchTemplate]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fpmatch.errors import FpmatchError
-from fpmatch.gallery import Receipt
+from fpmatch.gallery import Receipt, removal, updating
 from fpmatch.ledger import DEFERRED, RETAINED, KeptProbe
 from fpmatch.search import kept_probes, outbox
 from fpmatch.search.crash_points import crash_point
@@ -78,7 +78,10 @@ def finish_removals(state: State, *, wait: bool = True, own: str = "") -> dict[s
         for name, fields in state.gallery.unfinished():
             state.unfinished = True
             fields["seq"] = _finish(state, name, fields, wait)
-            state.gallery.end_removal(name, None if name == own else _answer(state, fields))
+            told = name == own or fields.get("keyed") or fields["level"] == updating.LEVEL
+            state.gallery.end_removal(
+                name, None if told else _answer(state, fields), answered=_answered(fields)
+            )
             # The note itself named whom it was about.
             _attempt(lambda: state.gallery.scrub(wait=False))
             out[name] = receipt(fields)
@@ -111,9 +114,14 @@ def call_of(state: State, asked: Mapping[str, Any]) -> str:
 
 
 def _answer(state: State, fields: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("level", "order", "authority", "records", "events", "removed", "kept", "probes")
-    answer = {key: fields[key] for key in (*kept, "roots", "seq")}
-    return {"done": call_of(state, fields), **answer}
+    return {"done": call_of(state, fields), **removal.answer_of(fields), "seq": fields["seq"]}
+
+
+def _answered(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """What a removal under a key is answered with when it is repeated: now with its probes."""
+    if fields["level"] == updating.LEVEL:
+        return None
+    return fields["journal"], removal.answer_of(fields)
 
 
 def _drop_from_index(state: State, partition: str, rows: list[int]) -> None:

@@ -10,8 +10,10 @@ from fpmatch.audit import Kind
 from fpmatch.checks import check_choice, check_text
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery import Receipt, removal
+from fpmatch.gallery.answers import Once
 from fpmatch.search import pending
 from fpmatch.search.crash_points import crash_point
+from fpmatch.search.once import check_key, turn
 from fpmatch.search.state import State
 
 
@@ -24,6 +26,7 @@ def expunge(
     order: str,
     authority: str,
     partition: str | None,
+    key: str = "",
 ) -> Receipt:
     """See `Engine.expunge`.
 
@@ -43,17 +46,23 @@ def expunge(
         Who ordered it.
     partition : str or None
         Its name.
+    key : str
+        The caller's.
     """
     state.writable()
-    _ordered(order, authority)
+    check_order(order, authority)
+    check_key(key)
     check_choice("level", level, removal.LEVELS)
     _named(name, partition)
     check_text("event", event, longest=255)
     asked = {"level": level, "name": name, "event": event, "partition": partition}
-    with state.finishing:
+    said = ["expunge", *asked.values(), order, authority]
+    with turn(state, key, said) as act, state.finishing:
         pending.finish_removals(state)
+        if act.answer is not None:
+            return pending.receipt({**act.answer.fields, "seq": act.seq})
         try:
-            return _expunge(state, asked, order=order, authority=authority)
+            return _expunge(state, asked, act.once, order=order, authority=authority)
         except RefusedError:
             # Or is there nothing of that name because this very call has removed it before?
             found = state.gallery.unanswered(pending.call_of(state, asked))
@@ -65,21 +74,30 @@ def expunge(
             raise
 
 
-def _expunge(state: State, asked: Mapping[str, Any], *, order: str, authority: str) -> Receipt:
+def _expunge(
+    state: State, asked: Mapping[str, Any], once: Once | None, *, order: str, authority: str
+) -> Receipt:
     found = removal.targets(state.gallery, asked["name"], asked["level"], asked["partition"])
     places = frozenset(place for place, _ in found)
     with ExitStack() as stack:
         for place in sorted(places):
             stack.enter_context(state.partition_lock(place).writing())
         state.unfinished = True
-        out = removal.expunge(state.gallery, **asked, order=order, authority=authority)
+        out = removal.expunge(state.gallery, **asked, order=order, authority=authority, once=once)
         crash_point("expunge.committed")
     # No search sees the records from here on; what is left to do makes none of them wait.
     return pending.finish_removals(state, own=out.id)[out.id]
 
 
 def seal(
-    state: State, name: str, *, sealed: bool, order: str, authority: str, partition: str | None
+    state: State,
+    name: str,
+    *,
+    sealed: bool,
+    order: str,
+    authority: str,
+    partition: str | None,
+    key: str = "",
 ) -> int:
     """See `Engine.seal` and `Engine.unseal`.
 
@@ -97,11 +115,31 @@ def seal(
         Who ordered it.
     partition : str or None
         Its name.
+    key : str
+        The caller's.
     """
     state.writable()
-    _ordered(order, authority)
+    check_order(order, authority)
+    check_key(key)
     _named(name, partition)
     pending.catch_up(state)
+    what = "seal" if sealed else "unseal"
+    with turn(state, key, [what, name, partition, order, authority]) as act:
+        if act.answer is not None:
+            return act.seq
+        return _seal(state, name, partition, act.once, sealed=sealed, ordered=(order, authority))
+
+
+def _seal(
+    state: State,
+    name: str,
+    partition: str | None,
+    once: Once | None,
+    *,
+    sealed: bool,
+    ordered: tuple[str, str],
+) -> int:
+    order, authority = ordered
     try:
         ((place, _),) = removal.targets(state.gallery, name, "record", partition)
     except RefusedError:
@@ -110,12 +148,31 @@ def seal(
         raise
     with state.partition_lock(place).writing():
         journal = removal.seal(
-            state.gallery, name, sealed=sealed, order=order, authority=authority, partition=place
+            state.gallery,
+            name,
+            sealed=sealed,
+            order=order,
+            authority=authority,
+            partition=place,
+            once=once,
         )
-        return state.log(journal)
+        state.unlogged = True
+        crash_point("seal.committed")
+        seq = state.log(journal)
+        crash_point("seal.logged")
+        return seq
 
 
-def _ordered(order: str, authority: str) -> None:
+def check_order(order: str, authority: str) -> None:
+    """InputError unless both say something: what they say goes into the log.
+
+    Parameters
+    ----------
+    order : str
+        By which an act was ordered.
+    authority : str
+        Who ordered it.
+    """
     check_text("order", order, longest=1024)
     check_text("authority", authority, longest=255)
     if not order or not authority:

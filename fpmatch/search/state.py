@@ -16,6 +16,7 @@ from fpmatch.index import PartitionIndex
 from fpmatch.ledger import Ledger
 from fpmatch.policy import Policy
 from fpmatch.search.compare import LocalPartition
+from fpmatch.search.crash_points import crash_point
 from fpmatch.search.living import Living
 from fpmatch.search.read_write_lock import ReadWriteLock
 from fpmatch.search.searcher import PartitionSearcher
@@ -35,6 +36,8 @@ class Vault(Protocol):
         ...
 
 
+_TURNS = 64
+"""Acts under different keys that seldom wait for one another."""
 _REMEMBERED = 10_000
 """Numbers of moved journal entries that are kept for who wrote them."""
 
@@ -79,6 +82,9 @@ class State:
     unfinished: bool = False
     behind: set[str] = field(default_factory=set)
     relevel: Callable[[str], None] = lambda _: None
+    turns: tuple[threading.RLock, ...] = field(
+        default_factory=lambda: tuple(threading.RLock() for _ in range(_TURNS))
+    )
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def writable(self) -> None:
@@ -131,7 +137,8 @@ class State:
             self.unlogged = True
             for name, kind, fields in self.gallery.unlogged():
                 last = self._moved(name, kind, fields)
-                self.gallery.logged(name)
+                crash_point("log.appended")
+                self.gallery.logged(name, last)
             self.unlogged = False
             number = self._numbers.get(wanted, last)
             while len(self._numbers) > _REMEMBERED:

@@ -53,6 +53,9 @@ class RecordInfo:
         One for each stored impression, ascending.
     identity, contributor, events, protected, sealed, banned_uses
         As enrolled and changed since. Empty and False for all but the partition's owner.
+    version : str
+        Stands for all that is stored of the record, templates too: what is equal has one version,
+        and every change gives another. For `Engine.update`; empty for all but the owner.
     """
 
     record: str
@@ -63,6 +66,7 @@ class RecordInfo:
     protected: bool = False
     sealed: bool = False
     banned_uses: frozenset[str] = frozenset()
+    version: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types only; what the asker does not see is not named."""
@@ -75,6 +79,7 @@ class RecordInfo:
                 "protected": self.protected,
                 "sealed": self.sealed,
                 "banned_uses": sorted(self.banned_uses),
+                "version": self.version,
             }
         return out
 

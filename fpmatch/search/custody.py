@@ -1,0 +1,266 @@
+"""What is done to records: taken in, changed, hidden, destroyed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Literal
+
+from fpmatch.gallery import EnrolError, EnrolReport, Receipt, UpdateReceipt
+from fpmatch.gallery.updating import Wanted
+from fpmatch.search import enrolment, removal, updating
+from fpmatch.search.administration import Administration
+from fpmatch.template import Template
+
+
+class Custody(Administration):
+    """Acts on records, each of them logged; between `Administration` and `Enquiries`."""
+
+    def enrol(
+        self,
+        partition: str,
+        records: Any,
+        *,
+        progress: enrolment.Progress | None = None,
+        on_error: Callable[[EnrolError], None] | None = None,
+        key: str = "",
+    ) -> EnrolReport:
+        """Enrol records; the next search sees them.
+
+        Parameters
+        ----------
+        partition : str
+        records : iterable of Record, pyarrow.Table, or path of a Parquet or Arrow file
+            See `fpmatch.gallery.sources` for the columns.
+        progress, on_error : callable, optional
+            Called as ``progress(items seen, records accepted)`` after each batch, and before that
+            with the entry of each refused item.
+        key : str
+            A name of the caller's for this act, up to 255 characters: the same call under it again
+            changes nothing and gives the first answer, for 30 days. Empty: no such name.
+
+        Returns
+        -------
+        EnrolReport
+            Accepted records are on disk; a refused one has an entry and stops nothing. The same
+            again changes nothing. Fingers that resemble none of those held are stored and flagged.
+
+        Raises
+        ------
+        ConflictError
+            If the key was used for something else; batches before the first that differs were
+            answered, and are as they were.
+
+        Notes
+        -----
+        What was read before the source raises, or Ctrl-C is pressed, is stored, and told in a note.
+        Under a key whole batches alone are (of 256), and a call that was cut off goes on where it
+        ended when it is repeated.
+        """
+        return enrolment.enrol(
+            self._state, partition, records, progress, on_error=on_error, key=key
+        )
+
+    def update(
+        self,
+        partition: str,
+        record: str,
+        *,
+        order: str,
+        authority: str,
+        version: str | None = None,
+        identity: str | None = None,
+        contributor: str | None = None,
+        protected: bool | None = None,
+        banned_uses: Collection[str] | None = None,
+        fingers: Sequence[Template] | None = None,
+        event: str | None = None,
+        key: str = "",
+    ) -> UpdateReceipt:
+        """Change the facts of a record, the impressions of one of its events, or both: at once.
+
+        What is None stays as it is. It can do what enrolment never does: lift protection and bans,
+        give a record to another identity, and take impressions out. What it replaces is destroyed
+        as `expunge` destroys it.
+
+        Parameters
+        ----------
+        partition : str
+        record : str
+            Its id.
+        order, authority : str
+            The order and who gave it; both go into the log.
+        version : str, optional
+            `RecordInfo.version` as it was when the record was looked at: if it has changed since,
+            nothing is done. Without it the record is changed in whatever state it is.
+        identity : str, optional
+            Whose it is; empty: the record's own id.
+        contributor : str, optional
+            ORI of the agency that gave it; empty: none.
+        protected : bool, optional
+            Whether it is shown to certain roles alone.
+        banned_uses : collection of str, optional
+            All uses that are banned from now on; empty: none.
+        fingers : sequence of Template, optional
+            All impressions of the event from now on, at least one.
+        event : str, optional
+            Which event's; needed where the record has several.
+        key : str
+            A name of the caller's for this act, up to 255 characters: the same call under it again
+            changes nothing and gives the first answer, for 30 days. Empty: no such name.
+
+        Returns
+        -------
+        UpdateReceipt
+            What is other than before, the digests of what was destroyed, and the new version.
+
+        Raises
+        ------
+        ConflictError
+            If the record is there in another version, or the key was used for something else.
+        RefusedError
+            If there is no such record.
+        InputError
+            If a value cannot be used, the record has no such event, or nothing is to be changed.
+        """
+        wanted = Wanted(
+            version=version,
+            identity=identity,
+            contributor=contributor,
+            protected=protected,
+            banned_uses=banned_uses,  # type: ignore[arg-type]  # checked there
+            fingers=fingers,  # type: ignore[arg-type]
+            event=event,
+        )
+        return updating.update(
+            self._state, partition, record, wanted, order=order, authority=authority, key=key
+        )
+
+    # -- removal -------------------------------------------------------------------------------
+
+    def expunge(
+        self,
+        record: str,
+        *,
+        order: str,
+        authority: str,
+        level: Literal["event", "record", "identity"] = "record",
+        event: str = "",
+        partition: str | None = None,
+        key: str = "",
+    ) -> Receipt:
+        """Destroy an event, a record, or all records of an identity.
+
+        Parameters
+        ----------
+        level : Literal['event', 'record', 'identity']
+            How much goes: one event, a record, or all records of an identity.
+        record : str
+            Record id; with level "identity" the identity.
+        order, authority : str
+            The order and who gave it; both go into the log.
+        event : str
+            With level "event": which.
+        partition : str, optional
+            Needed if several partitions hold a record of that id.
+        key : str
+            A name of the caller's for this act, up to 255 characters: the same call under it again
+            changes nothing and gives the first answer, for 30 days. Empty: no such name.
+
+        Returns
+        -------
+        Receipt
+            With the digests of what was destroyed. No byte of it is in any file any more.
+
+        Raises
+        ------
+        RefusedError
+            If there is nothing of that name.
+        ConflictError
+            If the key was used for something else.
+        """
+        return removal.expunge(
+            self._state,
+            record,
+            level=level,
+            event=event,
+            order=order,
+            authority=authority,
+            partition=partition,
+            key=key,
+        )
+
+    def seal(
+        self,
+        record: str,
+        *,
+        order: str,
+        authority: str,
+        partition: str | None = None,
+        key: str = "",
+    ) -> int:
+        """Hide a record from every search until `unseal`; the audit record's number.
+
+        Parameters
+        ----------
+        record : str
+            The record's id.
+        order : str
+            By which it was ordered.
+        authority : str
+            Who ordered it.
+        partition : str or None
+            Its name.
+        key : str
+            A name of the caller's for this act, up to 255 characters: the same call under it again
+            changes nothing and gives the first answer, for 30 days. Empty: no such name.
+
+        Raises
+        ------
+        RefusedError
+            If there is no such record.
+        ConflictError
+            If the key was used for something else.
+        """
+        return removal.seal(
+            self._state,
+            record,
+            sealed=True,
+            order=order,
+            authority=authority,
+            partition=partition,
+            key=key,
+        )
+
+    def unseal(
+        self,
+        record: str,
+        *,
+        order: str,
+        authority: str,
+        partition: str | None = None,
+        key: str = "",
+    ) -> int:
+        """Lift a seal; the audit record's number. Errors as for `seal`.
+
+        Parameters
+        ----------
+        record : str
+            The record's id.
+        order : str
+            By which it was ordered.
+        authority : str
+            Who ordered it.
+        partition : str or None
+            Its name.
+        key : str
+            As for `seal`.
+        """
+        return removal.seal(
+            self._state,
+            record,
+            sealed=False,
+            order=order,
+            authority=authority,
+            partition=partition,
+            key=key,
+        )
