@@ -535,6 +535,7 @@ export-records g.fpm criminal left --owner DOJ-FBI
 quality p1.fpt
 seal g.fpm C-2 --order o --authority a
 unseal g.fpm C-2 --order o --authority a
+update g.fpm criminal C-2 p9.fpt --order o --authority a
 cascade g.fpm immigration
 notifications g.fpm
 explain g.fpm --ori {ON} --partition immigration
