@@ -63,8 +63,7 @@ def update(
         pending.finish_removals(state)
         if act.answer is not None:
             return _receipt(partition, name, act.answer.fields, act.seq)
-        with state.partition_lock(partition).writing():
-            out, seq = _update(state, partition, name, wanted, (order, authority), act.once)
+        out, seq = _update(state, partition, name, wanted, (order, authority), act.once)
         return _receipt(partition, name, out.fields, seq)
 
 
@@ -112,31 +111,33 @@ def _update(
     ordered: tuple[str, str],
     once: Once | None,
 ) -> tuple[Updated, int]:
-    """Do it, with the partition's lock held: what was done, and the log's number of it."""
+    """What was done, and the log's number of it."""
     order, authority = ordered
     out = None
     try:
-        out = updating.update(
-            state.gallery,
-            partition,
-            name,
-            wanted,
-            order=order,
-            authority=authority,
-            record_digest=state.audit.records_digest(partition, [name]),
-            accept=lambda uses: known_uses(state, Record(name, (), banned_uses=uses)),
-            once=once,
-        )
-        state.unfinished = state.unfinished or bool(out.id)
-        crash_point("update.committed")
-        try:
-            seq = state.log(out.journal)
-            crash_point("update.logged")
-        finally:
-            index_rows(state, partition, out.added)
-        crash_point("update.indexed")
+        with state.partition_lock(partition).writing():
+            out = updating.update(
+                state.gallery,
+                partition,
+                name,
+                wanted,
+                order=order,
+                authority=authority,
+                record_digest=state.audit.records_digest(partition, [name]),
+                accept=lambda uses: known_uses(state, Record(name, (), banned_uses=uses)),
+                once=once,
+            )
+            state.unfinished = state.unfinished or bool(out.id)
+            crash_point("update.committed")
+            try:
+                seq = state.log(out.journal)
+                crash_point("update.logged")
+            finally:
+                index_rows(state, partition, out.added)
+            crash_point("update.indexed")
         if out.id:
-            pending.finish_removals(state, own=out.id, held=frozenset((partition,)))
+            # No search sees what was replaced; what is left to do makes none of them wait.
+            pending.finish_removals(state, own=out.id)
     except BaseException as error:
         if isinstance(error, RefusedError):
             fields = {"what": "update", "order": order, "authority": authority}
