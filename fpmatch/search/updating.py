@@ -135,9 +135,6 @@ def _update(
             finally:
                 index_rows(state, partition, out.added)
             crash_point("update.indexed")
-        if out.id:
-            # No search sees what was replaced; what is left to do makes none of them wait.
-            pending.finish_removals(state, own=out.id)
     except BaseException as error:
         if isinstance(error, RefusedError):
             fields = {"what": "update", "order": order, "authority": authority}
@@ -147,6 +144,9 @@ def _update(
             state.behind.add(partition)
             state.unlogged = state.unfinished = True
         raise
+    if out.id:
+        # No search sees what was replaced; what is left to do makes none of them wait.
+        pending.finish_removals(state, own=out.id)
     return out, seq
 
 
