@@ -394,8 +394,5 @@ _intent_of = lru_cache(maxsize=4096)(PartitionIntent.of)
 
 
 def _declared_citizen(attributes: Mapping[str, str]) -> bool | None:
-    if "declared_citizen" not in attributes:
-        return None
-    return {"true": True, "yes": True, "false": False, "no": False}.get(
-        attributes["declared_citizen"].lower()
-    )
+    said = attributes.get("declared_citizen", "").lower()
+    return {"true": True, "yes": True, "false": False, "no": False}.get(said)
