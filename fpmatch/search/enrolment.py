@@ -42,6 +42,7 @@ def enrol(
     source: object,
     progress: Progress | None = None,
     accept: Callable[[Record], Record] = lambda record: record,
+    *,
     on_error: Callable[[EnrolError], None] | None = None,
     key: str = "",
 ) -> EnrolReport:
