@@ -25,9 +25,11 @@ from typing import Any
 
 import format_cases as cases
 import mutate
+import numpy as np
 
 from fpmatch import formats
 from fpmatch.errors import FpmatchError
+from fpmatch.finger import SLAPS
 from fpmatch.formats import abis_messages, ebts, ebts_answers, itl_read
 from fpmatch.formats.ebts_address import NAME, REPEATED, address_of
 from fpmatch.formats.ebts_answering import Adjudication, Answering, Person
@@ -37,6 +39,8 @@ MEMORY_TIMES = 64
 """Peak of Python's allocations while reading, in multiples of the input."""
 MEMORY_FLOOR = 1 << 20
 """What small inputs may take whatever their size: error messages, tables, first imports."""
+FLOORS = {"slaps": 8 << 20}
+"""As fuzz_pictures.py allows for a picture that is decoded and looked at."""
 SECONDS = 10.0
 TIME = "2020-03-29T07:01:24.692Z"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -100,6 +104,34 @@ def _itl_seeds() -> list[bytes]:
     ]
 
 
+def _slap_seeds() -> list[bytes]:
+    """Transactions with a small slap each: cut as seen, by boxes, by polygons, one finger absent.
+
+    The pictures are four targets of rings, so small that what is said of them takes most of the
+    changes and the cutting little of the time.
+    """
+    height, width = 300, 620
+    down, across = np.mgrid[:height, :width]
+    pixels = np.full((height, width), 255, np.uint8)
+    hand = ((2, 15, 40), (3, 165, 20), (4, 315, 30), (5, 465, 70))
+    for _, left, top in hand:
+        x, y = across - left - 60, down - top - 110
+        rings = 128 + 100 * np.sin(2 * np.pi * np.hypot(x, y) / 9)
+        pixels = np.where((x / 60) ** 2 + (y / 105) ** 2 < 1, rings.astype(np.uint8), pixels)
+    boxes = "\x1e".join(f"{n}\x1f{x}\x1f{x + 120}\x1f{y}\x1f{y + 215}" for n, x, y in hand)
+    corners = "\x1e".join(
+        "\x1f".join(map(str, (n, 4, x, y, x + 120, y + 5, x + 118, y + 215, x, y + 210)))
+        for n, x, y in hand
+    )
+    common = {2: "01", 3: "0", 6: str(width), 7: str(height), 8: "1", 9: "500", 10: "500"}
+    common |= {11: "NONE", 12: "8", 13: "13"}
+    said: list[dict[int, str | bytes]] = [{}, {21: boxes}, {25: corners}, {21: boxes, 25: corners}]
+    said = [{**common, **more, 999: pixels.tobytes()} for more in said]
+    pixels[:, 300:450] = 255
+    said.append({**common, 18: "4\x1fXX", 999: pixels.tobytes()})
+    return [formats.write(cases.booking(records=(formats.tagged(14, one),))) for one in said]
+
+
 def _fir_seeds() -> list[bytes]:
     return [formats.write(cases.image_record(name)) for name in ("fir2005", "fir2011")]
 
@@ -151,6 +183,7 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "xyt": _text_seeds,
     "fpt": _stored_seeds,
     "itl": _itl_seeds,
+    "slaps": _slap_seeds,
 }
 TARGETS = (*cases.FMR[:4], "xyt", "fpt", "fir2005", "fir2011", "cbeff")
 FOLDERS = {"fmr": "templates", "itl": "nist_itl", "fir": "fir"}
@@ -193,6 +226,32 @@ def use_message(data: bytes) -> bool:
     if (answer["id"], answer["requestId"]) != (said.operation.value, said.request):
         raise AssertionError("an answer does not say what it answers")
     return True
+
+
+def use_slap(data: bytes) -> bool:
+    """Cut what slaps a transaction has; whether any was cut.
+
+    A cut lies in its picture and is called what its slap can show, whatever the record says.
+    """
+    try:
+        shown = formats.pictures_of(formats.read(data))
+    except FpmatchError:
+        return False
+    done = False
+    for picture in shown:
+        try:
+            cuts = formats.cut_slap(picture)
+        except FpmatchError:
+            continue
+        named = [one.position for one in cuts]
+        if not named or len(set(named)) < len(named) or not set(named) <= set(SLAPS[picture.slap]):
+            raise AssertionError(f"fingers {named} of a slap {picture.slap}")
+        if set(named) & set(picture.amputated):
+            raise AssertionError("a finger that is absent was cut")
+        if any(one.image.slap != picture.slap or not one.image.pixels.size for one in cuts):
+            raise AssertionError("a cut without its mark, or without pixels")
+        done = True
+    return done
 
 
 def _dig(content: Any) -> None:
@@ -268,10 +327,11 @@ def _with_checksum(data: bytes) -> bytes:
     return data[:4] + zlib.crc32(data[8:]).to_bytes(4, "little") + data[8:]
 
 
-USES: dict[str, Callable[[bytes], bool]] = {"abis": use_message}
+USES: dict[str, Callable[[bytes], bool]] = {"abis": use_message, "slaps": use_slap}
 STRUCTURED: dict[str, Callable[[Sequence[bytes], random.Random], bytes]] = {
     "abis": mutate.values,
     "cbeff": mutate.elements,
+    "slaps": mutate.fields,
 }
 MENDED: dict[str, Callable[[bytes], bytes]] = {"fpt": _with_checksum}
 
@@ -302,7 +362,7 @@ def fuzz(reader: str, inputs: int, seed: int = 0) -> Tally:
         if measured:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            over = max(peak - MEMORY_FLOOR, 0) / max(len(data), 1)
+            over = max(peak - FLOORS.get(reader, MEMORY_FLOOR), 0) / max(len(data), 1)
             tally.most_memory = max(tally.most_memory, over)
             if over > MEMORY_TIMES:
                 tally.faults.append((data, f"{peak} bytes for {len(data)}"))
@@ -331,7 +391,8 @@ def main() -> int:
         print(
             f"{reader}: {tally.inputs} inputs, {tally.read} read, {tally.refused} refused, "
             f"{len(tally.faults)} faults, {tally.seconds:.0f} s, slowest {tally.slowest * 1e3:.0f} "
-            f"ms, memory at most {tally.most_memory:.1f} times the input over {MEMORY_FLOOR} bytes",
+            f"ms, memory at most {tally.most_memory:.1f} times the input over "
+            f"{FLOORS.get(reader, MEMORY_FLOOR)} bytes",
             flush=True,
         )
         for data, what in tally.faults[:20]:

@@ -160,3 +160,47 @@ def values(seeds: Sequence[bytes], rng: random.Random) -> bytes:
                 rng.choice(_VALUES)
             )
     return json.dumps(said).encode()
+
+
+_ITEMS = (
+    b"", b"0", b"1", b"-1", b"2", b"5", b"7", b"13", b"14", b"15", b"19", b"99", b"300", b"560",
+    b"561", b"65535", b"1e3", b"9" * 30, b" 3", b"UP", b"XX", b"\xff", b"NONE", b"WSQ20", b"500",
+)  # fmt: skip
+
+
+_SEGMENTS = (b"14.013", b"14.018", b"14.021", b"14.025")
+"""What a slap's record says of its fingers; the other fields seldom let a reader get so far."""
+
+
+def fields(seeds: Sequence[bytes], rng: random.Random) -> bytes:
+    """A transaction with a Type-14 record whose fields change and whose length still fits."""
+    seed = rng.choice(seeds)
+    start, picture = seed.index(b"14.001:"), seed.index(b"14.999:")
+    said = seed[start:picture].split(b"\x1d")[1:-1]
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        told = [i for i, field in enumerate(said) if field[:6] in _SEGMENTS]
+        at = rng.choice(told) if told and rng.random() < 0.8 else rng.randrange(len(said))
+        name, _, value = said[at].partition(b":")
+        parts = re.split(rb"([\x1e\x1f])", value)
+        change = rng.randrange(8)
+        if change == 0:
+            del said[at]
+            if not said:
+                break
+            continue
+        if change == 1:
+            parts += [rng.choice((b"\x1e", b"\x1f")), *parts]
+        elif change == 2:
+            del parts[rng.randrange(len(parts)) :]
+        elif change == 3:
+            name = rng.choice((b"14.018", b"14.021", b"14.025", b"14.013", b"14.8"))
+        else:
+            one = 2 * rng.randrange((len(parts) + 1) // 2)
+            number = parts[one].isdigit() and rng.random() < 0.5
+            near = b"%d" % (int(parts[one]) + rng.choice((-30, -1, 1, 30))) if number else b""
+            parts[one] = near or rng.choice(_ITEMS)
+        said[at] = name + b":" + b"".join(parts)
+    rest = b"\x1d".join([*said, seed[picture:]])
+    size = len(rest) + len(b"14.001:\x1d")
+    size += next(digits for digits in range(1, 9) if len(b"%d" % (size + digits)) == digits)
+    return seed[:start] + b"14.001:%d\x1d" % size + rest

@@ -13,7 +13,8 @@ from fpmatch.errors import FormatError
 
 @pytest.mark.parametrize("reader", sorted(fuzz_formats.SEEDS))
 def test_mutated_inputs_raise_nothing_foreign(reader: str) -> None:
-    tally = fuzz_formats.fuzz(reader, 1500, seed=1)
+    inputs = 300 if reader == "slaps" else 1500  # of which many are pictures that are cut
+    tally = fuzz_formats.fuzz(reader, inputs, seed=1)
     assert [what for _, what in tally.faults] == []
     assert tally.read > 10
     assert tally.refused > 10

@@ -179,6 +179,8 @@ def test_where_some_of_them_lie():
         ({"f25": "2\x1f2\x1f1\x1f2\x1f3\x1f4"}, "14.025 must be"),
         ({"f18": "4\x1fZZ"}, "14.018 must be"),
         ({"f18": "4"}, "14.018 must be"),
+        ({"f18": "19\x1fXX"}, "14.018 must name fingers 1 to 10"),
+        ({"f18": "0\x1fUP"}, "14.018 must name fingers 1 to 10"),
         ({"f21": "0\x1f1\x1f2\x1f3\x1f4"}, "none of a slap"),
     ],
 )
@@ -234,6 +236,11 @@ def test_nothing_foreign_is_taken():
             formats.cut_slap(other)
         with pytest.raises(InputError):
             formats.templates_in(other)
+    shown = picture(type_14(hand().pixels))
+    for missing in (None, 4, "4", b"\4", ["x"], [None], [4.5], [11], [0]):
+        for call in (formats.cut_slap, formats.templates_in):
+            with pytest.raises(InputError, match="missing"):
+                call(shown, missing=missing)
 
 
 def test_a_submission_searches_the_fingers_of_its_slaps(tmp_path):

@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+OF_THE_SITE = {"index.md", "changes.md", "contributing.md", "pictures.md"}
+"""Pages that only frame the others where they are built into a site."""
 
 
 def test_the_example_runs_and_prints_what_its_comments_say(
@@ -37,3 +39,16 @@ def test_every_make_target_it_names_exists() -> None:
     targets = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", targets, re.MULTILINE), target
+
+
+def test_every_page_is_in_the_readme():
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - OF_THE_SITE
+    assert pages - set(re.findall(r"`docs/([\w.-]+)`", README)) == set()
+
+
+def test_every_room_is_in_the_map():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`.*`) \|", text.split("## The map of rooms")[1], re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    rooms = {path.stem for path in (ROOT / "fpmatch").iterdir() if not path.name.startswith("_")}
+    assert named == rooms - {"py"}

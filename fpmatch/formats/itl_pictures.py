@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from fpmatch.errors import FormatError
+from fpmatch.finger import FingerPosition
 from fpmatch.formats.itl_values import BinaryRecord, Field, ItlRecord, TaggedRecord, Transaction
 from fpmatch.formats.pictures import Picture, Segment, picture_coding
 from fpmatch.formats.units import CM_PER_INCH
@@ -114,7 +115,10 @@ def _amputated(record: TaggedRecord) -> tuple[int, ...]:
         return ()
     if any(len(items) != 2 or items[1] not in _CODES for items in field.items):
         raise FormatError("14.018 must be pairs of a finger and XX or UP", field.at)
-    return tuple(_whole(items[0], field) for items in field.items)
+    fingers = tuple(_whole(items[0], field) for items in field.items)
+    if not all(1 <= finger <= max(FingerPosition) for finger in fingers):
+        raise FormatError(f"14.018 must name fingers 1 to {max(FingerPosition)}", field.at)
+    return fingers
 
 
 def _boxes(record: TaggedRecord) -> tuple[Segment, ...]:

@@ -50,14 +50,15 @@ def cut_slap(
     ExtractionError
         If the picture is no slap, or its fingers cannot be told for certain; see `segment_slap`.
     InputError
-        If the picture cannot be read; see `Picture.read`.
+        If the picture cannot be read, see `Picture.read`, or ``missing`` is no list of fingers.
     """
     from fpmatch.image import segment_slap
+    from fpmatch.image.slap import fingers_missing
 
+    absent = fingers_missing(missing) | fingers_missing(picture.amputated)
     if not picture.slap:
         raise ExtractionError(f"position {_shown(picture)} is no slap of several fingers")
     image = picture.read(ppi=ppi, trust_ppi=trust_ppi, isolated=isolated)
-    absent = {int(one) for one in missing} | set(picture.amputated)
     notes: tuple[str, ...] = ()
     if picture.segments or picture.unclear:
         try:
@@ -122,7 +123,7 @@ def templates_in(
     ExtractionError
         If the picture is of no single finger and no slap, or nothing of it could be extracted.
     InputError
-        If the picture cannot be read.
+        If the picture cannot be read, or ``missing`` is no list of fingers.
     """
     if not picture.slap:
         if picture.finger is None:

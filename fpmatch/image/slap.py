@@ -119,13 +119,18 @@ def _expected(position: object, missing: object) -> tuple[FingerPosition, ...]:
     if code not in SLAPS:
         known = ", ".join(str(one) for one in SLAPS)
         raise InputError(f"position {code} is no plain slap of several fingers: {known}")
-    if isinstance(missing, str | bytes) or not isinstance(missing, Iterable):
-        raise InputError(f"missing must be a list of finger positions, not {quoted(missing)}")
-    absent = {check_integer("missing", one, 1, max(FingerPosition)) for one in missing}
+    absent = fingers_missing(missing)
     shown = tuple(finger for finger in SLAPS[code] if finger not in absent)
     if not shown:
         raise InputError(f"all fingers of position {code} are said to be missing")
     return shown
+
+
+def fingers_missing(missing: object) -> set[int]:
+    """What is said to be missing, as finger positions; InputError where it is no list of them."""
+    if isinstance(missing, str | bytes) or not isinstance(missing, Iterable):
+        raise InputError(f"missing must be a list of finger positions, not {quoted(missing)}")
+    return {check_integer("missing", one, 1, max(FingerPosition)) for one in missing}
 
 
 def _hand(pixels: NDArray[np.uint8], fingers: int) -> _Hand:
