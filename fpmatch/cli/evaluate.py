@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fpmatch.cli.output import JsonFile, check_target, emit, figure, progress_bar, table
 from fpmatch.cli.output import write_text as write
+from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
     from fpmatch.cli.sheets import Sheet
@@ -26,6 +31,31 @@ IdentitiesFile = Annotated[
     typer.Option(metavar="FILE", help="CSV of fingers of different folders that are one."),
 ]
 Extractor = Annotated[str | None, typer.Option(help="neural or classical.")]
+MatcherName = Annotated[
+    str | None,
+    typer.Option(
+        "--matcher", metavar="NAME", help="Another matcher: nbis, module:function or file.py:name."
+    ),
+]
+Takes = Annotated[
+    str | None,
+    typer.Option(help="What that matcher is handed: image or template (of --extractor)."),
+]
+LimitSeconds = Annotated[
+    float, typer.Option("--limit-s", help="Seconds it may take to prepare an impression.")
+]
+LIMIT_S = 60.0
+_REASONS = 8
+"""Reasons of failures that are listed."""
+
+
+def _points(of: str) -> Any:
+    return typer.Option(metavar="FILE", help=f"Write {of} as CSV or Parquet, by its suffix.")
+
+
+ScoresFile = Annotated[Path | None, _points("every comparison with its score")]
+DetFile = Annotated[Path | None, _points("FMR and FNMR at every threshold")]
+CmcFile = Annotated[Path | None, _points("the share of mates found at every rank")]
 
 
 def evaluate_command(
@@ -37,6 +67,16 @@ def evaluate_command(
     protocol: Annotated[
         str, typer.Option(help="all: every pair; fvc: first impressions only for non-mated.")
     ] = "all",
+    matcher: MatcherName = None,
+    takes: Takes = None,
+    limit_s: LimitSeconds = LIMIT_S,
+    group_by: Annotated[
+        str | None,
+        typer.Option(help="database: each of them, too, at thresholds that the others chose."),
+    ] = None,
+    scores: ScoresFile = None,
+    det: DetFile = None,
+    cmc: CmcFile = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write one HTML page with all plots.")
     ] = None,
@@ -48,12 +88,8 @@ def evaluate_command(
     from fpmatch.evaluate import evaluate
     from fpmatch.evaluate.conditions import default_processes
 
-    check_target(json_file)
-    if report is not None:
-        from fpmatch.evaluate.plots import new_figure
-
-        check_target(str(report))
-        new_figure(1, 1)
+    tables = {"score": scores, "det": det, "cmc": cmc}
+    _check(json_file, report, group_by, len(folders), tables)
     with progress_bar() as progress:
         result = evaluate(
             [str(f) for f in folders],
@@ -64,13 +100,59 @@ def evaluate_command(
             protocol=protocol,
             processes=processes or default_processes(),
             replicates=bootstrap,
+            matcher=matcher,
+            takes=takes,
+            limit_s=None if matcher is None else limit_s,
             progress=progress,
         )
+        result = replace(result, command=shlex.join(["fpmatch", *sys.argv[1:]]))
+        _write(result, tables)
         if report is not None:
             from fpmatch.evaluate.report import render
 
             write(str(report), render(result))
-    emit(result.to_dict(), json_file, _databases(result), _summary(result))
+    shown = [_databases(result)]
+    if group_by is not None:
+        shown += [_verified(result), _searched(result)]
+    shown.append(_summary(result))
+    if result.failures:
+        shown.append(_failed(result))
+    emit(result.to_dict(left_out=group_by is not None), json_file, *shown)
+
+
+def _check(
+    json_file: str | None,
+    report: Path | None,
+    group_by: str | None,
+    folders: int,
+    tables: Mapping[str, Path | None],
+) -> None:
+    """Refuse what would fail after the work."""
+    from fpmatch.evaluate.tables import check_table
+
+    check_target(json_file)
+    for path in tables.values():
+        if path is not None:
+            check_target(str(path))
+            check_table(path)
+    if group_by not in (None, "database"):
+        raise InputError(f"--group-by {group_by!r}: there is database")
+    if group_by is not None and folders < 2:
+        raise InputError("--group-by database needs two folders or more")
+    if report is not None:
+        from fpmatch.evaluate.plots import new_figure
+
+        check_target(str(report))
+        new_figure(1, 1)
+
+
+def _write(result: Evaluation, tables: Mapping[str, Path | None]) -> None:
+    from fpmatch.evaluate.tables import cmc_table, det_table, score_table, write_table
+
+    made = {"score": score_table, "det": det_table, "cmc": cmc_table}
+    for name, path in tables.items():
+        if path is not None:
+            write_table(path, made[name](result))
 
 
 def _databases(result: Evaluation) -> Sheet:
@@ -82,24 +164,65 @@ def _databases(result: Evaluation) -> Sheet:
         "pooled": result.intervals.pooled,
     }
     for name, m in parts.items():
-        low, high = spans[name]["eer"]
-        span = f"{figure(low)}-{figure(high)}"
+        span = _span(spans[name]["eer"])
         counts = (round(m.mated), round(m.nonmated))
         rows.append((name, m.eer, span, m.fmr100, m.fmr1000, m.zerofmr, *counts))
     columns = ["database", "EER %", "95 %", "FMR100 %", "FMR1000 %", "ZeroFMR %"]
-    return table([*columns, "mated", "non-mated"], rows, title="One to one")
+    return table([*columns, "mated", "non-mated"], rows, title=f"One to one: {result.matcher}")
+
+
+def _verified(result: Evaluation) -> Sheet:
+    """Each database at the threshold where the others have an FMR of 0.1 %."""
+    from fpmatch.evaluate.groups import left_out
+
+    rows = [
+        (p.database, p.threshold, p.fmr, _span(p.fmr_interval), p.fnmr, _span(p.fnmr_interval))
+        for p in left_out(result)
+    ]
+    columns = ["left out", "threshold", "FMR %", "95 % of it", "FNMR %", "95 % of that"]
+    return table(columns, rows, title="One to one, where the others have an FMR of 0.1 %")
+
+
+def _searched(result: Evaluation) -> Sheet:
+    """Each database's searches at the threshold where those of the others have an FPIR of 1 %."""
+    from fpmatch.evaluate.groups import left_out
+
+    rows = [
+        (p.database, p.searches, p.rank1, p.search_threshold, p.fpir, p.fnir)
+        for p in left_out(result)
+    ]
+    columns = ["left out", "searches", "rank-1 %", "threshold", "FPIR %", "FNIR %"]
+    return table(columns, rows, title="One to many, where the others have an FPIR of 1 %")
+
+
+def _failed(result: Evaluation) -> Sheet:
+    """Why impressions failed, most frequent reason first."""
+    reasons: dict[str, list[str]] = {}
+    for sample in result.failures:
+        reasons.setdefault(sample.error, []).append(sample.path.name)
+    rows = sorted(reasons.items(), key=lambda item: -len(item[1]))
+    return table(
+        ["failure to extract", "first of them", "how many"],
+        [(why, files[0], len(files)) for why, files in rows[:_REASONS]],
+        title=f"Failures to extract: {len(rows)} reasons, the first {_REASONS} shown"
+        if len(rows) > _REASONS
+        else "Failures to extract",
+        left=2,
+    )
+
+
+def _span(interval: tuple[float, float]) -> str:
+    return f"{figure(interval[0])}-{figure(interval[1])}"
 
 
 def _summary(result: Evaluation) -> Sheet:
-    def span(interval: tuple[float, float]) -> str:
-        return f"{figure(interval[0])}-{figure(interval[1])}"
-
+    made_by = result.matcher if result.extractor == "none" else result.extractor
     rows = [
-        ("rank-1 %", result.rank1, span(result.intervals.rank1)),
+        ("rank-1 %", result.rank1, _span(result.intervals.rank1)),
         (
             "FNIR at FPIR 1 %",
             result.fnir_at_fpir_1pct,
-            span(result.intervals.fnir_at_fpir_1pct),
+            _span(result.intervals.fnir_at_fpir_1pct),
         ),
         ("searches / gallery templates", f"{len(result.searches)} / {len(result.gallery)}", ""),
         ("failures to extract", len(result.failures), ""),
@@ -110,5 +233,5 @@ def _summary(result: Evaluation) -> Sheet:
     return table(
         ["figure", "value", "95 %"],
         rows,
-        title=f"Identification and speed ({result.extractor}, protocol {result.protocol})",
+        title=f"Identification and speed ({made_by}, protocol {result.protocol})",
     )

@@ -33,13 +33,18 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Percentile intervals, percent; NaN where a rate is undefined."""
+    """Percentile intervals, percent; NaN where a rate is undefined.
+
+    ``exact`` names those that are Clopper and Pearson's instead, as ``databases.NAME.eer``: of
+    rates without an error, which no resampling can judge.
+    """
 
     databases: Mapping[str, Mapping[str, Interval]]
     mean: Mapping[str, Interval]
     pooled: Mapping[str, Interval]
     rank1: Interval
     fnir_at_fpir_1pct: Interval
+    exact: tuple[str, ...] = ()
 
 
 def identity_weights(samples: Sequence[Sample], replicates: int, seed: int) -> NDArray[np.int64]:

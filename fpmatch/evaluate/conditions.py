@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fpmatch.evaluate.extraction import Sample
 
 _PACKAGES = ("numpy", "numba", "opencv-python-headless", "faiss-cpu")
 
@@ -51,6 +58,33 @@ def parameter_hash() -> str:
         if name.isupper() and dataclasses.is_dataclass(value)
     ]
     return parameters.digest(*sections)
+
+
+def now() -> str:
+    """The date and the time, UTC, to the second: ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def data_hash(samples: Sequence[Sample]) -> str:
+    """SHA-256 of what an evaluation was made of, wherever it lies; empty if that is no files.
+
+    Folder by folder in their order: of every impression its name, resolution, identity and bytes.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        All impressions.
+    """
+    whole = hashlib.sha256()
+    for s in samples:
+        try:
+            with open(s.path, "rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return ""
+        line = (s.database, s.path.name, s.ppi, s.identity, content)
+        whole.update(json.dumps(line).encode())
+    return whole.hexdigest() if samples else ""
 
 
 def one_line() -> str:

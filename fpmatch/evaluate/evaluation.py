@@ -12,39 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.argument_types import listed, takes
-from fpmatch.checks import check_paths
+from fpmatch.checks import check_number, check_paths
+from fpmatch.errors import InputError
 from fpmatch.evaluate import bootstrap, conditions
+from fpmatch.evaluate.exact import with_exact_bounds
 from fpmatch.evaluate.extraction import Progress, Sample, extract_databases
 from fpmatch.evaluate.folders import (
+    Database,
+    Identities,
     find_databases,
     join_identities,
     read_identity_rows,
     read_ppi_map,
 )
-from fpmatch.evaluate.identification import (
-    Searches,
-    cmc,
-    fnir_at_fpir,
-    rank_rate,
-    rates_at,
-    search_outcomes,
-)
-from fpmatch.evaluate.metrics import RATES, VerificationMetrics, mean_metrics, verification_metrics
+from fpmatch.evaluate.foreign import ForeignComparer
+from fpmatch.evaluate.identification import Searches, fnir_at_fpir, rank_rate, search_outcomes
+from fpmatch.evaluate.matcher import OURS
+from fpmatch.evaluate.metrics import VerificationMetrics, mean_metrics, verification_metrics
 from fpmatch.evaluate.protocol import (
+    PROTOCOLS,
     Comparer,
     Pairs,
-    comparison_time,
     fill_failures,
     first_impressions,
     score_pairs,
     search_scores,
     within_folders,
 )
+from fpmatch.minutiae.extract import DEFAULT
 from fpmatch.parameters import EVALUATE
-
-CMC_DEPTH = 10
-SCORES = (20, 30, 40, 50, 60)
-"""Scores at which the open-set rates are listed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,11 +53,17 @@ class Evaluation:
         Names of the folders.
     samples : list of Sample
         All impressions, folder by folder.
-    protocol, extractor : str
+    protocol : str
+    matcher : str
+        What scored them: ``fpmatch``, or the name of another one.
+    extractor : str
+        What made the templates; ``none`` where another matcher takes images.
     pairs : Pairs
         Comparisons within folders, scored.
     probes, gallery : (S,), (G,) int64
         Samples that are searched, and that are enrolled.
+    search_scores : (S, G) float64
+        Of every probe with every entry of the gallery; failures have the lowest score.
     searches : Searches
     databases, mean, pooled
         One-to-one rates, percent.
@@ -69,15 +71,23 @@ class Evaluation:
         Percent.
     intervals : Intervals
     extract_ms_median, compare_us_median, template_bytes_median : float
+    date : str
+        When it ended: ISO 8601, UTC.
+    data : str
+        SHA-256 of all images and how they are joined; empty where they are no files.
+    command : str
+        How it was asked for; empty from the library.
     """
 
     names: tuple[str, ...]
     samples: list[Sample]
     protocol: str
+    matcher: str
     extractor: str
     pairs: Pairs
     probes: NDArray[np.int64]
     gallery: NDArray[np.int64]
+    search_scores: NDArray[np.float64]
     searches: Searches
     databases: Mapping[str, VerificationMetrics]
     mean: VerificationMetrics
@@ -88,74 +98,31 @@ class Evaluation:
     extract_ms_median: float
     compare_us_median: float
     template_bytes_median: float
+    date: str
+    data: str
+    command: str = ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether scores are fpmatch's: calibrated, so that a score states a false match rate."""
+        return self.matcher == OURS
 
     @property
     def failures(self) -> list[Sample]:
         """The impressions that failed to extract."""
         return [s for s in self.samples if s.failed]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types for JSON; an undefined rate is None, its reason under ``undefined``."""
-        out: dict[str, Any] = {
-            "databases": {n: _metrics(m) for n, m in self.databases.items()},
-            "mean": _metrics(self.mean),
-            "pooled": _metrics(self.pooled),
-            "rank1": _number(self.rank1),
-            "fnir_at_fpir_1pct": _number(self.fnir_at_fpir_1pct),
-            "extract_ms_median": _number(self.extract_ms_median),
-            "compare_us_median": _number(self.compare_us_median),
-            "template_bytes_median": _number(self.template_bytes_median),
-            "failures_to_extract": len(self.failures),
-            "protocol": self.protocol,
-            "extractor": self.extractor,
-            "fingers": len({(s.database, s.finger) for s in self.samples}),
-            "impressions": len(self.samples),
-            "identification": self._identification(),
-            "intervals": _intervals(self.intervals),
-            "failures": [
-                {"database": self.names[s.database], "file": s.path.name, "error": s.error}
-                for s in self.failures
-            ],
-            "machine": conditions.machine(),
-            "versions": conditions.versions(),
-            "parameters": conditions.parameter_hash(),
-        }
-        out["undefined"] = self._undefined(out)
-        return out
+    def to_dict(self, *, left_out: bool = False) -> dict[str, Any]:
+        """Plain types for JSON; an undefined rate is None, its reason under ``undefined``.
 
-    def _identification(self) -> dict[str, Any]:
-        enrolled = self.gallery
-        failed = sum(self.samples[i].failed for i in enrolled)
-        return {
-            "searches": len(self.searches),
-            "gallery_templates": len(enrolled),
-            "gallery_identities": len({self.samples[i].identity for i in enrolled}),
-            "failures_to_enrol": failed,
-            "cmc": [_number(v) for v in cmc(self.searches, CMC_DEPTH)],
-            "fnir_at_fpir_0_1pct": _number(fnir_at_fpir(self.searches, 1000)),
-            "at_score": [self._at(score) for score in SCORES],
-        }
+        Parameters
+        ----------
+        left_out : bool
+            With what `fpmatch.evaluate.left_out` gives, of two databases or more.
+        """
+        from fpmatch.evaluate.plain import to_dict
 
-    def _at(self, score: float) -> dict[str, float | int | None]:
-        fpir, fnir = rates_at(self.searches, score)
-        return {"score": score, "fpir": _number(fpir), "fnir": _number(fnir)}
-
-    def _undefined(self, out: dict[str, Any]) -> dict[str, str]:
-        reasons: dict[str, str] = {}
-        parts = {f"databases.{n}": m for n, m in self.databases.items()}
-        for where, m in {**parts, "mean": self.mean, "pooled": self.pooled}.items():
-            missing = [k for k, n in (("mated", m.mated), ("non-mated", m.nonmated)) if not n]
-            if missing:
-                reasons[where] = f"no {' and no '.join(missing)} comparisons"
-        reason = {
-            "rank1": "no probe has its identity in the gallery",
-            "fnir_at_fpir_1pct": "no probe has its identity in the gallery",
-            "extract_ms_median": "nothing was extracted",
-            "compare_us_median": "no non-mated comparison was made",
-            "template_bytes_median": "nothing was extracted",
-        }
-        reasons.update({k: v for k, v in reason.items() if out[k] is None})
-        return reasons
+        return to_dict(self, left_out=left_out)
 
 
 @takes(folders=check_paths)
@@ -170,6 +137,9 @@ def evaluate(
     processes: int = 1,
     replicates: int = EVALUATE.replicates,
     seed: int = EVALUATE.seed,
+    matcher: object = None,
+    takes: str | None = None,
+    limit_s: float | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Run the verification and identification protocols on folders of impressions.
@@ -189,15 +159,30 @@ def evaluate(
     protocol : str
         ``all`` or ``fvc``: see `fpmatch.evaluate.protocol.within_folders`.
     processes : int
-        Processes that extract; more than one needs an importable main module (spawn).
+        Processes that extract; more than one needs an importable main module (spawn). Another
+        matcher prepares and compares in them.
     replicates, seed : int
-        Of the bootstrap; 0 replicates leaves the intervals undefined.
+        Of the bootstrap; 0 replicates leaves the intervals undefined, but for those of rates
+        without an error, which are exact.
+    matcher : str, Matcher or callable, optional
+        Another matcher, as `fpmatch.evaluate.Matcher` describes it: ``nbis``, ``module:name``,
+        or one that is at hand; None is fpmatch's own.
+    takes : {"image", "template"}, optional
+        What the other matcher prepares; by default what it says itself, or images.
+    limit_s : float, optional
+        Seconds that it may take to prepare one impression, which fails to enrol after that.
+        Needs processes of its own even where there is one.
     progress : callable, optional
 
     Raises
     ------
     InputError
-        Folder, map, identities file, extractor or protocol cannot be used.
+        Folder, map, identities file, extractor, protocol or matcher cannot be used; or the
+        matcher fails to compare, or gives what is no finite number.
+    MissingExtra
+        If the matcher needs what is not installed.
+    WorkerError
+        If a process of the matcher dies while it compares.
 
     Notes
     -----
@@ -205,24 +190,24 @@ def evaluate(
     every comparison with the lowest score of the evaluation; as a probe or in the gallery it is
     a miss.
     """
-    samples, names = load_samples(
-        folders,
-        ppi=ppi,
-        ppi_map=ppi_map,
-        identities=identities,
-        extractor=extractor,
-        processes=processes,
-        progress=progress,
-    )
-    return evaluate_samples(
-        samples,
-        names,
-        protocol=protocol,
-        extractor=extractor,
-        replicates=replicates,
-        seed=seed,
-        progress=progress,
-    )
+    if protocol not in PROTOCOLS:
+        raise InputError(f"protocol {protocol!r} is none of {', '.join(PROTOCOLS)}")
+    databases, joined = _found(folders, ppi, ppi_map, identities)
+    names = tuple(d.name for d in databases)
+    how = {"protocol": protocol, "replicates": replicates, "seed": seed, "progress": progress}
+    if matcher is None or matcher == OURS:
+        samples = extract_databases(
+            databases, joined, extractor=extractor, processes=processes, progress=progress
+        )
+        return evaluate_samples(samples, names, extractor=extractor, **how)  # type: ignore[arg-type]
+    if limit_s is not None:
+        check_number("limit_s", limit_s, 0.01, 1e6)
+    comparer = ForeignComparer(matcher, takes, databases, extractor, processes, limit_s)
+    try:
+        samples = comparer.samples(joined, progress)
+        return _measured(samples, names, comparer, extractor, **how)  # type: ignore[arg-type]
+    finally:
+        comparer.close()
 
 
 @takes(folders=check_paths)
@@ -255,19 +240,26 @@ def load_samples(
     progress : callable, optional
         Called as ``progress(what, done, total)``.
     """
+    databases, joined = _found(folders, ppi, ppi_map, identities)
+    samples = extract_databases(
+        databases, joined, extractor=extractor, processes=processes, progress=progress
+    )
+    return samples, tuple(d.name for d in databases)
+
+
+def _found(
+    folders: Sequence[str | os.PathLike[str]],
+    ppi: float | None,
+    ppi_map: str | os.PathLike[str] | Mapping[str, float] | None,
+    identities: str | os.PathLike[str] | None,
+) -> tuple[list[Database], Identities]:
+    """The folders as databases, and which of their fingers are one."""
     if ppi_map is not None and not isinstance(ppi_map, Mapping):
         ppi_map = read_ppi_map(ppi_map)
     rows = read_identity_rows(identities) if identities is not None else []
     keys = [key for row in rows for key in (row[0], row[2])]
     databases = find_databases(folders, ppi=ppi, ppi_map=ppi_map, identity_keys=keys)
-    samples = extract_databases(
-        databases,
-        join_identities(databases, rows),
-        extractor=extractor,
-        processes=processes,
-        progress=progress,
-    )
-    return samples, tuple(d.name for d in databases)
+    return databases, join_identities(databases, rows)
 
 
 @takes(samples=listed(Sample), names=listed(str))
@@ -300,12 +292,35 @@ def evaluate_samples(
     progress : callable, optional
         Called as ``progress(what, done, total)``.
     """
-    pairs = within_folders(samples, protocol)
-    comparer = Comparer(samples)
-    pairs = score_pairs(comparer, pairs, progress)
+    return _measured(
+        samples,
+        names,
+        Comparer(samples),
+        extractor,
+        protocol=protocol,
+        replicates=replicates,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def _measured(
+    samples: list[Sample],
+    names: Sequence[str],
+    comparer: Comparer | ForeignComparer,
+    extractor: str | None,
+    *,
+    protocol: str,
+    replicates: int,
+    seed: int,
+    progress: Progress | None,
+) -> Evaluation:
+    """Every comparison and every figure of impressions that are prepared."""
+    pairs = score_pairs(comparer, within_folders(samples, protocol), progress)
     gallery = first_impressions(samples)
     probes = np.setdiff1d(np.arange(len(samples)), gallery)
-    raw = search_scores(comparer, probes, gallery, progress)
+    database = np.array([s.database for s in samples], np.int64)
+    raw = search_scores(comparer, probes, gallery, progress, database[probes])
     pair_scores, scores = fill_failures(pairs.score, raw)
     pairs = replace(pairs, score=pair_scores)
     identity = np.array([s.identity for s in samples], np.int64)
@@ -314,35 +329,41 @@ def evaluate_samples(
         scores, identity[probes], identity[gallery], failed[probes], failed[gallery]
     )
     databases = {n: _part(pairs, pairs.database == i) for i, n in enumerate(names)}
+    mean = mean_metrics(list(databases.values()))
+    pooled = _part(pairs, np.ones(len(pairs), np.bool_))
+    rank1, fnir, level = rank_rate(searches), fnir_at_fpir(searches), EVALUATE.level
+    resampled = bootstrap.intervals(
+        samples, names, pairs, searches, probes, replicates=replicates, level=level, seed=seed
+    )
+    searched = (rank1, fnir, int(searches.mated.sum()))
+    matcher = comparer.name if isinstance(comparer, ForeignComparer) else OURS
+    sizes = (
+        comparer.sizes
+        if isinstance(comparer, ForeignComparer)
+        else [float(len(s.template.to_bytes())) for s in samples if s.template is not None]
+    )
     return Evaluation(
         names=tuple(names),
         samples=samples,
         protocol=protocol,
-        extractor=_extractor_name(samples, extractor),
+        matcher=matcher,
+        extractor=_extractor_name(samples, extractor, comparer),
         pairs=pairs,
         probes=probes,
         gallery=gallery,
+        search_scores=scores,
         searches=searches,
         databases=databases,
-        mean=mean_metrics(list(databases.values())),
-        pooled=_part(pairs, np.ones(len(pairs), np.bool_)),
-        rank1=rank_rate(searches),
-        fnir_at_fpir_1pct=fnir_at_fpir(searches),
-        intervals=bootstrap.intervals(
-            samples,
-            names,
-            pairs,
-            searches,
-            probes,
-            replicates=replicates,
-            level=EVALUATE.level,
-            seed=seed,
-        ),
+        mean=mean,
+        pooled=pooled,
+        rank1=rank1,
+        fnir_at_fpir_1pct=fnir,
+        intervals=with_exact_bounds(resampled, databases, mean, pooled, searched, level),
         extract_ms_median=_median([s.milliseconds for s in samples]),
-        compare_us_median=comparison_time(comparer, pairs),
-        template_bytes_median=_median(
-            [float(len(s.template.to_bytes())) for s in samples if s.template is not None]
-        ),
+        compare_us_median=comparer.comparison_time(pairs),
+        template_bytes_median=_median(sizes),
+        date=conditions.now(),
+        data=conditions.data_hash(samples),
     )
 
 
@@ -350,7 +371,11 @@ def _part(pairs: Pairs, keep: NDArray[np.bool_]) -> VerificationMetrics:
     return verification_metrics(pairs.score[keep & pairs.mated], pairs.score[keep & ~pairs.mated])
 
 
-def _extractor_name(samples: Sequence[Sample], asked: str | None) -> str:
+def _extractor_name(
+    samples: Sequence[Sample], asked: str | None, comparer: Comparer | ForeignComparer
+) -> str:
+    if isinstance(comparer, ForeignComparer):
+        return (asked or DEFAULT) if comparer.takes == "template" else "none"
     used = {s.template.extractor for s in samples if s.template is not None}
     return ", ".join(sorted(used)) or asked or "none"
 
@@ -358,30 +383,3 @@ def _extractor_name(samples: Sequence[Sample], asked: str | None) -> str:
 def _median(values: Sequence[float]) -> float:
     kept = [v for v in values if not math.isnan(v)]
     return float(np.median(kept)) if kept else math.nan
-
-
-def _number(value: float) -> float | int | None:
-    if not math.isfinite(value):
-        return None
-    return int(value) if float(value).is_integer() else round(float(value), 6)
-
-
-def _metrics(m: VerificationMetrics) -> dict[str, float | int | None]:
-    return {name: _number(getattr(m, name)) for name in (*RATES, "mated", "nonmated")}
-
-
-def _intervals(intervals: bootstrap.Intervals) -> dict[str, Any]:
-    def both(interval: bootstrap.Interval) -> list[float | int | None]:
-        return [_number(v) for v in interval]
-
-    def rates(part: Mapping[str, bootstrap.Interval]) -> dict[str, list[float | int | None]]:
-        return {name: both(interval) for name, interval in part.items()}
-
-    return {
-        "level_percent": EVALUATE.level,
-        "databases": {n: rates(part) for n, part in intervals.databases.items()},
-        "mean": rates(intervals.mean),
-        "pooled": rates(intervals.pooled),
-        "rank1": both(intervals.rank1),
-        "fnir_at_fpir_1pct": both(intervals.fnir_at_fpir_1pct),
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +37,13 @@ class Sample:
     path : Path
     ppi : float or None
     template : Template or None
-        None if extraction failed.
+        None if extraction failed, or another matcher has made what only it can read.
     error : str
         Why it failed.
     milliseconds : float
         CPU time of the extraction proper, reading the file left out.
+    foreign : bool
+        Whether another matcher has prepared it.
     """
 
     database: int
@@ -53,11 +55,12 @@ class Sample:
     template: Template | None
     error: str
     milliseconds: float
+    foreign: bool = False
 
     @property
     def failed(self) -> bool:
         """Whether it failed to extract."""
-        return self.template is None
+        return self.template is None and not self.foreign
 
 
 def extract_databases(
@@ -86,11 +89,32 @@ def extract_databases(
         If a file records no usable resolution and none was given: that is the caller's to
         mend, no failure to extract.
     """
+    jobs = [(str(f.path), d.ppi, extractor) for d in databases for f in d.impressions]
+    results = ((_parse(data), error, ms, False) for data, error, ms in _run(jobs, processes))
+    return samples_of(databases, identities, results, progress)
+
+
+def samples_of(
+    databases: Sequence[Database],
+    identities: Identities,
+    results: Iterable[tuple[Template | None, str, float, bool]],
+    progress: Progress | None = None,
+) -> list[Sample]:
+    """Impressions with what came of extracting them, in the same order.
+
+    Parameters
+    ----------
+    databases : sequence of Database
+    identities : Identities
+    results : iterable of tuple
+        Template, error, milliseconds, and whether another matcher has prepared it.
+    progress : callable, optional
+        Called as ``progress("extracting", done, total)``.
+    """
     items = [(i, f) for i, d in enumerate(databases) for f in d.impressions]
-    jobs = [(str(f.path), databases[i].ppi, extractor) for i, f in items]
     numbers: dict[str, int] = {}
     out: list[Sample] = []
-    for (i, file), (data, error, ms) in zip(items, _run(jobs, processes), strict=True):
+    for (i, file), (template, error, ms, foreign) in zip(items, results, strict=True):
         label = identities.of(databases[i].name, file.finger)
         out.append(
             Sample(
@@ -100,9 +124,10 @@ def extract_databases(
                 identity=numbers.setdefault(label, len(numbers)),
                 path=file.path,
                 ppi=databases[i].ppi,
-                template=_parse(data),
+                template=template,
                 error=error,
                 milliseconds=ms,
+                foreign=foreign,
             )
         )
         if progress is not None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.errors import InputError
+from fpmatch.evaluate.desk import Job
 from fpmatch.evaluate.extraction import Progress, Sample
 
 PROTOCOLS = ("all", "fvc")
@@ -85,6 +87,20 @@ def first_impressions(samples: Sequence[Sample]) -> NDArray[np.int64]:
     return np.array(sorted(lowest.values()), np.int64)
 
 
+class AnyComparer(Protocol):
+    """What scores samples by their positions: ours, or another matcher's."""
+
+    def each(
+        self, jobs: Sequence[Job], timed: Sequence[bool] = ()
+    ) -> Iterator[NDArray[np.float64]]:
+        """Scores of many jobs, in their order; NaN where either impression failed."""
+        ...
+
+    def comparison_time(self, pairs: Pairs) -> float:
+        """Median microseconds of a non-mated comparison; NaN without any."""
+        ...
+
+
 class Comparer:
     """All templates in search form, compared by position in the list of samples.
 
@@ -100,6 +116,24 @@ class Comparer:
         self.row[ok] = np.arange(len(ok))
         self._encoded = [encode(s.template) for s in samples if s.template is not None]
         self._packed = pack(self._encoded)
+
+    def each(
+        self, jobs: Sequence[Job], timed: Sequence[bool] = ()
+    ) -> Iterator[NDArray[np.float64]]:
+        """Scores of many jobs, in their order.
+
+        Parameters
+        ----------
+        jobs : sequence of Job
+            One probe and its candidates each.
+        timed : sequence of bool
+            Not heeded: `microseconds` times apart.
+        """
+        return (self.scores(job.probe, job.candidates) for job in jobs)
+
+    def comparison_time(self, pairs: Pairs) -> float:
+        """As the function `comparison_time`."""
+        return comparison_time(self, pairs)
 
     def scores(self, probe: int, candidates: NDArray[np.int64]) -> NDArray[np.float64]:
         """(K,) scores of one probe against the candidates; NaN where either failed.
@@ -145,12 +179,12 @@ class Comparer:
         return np.asarray(compare_many(encoded, self._packed, np.ascontiguousarray(rows)))
 
 
-def score_pairs(comparer: Comparer, pairs: Pairs, progress: Progress | None = None) -> Pairs:
+def score_pairs(comparer: AnyComparer, pairs: Pairs, progress: Progress | None = None) -> Pairs:
     """Score every pair, one probe at a time.
 
     Parameters
     ----------
-    comparer : Comparer
+    comparer : Comparer or ForeignComparer
         Of the samples.
     pairs : Pairs
         Their scores are filled in the result.
@@ -158,26 +192,33 @@ def score_pairs(comparer: Comparer, pairs: Pairs, progress: Progress | None = No
         Called as ``progress(what, done, total)``.
     """
     score = np.full(len(pairs), np.nan)
-    order = np.argsort(pairs.probe, kind="stable")
-    probes, starts = np.unique(pairs.probe[order], return_index=True)
-    for i, (probe, rows) in enumerate(zip(probes, np.split(order, starts[1:]), strict=False)):
-        score[rows] = comparer.scores(int(probe), pairs.candidate[rows])
+    order = np.lexsort((pairs.mated, pairs.probe))
+    key = 2 * pairs.probe[order] + pairs.mated[order]
+    groups = np.split(order, np.flatnonzero(np.diff(key)) + 1) if len(order) else []
+    # Mated and non-mated comparisons apart: only the time of the latter is reported.
+    jobs = [
+        Job(int(pairs.probe[g[0]]), pairs.candidate[g], int(pairs.database[g[0]])) for g in groups
+    ]
+    timed = [not pairs.mated[g[0]] for g in groups]
+    for i, (group, found) in enumerate(zip(groups, comparer.each(jobs, timed), strict=True)):
+        score[group] = found
         if progress is not None:
-            progress("comparing", i + 1, len(probes))
+            progress("comparing", i + 1, len(groups))
     return replace(pairs, score=score)
 
 
 def search_scores(
-    comparer: Comparer,
+    comparer: AnyComparer,
     probes: NDArray[np.int64],
     gallery: NDArray[np.int64],
     progress: Progress | None = None,
+    near: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """(S, G) scores of every probe against every gallery entry; NaN where either failed.
 
     Parameters
     ----------
-    comparer : Comparer
+    comparer : Comparer or ForeignComparer
         Of the samples.
     probes : (S,) int64
         Indices of samples.
@@ -185,10 +226,14 @@ def search_scores(
         Indices of samples.
     progress : callable, optional
         Called as ``progress(what, done, total)``.
+    near : (S,) int64, optional
+        Folder of each probe: its searches are best done where its pairs were compared.
     """
     scores = np.full((len(probes), len(gallery)), np.nan)
-    for i, probe in enumerate(probes):
-        scores[i] = comparer.scores(int(probe), gallery)
+    places = np.zeros(len(probes), np.int64) if near is None else near
+    jobs = [Job(int(p), gallery, int(n)) for p, n in zip(probes, places, strict=True)]
+    for i, found in enumerate(comparer.each(jobs, [False] * len(jobs))):
+        scores[i] = found
         if progress is not None:
             progress("searching", i + 1, len(probes))
     return scores

@@ -1,0 +1,80 @@
+"""NBIS, the peer: MINDTCT and Bozorth3, as the optional `nbis-py` wraps them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import metadata
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.errors import MissingExtra
+
+_KEPT = 4096
+"""Templates that are kept as Bozorth3 takes them."""
+
+
+class Nbis:
+    """Minutiae of MINDTCT without a filter, compared by Bozorth3; a `Matcher`.
+
+    Raises
+    ------
+    MissingExtra
+        Without `nbis-py`: ``pip install 'fpmatch[nfiq]'``.
+
+    Notes
+    -----
+    What is prepared are the bytes of an ISO/IEC 19794-2 template, which hold MINDTCT's minutiae
+    exactly: their directions are multiples of 11.25 degrees. The image goes to nbis-py as a PNG,
+    so that its time has the decoding of that in it.
+    """
+
+    def __init__(self) -> None:
+        try:
+            import nbis
+        except ImportError as error:
+            raise MissingExtra("NBIS needs nbis-py: pip install 'fpmatch[nfiq]'") from error
+        self.name = f"nbis-py {metadata.version('nbis-py')} (mindtct, bozorth3)"
+        settings = nbis.NbisExtractorSettings(
+            min_quality=0.0,
+            get_center=False,
+            check_fingerprint=False,
+            compute_nfiq2=False,
+            ppi=500.0,
+        )
+        self._extractor = nbis.new_nbis_extractor(settings)
+        self._loaded = lru_cache(_KEPT)(self._extractor.load_iso_19794_2_2005)
+
+    def minutiae(self, image: NDArray[np.uint8]) -> Any:
+        """MINDTCT's minutiae as nbis-py holds them: an object with ``compare``.
+
+        Parameters
+        ----------
+        image : (H, W) uint8
+            Gray levels at 500 ppi.
+        """
+        return self._extractor.extract_minutiae(cv2.imencode(".png", image)[1].tobytes())
+
+    def prepare(self, image: NDArray[np.uint8], ppi: float) -> bytes:
+        """An ISO/IEC 19794-2 template.
+
+        Parameters
+        ----------
+        image : (H, W) uint8
+            Gray levels at 500 ppi.
+        ppi : float
+            500.
+        """
+        return bytes(self.minutiae(image).to_iso_19794_2_2005())
+
+    def compare(self, a: bytes, b: bytes) -> float:
+        """Bozorth3's score: a whole number from 0.
+
+        Parameters
+        ----------
+        a, b : bytes
+            Of `prepare`.
+        """
+        return float(self._loaded(a).compare(self._loaded(b)))
