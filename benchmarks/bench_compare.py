@@ -13,12 +13,12 @@ import statistics
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 import fpmatch as fp
 from fpmatch.descriptor import encode, pack
+from fpmatch.evaluate.nbis_matcher import Nbis
 from fpmatch.matcher import compare, compare_many
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,14 +91,9 @@ def non_mated_us(forms) -> float:
 
 def bozorth_us(images) -> float:
     """The same for Bozorth3 on MINDTCT's minutiae, as nbis-py wraps it."""
-    nbis = pytest.importorskip("nbis")
-    settings = nbis.NbisExtractorSettings(
-        min_quality=0.0, get_center=False, check_fingerprint=False, compute_nfiq2=False, ppi=500.0
-    )
-    extractor = nbis.new_nbis_extractor(settings)
-    sets = [
-        extractor.extract_minutiae(bytes(cv2.imencode(".png", image.pixels)[1])) for image in images
-    ]
+    pytest.importorskip("nbis")
+    peer = Nbis()
+    sets = [peer.minutiae(image.pixels) for image in images]
     out = []
     for k, probe in enumerate(sets):
         rest = [sets[j] for j in others(k, len(sets))]

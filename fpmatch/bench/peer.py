@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fpmatch.bench.measure import quantiles
+from fpmatch.errors import MissingExtra
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.evaluate.folders import Database, find_databases, read_ppi_map
+from fpmatch.evaluate.nbis_matcher import Nbis
 
 Source = str | os.PathLike[str]
 PROBES = 40
@@ -42,13 +46,11 @@ def measure_nbis(
         over the gallery) and ``templates_per_second_per_core``. Bozorth3 visits every print, so
         that this rate holds at any size.
     """
-    name = "nbis-py"
     try:
-        import nbis
-
-        name = f"nbis-py {metadata.version('nbis-py')} (mindtct, bozorth3)"
-    except ImportError:
-        return {"name": name, "skipped": "not installed: pip install nbis-py"}
+        nbis = Nbis()
+    except MissingExtra:
+        return {"name": "nbis-py", "skipped": "not installed: pip install nbis-py"}
+    name = nbis.name
     if not probes:
         return {"name": name, "skipped": "needs folders of prints: it takes images, not templates"}
     keys = ppi_map if ppi_map is None or isinstance(ppi_map, Mapping) else read_ppi_map(ppi_map)
@@ -56,13 +58,9 @@ def measure_nbis(
     gallery = [(d, k) for d in found for k, f in enumerate(d.impressions) if f.impression == 1]
     rest = [(d, k) for d in found for k, f in enumerate(d.impressions) if f.impression != 1]
     rest = rest[:: max(1, len(rest) // count)][:count]
-    settings = nbis.NbisExtractorSettings(
-        min_quality=0.0, get_center=False, check_fingerprint=False, compute_nfiq2=False, ppi=500.0
-    )
-    extractor = nbis.new_nbis_extractor(settings)
     sets = []
     for done, (database, k) in enumerate([*gallery, *rest]):
-        sets.append(extractor.extract_minutiae(_png(database, k)))
+        sets.append(nbis.minutiae(_pixels(database, k)))
         if progress is not None:
             progress("extracting for nbis-py", done + 1, len(gallery) + len(rest))
     enrolled = sets[: len(gallery)]
@@ -81,10 +79,7 @@ def measure_nbis(
     }
 
 
-def _png(database: Database, number: int) -> bytes:
-    import cv2
-
+def _pixels(database: Database, number: int) -> NDArray[np.uint8]:
     from fpmatch.image import read_image
 
-    image = read_image(database.impressions[number].path, ppi=database.ppi)
-    return bytes(cv2.imencode(".png", image.pixels)[1])
+    return read_image(database.impressions[number].path, ppi=database.ppi).pixels

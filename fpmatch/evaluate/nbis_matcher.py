@@ -27,8 +27,8 @@ class Nbis:
     Notes
     -----
     What is prepared are the bytes of an ISO/IEC 19794-2 template, which hold MINDTCT's minutiae
-    exactly: their directions are multiples of 11.25 degrees. The image goes to nbis-py as a PNG,
-    so that its time has the decoding of that in it.
+    exactly: their directions are multiples of 11.25 degrees. The image goes to nbis-py as a PNG
+    without compression, and its time has the writing and reading of that in it.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,8 @@ class Nbis:
         image : (H, W) uint8
             Gray levels at 500 ppi.
         """
-        return self._extractor.extract_minutiae(cv2.imencode(".png", image)[1].tobytes())
+        plain = [cv2.IMWRITE_PNG_COMPRESSION, 0]
+        return self._extractor.extract_minutiae(cv2.imencode(".png", image, plain)[1].tobytes())
 
     def prepare(self, image: NDArray[np.uint8], ppi: float) -> bytes:
         """An ISO/IEC 19794-2 template.

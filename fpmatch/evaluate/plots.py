@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from fpmatch.evaluate.evaluation import Evaluation
+    from fpmatch.image import FingerImage
 
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, YELLOW, GREY)
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)), (0, (3, 3)))
@@ -238,8 +239,29 @@ def _histogram(axes: Axes, evaluation: Evaluation, low: float, high: float) -> N
             pairs.score[which], bins=bins, histtype="stepfilled", facecolor=(color, 0.35),
             edgecolor=color, linewidth=1.2, label=f"{name} ({count})",
         )  # fmt: skip
-    axes.set(yscale="log", xlabel="score, -10 log10(FMR)", ylabel="comparisons (log scale)")
+    scale = "score, -10 log10(FMR)" if evaluation.ours else f"score of {evaluation.matcher}"
+    axes.set(yscale="log", xlabel=scale, ylabel="comparisons (log scale)")
     axes.grid(alpha=0.25)
+
+
+def two_images(probe: FingerImage, candidate: FingerImage, title: str) -> Figure:
+    """Two impressions side by side.
+
+    Parameters
+    ----------
+    probe, candidate : FingerImage
+        At 500 ppi.
+    title : str
+        Printed above.
+    """
+    figure = new_figure(8.6, 4.7)
+    left, right = figure.subplots(1, 2)
+    for axes, image, name in ((left, probe, "probe"), (right, candidate, "candidate")):
+        axes.imshow(image.pixels, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
+        axes.set_axis_off()
+        axes.set_title(name, fontsize=10)
+    figure.suptitle(title, fontsize=11)
+    return figure
 
 
 def _nothing(reason: str) -> Figure:

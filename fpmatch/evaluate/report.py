@@ -46,6 +46,13 @@ th,td{padding:.2rem .45rem}}
 """
 
 
+_SCORES = (
+    "Scores of all comparisons within folders. A score of 40 stands for one false match in 10 000 "
+    "comparisons."
+)
+_THEIR_SCORES = "Scores of all comparisons within folders, on the matcher's own scale."
+
+
 def render(evaluation: Evaluation) -> str:
     """The page as text: figures inlined, no script, nothing fetched.
 
@@ -66,8 +73,7 @@ def render(evaluation: Evaluation) -> str:
         _image(plots.equal_error_rates(evaluation), "Equal error rate of each database."),
         _image(
             plots.score_histograms(evaluation),
-            "Scores of all comparisons within folders. A score of 40 stands for one false match "
-            "in 10 000 comparisons.",
+            _SCORES if evaluation.ours else _THEIR_SCORES,
         ),
         "<h2>One to many</h2>",
         _identification(evaluation),
@@ -78,7 +84,7 @@ def render(evaluation: Evaluation) -> str:
             plots.open_set(evaluation),
             "Misses against false alarms, one threshold for all searches.",
         ),
-        "<h2>What the matcher sees</h2>",
+        f"<h2>{'What the matcher sees' if evaluation.ours else 'Typical and worst'}</h2>",
         *_prints(evaluation),
         _failures(evaluation),
         _conditions(evaluation),
@@ -87,7 +93,7 @@ def render(evaluation: Evaluation) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>fpmatch evaluation</title><style>{_STYLE}</style></head>\n"
+        f"<title>Evaluation of {escape(evaluation.matcher)}</title><style>{_STYLE}</style></head>\n"
         f"<body>\n{body}\n</body></html>\n"
     )
 
@@ -102,9 +108,10 @@ def _head(e: Evaluation) -> str:
     }
     cells = "".join(f"<div>{escape(k)}<b>{escape(v)}</b></div>" for k, v in key.items())
     fingers = len({(s.database, s.finger) for s in e.samples})
+    extractor = "" if e.extractor == "none" else f"extractor {escape(e.extractor)}, "
     return (
-        f"<h1>Fingerprint matching: evaluation</h1>\n<p class='note'>{len(e.names)} folders, "
-        f"{fingers} fingers, {len(e.samples)} impressions; extractor {escape(e.extractor)}, "
+        f"<h1>Fingerprint matching: {escape(e.matcher)}</h1>\n<p class='note'>{len(e.names)} "
+        f"folders, {fingers} fingers, {len(e.samples)} impressions; {extractor}"
         f"protocol {escape(e.protocol)}</p>\n<div class='key'>{cells}</div>"
     )
 
@@ -119,7 +126,8 @@ def _database_table(e: Evaluation) -> str:
         counts = [_count(m.mated), _count(m.nonmated)]
         rows.append([name, _percent(m.eer), _span(spans[name]["eer"]), *rates, *counts])
     note = (
-        f"<p class='note'>Intervals: {EVALUATE.level:g} % bootstrap over fingers. FMR100, FMR1000 "
+        f"<p class='note'>Intervals: {EVALUATE.level:g} % bootstrap over fingers; of a rate "
+        "without an error Clopper and Pearson's, which take comparisons to be independent. FMR100, FMR1000 "
         "and ZeroFMR are the lowest FNMR with FMR at most 1 %, at most 0.1 %, and none.</p>"
     )
     return _table(head, rows, summary=2) + note
@@ -144,16 +152,7 @@ def _identification(e: Evaluation) -> str:
 def _prints(e: Evaluation) -> list[str]:
     """A typical impression; a typical, the worst mated and the best non-mated comparison."""
     usable = [s for s in e.samples if s.template is not None]
-    if not usable:
-        return []
-    sizes = [len(s.template) for s in usable if s.template is not None]
-    middle = usable[int(np.argsort(sizes, kind="stable")[len(sizes) // 2])]
-    out = [
-        _drawing(
-            draw(_load(middle), middle.template),  # type: ignore[arg-type]
-            f"{_name(e, middle)}: an impression with a median number of minutiae.",
-        )
-    ]
+    out = [_typical(e, usable)] if usable else []
     both = np.array(
         [not (e.samples[p].failed or e.samples[c].failed) for p, c in _indices(e)], np.bool_
     )
@@ -169,10 +168,24 @@ def _prints(e: Evaluation) -> list[str]:
     return out
 
 
+def _typical(e: Evaluation, usable: Sequence[Sample]) -> str:
+    sizes = [len(s.template) for s in usable if s.template is not None]
+    middle = usable[int(np.argsort(sizes, kind="stable")[len(sizes) // 2])]
+    return _drawing(
+        draw(_load(middle), middle.template),  # type: ignore[arg-type]
+        f"{_name(e, middle)}: an impression with a median number of minutiae.",
+    )
+
+
 def _comparison(e: Evaluation, pair: int, title: str) -> str:
     from fpmatch.matcher import compare
 
     a, b = e.samples[e.pairs.probe[pair]], e.samples[e.pairs.candidate[pair]]
+    if not e.ours:
+        # Nobody knows what another matcher's score rests on.
+        value = f"score {e.pairs.score[pair]:.6g}"
+        both = plots.two_images(_load(a), _load(b), f"{title}: {value}")
+        return _image(both, f"{title}: {_name(e, a)} and {_name(e, b)}, {value}.")
     assert a.template is not None
     assert b.template is not None
     score = compare(a.template, b.template)
@@ -193,11 +206,16 @@ def _failures(e: Evaluation) -> str:
 
 
 def _conditions(e: Evaluation) -> str:
+    size = "-" if math.isnan(e.template_bytes_median) else f"{e.template_bytes_median:.0f} bytes"
     versions = ", ".join(f"{k} {v}" for k, v in conditions.versions().items())
     rows = [
+        ["matcher", e.matcher],
+        ["date", e.date],
+        ["command", e.command or "called from Python"],
+        ["data, SHA-256", e.data or "no files"],
         ["extraction, median", f"{e.extract_ms_median:.1f} ms of CPU"],
         ["comparison, median, non-mated, one thread", f"{e.compare_us_median:.1f} us of CPU"],
-        ["stored template, median", f"{e.template_bytes_median:.0f} bytes"],
+        ["stored template, median", size],
         ["machine", conditions.one_line()],
         ["versions", versions],
         ["parameters", conditions.parameter_hash()],
