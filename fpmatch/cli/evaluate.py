@@ -39,7 +39,7 @@ MatcherName = Annotated[
 ]
 Takes = Annotated[
     str | None,
-    typer.Option(help="What that matcher is handed: image or template (of --extractor)."),
+    typer.Option(help="What that matcher is handed: image, native (its own ppi) or template."),
 ]
 LimitSeconds = Annotated[
     float, typer.Option("--limit-s", help="Seconds it may take to prepare an impression.")
@@ -81,7 +81,10 @@ def evaluate_command(
         Path | None, typer.Option(metavar="FILE", help="Write one HTML page with all plots.")
     ] = None,
     bootstrap: Annotated[int, typer.Option(help="Replicates of the intervals.")] = 1000,
-    processes: Annotated[int, typer.Option(help="Processes that extract; 0: every core.")] = 0,
+    processes: Annotated[
+        int,
+        typer.Option(help="Processes that work; 0: every core."),
+    ] = 0,
     json_file: JsonFile = None,
 ) -> None:
     """Verification and identification error rates on folders of impressions."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,28 +100,34 @@ class Desk:
         InputError
             What the caller has to mend: a resolution, the extractor's name.
         """
-        from fpmatch.image import read_image
-        from fpmatch.template import extract
-
-        one = self._impressions[number]
         try:
-            image = read_image(one.path, ppi=one.ppi)
-            given: Any = image.pixels
-            if self._loaded.takes == "template":
-                given = extract(image, extractor=self._extractor)
+            given, ppi = self._read(self._impressions[number])
         except (ImageError, ExtractionError) as error:
             return Made(error=f"{type(error).__name__}: {error}")
         start = time.process_time()
         try:
-            prepared = self._loaded.matcher.prepare(given, image.ppi)
+            prepared = self._loaded.matcher.prepare(given, ppi)
         except (Exception, SystemExit) as error:
             return Made(error=told(error))
         milliseconds = (time.process_time() - start) * 1e3
         if prepared is None:
             return Made(error="the matcher prepared None")
         self._prepared[number] = prepared
-        plain = (prepared,) if self._loaded.takes == "image" and is_plain(prepared) else ()
+        plain = (prepared,) if is_plain(prepared) else ()
         return Made("", milliseconds, size_of(prepared), plain)
+
+    def _read(self, one: Impression) -> tuple[Any, float]:
+        """What the matcher takes of a file, and its pixels per inch."""
+        from fpmatch.image import read_image
+        from fpmatch.image.decode import decode
+        from fpmatch.template import extract
+
+        image = read_image(one.path, ppi=one.ppi)  # so that all matchers lose the same files
+        if self._loaded.takes == "template":
+            return extract(image, extractor=self._extractor), image.ppi
+        if self._loaded.takes == "native" and image.resampled:
+            return decode(Path(one.path).read_bytes())[0], image.original_ppi
+        return image.pixels, image.ppi
 
     def know(self, prepared: Mapping[int, Any]) -> None:
         """Take what other processes have prepared."""

@@ -167,7 +167,7 @@ def evaluate(
     matcher : str, Matcher or callable, optional
         Another matcher, as `fpmatch.evaluate.Matcher` describes it: ``nbis``, ``module:name``,
         or one that is at hand; None is fpmatch's own.
-    takes : {"image", "template"}, optional
+    takes : {"image", "native", "template"}, optional
         What the other matcher prepares; by default what it says itself, or images.
     limit_s : float, optional
         Seconds that it may take to prepare one impression, which fails to enrol after that.

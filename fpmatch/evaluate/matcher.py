@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 OURS = "fpmatch"
 """The matcher that needs no name."""
 BUILT_IN = {"nbis": "fpmatch.evaluate.nbis_matcher:Nbis"}
-TAKES = ("image", "template")
+TAKES = ("image", "native", "template")
 
 
 @runtime_checkable
@@ -34,8 +34,9 @@ class Matcher(Protocol):
     """What any matcher has to do to be evaluated.
 
     A class or a function without parameters is called first, once in each process. Optional
-    attributes: ``name``, what reports call it; ``takes``, ``"image"`` (the default) or
-    ``"template"``, what it prepares.
+    attributes: ``name``, what reports call it; ``takes``, what it prepares: ``"image"`` (the
+    default), brought to 500 ppi; ``"native"``, the pixels as they are in the file; or
+    ``"template"``.
     """
 
     def prepare(self, image: NDArray[np.uint8], ppi: float) -> Any:
@@ -46,7 +47,7 @@ class Matcher(Protocol):
         image : (H, W) uint8
             Gray levels, ridges dark, at ``ppi``; a `Template` where the matcher takes those.
         ppi : float
-            Pixels per inch: always 500, to which other images are brought.
+            Pixels per inch: 500, to which other images are brought, or that of native pixels.
 
         Returns
         -------
@@ -109,7 +110,7 @@ def load_matcher(given: object, takes: str | None = None) -> Loaded:
         ``nbis``; ``module:name`` or ``file.py:name``, looked for beside what is installed in the
         current folder; a matcher; what makes one without parameters; or a function of two
         impressions that scores them.
-    takes : {"image", "template"}, optional
+    takes : {"image", "native", "template"}, optional
         What it prepares; by default what it says itself, or images.
 
     Raises
@@ -139,7 +140,9 @@ def load_matcher(given: object, takes: str | None = None) -> Loaded:
     name = getattr(found, "name", None)
     kind = takes if takes is not None else getattr(found, "takes", "image")
     if kind not in TAKES:
-        raise InputError(f"a matcher takes {' or '.join(TAKES)}, not {quoted(kind)}")
+        raise InputError(
+            f"a matcher takes {', '.join(TAKES[:-1])} or {TAKES[-1]}, not {quoted(kind)}"
+        )
     called = name if isinstance(name, str) and name else named or type(found).__qualname__
     return Loaded(found, called, kind)  # type: ignore[arg-type]
 

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from fpmatch.errors import MissingExtra
 
+_RESOLUTIONS = 16
 _KEPT = 4096
 """Templates that are kept as Bozorth3 takes them."""
 
 
 class Nbis:
     """Minutiae of MINDTCT without a filter, compared by Bozorth3; a `Matcher`.
+
+    It is handed images at the resolution of their files.
 
     Raises
     ------
@@ -31,32 +34,41 @@ class Nbis:
     without compression, and its time has the writing and reading of that in it.
     """
 
+    takes = "native"
+
     def __init__(self) -> None:
         try:
             import nbis
         except ImportError as error:
             raise MissingExtra("NBIS needs nbis-py: pip install 'fpmatch[nfiq]'") from error
         self.name = f"nbis-py {metadata.version('nbis-py')} (mindtct, bozorth3)"
-        settings = nbis.NbisExtractorSettings(
-            min_quality=0.0,
-            get_center=False,
-            check_fingerprint=False,
-            compute_nfiq2=False,
-            ppi=500.0,
-        )
-        self._extractor = nbis.new_nbis_extractor(settings)
-        self._loaded = lru_cache(_KEPT)(self._extractor.load_iso_19794_2_2005)
+        self._module = nbis
+        self._extractor = lru_cache(_RESOLUTIONS)(self._made)
+        self._loaded = lru_cache(_KEPT)(self._extractor(500.0).load_iso_19794_2_2005)
 
-    def minutiae(self, image: NDArray[np.uint8]) -> Any:
+    def _made(self, ppi: float) -> Any:
+        return self._module.new_nbis_extractor(
+            self._module.NbisExtractorSettings(
+                min_quality=0.0,
+                get_center=False,
+                check_fingerprint=False,
+                compute_nfiq2=False,
+                ppi=ppi,
+            )
+        )
+
+    def minutiae(self, image: NDArray[np.uint8], ppi: float = 500.0) -> Any:
         """MINDTCT's minutiae as nbis-py holds them: an object with ``compare``.
 
         Parameters
         ----------
         image : (H, W) uint8
-            Gray levels at 500 ppi.
+            Gray levels.
+        ppi : float
+            Pixels per inch.
         """
-        plain = [cv2.IMWRITE_PNG_COMPRESSION, 0]
-        return self._extractor.extract_minutiae(cv2.imencode(".png", image, plain)[1].tobytes())
+        coded = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 0])[1]
+        return self._extractor(ppi).extract_minutiae(coded.tobytes())
 
     def prepare(self, image: NDArray[np.uint8], ppi: float) -> bytes:
         """An ISO/IEC 19794-2 template.
@@ -64,11 +76,11 @@ class Nbis:
         Parameters
         ----------
         image : (H, W) uint8
-            Gray levels at 500 ppi.
+            Gray levels.
         ppi : float
-            500.
+            Pixels per inch.
         """
-        return bytes(self.minutiae(image).to_iso_19794_2_2005())
+        return bytes(self.minutiae(image, ppi).to_iso_19794_2_2005())
 
     def compare(self, a: bytes, b: bytes) -> float:
         """Bozorth3's score: a whole number from 0.

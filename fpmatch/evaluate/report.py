@@ -127,8 +127,9 @@ def _database_table(e: Evaluation) -> str:
         rows.append([name, _percent(m.eer), _span(spans[name]["eer"]), *rates, *counts])
     note = (
         f"<p class='note'>Intervals: {EVALUATE.level:g} % bootstrap over fingers; of a rate "
-        "without an error Clopper and Pearson's, which take comparisons to be independent. FMR100, FMR1000 "
-        "and ZeroFMR are the lowest FNMR with FMR at most 1 %, at most 0.1 %, and none.</p>"
+        "without an error Clopper and Pearson's, which take comparisons to be independent. "
+        "FMR100, FMR1000 and ZeroFMR are the lowest FNMR with FMR at most 1 %, at most 0.1 %, "
+        "and none.</p>"
     )
     return _table(head, rows, summary=2) + note
 
