@@ -32,6 +32,8 @@ def public(room: str) -> Iterator[tuple[str, Callable[..., Any]]]:
         value = getattr(module, name)
         if not callable(value) or f"{room}.{name}" in MADE_BY_US:
             continue
+        if getattr(value, "_is_protocol", False):  # never made: others write what fits
+            continue
         if inspect.isclass(value) and issubclass(value, enum.Enum | BaseException):
             continue
         yield name, value

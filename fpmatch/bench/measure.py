@@ -39,15 +39,21 @@ class Bench:
         What was measured; names end in their unit.
     conditions : dict
         Machine, versions, sizes, threads, warm or cold.
+    nothing : dict
+        Figures that are None, and why there was nothing to time.
     """
 
     name: str
     figures: dict[str, Any]
     conditions: dict[str, Any] = field(default_factory=dict)
+    nothing: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Figures at the top, conditions below: plain types."""
-        return {"bench": self.name, **self.figures, "conditions": self.conditions}
+        out = {"bench": self.name, **self.figures}
+        if self.nothing:
+            out["nothing_to_time"] = self.nothing
+        return {**out, "conditions": self.conditions}
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,20 +245,28 @@ def bench_compare(
     pairs = within_folders(samples)
     comparer = Comparer(samples)
     figures: dict[str, Any] = {"templates": int((comparer.row >= 0).sum())}
+    nothing: dict[str, str] = {}
     for name, kind in (("compare_us_median", ~pairs.mated), ("mated_us_median", pairs.mated)):
         which = np.flatnonzero(kind)
         probes = np.unique(pairs.probe[which])
         groups = [(int(p), pairs.candidate[which[pairs.probe[which] == p]]) for p in probes]
         values = [comparer.microseconds(p, rows) for _ in range(repeats + 1) for p, rows in groups]
-        figures[name] = round(quantiles(values[len(groups) :]).median, 2)
+        median = quantiles(values[len(groups) :]).median
+        figures[name] = None if np.isnan(median) else round(median, 2)
+        if figures[name] is None:
+            which_pairs = "non-mated" if name == "compare_us_median" else "mated"
+            nothing[name] = f"no {which_pairs} pair of templates"
     usable = [s.template for s in samples if s.template is not None]
     if len(usable) < 2:
         raise InputError("nothing to compare: fewer than two templates")
     single = timed(lambda: compare(usable[0], usable[-1]), repeats=200, warmup=5)
     figures["single_us_median"] = round(single.median * 1e6, 2)
-    figures["comparisons_per_second_per_core"] = round(1e6 / figures["compare_us_median"])
+    rate, slow = "comparisons_per_second_per_core", figures["compare_us_median"]
+    figures[rate] = None if slow is None else round(1e6 / slow)
+    if slow is None:
+        nothing[rate] = nothing["compare_us_median"]
     source = [str(f) for f in folders] or "synthetic, optical"
-    return Bench("compare", figures, stated(images=source, seed=SEED, clock="thread CPU"))
+    return Bench("compare", figures, stated(images=source, seed=SEED, clock="thread CPU"), nothing)
 
 
 def synthetic_samples(progress: Progress | None = None) -> list[Sample]:

@@ -58,6 +58,8 @@ def measure_nbis(
     gallery = [(d, k) for d in found for k, f in enumerate(d.impressions) if f.impression == 1]
     rest = [(d, k) for d in found for k, f in enumerate(d.impressions) if f.impression != 1]
     rest = rest[:: max(1, len(rest) // count)][:count]
+    if not gallery or not rest:
+        return {"name": name, "skipped": "needs a first and another impression of some finger"}
     sets = []
     for done, (database, k) in enumerate([*gallery, *rest]):
         sets.append(nbis.minutiae(_pixels(database, k)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fpmatch.cli.bench.words import worded
 from fpmatch.cli.inputs import Extractor
 from fpmatch.cli.output import JsonFile, emit, figure, progress_bar, table
 
@@ -124,7 +125,7 @@ def show(result: Bench, json_file: str | None) -> None:
     """Print figures and conditions."""
     listed = {k: v for k, v in result.figures.items() if _is_table(v)}
     single = {k: v for k, v in result.figures.items() if k not in listed}
-    figures = [(k.replace("_", " "), precise(v)) for k, v in flat(single)]
+    figures = [(worded(k), _said(result, k, v)) for k, v in flat(single)]
     stated = [(k.replace("_", " "), v) for k, v in flat(result.conditions)]
     emit(
         result.to_dict(),
@@ -135,6 +136,13 @@ def show(result: Bench, json_file: str | None) -> None:
     )
 
 
+def _said(result: Bench, name: str, value: Any) -> str:
+    """A figure, or why there is none."""
+    if name in result.nothing:
+        return f"nothing to time: {result.nothing[name]}"
+    return precise(value)
+
+
 def _is_table(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
 
@@ -143,9 +151,9 @@ def _listing(name: str, rows: list[dict[str, Any]]) -> Sheet:
     """A list of like results: one row a figure, one column a result; what is nested is left out."""
     plain = [k for k, v in rows[0].items() if not isinstance(v, dict | list | tuple)]
     head, *rest = plain
-    cells = [[k.replace("_", " "), *(precise(row.get(k)) for row in rows)] for k in rest]
-    columns = [head.replace("_", " "), *(precise(row.get(head)) for row in rows)]
-    return table(columns, cells, title=name.replace("_", " "))
+    cells = [[worded(k), *(precise(row.get(k)) for row in rows)] for k in rest]
+    columns = [worded(head), *(precise(row.get(head)) for row in rows)]
+    return table(columns, cells, title=worded(name))
 
 
 def precise(value: Any) -> str:
