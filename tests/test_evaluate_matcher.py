@@ -301,9 +301,8 @@ def test_left_out_by_hand(tmp_path):
     assert (second.rank1, second.searches) == (0, 4)
     with pytest.raises(InputError, match="two databases"):
         left_out(run(one, matcher=Toy()))
-    out = json.loads(json.dumps(result.to_dict(left_out=True), allow_nan=False))
-    assert out["left_out"][str(two)]["threshold"] == 7
-    assert "left_out" not in result.to_dict()
+    out = json.loads(json.dumps(second.to_dict(), allow_nan=False))
+    assert (out["threshold"], out["fnmr"], out["searches"]) == (7, 50, 4)
 
 
 def read(path: Path) -> list[dict[str, str]]:

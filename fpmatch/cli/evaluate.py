@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,7 @@ from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
     from fpmatch.cli.sheets import Sheet
-    from fpmatch.evaluate import Evaluation
+    from fpmatch.evaluate import Evaluation, LeftOut
 
 Folders = Annotated[
     list[Path], typer.Argument(metavar="DIR...", help="Folders of <finger>_<impression>.<ext>.")
@@ -88,7 +88,7 @@ def evaluate_command(
     json_file: JsonFile = None,
 ) -> None:
     """Verification and identification error rates on folders of impressions."""
-    from fpmatch.evaluate import evaluate
+    from fpmatch.evaluate import evaluate, left_out
     from fpmatch.evaluate.conditions import default_processes
 
     tables = {"score": scores, "det": det, "cmc": cmc}
@@ -114,13 +114,15 @@ def evaluate_command(
             from fpmatch.evaluate.report import render
 
             write(str(report), render(result))
-    shown = [_databases(result)]
+    shown, out = [_databases(result)], result.to_dict()
     if group_by is not None:
-        shown += [_verified(result), _searched(result)]
+        parts = left_out(result)
+        shown += [_verified(parts), _searched(parts)]
+        out["left_out"] = {part.database: part.to_dict() for part in parts}
     shown.append(_summary(result))
     if result.failures:
         shown.append(_failed(result))
-    emit(result.to_dict(left_out=group_by is not None), json_file, *shown)
+    emit(out, json_file, *shown)
 
 
 def _check(
@@ -174,26 +176,19 @@ def _databases(result: Evaluation) -> Sheet:
     return table([*columns, "mated", "non-mated"], rows, title=f"One to one: {result.matcher}")
 
 
-def _verified(result: Evaluation) -> Sheet:
+def _verified(parts: Sequence[LeftOut]) -> Sheet:
     """Each database at the threshold where the others have an FMR of 0.1 %."""
-    from fpmatch.evaluate.groups import left_out
-
     rows = [
         (p.database, p.threshold, p.fmr, _span(p.fmr_interval), p.fnmr, _span(p.fnmr_interval))
-        for p in left_out(result)
+        for p in parts
     ]
     columns = ["left out", "threshold", "FMR %", "95 % of it", "FNMR %", "95 % of that"]
     return table(columns, rows, title="One to one, where the others have an FMR of 0.1 %")
 
 
-def _searched(result: Evaluation) -> Sheet:
+def _searched(parts: Sequence[LeftOut]) -> Sheet:
     """Each database's searches at the threshold where those of the others have an FPIR of 1 %."""
-    from fpmatch.evaluate.groups import left_out
-
-    rows = [
-        (p.database, p.searches, p.rank1, p.search_threshold, p.fpir, p.fnir)
-        for p in left_out(result)
-    ]
+    rows = [(p.database, p.searches, p.rank1, p.search_threshold, p.fpir, p.fnir) for p in parts]
     columns = ["left out", "searches", "rank-1 %", "threshold", "FPIR %", "FNIR %"]
     return table(columns, rows, title="One to many, where the others have an FPIR of 1 %")
 

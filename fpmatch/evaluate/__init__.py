@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from fpmatch.lazy_names import loader
 
 if TYPE_CHECKING:
-    from fpmatch.evaluate.evaluation import Evaluation as Evaluation
     from fpmatch.evaluate.evaluation import evaluate as evaluate
     from fpmatch.evaluate.evaluation import evaluate_samples as evaluate_samples
     from fpmatch.evaluate.evaluation import load_samples as load_samples
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from fpmatch.evaluate.metrics import ErrorCounts as ErrorCounts
     from fpmatch.evaluate.metrics import VerificationMetrics as VerificationMetrics
     from fpmatch.evaluate.metrics import verification_metrics as verification_metrics
+    from fpmatch.evaluate.result import Evaluation as Evaluation
     from fpmatch.evaluate.tables import cmc_table as cmc_table
     from fpmatch.evaluate.tables import det_table as det_table
     from fpmatch.evaluate.tables import score_table as score_table
@@ -67,7 +67,7 @@ if not TYPE_CHECKING:  # so that the machine is described without what measures 
             "write_table": "fpmatch.evaluate.tables",
             "Comparisons": "fpmatch.evaluate.metrics",
             "ErrorCounts": "fpmatch.evaluate.metrics",
-            "Evaluation": "fpmatch.evaluate.evaluation",
+            "Evaluation": "fpmatch.evaluate.result",
             "Sample": "fpmatch.evaluate.extraction",
             "Searches": "fpmatch.evaluate.identification",
             "VerificationMetrics": "fpmatch.evaluate.metrics",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from fpmatch.evaluate.folders import (
     read_ppi_map,
 )
 from fpmatch.evaluate.foreign import ForeignComparer
-from fpmatch.evaluate.identification import Searches, fnir_at_fpir, rank_rate, search_outcomes
+from fpmatch.evaluate.identification import fnir_at_fpir, rank_rate, search_outcomes
 from fpmatch.evaluate.matcher import OURS
 from fpmatch.evaluate.metrics import VerificationMetrics, mean_metrics, verification_metrics
 from fpmatch.evaluate.protocol import (
@@ -39,90 +38,9 @@ from fpmatch.evaluate.protocol import (
     search_scores,
     within_folders,
 )
+from fpmatch.evaluate.result import Evaluation
 from fpmatch.minutiae.extract import DEFAULT
 from fpmatch.parameters import EVALUATE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
-    """Every figure of one evaluation, and the comparisons behind them.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Names of the folders.
-    samples : list of Sample
-        All impressions, folder by folder.
-    protocol : str
-    matcher : str
-        What scored them: ``fpmatch``, or the name of another one.
-    extractor : str
-        What made the templates; ``none`` where another matcher takes images.
-    pairs : Pairs
-        Comparisons within folders, scored.
-    probes, gallery : (S,), (G,) int64
-        Samples that are searched, and that are enrolled.
-    search_scores : (S, G) float64
-        Of every probe with every entry of the gallery; failures have the lowest score.
-    searches : Searches
-    databases, mean, pooled
-        One-to-one rates, percent.
-    rank1, fnir_at_fpir_1pct : float
-        Percent.
-    intervals : Intervals
-    extract_ms_median, compare_us_median, template_bytes_median : float
-    date : str
-        When it ended: ISO 8601, UTC.
-    data : str
-        SHA-256 of all images and how they are joined; empty where they are no files.
-    command : str
-        How it was asked for; empty from the library.
-    """
-
-    names: tuple[str, ...]
-    samples: list[Sample]
-    protocol: str
-    matcher: str
-    extractor: str
-    pairs: Pairs
-    probes: NDArray[np.int64]
-    gallery: NDArray[np.int64]
-    search_scores: NDArray[np.float64]
-    searches: Searches
-    databases: Mapping[str, VerificationMetrics]
-    mean: VerificationMetrics
-    pooled: VerificationMetrics
-    rank1: float
-    fnir_at_fpir_1pct: float
-    intervals: bootstrap.Intervals
-    extract_ms_median: float
-    compare_us_median: float
-    template_bytes_median: float
-    date: str
-    data: str
-    command: str = ""
-
-    @property
-    def ours(self) -> bool:
-        """Whether scores are fpmatch's: calibrated, so that a score states a false match rate."""
-        return self.matcher == OURS
-
-    @property
-    def failures(self) -> list[Sample]:
-        """The impressions that failed to extract."""
-        return [s for s in self.samples if s.failed]
-
-    def to_dict(self, *, left_out: bool = False) -> dict[str, Any]:
-        """Plain types for JSON; an undefined rate is None, its reason under ``undefined``.
-
-        Parameters
-        ----------
-        left_out : bool
-            With what `fpmatch.evaluate.left_out` gives, of two databases or more.
-        """
-        from fpmatch.evaluate.plain import to_dict
-
-        return to_dict(self, left_out=left_out)
 
 
 @takes(folders=check_paths)

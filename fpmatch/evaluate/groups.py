@@ -7,22 +7,20 @@ before the prints. So each database is left out in turn, as if it had come later
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.argument_types import takes
 from fpmatch.errors import InputError
+from fpmatch.evaluate.bootstrap import Interval
 from fpmatch.evaluate.exact import clopper_pearson
 from fpmatch.evaluate.identification import MISSED, Searches, open_set_counts, rank_rate
 from fpmatch.evaluate.metrics import Comparisons, ErrorCounts
+from fpmatch.evaluate.result import Evaluation, number
 from fpmatch.parameters import EVALUATE
-
-if TYPE_CHECKING:
-    from fpmatch.evaluate.bootstrap import Interval
-    from fpmatch.evaluate.evaluation import Evaluation
 
 FMR_ONE_IN = 1000
 FPIR_ONE_IN = 100
@@ -69,6 +67,17 @@ class LeftOut:
     fnir: float
     rank1: float
     searches: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for JSON; None for what is undefined or infinite."""
+        out: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, tuple):
+                out[field.name] = [number(v) for v in value]
+            elif field.name != "database":
+                out[field.name] = number(value)
+        return out
 
 
 @takes(evaluation="Evaluation")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from fpmatch.evaluate.evaluation import Evaluation
+    from fpmatch.evaluate.result import Evaluation
     from fpmatch.image import FingerImage
 
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, SKY, ORANGE, YELLOW, GREY)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from fpmatch.evaluate.evaluation import Evaluation
     from fpmatch.evaluate.extraction import Sample
+    from fpmatch.evaluate.result import Evaluation
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:#111;max-width:62rem;margin:2rem auto;padding:0 1rem}

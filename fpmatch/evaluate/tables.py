@@ -18,7 +18,7 @@ from fpmatch.errors import InputError, MissingExtra
 from fpmatch.evaluate.metrics import Comparisons
 
 if TYPE_CHECKING:
-    from fpmatch.evaluate.evaluation import Evaluation
+    from fpmatch.evaluate.result import Evaluation
 
 SUFFIXES = (".csv", ".parquet")
 POOLED = "pooled"

@@ -1,39 +1,104 @@
-"""An evaluation as plain types, for JSON."""
+"""What an evaluation came to: every figure, and the comparisons behind them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-from fpmatch.evaluate import conditions, groups
-from fpmatch.evaluate.identification import cmc, fnir_at_fpir, rates_at
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.evaluate import conditions
+from fpmatch.evaluate.bootstrap import Interval, Intervals
+from fpmatch.evaluate.extraction import Sample
+from fpmatch.evaluate.identification import Searches, cmc, fnir_at_fpir, rates_at
+from fpmatch.evaluate.matcher import OURS
 from fpmatch.evaluate.metrics import RATES, VerificationMetrics
+from fpmatch.evaluate.protocol import Pairs
 from fpmatch.parameters import EVALUATE
-
-if TYPE_CHECKING:
-    from fpmatch.evaluate.bootstrap import Interval, Intervals
-    from fpmatch.evaluate.evaluation import Evaluation
 
 CMC_DEPTH = 10
 SCORES = (20, 30, 40, 50, 60)
 """Scores at which the open-set rates are listed."""
 
 
-def to_dict(e: Evaluation, *, left_out: bool = False) -> dict[str, Any]:
-    """Every figure; an undefined rate is None, its reason under ``undefined``.
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """Every figure of one evaluation, and the comparisons behind them.
 
     Parameters
     ----------
-    e : Evaluation
-    left_out : bool
-        With each database at thresholds from the others.
-
-    Raises
-    ------
-    InputError
-        If that is asked of one database.
+    names : tuple of str
+        Names of the folders.
+    samples : list of Sample
+        All impressions, folder by folder.
+    protocol : str
+    matcher : str
+        What scored them: ``fpmatch``, or the name of another one.
+    extractor : str
+        What made the templates; ``none`` where another matcher takes images.
+    pairs : Pairs
+        Comparisons within folders, scored.
+    probes, gallery : (S,), (G,) int64
+        Samples that are searched, and that are enrolled.
+    search_scores : (S, G) float64
+        Of every probe with every entry of the gallery; failures have the lowest score.
+    searches : Searches
+    databases, mean, pooled
+        One-to-one rates, percent.
+    rank1, fnir_at_fpir_1pct : float
+        Percent.
+    intervals : Intervals
+    extract_ms_median, compare_us_median, template_bytes_median : float
+    date : str
+        When it ended: ISO 8601, UTC.
+    data : str
+        SHA-256 of all images and how they are joined; empty where they are no files.
+    command : str
+        How it was asked for; empty from the library.
     """
+
+    names: tuple[str, ...]
+    samples: list[Sample]
+    protocol: str
+    matcher: str
+    extractor: str
+    pairs: Pairs
+    probes: NDArray[np.int64]
+    gallery: NDArray[np.int64]
+    search_scores: NDArray[np.float64]
+    searches: Searches
+    databases: Mapping[str, VerificationMetrics]
+    mean: VerificationMetrics
+    pooled: VerificationMetrics
+    rank1: float
+    fnir_at_fpir_1pct: float
+    intervals: Intervals
+    extract_ms_median: float
+    compare_us_median: float
+    template_bytes_median: float
+    date: str
+    data: str
+    command: str = ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether scores are fpmatch's: calibrated, so that a score states a false match rate."""
+        return self.matcher == OURS
+
+    @property
+    def failures(self) -> list[Sample]:
+        """The impressions that failed to extract."""
+        return [s for s in self.samples if s.failed]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types for JSON; an undefined rate is None, its reason under ``undefined``."""
+        return _to_dict(self)
+
+
+def _to_dict(e: Evaluation) -> dict[str, Any]:
     out: dict[str, Any] = {
         "matcher": e.matcher,
         "date": e.date,
@@ -62,19 +127,7 @@ def to_dict(e: Evaluation, *, left_out: bool = False) -> dict[str, Any]:
         "versions": conditions.versions(),
         "parameters": conditions.parameter_hash(),
     }
-    if left_out:
-        out["left_out"] = {part.database: _left_out(part) for part in groups.left_out(e)}
     out["undefined"] = _undefined(e, out)
-    return out
-
-
-def _left_out(part: groups.LeftOut) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for name in ("threshold", "fmr", "fnmr", "eer", "search_threshold", "fpir", "fnir", "rank1"):
-        out[name] = number(getattr(part, name))
-    out["mated"], out["nonmated"], out["searches"] = part.mated, part.nonmated, part.searches
-    for name in ("fmr", "fnmr"):
-        out[f"{name}_interval"] = [number(v) for v in getattr(part, f"{name}_interval")]
     return out
 
 
