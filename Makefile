@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint setup dev bench mutations matrix release-check clean
+.PHONY: demo test lint setup dev bench site mutations matrix release-check clean
 
 setup: $(VENV)/.installed
 dev: $(VENV)/.dev
@@ -42,6 +42,11 @@ lint: dev
 bench: dev
 	@$(BIN)/python -m pytest benchmarks --benchmark-enable -q
 
+site: dev
+	@echo "== Building the documentation into site/ (every warning is an error)"
+	@$(BIN)/python -m sphinx -b html -q -W --keep-going docs site
+	@echo "== Open site/index.html"
+
 mutations: dev
 	@echo "== Breaking each guard in turn (an hour); ONLY='a title' breaks one"
 	@$(BIN)/python tests/engine_mutations.py --jobs 2 $(if $(ONLY),'$(ONLY)',--write)
@@ -55,4 +60,4 @@ release-check: dev
 	@$(BIN)/python tools/release_check.py
 
 clean:
-	rm -rf $(VENV) build dist out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist out site .pytest_cache .mypy_cache .ruff_cache
