@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +14,11 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_site")]
 
 import fpmatch  # noqa: E402
+
+for page in (HERE / "api").glob("*.md"):
+    for name in re.findall(r"automodule:: (\S+)", page.read_text("utf-8")):
+        room = importlib.import_module(name)  # what it loads late is loaded now, to be seen
+        vars(room).update({one: getattr(room, one) for one in getattr(room, "__all__", ())})
 
 project = "fpmatch"
 author = "the authors of fpmatch"
@@ -26,6 +33,7 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 
 default_role = "py:obj"  # `name` in a docstring is a link where that name is in the reference
+suppress_warnings = ["ref.python"]  # rooms may use one word for two things: then no link is made
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
