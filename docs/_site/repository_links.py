@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
@@ -80,6 +81,14 @@ class RepositoryLinks(SphinxPostTransform):
             node.replace_self(link)
 
 
+def whole_words_only(app: Sphinx, tree: nodes.document) -> None:
+    """Have a word such as "path" in a docstring mean no attribute of that name somewhere else."""
+    for node in tree.findall(pending_xref):
+        word = node.get("reftarget", "")
+        if node.get("refdomain") == "py" and word.islower() and "." not in word:
+            node["refspecific"] = False
+
+
 def list_decisions(app: Sphinx, page: str, source: list[str]) -> None:
     """Put the decisions below their page, which is read in the repository as well."""
     if page == "decisions/README":
@@ -89,5 +98,6 @@ def list_decisions(app: Sphinx, page: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx."""
     app.connect("source-read", list_decisions)
+    app.connect("doctree-read", whole_words_only)
     app.add_post_transform(RepositoryLinks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
