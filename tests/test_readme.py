@@ -31,7 +31,7 @@ def test_the_example_runs_and_prints_what_its_comments_say(
 
 
 def test_every_document_it_names_exists() -> None:
-    for path in re.findall(r"`((?:docs/)?[A-Za-z_]+\.md)`", README):
+    for path in re.findall(r"`((?:docs/)?[\w/-]+\.md)`", README):
         assert (ROOT / path).is_file(), path
 
 
