@@ -144,7 +144,8 @@ def _strays(folder: Path, gallery: Gallery) -> Iterator[Finding]:
     from fpmatch.gallery.partition_names import folder_name
 
     known = {*_KNOWN, *(name + more for name in _KNOWN for more in _BESIDE), f"{LOG}.key"}
-    known |= {"index", "living", *gallery.column_files()}
+    # The lock is that of older releases, and of systems whose folders cannot be locked.
+    known |= {"index", "living", "lock", *gallery.column_files()}
     indexes = {folder_name(info.name) for info in gallery.partitions}
     with storage_errors(folder.name):
         strange = sorted(p.name for p in folder.iterdir() if p.name not in known)
