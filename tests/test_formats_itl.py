@@ -211,8 +211,20 @@ def test_a_type_9_record_converts(samples: Path) -> None:
     result = formats.convert(transaction, "iso2005")
     (back,) = formats.read_templates(formats.write(result.content))
     assert len(back) == 48
-    with pytest.raises(FormatError, match="nothing is converted"):
+    with pytest.raises(FormatError, match=r"nothing is converted to 'itl': iso2005, .*xyt-m1$"):
         formats.convert(cases.template(), "itl")
+
+
+def test_what_can_be_converted_to_is_what_the_command_names() -> None:
+    one = cases.template()
+    for name in formats.TARGETS:
+        if name in ("fir2005", "fir2011"):
+            assert formats.convert(cases.image_record("fir2011"), name).content
+        elif name == "cbeff":
+            assert formats.convert(cases.record("iso2005"), name).content
+        else:
+            assert formats.convert(one, name).content
+    assert set(formats.NAMES) - set(formats.TARGETS) == {"itl"}
 
 
 def test_what_we_write_is_read_by_nistitl() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from test_policy_changes import BUREAU, OTHER, SITE, TEXT
@@ -263,8 +261,8 @@ def test_table_has_room_for_the_64th_partition() -> None:
     assert table.column(Permission.PROBE)[0] == np.uint64((1 << 63) | 2)
 
 
-def test_a_large_registry_is_published_in_time() -> None:
-    """A tenth of the 40 000 agencies of the measured case, in a tenth of the time allowed."""
+def test_a_large_registry_is_compiled_into_few_rows() -> None:
+    """A tenth of the 40 000 agencies of the measured case; how long: benchmarks/bench_policy.py."""
     agencies = "".join(f'[[agency]]\nori = "CA{i:07d}"\nparent = "CA-SF"\n' for i in range(4000))
     settings = "".join(
         f'[[activation]]\nwho = "CA{i:07d}"\npartition = "immigration"\nstate = "deactivated"\n'
@@ -272,10 +270,7 @@ def test_a_large_registry_is_published_in_time() -> None:
         for i in range(0, 4000, 10)
     )
     policy = Policy.parse(TEXT + agencies + settings)
-    start = time.process_time()
     table = policy.compile("2011-01-01")
-    spent = time.process_time() - start
-    assert spent < 0.5
     assert len(table.rows) < 420, "agencies about which nothing is said share a row"
     column = table.column(Permission.PROBE)
     assert (column == 0).sum() == 400

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_prints_scenarios_and_policy_are_found():
     assert fp.sample("optical/1_1.png").is_file()
     assert fp.sample("capacitive/10_4.png").is_file()
-    assert fp.Policy.load(fp.sample("demo_policy.toml")).version >= 0
+    assert fp.Policy.load(fp.sample("demo_policy.toml")).registry.partitions
     assert len(load_all(fp.sample("scenarios"))) == 14
     assert scenario_folder() == fp.sample("scenarios")
 

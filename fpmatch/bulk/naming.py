@@ -53,7 +53,8 @@ def unique_names(
                 + (
                     "rename one, or say which are meant (--pattern '*.png')"
                     if naming == "path"
-                    else "name them by their paths (--names path), or rename one"
+                    else "say which are meant (--pattern '*.png'), name them by their paths "
+                    "(--names path), or rename one"
                 )
             )
         out[path] = name

@@ -61,7 +61,7 @@ def convert_command(
 
     name = to or SUFFIXES.get(target.suffix.lower())
     if name is None:
-        raise InputError(f"say --to which format: {', '.join(formats.NAMES)}")
+        raise InputError(f"say --to which format: {', '.join(formats.TARGETS)}")
     if (width is None) != (height is None):
         raise InputError("--width and --height go together")
     check_target(str(target))

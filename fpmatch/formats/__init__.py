@@ -6,7 +6,7 @@ templates in it come from `read_templates`. `fpmatch.formats.table` is the table
 
 from fpmatch.formats.cbeff_values import BdbInfo, BiometricRecord, Bir, BirInfo, Quality, RegistryId
 from fpmatch.formats.contents import pictures_of, read_templates, templates_of
-from fpmatch.formats.convert import Conversion, convert
+from fpmatch.formats.convert import TARGETS, Conversion, convert
 from fpmatch.formats.extended import (
     CoresAndDeltas,
     RidgeCounts,
@@ -44,6 +44,7 @@ __all__ = [
     "CORES_AND_DELTAS",
     "NAMES",
     "RIDGE_COUNTS",
+    "TARGETS",
     "ZONAL_QUALITY",
     "BdbInfo",
     "BinaryRecord",

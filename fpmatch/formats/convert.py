@@ -9,7 +9,7 @@ import numpy as np
 
 from fpmatch.argument_types import takes
 from fpmatch.errors import FormatError
-from fpmatch.formats import cbeff_convert, stored, xyt
+from fpmatch.formats import cbeff_convert, itl, stored, xyt
 from fpmatch.formats.cbeff import fingers
 from fpmatch.formats.cbeff_values import NAME as CBEFF
 from fpmatch.formats.cbeff_values import BiometricRecord
@@ -19,7 +19,7 @@ from fpmatch.formats.fir_convert import convert_images
 from fpmatch.formats.fir_values import CODINGS, FingerImageRecord, ImageView
 from fpmatch.formats.fmr_layouts import BY_NAME, Layout
 from fpmatch.formats.itl_values import Transaction
-from fpmatch.formats.table import codec_of
+from fpmatch.formats.table import NAMES, codec_of
 from fpmatch.formats.templates import from_templates, to_templates
 from fpmatch.formats.units import CM_PER_INCH, other_units
 from fpmatch.formats.values import Device, TemplateRecord, View
@@ -27,6 +27,8 @@ from fpmatch.parameters import TEMPLATE
 from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Impression
 
+TARGETS = tuple(name for name in NAMES if name not in itl.NAMES)
+"""What can be converted to: a transaction is more than its minutiae, so it is put together."""
 _NOT_COMPUTED = 254
 _PER_INCH = 1
 
@@ -63,7 +65,7 @@ def convert(
     content : Template, TemplateRecord, Transaction (its minutiae), FingerImageRecord or
         BiometricRecord
     to : str
-        A name in `fpmatch.formats.NAMES`.
+        A name in `fpmatch.formats.TARGETS`.
     view : int, optional
         Which impression, from 0; all by default.
     position, ppi, size
@@ -104,7 +106,7 @@ def convert(
             raise FormatError(f"a stored template is one view, not {len(before)}: choose one")
         return Conversion(before[0], tuple(losses))
     if to not in BY_NAME and to not in xyt.NAMES:
-        raise FormatError(f"nothing is converted to {to!r:.40}")
+        raise FormatError(f"nothing is converted to {to!r:.40}: {', '.join(TARGETS)}")
     record = from_templates(before, to)
     after = to_templates(record, size=(before[0].width, before[0].height))
     for old, new in zip(before, after, strict=True):

@@ -20,7 +20,6 @@ from fpmatch.testing.adapter import (
     Make,
     Seals,
     Setup,
-    TakesEvents,
     a_folder,
 )
 from fpmatch.testing.prints import print_of, score
@@ -251,10 +250,6 @@ class Bench:
                 "the kit does not see what is compared: compare with setup.compare, or give the "
                 "engine a method compared() that says how many prints of each partition"
             )
-
-    def takes_events(self) -> bool:
-        """Whether the engine can take a deferred search up again."""
-        return isinstance(self.empty().engine, TakesEvents)
 
 
 @contextmanager
