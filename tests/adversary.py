@@ -35,7 +35,7 @@ from engine_helpers import folder
 from fpmatch.search import Engine
 
 CHUNK = 100
-CHANGES = ("enrol", "seal", "unseal", "expunge", "publish")
+CHANGES = ("enrol", "update", "seal", "unseal", "expunge", "publish")
 SEARCHED = ("SEARCHED_DISCLOSED", "SEARCHED_WITHHELD", "FAILED")
 
 

@@ -164,6 +164,9 @@ class Actor:
     def _expunge(self, partition: str, record: str) -> None:
         self.engine.expunge(record, partition=partition, **ORDER)
 
+    def _update(self, partition: str, record: str, **wanted: Any) -> None:
+        self.engine.update(partition, record, **wanted, **ORDER)
+
     def _publish(self, policy: Any) -> int:
         return self.engine.publish(policy)
 

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 import policy_cases as cases
+from adversary_actor import Call
 
 import fpmatch.reference.engine as reference_engine
 from fpmatch.gallery.digest import Sum, record_item
@@ -24,6 +25,7 @@ from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
 from fpmatch.reference import ReferenceEngine
 from fpmatch.reference.decision import decide, facts_of
+from fpmatch.reference.records import Held
 from fpmatch.search.opaque_ids import opaque_id_of
 from fpmatch.types import (
     Candidate,
@@ -127,8 +129,27 @@ class Model:
         elif self.has(partition, given["record"]):
             if kind == "expunge":
                 reference.expunge(partition, given["record"])
+            elif kind == "update":
+                self._update(reference.records[partition][given["record"]], given)
             else:
                 reference.seal(partition, given["record"], kind == "seal")
+
+    def _update(self, held: Held, given: dict) -> None:
+        if given["event"] is not None:
+            held.events[given["event"]] = {
+                finger.to_bytes(): (finger.position, self.reference._form(finger))
+                for finger in given["fingers"]
+            }
+        if given["protected"] is not None:
+            held.protected = given["protected"]
+        if given["banned_uses"] is not None:
+            held.banned = given["banned_uses"]
+
+    def possible(self, call: Call) -> bool:
+        """Whether a change of a record that is there can be made: of an event that it has."""
+        given = call.given
+        held = self.reference.records[given["partition"]][given["record"]]
+        return given.get("event") is None or given["event"] in held.events
 
     def root(self, partition: str) -> str:
         """A partition's root, computed from what it should hold."""

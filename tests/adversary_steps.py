@@ -14,6 +14,7 @@ from test_engine_properties import random_policy
 from fpmatch.policy import Policy
 
 __all__ = ["Steps", "Violation"]
+CHANGES = ("enrol", "update", "seal", "unseal", "expunge", "publish")
 
 
 class Steps(Searches):
@@ -55,6 +56,7 @@ class Steps(Searches):
                 self.enrol: 3,
                 self.enrol_at_once: 2,
                 self.seal: 1.5,
+                self.update: 1.5,
                 self.expunge: 1.5,
                 self.publish: 1,
                 self.change_during_searches: 4,
@@ -116,7 +118,23 @@ class Steps(Searches):
             records = rng.sample(self.records[partition], rng.randint(1, 3))
             return Call("enrol", {"partition": partition, "records": records})
         name = rng.choice(self.records[partition]).record
-        return Call(kind, {"partition": partition, "record": name})
+        more = self._wanted(partition) if kind == "update" else {}
+        return Call(kind, {"partition": partition, "record": name, **more})
+
+    def _wanted(self, partition: str) -> dict:
+        """How a record shall be from now on."""
+        rng = self.rng
+        event = rng.choice((None, "", "", "later"))
+        others = rng.sample(self.records[partition], 2)
+        fingers = [finger for other in others for finger in other.fingers]
+        uses = ("CAR", "CNA", "purpose:F", "role:officer")
+        flags = {
+            "protected": rng.choice((None, False, True)),
+            "banned_uses": rng.choice((None, frozenset(), frozenset((rng.choice(uses),)))),
+        }
+        if event is None and set(flags.values()) == {None}:
+            flags["protected"] = False
+        return {"event": event, "fingers": None if event is None else fingers, **flags}
 
     def policy(self) -> Policy:
         """Of a few random policies the one under which searches end in most different ways."""
@@ -144,11 +162,15 @@ class Steps(Searches):
         """Done, or refused where there is nothing of that name; in the model too."""
         given = call.given
         there = "record" not in given or self.model.has(given["partition"], given["record"])
+        possible = not there or call.kind != "update" or self.model.possible(call)
+        wanted = REFUSED if not there else "" if possible else "InputError"
         for answer in answers:
             demand(
-                answer.error == ("" if there else REFUSED),
+                answer.error == wanted,
                 f"{call.kind} gave {answer.error or 'no refusal'}: {answer.text[:100]}",
             )
+        if not possible:
+            return
         self.model.change(call.kind, given)
         if call.kind == "publish":
             version = self.model.reference.policy.version
@@ -170,6 +192,9 @@ class Steps(Searches):
     def seal(self) -> Step:
         return self._alone(self.rng.choice(("seal", "unseal")))
 
+    def update(self) -> Step:
+        return self._alone("update", self.rng.choice((1, 1, THREADS)))
+
     def expunge(self) -> Step:
         return self._alone("expunge")
 
@@ -177,7 +202,7 @@ class Steps(Searches):
         """Changes of different partitions from all threads."""
         made: dict[str, Call] = {}
         while len(made) < THREADS:
-            call = self._change(self.rng.choice(("enrol", "enrol", "seal", "expunge")))
+            call = self._change(self.rng.choice(("enrol", "enrol", "update", "seal", "expunge")))
             made.setdefault(call.given["partition"], call)
         calls = list(made.values())
 
@@ -189,7 +214,7 @@ class Steps(Searches):
 
     def change_during_searches(self) -> Step:
         """One change from one thread, searches from the others: each sees before or after."""
-        change = self._change(self.rng.choice(("enrol", "seal", "unseal", "expunge", "publish")))
+        change = self._change(self.rng.choice(CHANGES))
         requests = [self.request(plain=True) for _ in range(THREADS - 1)]
         before = [self.model.expect(r) for r in requests]
 
@@ -235,7 +260,7 @@ class Steps(Searches):
         ], check
 
     def read_only(self) -> Step:
-        call = self._change(self.rng.choice(("enrol", "seal", "expunge", "publish")))
+        call = self._change(self.rng.choice(("enrol", "update", "seal", "expunge", "publish")))
 
         def check(answers: list[Answer]) -> None:
             demand(answers[0].error == "ReadOnlyError", f"{call.kind} on a gallery open to read")

@@ -57,12 +57,71 @@ TESTS = (
     "test_formats_cbeff.py",
     "test_bulk_export.py",
     "test_bulk.py",
+    "test_update.py",
+    "test_once.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
 """Change nothing that a test could see; `docs/security.md` says why."""
 
 MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "an update of any version",
+        "gallery/updating.py",
+        "if wanted.version is not None and wanted.version != version_of(item):",
+        "if False:",
+    ),
+    (
+        "what an update replaces is left in the files",
+        "search/updating.py",
+        "    if out.id:\n        # No search",
+        "    if False:\n        # No search",
+    ),
+    (
+        "bans of an update that no policy knows",
+        "search/updating.py",
+        "accept=lambda uses: known_uses(state, Record(name, (), banned_uses=uses)),",
+        "accept=lambda uses: None,",
+    ),
+    (
+        "an update without an order",
+        "search/updating.py",
+        "    check_order(order, authority)\n",
+        "",
+    ),
+    (
+        "replaced impressions come back with an older backup",
+        "gallery/updating.py",
+        "                if rows:\n                    marked",
+        "                if False:\n                    marked",
+    ),
+    (
+        "an update of facts that readers do not follow",
+        "gallery/updating.py",
+        '"UPDATE record SET identity = ?, contributor = ?, protected = ?, banned = ? "\n'
+        '                "WHERE id = ?",\n'
+        "                (new.identity, new.contributor, new.protected, _text(new.banned), key),",
+        '"UPDATE record SET identity = ?, contributor = ? WHERE id = ?",\n'
+        "                (new.identity, new.contributor, key),",
+    ),
+    (
+        "one key for any act",
+        "gallery/answers.py",
+        "    if not hmac.compare_digest(bytes(call), wanted.call):",
+        "    if False:",
+    ),
+    (
+        "names in kept answers",
+        "gallery/records.py",
+        "        message = error.message.replace(quoted(name), _NAME)",
+        '        message, name = error.message, ""',
+    ),
+    (
+        "a policy that was cut off is not in force",
+        "search/administration.py",
+        "                state.policy = follow.newest(state)\n                raise",
+        "                raise",
+    ),
     (
         "searchers for every partition",
         "search/decision.py",

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_helpers import HELD, ON, POLICY, Clock, folder, record, request, told
+from engine_helpers import HELD, ON, POLICY, Clock, folder, print_of, record, request, told
 
-from fpmatch.errors import LockedError, RefusedError, StorageError
+from fpmatch.errors import InputError, LockedError, RefusedError, StorageError
 from fpmatch.gallery import changes, schema
 from fpmatch.index import held, store
 from fpmatch.parameters import INDEX
@@ -133,7 +133,8 @@ def _outcomes(e: Engine, seq: int) -> list[Any]:
 
 def _act(w: Engine, rng: random.Random, names: list[str], step: int) -> None:
     place = rng.choice(["criminal", "immigration"])
-    act = rng.choice(["enrol", "enrol", "add", "seal", "unseal", "expunge", "event", "flush"])
+    acts = ["enrol", "enrol", "add", "seal", "unseal", "expunge", "event", "update", "flush"]
+    act = rng.choice(acts)
     mine = [n for n in names if n.startswith(place[0])]
     if act == "enrol" or not mine:
         new = [f"{place[0]}-{step}-{n}" for n in range(rng.randrange(1, 4))]
@@ -151,12 +152,50 @@ def _act(w: Engine, rng: random.Random, names: list[str], step: int) -> None:
             w.unseal(name, **ORDER)
         elif act == "expunge":
             w.expunge(name, **ORDER)
+        elif act == "update":
+            w.update(place, name, **_wanted(rng, step), **ORDER)
         elif act == "event":
             w.expunge(name, level="event", event=f"e{step % 3}", **ORDER)
         else:
             w._state.indexes[place].flush()
     except (RefusedError, StorageError):
         pass
+    except InputError:
+        assert act == "update"  # the record has no event of that name any more
+
+
+def _wanted(rng: random.Random, step: int) -> dict[str, Any]:
+    if rng.random() < 0.4:
+        return {"fingers": [print_of(rng.randrange(12), touch=step)], "event": ""}
+    return rng.choice(
+        [
+            {"protected": rng.random() < 0.5},
+            {"identity": f"P-{rng.randrange(3)}"},
+            {"banned_uses": rng.choice([frozenset(), frozenset({"CAR"})])},
+        ]
+    )
+
+
+def test_a_reader_follows_a_record_that_is_changed(place):
+    with opened(place, "rw") as w, opened(place) as r:
+        w.enrol("criminal", [record("C-1", 1), record("C-2", 2)])
+        assert found(r, 1) == ["C-1"]
+        gallery = r._state.gallery
+        for more in (
+            {"identity": "P"},
+            {"contributor": "CA0990000"},
+            {"fingers": [print_of(9)]},
+            {"protected": True},
+            {"protected": False, "banned_uses": {"CAR"}},
+            {"banned_uses": set()},
+        ):
+            w.update("criminal", "C-1", **more, **ORDER)
+            barred = more.get("protected") or more.get("banned_uses")
+            there = [] if barred else ["C-1"]
+            fresh = more.keys() & {"identity", "contributor"}
+            assert found(r, 1 if fresh else 9) == there
+            assert gallery.root("criminal") == w._state.gallery.root("criminal")
+        assert (found(r, 1), found(r, 2), found(r, 9)) == ([], ["C-2"], ["C-1"])
 
 
 def test_a_seal_that_comes_while_a_reader_compares_is_obeyed(place, monkeypatch):
