@@ -241,6 +241,9 @@ class Model:
                         for c in found
                     )
                     section = dataclasses.replace(section, candidates=renamed)
+                elif section.candidates:
+                    bare = tuple(_without_minutiae(c) for c in section.candidates)
+                    section = dataclasses.replace(section, candidates=bare)
             out.append(section)
         return dataclasses.replace(response, sections=tuple(out), notes=()).to_bytes()
 
@@ -256,6 +259,12 @@ class Model:
         """A token has been used."""
         self.tokens.pop(token, None)
         self.spent.append(token)
+
+
+def _without_minutiae(candidate: Candidate) -> Candidate:
+    """As it is copied to others: paired minutiae are the submitter's alone."""
+    fingers = tuple(dataclasses.replace(f, pairing=None) for f in candidate.fingers)
+    return dataclasses.replace(candidate, fingers=fingers)
 
 
 def _resumed(section: PartitionResult, resumed: str, decision: Decision) -> PartitionResult:
