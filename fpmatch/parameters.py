@@ -811,6 +811,11 @@ class SearchParameters:
     of 4 500 non-mated pairs 0.9 % lie above (neural extractor, five impressions of each finger)."""
     paired_candidates: int = 100
     """Most candidates of a partition that bring their paired minutiae, where they are asked for."""
+    most_searches: int = 10_000
+    """Submissions of one `Engine.search_many`: a night's work, and 200 MB of answers at most."""
+    close_seconds: float = 10.0
+    """How long a closing engine waits for calls that it has cancelled: a search asks every some
+    milliseconds, an enrolment after its batch of 256 records."""
     key_days: int = 30
     """How long the answer of an act under a caller's key is kept, days: who has not repeated a call
     by then will look what became of it."""

@@ -94,6 +94,7 @@ def calls(e: Engine) -> dict[str, Callable[[], Any]]:
         "envelope": lambda: e.envelope("N", "DHS"),
         "add_partition": lambda: e.add_partition("x", 7, "y"),
         "partitions": lambda: e.partitions,
+        "counters": lambda: e.counters(),
         "enrol": lambda: e.enrol("criminal", [record("X-1", 30)]),
         "publish": lambda: e.publish(Policy.parse(POLICY)),
         "policy": lambda: e.policy,

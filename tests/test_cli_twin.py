@@ -29,6 +29,7 @@ EXCEPTIONS: dict[type, dict[str, str]] = {
     Engine: {
         "open": "every command opens the gallery that it is given",
         "close": "every command closes what it opened",
+        "counters": "of one open engine: a command opens it, and ends with it",
         "partitions": "fpmatch info lists them, by Engine.info",
         "audit": "the log's own methods have commands: fpmatch audit",
         "search_many": "lists of submissions come from programs; a shell calls fpmatch search",

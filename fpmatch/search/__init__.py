@@ -1,8 +1,16 @@
 """The only room that joins policy, audit, gallery and index: `Engine`."""
 
-from fpmatch.gallery.results import EnrolError, EnrolFlag, EnrolNote, EnrolReport, Receipt
+from fpmatch.gallery.results import (
+    EnrolError,
+    EnrolFlag,
+    EnrolNote,
+    EnrolReport,
+    Receipt,
+    UpdateReceipt,
+)
 from fpmatch.ledger import Notification
 from fpmatch.search.engine import Engine
+from fpmatch.search.limits import Limits
 from fpmatch.search.transact import Transacted
 
 __all__ = [
@@ -11,7 +19,9 @@ __all__ = [
     "EnrolFlag",
     "EnrolNote",
     "EnrolReport",
+    "Limits",
     "Notification",
     "Receipt",
     "Transacted",
+    "UpdateReceipt",
 ]

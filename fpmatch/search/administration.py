@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
@@ -23,10 +24,13 @@ from fpmatch.database import Durability
 from fpmatch.errors import InputError, LockedError, PolicyError, StorageError
 from fpmatch.gallery.partition_names import check_partition
 from fpmatch.locking import FolderLock
+from fpmatch.monitoring import OK, CallCount, Monitor
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
 from fpmatch.search import follow, hold, opening, opting_out, pending, recovery
+from fpmatch.search.calls import Calls
 from fpmatch.search.crash_points import crash_point
+from fpmatch.search.limits import Limits
 from fpmatch.search.once import Turn, check_key, turn
 from fpmatch.search.options import durability_of, routes_of
 from fpmatch.search.state import State, Vault
@@ -38,8 +42,9 @@ Mode = Literal["r", "rw"]
 class Administration:
     """A gallery folder, its policy and its log, opened together; base of `Engine`."""
 
-    def __init__(self, state: State, lock: FolderLock) -> None:
+    def __init__(self, state: State, lock: FolderLock, calls: Calls | None = None) -> None:
         self._opened: State | None = state
+        self._calls = calls or Calls()
         self._lock = lock
         self._process = os.getpid()
 
@@ -98,6 +103,8 @@ class Administration:
         vault: Vault | None = None,
         actor: str = "",
         wait: float = 0.0,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
+        monitor: Monitor | None = None,
     ) -> Self:
         """Open a gallery folder.
 
@@ -131,6 +138,10 @@ class Administration:
             Who works with this engine; goes into the log's records of reads.
         wait : float
             With mode "rw": how long to wait while another process has it open for writing, seconds.
+        limits : Limits
+            How much one call may ask: records, submissions, fingers, bytes.
+        monitor : callable, optional
+            Is told of each call when it has ended (`fpmatch.monitoring`), as the logger is.
 
         Raises
         ------
@@ -143,6 +154,11 @@ class Administration:
         """
         if not callable(clock):
             raise InputError(f"clock must be callable, not {quoted(clock)}")
+        if monitor is not None and not callable(monitor):
+            raise InputError(f"monitor must be callable, not {quoted(monitor)}")
+        if not isinstance(limits, Limits):
+            raise InputError(f"limits must be Limits, not {quoted(limits)}")
+        calls, started = Calls(monitor), time.monotonic()
         state, lock = opening.open_state(
             path_of(path),
             check_choice("mode", mode, ("r", "rw")),
@@ -155,8 +171,10 @@ class Administration:
             vault=vault,
             actor=actor,
             wait=check_number("wait", wait, 0, 1e6),
+            limits=limits,
         )
-        return cls(state, lock)
+        calls.ended("open", OK, time.monotonic() - started, {"mode": state.mode})
+        return cls(state, lock, calls)
 
     # -- set-up --------------------------------------------------------------------------------
 
@@ -282,15 +300,57 @@ class Administration:
         """The audit log."""
         return self._state.audit
 
-    def close(self) -> None:
-        """Write what is in memory and let go of all files, also where one of them fails.
+    def counters(self) -> tuple[CallCount, ...]:
+        """How many calls ended how since this engine was opened, and how long they took.
+
+        Names of methods and of errors, and numbers: nothing of what was asked or found.
+        """
+        _ = self._state
+        return self._calls.counts()
+
+    def close(self, *, wait: float = 0.0) -> None:
+        """Let calls end, write what is in memory and let go of all files.
+
+        No new call is taken. Calls that run in other threads have so long to end; then searches
+        are cancelled (`SearchCancelled`) and enrolments stop after the batch that they are at
+        (`StorageError`, with a note of what is enrolled), for which they have ten seconds. Files
+        are let go of in any case, also where one of them fails: a call that runs then still ends
+        in an error, and the next opening finishes what it left.
 
         Closing again does nothing, nor does closing in a forked process: the files are the
         parent's.
+
+        Parameters
+        ----------
+        wait : float
+            Seconds before calls that run are cancelled.
+
+        Raises
+        ------
+        InputError
+            If that is no time.
         """
-        state, self._opened = self._opened, None
-        if state is None or os.getpid() != self._process:
+        check_number("wait", wait, 0, 1e6)
+        if self._opened is None or os.getpid() != self._process:
             return
+        calls, started = self._calls, time.monotonic()
+        calls.refuse()
+        cancelled = calls.wait(wait)
+        if cancelled:
+            self._opened.ending.set()
+        left = calls.wait(SEARCH.close_seconds) if cancelled else 0
+        state, self._opened = self._opened, None
+        if state is None:
+            return
+        fields = {"cancelled": cancelled, "left": left}
+        try:
+            self._let_go(state)
+        except BaseException as error:
+            calls.ended("close", type(error).__name__, time.monotonic() - started, fields)
+            raise
+        calls.ended("close", OK, time.monotonic() - started, fields)
+
+    def _let_go(self, state: State) -> None:
         with ExitStack() as last_first:
             last_first.callback(self._lock.close)
             last_first.callback(state.living.close)

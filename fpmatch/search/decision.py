@@ -92,11 +92,18 @@ def prepare(state: State, request: SearchRequest, kept: KeptProbe | None = None)
         What was asked.
     kept : KeptProbe or None
         The probe that is taken up again, if it is one.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be used, or there are more fingers than the engine takes.
     """
     started = time.monotonic()
     policy = state.policy
     known = (*state.gallery.partitions, *(policy.partitions if policy else ()))
     submission = probe.check(request, known)
+    if kept is None:
+        state.limits.submission(submission.request)
     decision = decide(state, submission.facts, policy, kept)
     fingers = probe.Probe.of_request(submission.request)
     running = Running(submission, decision, fingers, kept=kept, started=started)

@@ -13,6 +13,7 @@ from fpmatch.ledger import Notification
 from fpmatch.policy import Explanation
 from fpmatch.search import batch, copies, outbox, resume, run, verification
 from fpmatch.search.abis import serve
+from fpmatch.search.calls import counted
 from fpmatch.search.enquiries import Enquiries
 from fpmatch.search.replay import ReplayReport, replay
 from fpmatch.search.transact import Transacted, transact
@@ -23,6 +24,7 @@ from fpmatch.types import (
 )
 
 
+@counted
 class Engine(Enquiries):
     """Identification with access control inside the search.
 
@@ -99,6 +101,7 @@ class Engine(Enquiries):
         AuditError
             If the log cannot take the record: then nothing is compared.
         """
+        self._state.limits.message(data)
         return transact(self._state, data, answering, stand_in, extractor, facts, isolated=isolated)
 
     def abis(self, message: bytes, adapter: Adapter, *, fetch: Fetch, pending: int = 0) -> bytes:
@@ -123,6 +126,7 @@ class Engine(Enquiries):
         InputError
             If another argument than the message is malformed, or there is no such partition.
         """
+        self._state.limits.message(message)
         return serve(self._state, message, adapter, fetch, pending)
 
     def search_many(self, requests: Sequence[SearchRequest]) -> list[SearchResponse]:
@@ -135,7 +139,9 @@ class Engine(Enquiries):
         """
         if isinstance(requests, str | bytes) or not isinstance(requests, Iterable):
             raise InputError(f"requests must be a list, not {quoted(requests)}")
-        return batch.search_many(self._state, list(requests))
+        several = list(requests)
+        self._state.limits.several(len(several))
+        return batch.search_many(self._state, several)
 
     def verify(self, request: SearchRequest, record: str, *, partition: str | int) -> Verification:
         """Compare a submission with one record (1:1): a search that sees nothing else.

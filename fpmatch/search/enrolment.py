@@ -12,7 +12,7 @@ import numpy as np
 
 from fpmatch.checks import quoted
 from fpmatch.descriptor import SearchTemplate, encode, pack
-from fpmatch.errors import FpmatchError, InputError
+from fpmatch.errors import FpmatchError, InputError, StorageError
 from fpmatch.gallery import (
     EnrolError,
     EnrolFlag,
@@ -74,8 +74,12 @@ def enrol(
     errors: list[EnrolError] = []
     flags: list[EnrolFlag] = []
     notes: list[EnrolNote] = []
-    batches = _Batches(enumerate(sources.records(source)), bool(key))
+    numbered = enumerate(sources.records(source))
+    batches = _Batches(state.limits.source(source, numbered), bool(key))
     while batches.failure is None:
+        if state.ending.is_set():
+            batches.failure = StorageError("this engine is being closed")
+            break
         batch = batches.read()
         # Of a batch that was cut short under a key it is not known what the whole one is.
         if not batch or (key and batches.failure is not None):

@@ -20,6 +20,7 @@ from fpmatch.ledger import Ledger
 from fpmatch.locking import FolderLock
 from fpmatch.policy import Policy
 from fpmatch.search import follow, hold, recovery
+from fpmatch.search.limits import Limits
 from fpmatch.search.living import FOLDER as LIVING
 from fpmatch.search.living import Living
 from fpmatch.search.state import State, Vault
@@ -62,6 +63,7 @@ def open_state(
     vault: Vault | None,
     actor: str,
     wait: float,
+    limits: Limits,
 ) -> tuple[State, FolderLock]:
     """Lock and open a folder, and finish what a crash left half done.
 
@@ -89,6 +91,8 @@ def open_state(
         Who reads the log.
     wait : float
         How long to wait for another writer, seconds.
+    limits : Limits
+        How much one call may ask.
 
     Raises
     ------
@@ -119,6 +123,7 @@ def open_state(
             withheld_ms=withheld_ms,
             routes=routes,
             vault=vault,
+            limits=limits,
         )
         state.relevel = partial(recovery.relevel, state)
         if mode == "rw":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 from fpmatch.audit import IntentRecord, OutcomeRecord, PartitionOutcome, duration_bucket
@@ -143,7 +143,7 @@ def finish(
         Asked whether the caller gave up.
     """
     try:
-        run_comparisons(running, cancel)
+        run_comparisons(running, _Either(cancel, state.ending))
         crash_point("search.compared")
         released = release.judge(state, running)
         running.truth = {one.truth.partition: one.truth for one in released.partitions}
@@ -168,6 +168,17 @@ def finish(
         running.intent,
         running.probe.notes,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Either:
+    """Cancelled by the caller, or because the engine closes."""
+
+    caller: Cancel | None
+    ending: Cancel
+
+    def is_set(self) -> bool:
+        return self.ending.is_set() or (self.caller is not None and self.caller.is_set())
 
 
 def run_comparisons(running: Running, cancel: Cancel | None) -> None:

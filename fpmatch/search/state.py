@@ -17,6 +17,7 @@ from fpmatch.ledger import Ledger
 from fpmatch.policy import Policy
 from fpmatch.search.compare import LocalPartition
 from fpmatch.search.crash_points import crash_point
+from fpmatch.search.limits import Limits
 from fpmatch.search.living import Living
 from fpmatch.search.read_write_lock import ReadWriteLock
 from fpmatch.search.searcher import PartitionSearcher
@@ -50,6 +51,8 @@ class State:
     ----------
     envelopes : dict of (str, bytes)
         By message, its partition and the owner's list, where no vault keeps them.
+    ending : threading.Event
+        Set when the engine closes and waits no longer: searches and enrolments are to end.
     logged : dict of int
         Journal entries that the log has, and under which number; whose they are takes them out.
     """
@@ -66,6 +69,8 @@ class State:
     hit_score: float = 0.0
     withheld_ms: float = 0.0
     timer: Timer = field(default_factory=Timer)
+    limits: Limits = field(default_factory=Limits)
+    ending: threading.Event = field(default_factory=threading.Event)
     routes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     vault: Vault | None = None
     policy: Policy | None = None
