@@ -42,9 +42,20 @@ Mode = Literal["r", "rw"]
 class Administration:
     """A gallery folder, its policy and its log, opened together; base of `Engine`."""
 
-    def __init__(self, state: State, lock: FolderLock, calls: Calls | None = None) -> None:
+    def __init__(self, state: State, lock: FolderLock, calls: Calls) -> None:
+        """Hold what `open` has opened.
+
+        Parameters
+        ----------
+        state : State
+            What the parts share.
+        lock : FolderLock
+            Held until it is closed.
+        calls : Calls
+            Of this engine.
+        """
         self._opened: State | None = state
-        self._calls = calls or Calls()
+        self._calls = calls
         self._lock = lock
         self._process = os.getpid()
 
