@@ -287,6 +287,19 @@ def test_the_hash_is_of_the_data_and_not_of_where_it_lies(prints, tmp_path):
     assert run(tmp_path / "changed", matcher=Toy()).data != other.data
 
 
+def test_whole_scores_have_whole_bars():
+    pytest.importorskip("matplotlib")
+    from fpmatch.evaluate.plots import _bins
+
+    scores = np.arange(0.0, 42)
+    counts, _ = np.histogram(scores, _bins(scores, 0, 41))
+    assert counts[:42].tolist() == [1] * 42
+    assert len(_bins(scores + 0.5, 0, 41)) == 61
+    scores = np.arange(0.0, 600)
+    counts, _ = np.histogram(scores, _bins(scores, 0, 599))
+    assert set(counts.tolist()) <= {10, 0}
+
+
 def test_left_out_by_hand(tmp_path):
     """The second database asks for what the first's threshold, above its 6, gives."""
     one, two = draw(tmp_path / "one"), draw(tmp_path / "two")

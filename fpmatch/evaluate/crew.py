@@ -22,6 +22,7 @@ from fpmatch.evaluate.matcher import load_matcher
 _BIRTH_SECONDS = 120.0
 """What a process may take to load a matcher: networks do take long."""
 _WAKE = 0.5
+_GUARD = "; a script that evaluates in several needs its work under if __name__ == '__main__'"
 Given = tuple[object, "str | None", Sequence[Impression], "str | None"]
 """Matcher, what it takes, impressions, extractor."""
 
@@ -242,6 +243,6 @@ class Crew:
         try:
             said = worker.pipe.recv()
         except (EOFError, OSError):
-            raise WorkerError("a process ended before it had loaded the matcher") from None
+            raise WorkerError(f"a process ended before it had loaded the matcher{_GUARD}") from None
         _raised(said)
         return said

@@ -231,7 +231,7 @@ def score_histograms(evaluation: Evaluation) -> Figure:
 
 def _histogram(axes: Axes, evaluation: Evaluation, low: float, high: float) -> None:
     pairs = evaluation.pairs
-    bins = np.linspace(low, high, 61).tolist()
+    bins = _bins(pairs.score, low, high)
     kinds = ((~pairs.mated, ORANGE, "non-mated"), (pairs.mated, BLUE, "mated"))
     for which, color, name in kinds:
         count = f"{int(which.sum()):,}".replace(",", " ")
@@ -242,6 +242,14 @@ def _histogram(axes: Axes, evaluation: Evaluation, low: float, high: float) -> N
     scale = "score, -10 log10(FMR)" if evaluation.ours else f"score of {evaluation.matcher}"
     axes.set(yscale="log", xlabel=scale, ylabel="comparisons (log scale)")
     axes.grid(alpha=0.25)
+
+
+def _bins(scores: NDArray[np.float64], low: float, high: float) -> list[float]:
+    """Sixty edges or so; between whole numbers where all scores are such, or bars would comb."""
+    if high - low > 1 and (scores == np.rint(scores)).all():
+        step = max(1, round((high - low) / 60))
+        return (np.arange(low, high + step + 1, step) - 0.5).tolist()
+    return np.linspace(low, high, 61).tolist()
 
 
 def two_images(probe: FingerImage, candidate: FingerImage, title: str) -> Figure:
