@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import csv
 import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +65,6 @@ def test_another_matcher_with_everything(fpm, folders, tmp_path):
     assert "One to one: toy 1.0" in text
     assert "left out" in text
     assert "ValueError: nothing to see" in text
-    assert "look, an image" not in text
     result = json.loads(out.read_text())
     assert result["matcher"] == "toy 1.0"
     assert result["command"].startswith(f"fpmatch evaluate {folders[0]}")
@@ -73,6 +74,23 @@ def test_another_matcher_with_everything(fpm, folders, tmp_path):
     assert {r["kind"] for r in rows} == {"one_to_one", "one_to_many"}
     assert next(csv.reader(files["det"].open()))[0] == "database"
     assert next(csv.reader(files["cmc"].open()))[1] == "rank"
+
+
+def test_what_a_matcher_prints_is_not_in_the_json(folders):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "fpmatch.cli", "evaluate", folders[0], "--ppi", "500"),
+            *("--matcher", "toy_matchers:Prints", "--bootstrap", "2", "--json", "-"),
+        ],
+        cwd=Path(toy_matchers.__file__).parent,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert json.loads(done.stdout)["matcher"] == "toy 1.0"
+    assert "look, an image" in done.stderr
 
 
 def test_the_intervals_of_rates_without_an_error_are_not_zero_wide(fpm, prints, tmp_path):

@@ -301,21 +301,26 @@ def test_whole_scores_have_whole_bars():
 
 
 def test_left_out_by_hand(tmp_path):
-    """The second database asks for what the first's threshold, above its 6, gives."""
-    one, two = draw(tmp_path / "one"), draw(tmp_path / "two")
+    """Each at the other's lowest score without a false match."""
+    one, two = draw(tmp_path / "one"), draw(tmp_path / "two", unreadable=("a_1",))
     result = run(one, two, matcher=Toy())
     first, second = left_out(result)
     assert (first.database, second.database) == (str(one), str(two))
-    # Their lowest score with no false match is 7: 9, 8 and 7 are accepted here, 6 is not.
+    # Without a1 the highest non-mated score is 3, so 4 is asked for: here 6 reaches that, 2 not.
+    assert first.threshold == 4
+    assert (first.fmr, first.fnmr) == pytest.approx((100 / 9, 100 / 6))
+    # With it, it is 6, and 7 is asked for: of 8 5 4 2 and two that failed 8 reaches that.
     assert second.threshold == 7
-    assert (second.fmr, second.fnmr, second.mated, second.nonmated) == (0, 50, 6, 9)
-    assert second.fnmr_interval == pytest.approx((11.8117, 88.1883), abs=1e-3)
-    # The same image is enrolled under another name, and ties: no probe is at rank 1.
+    assert (second.fmr, second.mated, second.nonmated) == (0, 6, 9)
+    assert second.fnmr == pytest.approx(500 / 6)
+    assert second.fnmr_interval == pytest.approx((35.8766, 99.5789), abs=1e-3)
+    # b1 is enrolled twice, under other names, and ties; a1 of the second could not be enrolled.
     assert (second.rank1, second.searches) == (0, 4)
+    assert (first.rank1, first.searches) == (50, 4)
     with pytest.raises(InputError, match="two databases"):
         left_out(run(one, matcher=Toy()))
     out = json.loads(json.dumps(second.to_dict(), allow_nan=False))
-    assert (out["threshold"], out["fnmr"], out["searches"]) == (7, 50, 4)
+    assert (out["threshold"], out["fnmr"], out["searches"]) == (7, 83.333333, 4)
 
 
 def read(path: Path) -> list[dict[str, str]]:
