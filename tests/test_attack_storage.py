@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from engine_helpers import (
     KEEPS,
@@ -23,6 +24,7 @@ from engine_helpers import (
     world,
 )
 
+from fpmatch.descriptor import encode, pack
 from fpmatch.errors import AuditError, InputError, LockedError, RefusedError, StorageError
 from fpmatch.gallery import Gallery
 from fpmatch.gallery.digest import Sum
@@ -279,6 +281,24 @@ def test_a_partition_whose_index_cannot_be_made_has_one_later(place, monkeypatch
             with pytest.raises(OSError, match="full"):
                 e.add_partition("later", 5, "DHS", expected_fingers=10)
         assert e.enrol("later", [record("L-1", 3)]).accepted == 1
+        agrees(e)
+
+
+def test_an_index_of_a_later_time_than_its_gallery_takes_the_rows_that_are_given_again(place):
+    """A gallery restored from a backup gives numbers again whose rows the index saw expunged."""
+    from fpmatch.index import PartitionIndex
+
+    with opened(place) as e:
+        following = e._state.gallery.next_row("criminal")
+    with PartitionIndex.open(place / "index" / "criminal", "rw") as index:
+        form = pack([encode(print_of(7))])
+        index.add(np.array([following]), form, np.array([0], np.uint8))
+        index.tombstone(np.array([following]))
+        index.compact()
+        assert not len(index.missing(np.array([following])))
+    with opened(place) as e:
+        assert e.enrol("criminal", [record("C-9", 9)]).accepted == 1
+        assert found(e, 9) == ["C-9"]
         agrees(e)
 
 

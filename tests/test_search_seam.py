@@ -524,3 +524,25 @@ def test_an_empty_partition_answers(world):
         asked = PartitionRequest("immigration", Probe.of(fingers(1, 1, 3)), True, frozenset())
         scores = e._state.searcher("immigration").search(asked)
         assert PartitionScores.from_bytes(scores.to_bytes(), asked).to_bytes() == scores.to_bytes()
+
+
+def test_a_row_removed_in_the_middle_of_a_search_is_no_candidate(monkeypatch):
+    from fpmatch.index import PartitionSearch
+
+    with engine({"criminal": [Record(f"C-{n}", fingers(n, 0, 1)) for n in range(3)]}, POLICY) as e:
+        index = e._state.indexes["criminal"]
+        asked = PartitionRequest("criminal", Probe.of(fingers(1, 5, 1)), True, frozenset())
+        before = e._state.searcher("criminal").search(asked)
+        listing = PartitionSearch.shortlist
+
+        def then_removed(search, probe, position=0):
+            found = listing(search, probe, position)
+            index.tombstone(np.array([1]))
+            return found
+
+        monkeypatch.setattr(PartitionSearch, "shortlist", then_removed)
+        scores = e._state.searcher("criminal").search(asked)
+        assert scores.records.tolist() == [before.records[0], before.records[2]]
+        assert scores.scores.tolist() == [before.scores[0], before.scores[2]]
+        assert scores.cost.complete
+        assert scores.cost.fingers_verified == 2

@@ -170,6 +170,13 @@ class Gallery(Journal):
         # What an earlier release took unchecked must not keep the gallery from opening.
         return value if isinstance(value, int) and value > 0 else DEFAULT_EXPECTED
 
+    def next_row(self, partition: str) -> int:
+        """The row that the next finger of a partition will be; no later one was ever given."""
+        key = self.key_of(partition)
+        with self.lock:
+            found = self.database.execute("SELECT next_row FROM partition WHERE id = ?", (key,))
+            return int(found.fetchone()[0])
+
     def root(self, partition: str) -> str:
         """Digest of the partition's contents; see `fpmatch.gallery.digest`."""
         with self.lock:

@@ -2,13 +2,14 @@
 
 from fpmatch.index.partition import PartitionIndex
 from fpmatch.index.ranking import EFFORTS
-from fpmatch.index.search import UNVERIFIED, PartitionSearch
+from fpmatch.index.search import REMOVED, UNVERIFIED, PartitionSearch
 from fpmatch.index.shortlist import Shortlist
 from fpmatch.index.subject import Subjects
 from fpmatch.index.work import Cancel
 
 __all__ = [
     "EFFORTS",
+    "REMOVED",
     "UNVERIFIED",
     "Cancel",
     "PartitionIndex",

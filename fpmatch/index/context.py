@@ -55,6 +55,8 @@ class SearchContext:
     clock : Clock
         Deadline, cancel and stop-watch.
     scanned : Scanned
+    tombstoned : (K,) int64
+        Ids of rows that were tombstoned when the search began, ascending.
     """
 
     parts: Sequence[Part]
@@ -66,6 +68,7 @@ class SearchContext:
     limit: int | None = None
     clock: Clock = field(default_factory=Clock)
     scanned: Scanned = field(default_factory=Scanned)
+    tombstoned: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def for_another_probe(self) -> SearchContext:
         """The same search of another probe, with a stop-watch and counters of its own."""

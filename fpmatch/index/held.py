@@ -54,6 +54,7 @@ class Held:
         self._frozen: tuple[Part, ...] = ()
         self._fresh: list[Added] = []
         self._dead = np.zeros(0, np.int64)
+        self._expunged = np.zeros(0, np.int64)
 
     def _load(self) -> None:
         for _ in range(_TRIES):
@@ -74,7 +75,9 @@ class Held:
                 f"the index was made under parameters {found.parameters}, this release has "
                 f"{expected}: rebuild it from the gallery"
             )
-        self._show(found, self._opened(found), manifests.read_tombstones(self.folder, found))
+        dead = manifests.read_ids(self.folder, found.tombstones, found.tombstones_sha256)
+        expunged = manifests.read_ids(self.folder, found.expunged, found.expunged_sha256)
+        self._show(found, self._opened(found), dead, expunged)
 
     def _opened(self, found: Manifest) -> tuple[Segment, ...]:
         """The segments that a manifest names; those that are open already are not read again."""
@@ -88,13 +91,17 @@ class Held:
         return tuple(segments)
 
     def _show(
-        self, found: Manifest, segments: tuple[Segment, ...], dead: NDArray[np.int64]
+        self,
+        found: Manifest,
+        segments: tuple[Segment, ...],
+        dead: NDArray[np.int64],
+        expunged: NDArray[np.int64],
     ) -> None:
         """Have memory show what a manifest names; reads nothing, so that it cannot fail."""
         for segment in segments:
             gone = segment.find(dead)
             segment.live[gone[gone >= 0]] = 0
-        self._dead = dead
+        self._dead, self._expunged = dead, expunged
         self._segments = segments
         self.manifest = found
 
@@ -117,6 +124,11 @@ class Held:
     def tombstones(self) -> int:
         """See `PartitionIndex.tombstones`."""
         return len(self._dead)
+
+    def snapshot(self) -> tuple[tuple[Part, ...], NDArray[np.int64]]:
+        """`parts`, and the ids of those of their rows that are tombstoned already, ascending."""
+        with self._lock:
+            return self.parts(), self._dead
 
     def parts(self) -> tuple[Part, ...]:
         """Everything that a search visits; a snapshot, but tombstones count at once.
@@ -153,7 +165,7 @@ class Held:
         """
         row_ids = np.asarray(row_ids, np.int64)
         with self._lock:
-            held = np.isin(row_ids, self._dead)
+            held = np.isin(row_ids, self._dead) | np.isin(row_ids, self._expunged)
             for part in (*self._segments, *self._frozen, *self._memory):
                 held |= part.find(row_ids) >= 0
             for ids, _, _ in self._fresh:

@@ -16,7 +16,9 @@ from fpmatch.durable import replacing, storage_errors
 from fpmatch.errors import CorruptError, StorageError
 
 NAME = "index.json"
-FORMAT = 1
+FORMAT = 2
+"""Of an index that remembers expunged rows; the others are written as `PLAIN`."""
+PLAIN = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Manifest:
     segments : tuple of (name, sha256, rows)
     tombstones : str
         Name of the tombstone file, "" if there is none; `tombstones_sha256` checks it.
+    expunged : str
+        The same for the ids of rows that were tombstoned and are no longer stored.
     """
 
     generation: int
@@ -42,6 +46,14 @@ class Manifest:
     segments: tuple[tuple[str, str, int], ...] = ()
     tombstones: str = ""
     tombstones_sha256: str = ""
+    expunged: str = ""
+    expunged_sha256: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all files that the index consists of, besides this one."""
+        ids = (name for name in (self.tombstones, self.expunged) if name)
+        return (*(name for name, _, _ in self.segments), *ids)
 
 
 def read(folder: Path) -> Manifest:
@@ -65,8 +77,10 @@ def read(folder: Path) -> Manifest:
         body = stored["manifest"]
         if stored["sha256"] != _digest(body):
             raise CorruptError(f"{NAME}: checksum does not match: the file is damaged")
-        if stored["format"] != FORMAT:
-            raise CorruptError(f"{NAME}: format {stored['format']}; this release reads {FORMAT}")
+        if stored["format"] not in (PLAIN, FORMAT):
+            raise CorruptError(
+                f"{NAME}: format {stored['format']}; this release reads {PLAIN} to {FORMAT}"
+            )
         segments = tuple((str(n), str(d), int(r)) for n, d, r in body["segments"])
         return Manifest(**{**body, "segments": segments})
     except (ValueError, KeyError, TypeError) as error:
@@ -76,7 +90,12 @@ def read(folder: Path) -> Manifest:
 def write(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest: temporary name, fsync, rename, fsync of the folder."""
     body = dataclasses.asdict(manifest)
-    text = json.dumps({"format": FORMAT, "manifest": body, "sha256": _digest(body)}, indent=1)
+    version = FORMAT
+    if not manifest.expunged:
+        # As earlier releases wrote and read it.
+        del body["expunged"], body["expunged_sha256"]
+        version = PLAIN
+    text = json.dumps({"format": version, "manifest": body, "sha256": _digest(body)}, indent=1)
     write_file(folder / NAME, text.encode())
 
 
@@ -86,31 +105,38 @@ def write_file(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def read_tombstones(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
-    """Ids of rows that are stored but no longer exist, ascending.
-
-    Raises
-    ------
-    CorruptError
-        If their file is missing or damaged.
-    """
-    if not manifest.tombstones:
-        return np.zeros(0, np.int64)
-    try:
-        content = (folder / manifest.tombstones).read_bytes()
-    except OSError as error:
-        raise CorruptError(f"{manifest.tombstones}: cannot be read ({error.strerror})") from error
-    if hashlib.sha256(content).hexdigest() != manifest.tombstones_sha256:
-        raise CorruptError(f"{manifest.tombstones}: checksum does not match")
-    return np.frombuffer(content, "<i8").astype(np.int64)
-
-
-def write_tombstones(folder: Path, generation: int, ids: NDArray[np.int64]) -> tuple[str, str]:
-    """Write a tombstone file; returns its name and SHA-256 for the manifest.
+def read_ids(folder: Path, name: str, sha256: str) -> NDArray[np.int64]:
+    """Ids of rows from a file of them, ascending; none for the name "".
 
     Parameters
     ----------
     folder : Path
+    name, sha256 : str
+        Of the file, from the manifest.
+
+    Raises
+    ------
+    CorruptError
+        If it is missing or damaged.
+    """
+    if not name:
+        return np.zeros(0, np.int64)
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise CorruptError(f"{name}: cannot be read ({error.strerror})") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise CorruptError(f"{name}: checksum does not match")
+    return np.frombuffer(content, "<i8").astype(np.int64)
+
+
+def write_ids(folder: Path, what: str, generation: int, ids: NDArray[np.int64]) -> tuple[str, str]:
+    """Write a file of row ids; returns its name and SHA-256 for the manifest.
+
+    Parameters
+    ----------
+    folder : Path
+    what : {"tombstones", "expunged"}
     generation : int
         Of the manifest that will name it.
     ids : (K,) int64
@@ -124,14 +150,14 @@ def write_tombstones(folder: Path, generation: int, ids: NDArray[np.int64]) -> t
     if not len(ids):
         return "", ""
     content = np.sort(ids).astype("<i8").tobytes()
-    name = f"tombstones-{generation:08d}.ids"
+    name = f"{what}-{generation:08d}.ids"
     write_file(folder / name, content)
     return name, hashlib.sha256(content).hexdigest()
 
 
 def remove_strays(folder: Path, manifest: Manifest) -> None:
     """Remove files that no manifest names: of an interrupted write, or of before a merge."""
-    keep = {NAME, manifest.tombstones, *(name for name, _, _ in manifest.segments)}
+    keep = {NAME, *manifest.files}
     with storage_errors(folder.name):
         for path in folder.iterdir():
             ours = path.suffix in (".seg", ".ids", ".part")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self, TypedDict, Unpack
+from typing import Self, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +18,7 @@ from fpmatch.index.segment import Part
 from fpmatch.index.shortlist import Shortlist
 from fpmatch.index.store import Store
 from fpmatch.index.subject import Subjects
-from fpmatch.index.work import Cancel, Clock, Workers
-
-
-class SearchBounds(TypedDict, total=False):
-    """What bounds a search; see `PartitionIndex.begin`."""
-
-    allowed: NDArray[np.bool_] | None
-    effort: str
-    rotation: str
-    limit: int | None
-    deadline: float | None
-    cancel: Cancel | None
+from fpmatch.index.work import Cancel, Clock, SearchBounds, Workers
 
 
 class PartitionIndex:
@@ -137,6 +126,8 @@ class PartitionIndex:
     def missing(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Of the given ids, those that the index has never held: what to add after a crash.
 
+        An id that was tombstoned is never among them, also after its bytes are gone.
+
         Parameters
         ----------
         row_ids : (K,) int64
@@ -151,7 +142,7 @@ class PartitionIndex:
         Parameters
         ----------
         row_ids : (K,) int64
-            Not negative, and none that the index holds or held since it was last compacted.
+            Not negative, and none that the index holds or ever held.
         packed : PackedTemplates
             Search forms of the K rows.
         positions : (K,) uint8
@@ -174,12 +165,8 @@ class PartitionIndex:
 
         Parameters
         ----------
-        row_ids : (K,) int64
-            None that the index holds.
-        packed : PackedTemplates
-            Search forms of the K rows.
-        positions : (K,) uint8
-            Finger positions, 0 for unknown.
+        row_ids, packed, positions
+            As for `add`; none that the index holds.
 
         Raises
         ------
@@ -206,12 +193,18 @@ class PartitionIndex:
         ----------
         row_ids : (K,) int64
             Others are passed over.
-
-        Raises
-        ------
-        ReadOnlyError
         """
         return self._store.tombstone(row_ids)
+
+    def forget(self, first: int) -> None:
+        """Take ids from `first` on for new: the system of record was restored from before them.
+
+        Parameters
+        ----------
+        first : int
+            The next id that the system of record will give.
+        """
+        self._store.forget(first)
 
     def flush(self) -> None:
         """Write the rows in memory as a segment; they are on disk when the call returns."""
@@ -274,9 +267,10 @@ class PartitionIndex:
         InputError
             If the mask, the effort, the rotation or the limit cannot be used.
         """
+        parts, tombstoned = self._store.snapshot()
         return PartitionSearch(
             SearchContext(
-                self._store.parts(),
+                parts,
                 quantizer(self._store.manifest.lists),
                 self._workers,
                 None if allowed is None else np.ascontiguousarray(allowed),
@@ -284,6 +278,7 @@ class PartitionIndex:
                 rotation,
                 limit,
                 Clock(deadline, cancel),
+                tombstoned=tombstoned,
             )
         )
 
@@ -366,7 +361,8 @@ class PartitionIndex:
     ) -> NDArray[np.int32]:
         """Raw scores of the full matcher, in the order of the given rows.
 
-        `UNVERIFIED` for rows that were not reached before the deadline.
+        `UNVERIFIED` for rows that were not reached before the deadline, `REMOVED` for rows that
+        were tombstoned meanwhile.
 
         Parameters
         ----------

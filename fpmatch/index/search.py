@@ -22,6 +22,8 @@ from fpmatch.matcher import ROTATIONS, compare_many
 
 UNVERIFIED = -1
 """Score of a row that `PartitionSearch.verify` did not reach before the deadline."""
+REMOVED = -2
+"""Score of a row that was tombstoned after the search had begun: it is no candidate any more."""
 MOST_ROWS = 2**31 - 1
 """Largest limit of a shortlist."""
 _VERIFY_CHUNK = 64
@@ -125,12 +127,13 @@ class PartitionSearch:
         Returns
         -------
         (K,) int32
-            In the order of the rows; `UNVERIFIED` for those not reached before the deadline.
+            In the order of the rows; `UNVERIFIED` for those not reached before the deadline,
+            `REMOVED` for those tombstoned since the search began.
 
         Raises
         ------
         InputError
-            If a row does not exist.
+            If a row did not exist when the search began.
         SearchCancelled
             If the caller cancelled.
         """
@@ -152,11 +155,15 @@ class PartitionSearch:
         for part in search.parts:
             rows = part.find(row_ids)
             here = np.flatnonzero(rows >= 0)
-            here = here[part.live[rows[here]] > 0]
-            found[here] = True
+            live = part.live[rows[here]] > 0
+            found[here[live]] = True
+            scores[here[~live]] = REMOVED
+            here = here[live]
             step = max(_VERIFY_CHUNK, -(-len(here) // (4 * search.workers.threads)))
             for first, last in spans(len(here), step):
                 tasks.append(task_for(part, rows[here[first:last]], here[first:last]))
+        gone = (scores == REMOVED) & ~found
+        found |= gone & ~np.isin(row_ids, search.tombstoned)
         if not found.all():
             raise InputError(f"{int((~found).sum())} of the rows are not in the index")
         search.workers.run(tasks)

@@ -225,20 +225,41 @@ class Store(Held):
                 self._commit((*rest, *(() if entry is None else (entry,))), dead)
                 manifests.remove_strays(self.folder, self.manifest)
 
+    def forget(self, first: int) -> None:
+        """See `PartitionIndex.forget`.
+
+        Parameters
+        ----------
+        first : int
+
+        Raises
+        ------
+        ReadOnlyError
+        """
+        self._writable()
+        with self._lock:
+            known = self._expunged[self._expunged < first]
+            if len(known) < len(self._expunged):
+                self._put(self.manifest.segments, self._dead, known)
+
     def _commit(self, segments: tuple[Entry, ...], dead: NDArray[np.int64]) -> None:
+        """Put a new manifest in place; what is no longer among the tombstones is expunged."""
+        gone = np.setdiff1d(self._dead, dead)
+        self._put(segments, dead, np.union1d(self._expunged, gone))
+
+    def _put(
+        self, segments: tuple[Entry, ...], dead: NDArray[np.int64], expunged: NDArray[np.int64]
+    ) -> None:
         """Put a new manifest in place: whatever fails, memory shows the one that is on disk."""
-        generation = self.manifest.generation + 1
-        old = self.manifest.tombstones
-        name, sha256 = self.manifest.tombstones, self.manifest.tombstones_sha256
+        old = self.manifest
+        generation = old.generation + 1
+        new = dataclasses.replace(old, generation=generation, segments=segments)
         if not np.array_equal(dead, self._dead):
-            name, sha256 = manifests.write_tombstones(self.folder, generation, dead)
-        new = dataclasses.replace(
-            self.manifest,
-            generation=generation,
-            segments=segments,
-            tombstones=name,
-            tombstones_sha256=sha256,
-        )
+            name, sha256 = manifests.write_ids(self.folder, "tombstones", generation, dead)
+            new = dataclasses.replace(new, tombstones=name, tombstones_sha256=sha256)
+        if not np.array_equal(expunged, self._expunged):
+            name, sha256 = manifests.write_ids(self.folder, "expunged", generation, expunged)
+            new = dataclasses.replace(new, expunged=name, expunged_sha256=sha256)
         opened = self._opened(new)
         try:
             manifests.write(self.folder, new)
@@ -246,12 +267,12 @@ class Store(Held):
             # It may have its name already, and only waiting for the disk have failed.
             with suppress(StorageError):
                 if manifests.read(self.folder) == new:
-                    self._show(new, opened, dead)
+                    self._show(new, opened, dead, expunged)
             raise
-        self._show(new, opened, dead)
-        if old and old != name:
-            with storage_errors(old):
-                (self.folder / old).unlink(missing_ok=True)
+        self._show(new, opened, dead, expunged)
+        for name in {old.tombstones, old.expunged} - {"", new.tombstones, new.expunged}:
+            with storage_errors(name):
+                (self.folder / name).unlink(missing_ok=True)
 
     def _writable(self) -> None:
         if self.mode != "rw":

@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fpmatch.errors import SearchCancelled
 
@@ -21,6 +24,17 @@ class Cancel(Protocol):
     def is_set(self) -> bool:
         """Whether the caller gave up."""
         ...
+
+
+class SearchBounds(TypedDict, total=False):
+    """What bounds a search; see `PartitionIndex.begin`."""
+
+    allowed: NDArray[np.bool_] | None
+    effort: str
+    rotation: str
+    limit: int | None
+    deadline: float | None
+    cancel: Cancel | None
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from fpmatch.checks import quoted
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.errors import InputError
 from fpmatch.gallery import Columns
-from fpmatch.index import UNVERIFIED, Cancel, PartitionIndex, PartitionSearch, Shortlist
+from fpmatch.index import REMOVED, UNVERIFIED, Cancel, PartitionIndex, PartitionSearch, Shortlist
 from fpmatch.matcher import calibrate, fuse
 from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.partition_scores import PartitionScores
@@ -140,8 +140,8 @@ class LocalPartition:
         verified, complete = 0, looked.complete
         for (position, impression), mine in zip(flat, rows, strict=True):
             got = search.verify(impression, mine)
-            done = got != UNVERIFIED
-            complete &= bool(done.all())
+            complete &= not (got == UNVERIFIED).any()
+            done = (got != UNVERIFIED) & (got != REMOVED)
             verified += int(done.sum())
             place = np.searchsorted(listed, owners[mine[done]])
             np.maximum.at(best[position], place, got[done])

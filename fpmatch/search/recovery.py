@@ -116,6 +116,8 @@ def level(state: State, partition: str) -> None:
         index.tombstone(extra)
     if index.tombstones:
         index.compact()
+    # Of a later time than the gallery, which was restored: these ids are given for the first time.
+    index.forget(state.gallery.next_row(partition))
     if len(missing):
         positions = columns.row_position[missing]
         index_rows(

@@ -13,7 +13,7 @@ from fpmatch.descriptor import SearchTemplate, encode
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import EnrolFlag, NewRow, facts
 from fpmatch.gallery.columns import NO_RECORD
-from fpmatch.index import UNVERIFIED
+from fpmatch.index import REMOVED, UNVERIFIED
 from fpmatch.matcher import calibrate, fuse
 from fpmatch.parameters import SEARCH
 from fpmatch.search.state import State
@@ -88,7 +88,7 @@ def _score(
         template = new[row.row]
         form = forms.get(template) or encode(template)
         got = state.indexes[partition].verify(form, which)
-        got = got[got != UNVERIFIED]
+        got = got[(got != UNVERIFIED) & (got != REMOVED)]
         best[row.position] = max(best.get(row.position, 0), int(got.max(initial=0)))
         tries[row.position] = tries.get(row.position, 0) + len(got)
     if not best:

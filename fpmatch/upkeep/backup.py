@@ -191,10 +191,8 @@ def _copy_index(source: Path, to: Path) -> None:
     to.mkdir(parents=True)
     for _ in range(_TRIES):
         found = manifests.read(source)
-        names = [name for name, _, _ in found.segments]
-        names += [found.tombstones] if found.tombstones else []
         try:
-            for name in names:
+            for name in found.files:
                 if not (to / name).exists():
                     shutil.copyfile(source / name, to / name)
         except FileNotFoundError:
