@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from fpmatch.descriptor import COLUMNS, SearchTemplate, encode, pack
 from fpmatch.errors import InputError, SearchCancelled
-from fpmatch.index import UNVERIFIED, PartitionIndex, narrow, ranking, shortlist, stages, subject
+from fpmatch.index import (
+    UNVERIFIED,
+    PartitionIndex,
+    PartitionSearch,
+    narrow,
+    ranking,
+    shortlist,
+    stages,
+    subject,
+    subject_shard,
+)
 from fpmatch.index.build import build_arrays, select_rows
 from fpmatch.index.context import SearchContext
 from fpmatch.index.ladder import Bounds, Stage, stage_for
@@ -56,7 +66,7 @@ def small(monkeypatch):
         groups_kept=5,
         groups_least=4,
     )
-    for module in (shortlist, subject, narrow):
+    for module in (shortlist, subject, subject_shard, narrow):
         monkeypatch.setattr(module, "INDEX", low)
     for effort in ("fast", "balanced", "scan"):
         few = dataclasses.replace(
@@ -259,8 +269,8 @@ def test_barred_rows_leave_no_trace(gallery, probes, small, seed, effort, share,
         full, lists, allowed=None if way == "tombstone" else allowed, effort=effort
     )
     never = SearchContext(without, lists, effort=effort)
-    a = shortlist.shortlist(masked, masked.apply_mask(position), probe)
-    b = shortlist.shortlist(never, never.apply_mask(position), probe)
+    a = PartitionSearch(masked).shortlist(probe, position)
+    b = PartitionSearch(never).shortlist(probe, position)
     assert same(a, b)
     assert np.isin(a.row_ids, left).all()
 
@@ -310,7 +320,7 @@ def test_fingers_of_one_person_are_added_up(index, probes, small, effort):
 
 def search_subject(parts, fingers, positions, groups, effort, *, allowed=None, threads=1):
     search = SearchContext(parts, quantizer(256), Workers(threads), allowed, effort)
-    return subject.shortlist_groups(search, fingers, positions, groups)
+    return PartitionSearch(search).shortlist_subject(fingers, groups, positions)
 
 
 def same_subjects(a, b) -> bool:

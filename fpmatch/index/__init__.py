@@ -2,9 +2,11 @@
 
 from fpmatch.index.partition import PartitionIndex
 from fpmatch.index.ranking import EFFORTS
-from fpmatch.index.search import REMOVED, UNVERIFIED, PartitionSearch
+from fpmatch.index.search import PartitionSearch
+from fpmatch.index.sharded import begin_across
 from fpmatch.index.shortlist import Shortlist
 from fpmatch.index.subject import Subjects
+from fpmatch.index.verifying import REMOVED, UNVERIFIED
 from fpmatch.index.work import Cancel
 
 __all__ = [
@@ -16,4 +18,5 @@ __all__ = [
     "PartitionSearch",
     "Shortlist",
     "Subjects",
+    "begin_across",
 ]

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.index.context import SearchContext, Task, View
+from fpmatch.index.finger_shard import FingerShard
 from fpmatch.index.ladder import Bounds, climb
 from fpmatch.index.ranking import wanted_for
-from fpmatch.index.shortlist import FingerStages, Shortlist, everything, listed, verified_rows
-from fpmatch.index.stages import rank_rows, vote_task
+from fpmatch.index.shortlist import Shortlist, finger_bounds, shortlist_across
+from fpmatch.index.stages import vote_task
 from fpmatch.index.votes import probe_votes
 from fpmatch.index.work import spans
 
@@ -68,11 +70,11 @@ class BatchStages:
     @property
     def bounds(self) -> Bounds:
         """Where the stages end: as for one probe."""
-        return FingerStages(self.searches[0], self.view, self.probes[0]).bounds
+        return finger_bounds()
 
     def everything(self) -> list[Shortlist]:
         """Every visible row for each."""
-        return [everything(search, self.view) for search in self.searches]
+        return [self._alone(search, probe) for search, probe in self._pairs()]
 
     def scan(self) -> list[Shortlist]:
         """All probes over a few rows while those are in cache, then the next rows."""
@@ -90,12 +92,8 @@ class BatchStages:
                 ]
                 tasks.append(_all_of(pieces))
         first.workers.run(tasks)
-        return [
-            listed(
-                search, self.view, rank_rows(self.view, rows, out, verified_rows(search, self.view))
-            )
-            for search, out in zip(self.searches, counted, strict=True)
-        ]
+        pairs = zip(self._pairs(), counted, strict=True)
+        return [self._alone(search, probe, out) for (search, probe), out in pairs]
 
     def lists(self) -> list[Shortlist]:
         """A probe a thread: for lists, cheaper than all threads on one probe after the other."""
@@ -103,13 +101,26 @@ class BatchStages:
 
         def task(n: int) -> Task:
             def run() -> None:
-                alone = self.searches[n].on_one_thread()
-                found[n] = FingerStages(alone, self.view, self.probes[n]).lists()
+                found[n] = self._alone(self.searches[n].on_one_thread(), self.probes[n])
 
             return run
 
         self.searches[0].workers.run([task(n) for n in range(len(self.probes))])
         return [result for result in found if result is not None]
+
+    def _pairs(self) -> list[tuple[SearchContext, SearchTemplate]]:
+        return list(zip(self.searches, self.probes, strict=True))
+
+    def _alone(
+        self,
+        search: SearchContext,
+        probe: SearchTemplate,
+        counted: Sequence[NDArray[np.int64]] | None = None,
+    ) -> Shortlist:
+        shard = FingerShard(search, self.view, probe)
+        if counted is not None:
+            shard.counted(counted)
+        return shortlist_across([shard], search.effort, search.limit)
 
 
 def _all_of(pieces: Sequence[Task]) -> Task:

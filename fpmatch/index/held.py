@@ -125,6 +125,11 @@ class Held:
         """See `PartitionIndex.tombstones`."""
         return len(self._dead)
 
+    @property
+    def expunged(self) -> NDArray[np.int64]:
+        """See `PartitionIndex.expunged`."""
+        return self._expunged
+
     def snapshot(self) -> tuple[tuple[Part, ...], NDArray[np.int64]]:
         """`parts`, and the ids of those of their rows that are tombstoned already, ascending."""
         with self._lock:

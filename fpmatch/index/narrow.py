@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.index.context import SearchContext, View
+from fpmatch.index.rounds import Cut
 from fpmatch.index.stages import votes_of_rows
 from fpmatch.index.votes import ProbeVotes
 from fpmatch.parameters import INDEX
@@ -64,17 +65,35 @@ class GroupVotes:
         self.votes += best
         self.evidence[there] += len(votes.codes)
 
-    def keep(self, size: int) -> None:
+    def keep(self, size: int) -> Rows:
         """Keep the `size` groups of most votes, and those that too little is known of.
 
         A group that lacks the fingers counted so far is not held against those that have them.
+
+        Returns
+        -------
+        groups, votes : (J,) int64
+            Those kept of which enough is known.
         """
-        judged = np.flatnonzero(self.evidence >= INDEX.judge_minutiae)
-        if len(judged) <= size:
-            return
-        order = np.lexsort((self.groups[judged], -self.votes[judged]))
+        judged = self._judged()
+        if len(judged) > size:
+            order = np.lexsort((self.groups[judged], -self.votes[judged]))
+            self._leave_out(judged[order[size:]])
+            judged = self._judged()
+        return self.groups[judged], self.votes[judged]
+
+    def cut(self, cut: Cut) -> None:
+        """Leave out what a cut leaves out of the groups of which enough is known."""
+        judged = self._judged()
+        self._leave_out(judged[~cut.keeps(self.groups[judged], self.votes[judged])])
+
+    def _judged(self) -> NDArray[np.int64]:
+        """Places of the groups of which enough is known to leave some out."""
+        return np.flatnonzero(self.evidence >= INDEX.judge_minutiae)
+
+    def _leave_out(self, places: NDArray[np.int64]) -> None:
         out = np.ones(len(self.groups), np.bool_)
-        out[judged[order[size:]]] = False
+        out[places] = False
         place = np.where(out, np.cumsum(out) - 1, -1)
         for rows in self._rows.values():
             for number, (some, old) in enumerate(rows):
@@ -82,11 +101,6 @@ class GroupVotes:
                 rows[number] = (some[new >= 0], new[new >= 0])
         self.groups, self.votes = self.groups[out], self.votes[out]
         self.evidence = self.evidence[out]
-
-    @property
-    def judged(self) -> bool:
-        """Whether enough is known of any group to leave some out."""
-        return bool((self.evidence >= INDEX.judge_minutiae).any())
 
     def ranked(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Groups and votes, most votes first, ties by group."""

@@ -196,15 +196,14 @@ class PartitionIndex:
         """
         return self._store.tombstone(row_ids)
 
-    def forget(self, first: int) -> None:
-        """Take ids from `first` on for new: the system of record was restored from before them.
+    def forget(self, row_ids: NDArray[np.int64]) -> None:
+        """Take expunged ids for new: the system of record was restored from before that."""
+        self._store.forget(row_ids)
 
-        Parameters
-        ----------
-        first : int
-            The next id that the system of record will give.
-        """
-        self._store.forget(first)
+    @property
+    def expunged(self) -> NDArray[np.int64]:
+        """Ids of rows that were tombstoned and are no longer stored, ascending."""
+        return self._store.expunged
 
     def flush(self) -> None:
         """Write the rows in memory as a segment; they are on disk when the call returns."""

@@ -8,35 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.checks import check_choice, check_integer
-from fpmatch.descriptor import COLUMNS, SearchTemplate
+from fpmatch.descriptor import SearchTemplate
 from fpmatch.errors import InputError
 from fpmatch.index.batch import shortlist_batch
-from fpmatch.index.build import select_rows
-from fpmatch.index.context import SearchContext, Task
+from fpmatch.index.context import SearchContext
+from fpmatch.index.finger_shard import FingerShard
 from fpmatch.index.ranking import EFFORTS
-from fpmatch.index.segment import Part
-from fpmatch.index.shortlist import Shortlist, shortlist
-from fpmatch.index.subject import Subjects, shortlist_groups
-from fpmatch.index.work import spans
-from fpmatch.matcher import ROTATIONS, compare_many
+from fpmatch.index.shortlist import Shortlist, shortlist_across
+from fpmatch.index.subject import Subjects, shortlist_subject_across, subject_shard
+from fpmatch.index.verifying import ABSENT, verify_rows
+from fpmatch.matcher import ROTATIONS
 
-UNVERIFIED = -1
-"""Score of a row that `PartitionSearch.verify` did not reach before the deadline."""
-REMOVED = -2
-"""Score of a row that was tombstoned after the search had begun: it is no candidate any more."""
 MOST_ROWS = 2**31 - 1
 """Largest limit of a shortlist."""
-_VERIFY_CHUNK = 64
 
 
 class PartitionSearch:
-    """What one search does in a partition; made by `PartitionIndex.begin`.
+    """What one search does in a partition; made by `PartitionIndex.begin` and `begin_across`.
 
     Everything that bounds it was said there, and holds for shortlist and verification together.
 
     Parameters
     ----------
-    context : SearchContext
+    *contexts : SearchContext
+        Of each shard of the partition, all under the same bounds; one where it is not cut up.
 
     Raises
     ------
@@ -44,7 +39,8 @@ class PartitionSearch:
         If the mask, the effort, the rotation or the limit cannot be used.
     """
 
-    def __init__(self, context: SearchContext) -> None:
+    def __init__(self, *contexts: SearchContext) -> None:
+        context = contexts[0]
         check_choice("effort", context.effort, EFFORTS)
         check_choice("rotation", context.rotation, ROTATIONS)
         if context.limit is not None:
@@ -52,7 +48,8 @@ class PartitionSearch:
         allowed = context.allowed
         if allowed is not None and (allowed.dtype != np.bool_ or allowed.ndim != 1):
             raise InputError(f"allowed must be a bool array indexed by row id, not {allowed.dtype}")
-        self._context = context
+        self.contexts = contexts
+        self._effort, self._limit = context.effort, context.limit
 
     def shortlist(self, probe: SearchTemplate, position: int = 0) -> Shortlist:
         """The rows worth a full comparison; see `PartitionIndex.shortlist`.
@@ -70,9 +67,12 @@ class PartitionSearch:
         CorruptError
             If a block that the search would use fails its checksum.
         """
-        view = self._context.apply_mask(int(position))
-        self._context.clock.lap("mask")
-        return shortlist(self._context, view, probe)
+        shards = []
+        for context in self.contexts:
+            view = context.apply_mask(int(position))
+            context.clock.lap("mask")
+            shards.append(FingerShard(context, view, probe))
+        return shortlist_across(shards, self._effort, self._limit)
 
     def shortlist_many(
         self, probes: Sequence[SearchTemplate], positions: Sequence[int] | None = None
@@ -90,7 +90,15 @@ class PartitionSearch:
         InputError
             If there are not as many positions as probes.
         """
-        return shortlist_batch(self._context, probes, _positions(probes, positions))
+        places = _positions(probes, positions)
+        if len(self.contexts) == 1:
+            return shortlist_batch(self.contexts[0], probes, places)
+        alone = [
+            PartitionSearch(*(context.for_another_probe() for context in self.contexts))
+            for _ in probes
+        ]
+        several = zip(alone, probes, places, strict=True)
+        return [search.shortlist(probe, place) for search, probe, place in several]
 
     def shortlist_subject(
         self,
@@ -114,7 +122,9 @@ class PartitionSearch:
             If there are not as many positions as probes.
         """
         groups = np.asarray(group_of_row, np.int64)
-        return shortlist_groups(self._context, probes, _positions(probes, positions), groups)
+        fingers = list(zip(probes, _positions(probes, positions), strict=True))
+        shards = [subject_shard(context, fingers, groups) for context in self.contexts]
+        return shortlist_subject_across(shards, fingers, self._effort, self._limit)
 
     def verify(self, probe: SearchTemplate, row_ids: NDArray[np.int64]) -> NDArray[np.int32]:
         """Raw scores of the full matcher; see `PartitionIndex.verify`.
@@ -137,36 +147,14 @@ class PartitionSearch:
         SearchCancelled
             If the caller cancelled.
         """
-        search = self._context
         row_ids = np.asarray(row_ids, np.int64)
-        scores = np.full(len(row_ids), UNVERIFIED, np.int32)
-        found = np.zeros(len(row_ids), np.bool_)
-
-        def task_for(part: Part, rows: NDArray[np.int64], at: NDArray[np.int64]) -> Task:
-            def task() -> None:
-                if search.clock.go_on():
-                    part.ensure_rows(rows, tuple(COLUMNS))
-                    packed = select_rows(part.packed, rows)
-                    scores[at] = compare_many(probe, packed, rotation=search.rotation)
-
-            return task
-
-        tasks = []
-        for part in search.parts:
-            rows = part.find(row_ids)
-            here = np.flatnonzero(rows >= 0)
-            live = part.live[rows[here]] > 0
-            found[here[live]] = True
-            scores[here[~live]] = REMOVED
-            here = here[live]
-            step = max(_VERIFY_CHUNK, -(-len(here) // (4 * search.workers.threads)))
-            for first, last in spans(len(here), step):
-                tasks.append(task_for(part, rows[here[first:last]], here[first:last]))
-        gone = (scores == REMOVED) & ~found
-        found |= gone & ~np.isin(row_ids, search.tombstoned)
-        if not found.all():
-            raise InputError(f"{int((~found).sum())} of the rows are not in the index")
-        search.workers.run(tasks)
+        # A score, or else why there is none: the shard that holds the row says more than others.
+        scores = np.full(len(row_ids), ABSENT, np.int32)
+        for context in self.contexts:
+            np.maximum(scores, verify_rows(context, probe, row_ids), out=scores)
+        absent = int((scores == ABSENT).sum())
+        if absent:
+            raise InputError(f"{absent} of the rows are not in the index")
         return scores
 
 

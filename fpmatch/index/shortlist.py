@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.descriptor import SearchTemplate
-from fpmatch.index.context import SearchContext, View
+from fpmatch.index.cutting import ask_cut, ranked, together
 from fpmatch.index.ladder import Bounds, climb
-from fpmatch.index.ranking import Ranked, lists_for, share, unplace, wanted_for
-from fpmatch.index.stages import vote_by_lists, vote_by_rows
-from fpmatch.index.votes import ProbeVotes, probe_votes
+from fpmatch.index.ranking import share, wanted_for
+from fpmatch.index.rounds import Cut, Panel, Question, Shard, Step
 from fpmatch.parameters import INDEX
 from fpmatch.types import SearchCost
 
@@ -41,107 +39,83 @@ class Shortlist:
     cost: SearchCost = field(default_factory=SearchCost)
 
 
-def shortlist(search: SearchContext, view: View, probe: SearchTemplate) -> Shortlist:
-    """The rows worth a full comparison with one probe; see `PartitionIndex.shortlist`.
+def shortlist_across(shards: Sequence[Shard], effort: str, limit: int | None) -> Shortlist:
+    """The rows worth a full comparison with one probe, over all shards of an index.
+
+    Byte for byte those of one index with the rows of all.
 
     Parameters
     ----------
-    search : SearchContext
-    view : View
-        What the probe may see.
-    probe : SearchTemplate
+    shards : sequence of Shard
+        Each has been given the probe, under the same effort.
+    effort : str
+        ``fast``, ``balanced``, ``scan`` or ``exhaustive``.
+    limit : int, optional
+        Rows on the list, instead of the effort's own number.
     """
-    return climb(search.effort, FingerStages(search, view, probe))
+    panel = Panel(shards)
+    visible = sum(answer.visible[0] for answer in panel.ask(Question(Step.COUNT)))
+    return climb(effort, FingerStages(panel, effort, limit, visible))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FingerStages:
-    """The stages of a search of one probe.
+    """The stages of a search of one probe, by rounds over all shards.
 
     Parameters
     ----------
-    search : SearchContext
-    view : View
-        What the probe may see.
-    probe : SearchTemplate
+    panel : Panel
+    effort : str
+    limit : int or None
+    visible : int
+        Rows that the probe may see in all shards.
     """
 
-    search: SearchContext
-    view: View
-    probe: SearchTemplate
-
-    @property
-    def visible(self) -> int:
-        """Rows that the probe may see."""
-        return self.view.visible
+    panel: Panel
+    effort: str
+    limit: int | None
+    visible: int
 
     @property
     def bounds(self) -> Bounds:
         """Where the stages end."""
-        return Bounds(INDEX.exhaustive_below, INDEX.scan_below)
+        return finger_bounds()
 
     def everything(self) -> Shortlist:
         """Every visible row, by row id."""
-        return everything(self.search, self.view)
+        self.panel.ask(Question(Step.EVERYTHING))
+        return self._taken((None,), whole=True)
 
     def scan(self) -> Shortlist:
         """The visible rows of most votes."""
-        return self._counted(self.view.rows(), self._votes())
+        seen, size = (self.visible,), self._size()
+        cuts, _ = ask_cut(self.panel, Question(Step.SCAN, visible=seen, sizes=(size,)))
+        return self._taken(cuts)
 
     def lists(self) -> Shortlist:
         """The rows of most votes among those of most votes from the lists."""
-        votes = self._votes()
-        wanted = wanted_for(self.search.effort, self.visible)
-        found = vote_by_lists(
-            self.search,
-            self.view,
-            votes,
-            lists_for(wanted, self.search.quantizer.lists, votes.voting),
-            share(wanted.rescored_least, wanted.rescored_share, self.visible),
-        )
-        part, row = unplace(found[2])
-        rows = [np.sort(row[part == number]) for number in range(len(self.view.parts))]
-        self.search.clock.lap("lists")
-        return self._counted(rows, votes)
+        wanted = wanted_for(self.effort, self.visible)
+        seen = (self.visible,)
+        size = share(wanted.rescored_least, wanted.rescored_share, self.visible)
+        cuts, _ = ask_cut(self.panel, Question(Step.LISTS, visible=seen, sizes=(size,)))
+        again = Question(Step.RECOUNT, sizes=(self._size(),), cuts=cuts)
+        cuts, _ = ask_cut(self.panel, again)
+        return self._taken(cuts)
 
-    def _votes(self) -> ProbeVotes:
-        least = wanted_for(self.search.effort, self.visible).z_least
-        votes = probe_votes(self.probe, least, self.search.rotation)
-        self.search.clock.lap("cohort")
-        return votes
+    def _size(self) -> int:
+        """Rows on the shortlist."""
+        if self.limit is not None:
+            return self.limit
+        wanted = wanted_for(self.effort, self.visible)
+        return share(wanted.verified_least, wanted.verified_share, self.visible)
 
-    def _counted(self, rows: Sequence[NDArray[np.int64]], votes: ProbeVotes) -> Shortlist:
-        size = verified_rows(self.search, self.view)
-        return listed(
-            self.search, self.view, vote_by_rows(self.search, self.view, rows, votes, size)
-        )
+    def _taken(self, cuts: tuple[Cut | None, ...], *, whole: bool = False) -> Shortlist:
+        answers = self.panel.ask(Question(Step.TAKE, cuts=cuts))
+        ids, votes = ranked([(answer.ids, answer.votes) for answer in answers])
+        cost = together([answer.cost for answer in answers], self.visible)
+        return Shortlist(ids, votes, whole, cost)
 
 
-def verified_rows(search: SearchContext, view: View) -> int:
-    """Rows on the shortlist of one probe."""
-    if search.limit is not None:
-        return search.limit
-    wanted = wanted_for(search.effort, view.visible)
-    return share(wanted.verified_least, wanted.verified_share, view.visible)
-
-
-def listed(search: SearchContext, view: View, ranked: Ranked) -> Shortlist:
-    """A shortlist of ranked rows, with its cost.
-
-    Parameters
-    ----------
-    search : SearchContext
-    view : View
-        What the probe may see.
-    ranked : Ranked
-    """
-    search.clock.lap("votes")
-    row_ids, votes, _ = ranked
-    return Shortlist(row_ids, votes, False, search.cost(view.visible))
-
-
-def everything(search: SearchContext, view: View) -> Shortlist:
-    """Every visible row, by row id."""
-    every = np.sort(np.concatenate([np.zeros(0, np.int64), *view.row_ids()]))
-    search.clock.lap("mask")
-    return Shortlist(every, np.zeros(len(every), np.int64), True, search.cost(view.visible))
+def finger_bounds() -> Bounds:
+    """Where the stages of a search of one finger end."""
+    return Bounds(INDEX.exhaustive_below, INDEX.scan_below)

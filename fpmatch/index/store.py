@@ -225,12 +225,12 @@ class Store(Held):
                 self._commit((*rest, *(() if entry is None else (entry,))), dead)
                 manifests.remove_strays(self.folder, self.manifest)
 
-    def forget(self, first: int) -> None:
+    def forget(self, row_ids: NDArray[np.int64]) -> None:
         """See `PartitionIndex.forget`.
 
         Parameters
         ----------
-        first : int
+        row_ids : (K,) int64
 
         Raises
         ------
@@ -238,9 +238,9 @@ class Store(Held):
         """
         self._writable()
         with self._lock:
-            known = self._expunged[self._expunged < first]
-            if len(known) < len(self._expunged):
-                self._put(self.manifest.segments, self._dead, known)
+            left = np.setdiff1d(self._expunged, row_ids)
+            if len(left) < len(self._expunged):
+                self._put(self.manifest.segments, self._dead, left)
 
     def _commit(self, segments: tuple[Entry, ...], dead: NDArray[np.int64]) -> None:
         """Put a new manifest in place; what is no longer among the tombstones is expunged."""

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
-from fpmatch.index.context import SearchContext, View
-from fpmatch.index.ladder import Bounds, Stage, climb, stage_for
-from fpmatch.index.narrow import GroupVotes
-from fpmatch.index.ranking import Ranked, lists_for, share, wanted_for
-from fpmatch.index.stages import vote_by_lists, vote_by_rows
-from fpmatch.index.votes import ProbeVotes, probe_votes
+from fpmatch.index.context import SearchContext
+from fpmatch.index.cutting import ask_cut, ranked, together
+from fpmatch.index.ladder import Bounds, climb
+from fpmatch.index.ranking import share, wanted_for
+from fpmatch.index.rounds import Cut, Panel, Question, Shard, Step
+from fpmatch.index.subject_shard import SubjectShard, in_order
 from fpmatch.parameters import INDEX
 from fpmatch.types import SearchCost
 
-Groups = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Groups and their votes."""
+Cuts = tuple[Cut | None, ...]
+"""Of each list of a round where it ends."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,59 +47,88 @@ class Subjects:
     cost: SearchCost = field(default_factory=SearchCost)
 
 
-def shortlist_groups(
+def subject_shard(
     search: SearchContext,
-    probes: Sequence[SearchTemplate],
-    positions: Sequence[int],
+    fingers: Sequence[tuple[SearchTemplate, int]],
     group_of_row: NDArray[np.int64],
-) -> Subjects:
-    """See `PartitionIndex.shortlist_subject`.
+) -> SubjectShard:
+    """The search of one shard, its mask applied.
 
     Parameters
     ----------
     search : SearchContext
-    probes : sequence of SearchTemplate
-    positions : sequence of int
-        Of each probe; 0 for unknown.
-    group_of_row : (R,) int64
-        Indexed by row id.
-    """
-    views = {p: search.apply_mask(p) for p in sorted(set(positions))}
-    search.clock.lap("mask")
-    stages = SubjectStages(search, views, list(zip(probes, positions, strict=True)), group_of_row)
-    (groups, votes), whole = climb(search.effort, stages)
-    search.clock.lap("votes")
-    rows = {p: _rows_of(view, groups, group_of_row) for p, view in views.items()}
-    search.clock.lap("rows")
-    cost = search.cost(sum(views[p].visible for p in positions))
-    return Subjects(groups, votes, tuple(rows[p] for p in positions), whole, cost)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SubjectStages:
-    """The stages of a search of several fingers of one person.
-
-    Each gives groups and votes, and whether these are all groups.
-
-    Parameters
-    ----------
-    search : SearchContext
-    views : mapping of position to View
-        What a finger of each position may see.
     fingers : sequence of (SearchTemplate, position)
     group_of_row : (R,) int64
         Indexed by row id.
     """
+    views = {p: search.apply_mask(p) for p in sorted({p for _, p in fingers})}
+    search.clock.lap("mask")
+    return SubjectShard(search, views, fingers, group_of_row)
 
-    search: SearchContext
-    views: Mapping[int, View]
+
+def shortlist_subject_across(
+    shards: Sequence[Shard],
+    fingers: Sequence[tuple[SearchTemplate, int]],
+    effort: str,
+    limit: int | None,
+) -> Subjects:
+    """The groups worth a full comparison, over all shards of an index.
+
+    Byte for byte those of one index with the rows of all.
+
+    Parameters
+    ----------
+    shards : sequence of Shard
+        Each has been given the fingers, in the same order and under the same effort, and holds
+        every group whole or not at all.
+    fingers : sequence of (SearchTemplate, position)
+    effort : str
+        ``fast``, ``balanced``, ``scan`` or ``exhaustive``.
+    limit : int, optional
+        Groups on the list, instead of the effort's own number.
+    """
+    panel = Panel(shards)
+    counted = panel.ask(Question(Step.COUNT))
+    places = sorted({p for _, p in fingers})
+    visible = {p: sum(a.visible[n] for a in counted) for n, p in enumerate(places)}
+    every = sum(answer.groups for answer in counted)
+    stages = SubjectStages(panel, fingers, visible, every, (effort, limit))
+    cuts, whole = climb(effort, stages)
+    answers = panel.ask(Question(Step.TAKE, cuts=cuts))
+    groups, votes = ranked([(answer.ids, answer.votes) for answer in answers])
+    rows = {p: _merged([answer.rows[n] for answer in answers]) for n, p in enumerate(places)}
+    cost = together([answer.cost for answer in answers], sum(visible[p] for _, p in fingers))
+    return Subjects(groups, votes, tuple(rows[p] for _, p in fingers), whole, cost)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SubjectStages:
+    """The stages of a search of several fingers of one person, by rounds over all shards.
+
+    Each gives the cut of the last list, and whether it is of all groups.
+
+    Parameters
+    ----------
+    panel : Panel
+    fingers : sequence of (SearchTemplate, position)
+    seen : mapping of position to int
+        Rows that a finger of each position may see in all shards.
+    every : int
+        Groups with such a row.
+    asked : (str, int or None)
+        Effort and limit.
+    """
+
+    panel: Panel
     fingers: Sequence[tuple[SearchTemplate, int]]
-    group_of_row: NDArray[np.int64]
+    seen: Mapping[int, int]
+    every: int
+    asked: tuple[str, int | None]
 
     @property
     def visible(self) -> int:
         """Rows that the finger may see that sees most."""
-        return max((view.visible for view in self.views.values()), default=0)
+        return max(self.seen.values(), default=0)
 
     @property
     def bounds(self) -> Bounds:
@@ -107,86 +136,66 @@ class SubjectStages:
         probes = [probe for probe, _ in self.fingers]
         return Bounds(exhaustive_below(probes), scan_below(probes))
 
-    def everything(self) -> tuple[Groups, bool]:
+    def everything(self) -> tuple[Cuts, bool]:
         """Every group, in order."""
-        groups = self._every_group()
-        return (groups, np.zeros(len(groups), np.int64)), True
+        self.panel.ask(Question(Step.EVERYTHING))
+        return (None,), True
 
-    def scan(self) -> tuple[Groups, bool]:
+    def scan(self) -> tuple[Cuts, bool]:
         """The groups of most votes."""
-        groups = self._every_group()
-        return self._narrowed(groups, self._prepared()), False
+        self.panel.ask(Question(Step.SCAN, visible=self._numbers()))
+        return self._narrowed(self.every, (None,)), False
 
-    def lists(self) -> tuple[Groups, bool]:
+    def lists(self) -> tuple[Cuts, bool]:
         """The groups of most votes among those of most votes from the lists."""
-        every = self._every_group()
-        prepared = self._prepared()
-        found = [self._finger(self.views[p], votes) for votes, p in prepared]
+        sizes = tuple(self._recounted(self.seen[p]) for _, p in in_order(self.fingers))
+        asked = Question(Step.LISTS, visible=self._numbers(), sizes=sizes)
+        cuts, _ = ask_cut(self.panel, asked)
         rows = share(INDEX.listed_rows, INDEX.listed_share, self.visible)
-        size = max(self._least(), rows * len(every) // self.visible)
-        groups = np.sort(add_up(found, self.group_of_row)[0][:size])
-        self.search.clock.lap("lists")
-        return self._narrowed(groups, prepared), False
+        size = max(self._least(), rows * self.every // self.visible)
+        cuts, (left,) = ask_cut(self.panel, Question(Step.GROUP, sizes=(size,), cuts=cuts))
+        return self._narrowed(left, cuts), False
+
+    def _numbers(self) -> tuple[int, ...]:
+        return tuple(self.seen[p] for p in sorted(self.seen))
+
+    def _recounted(self, visible: int) -> int:
+        """Rows that a finger may vote for."""
+        wanted = wanted_for(self.asked[0], visible)
+        return share(wanted.rescored_least, wanted.rescored_share, visible)
 
     def _size(self) -> int:
         """Groups on the shortlist."""
-        if self.search.limit is not None:
-            return self.search.limit
-        wanted = wanted_for(self.search.effort, self.visible)
+        effort, limit = self.asked
+        if limit is not None:
+            return limit
+        wanted = wanted_for(effort, self.visible)
         size = share(wanted.verified_least, wanted.verified_share, self.visible)
         return shortened(size, [probe for probe, _ in self.fingers])
 
     def _least(self) -> int:
         return max(INDEX.groups_kept, self._size())
 
-    def _every_group(self) -> NDArray[np.int64]:
-        there = np.zeros(int(self.group_of_row.max(initial=-1)) + 1, np.bool_)
-        for view in self.views.values():
-            for ids in view.row_ids():
-                there[self.group_of_row[ids]] = True
-        return np.flatnonzero(there)
-
-    def _prepared(self) -> list[tuple[ProbeVotes, int]]:
-        """Fingers with the most minutiae first; the order they were given in does not matter."""
-        every = sorted(
-            self.fingers,
-            key=lambda f: (-len(f[0]), f[1], f[0].codes.tobytes(), f[0].angle.tobytes()),
-        )
-        z_least = wanted_for(self.search.effort, self.visible).z_least
-        out = [(probe_votes(probe, z_least, self.search.rotation), p) for probe, p in every]
-        self.search.clock.lap("cohort")
-        return out
-
-    def _finger(self, view: View, votes: ProbeVotes) -> Ranked:
-        """The rows that one finger votes for.
-
-        The more fingers, the fewer lists each looks into.
-        """
-        wanted = wanted_for(self.search.effort, view.visible)
-        size = share(wanted.rescored_least, wanted.rescored_share, view.visible)
-        alone = Bounds(-1, INDEX.subject_scan_below)
-        if stage_for(self.search.effort, view.visible, alone) is Stage.SCAN:
-            return vote_by_rows(self.search, view, view.rows(), votes, size)
-        lists = lists_for(wanted, self.search.quantizer.lists, votes.voting, len(self.fingers))
-        return vote_by_lists(self.search, view, votes, lists, size)
-
-    def _narrowed(
-        self, groups: NDArray[np.int64], prepared: Sequence[tuple[ProbeVotes, int]]
-    ) -> Groups:
+    def _narrowed(self, groups: int, cuts: Cuts) -> Cuts:
         """Count one finger after the other, leave out half of the groups after each, and rank.
 
-        A group without a vote resembles no finger and is left out.
+        Of how many groups it begins with, and the cut that leaves them.
         """
-        kept = GroupVotes(self.search, self.views, self.group_of_row, groups)
-        size = len(groups) // 2
-        for votes, position in prepared:
-            kept.add_finger(position, votes)
-            if kept.judged:
-                size = max(size // 2, self._least())
-                kept.keep(size)
-        groups, counted = kept.ranked()
-        most = self._size()
-        return groups[counted > 0][:most], counted[counted > 0][:most]
+        size = groups // 2
+        for finger in range(len(self.fingers)):
+            # A shard that can judge a group knows that some can be, and leaves out its own.
+            half = max(size // 2, self._least())
+            cuts, (judged,) = ask_cut(
+                self.panel, Question(Step.NARROW, finger, sizes=(half,), cuts=cuts)
+            )
+            size = half if judged else size
+        cuts, _ = ask_cut(self.panel, Question(Step.RANK, sizes=(self._size(),), cuts=cuts))
+        return cuts
+
+
+def _merged(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Rows of all shards, ascending."""
+    return rows[0] if len(rows) == 1 else np.sort(np.concatenate(rows))
 
 
 def exhaustive_below(probes: Sequence[SearchTemplate]) -> int:
@@ -213,39 +222,3 @@ def shortened(size: int, probes: Sequence[SearchTemplate]) -> int:
     if len(probes) > 1:
         fewer = max(fewer, INDEX.groups_unsure)
     return min(size, max(INDEX.groups_least, min(fewer, size * INDEX.sure_evidence // told)))
-
-
-def add_up(found: Sequence[Ranked], group_of_row: NDArray[np.int64]) -> Groups:
-    """Votes by group: of each finger the best row, summed over the fingers; ranked.
-
-    Parameters
-    ----------
-    found : sequence of Ranked
-        Of each finger.
-    group_of_row : (R,) int64
-        Indexed by row id.
-    """
-    groups, votes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for ids, worth, _ in found:
-        group = group_of_row[ids]
-        order = np.lexsort((-worth, group))
-        group, worth = group[order], worth[order]
-        first = np.ones(len(group), np.bool_)
-        first[1:] = group[1:] != group[:-1]
-        groups.append(group[first])
-        votes.append(worth[first])
-    every, where = np.unique(np.concatenate(groups), return_inverse=True)
-    total = np.zeros(len(every), np.int64)
-    np.add.at(total, where, np.concatenate(votes))
-    order = np.lexsort((every, -total))
-    return every[order], total[order]
-
-
-def _rows_of(
-    view: View, groups: NDArray[np.int64], group_of_row: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Visible rows of some groups, ascending."""
-    chosen = np.zeros(int(group_of_row.max(initial=-1)) + 1, np.bool_)
-    chosen[groups] = True
-    found = [ids[chosen[group_of_row[ids]]] for ids in view.row_ids()]
-    return np.sort(np.concatenate([np.zeros(0, np.int64), *found]))

@@ -30,6 +30,8 @@ class Kind:
 
     REQUEST = 1
     SCORES = 2
+    QUESTION = 3
+    ANSWER = 4
 
 
 def write(kind: int, version: int, fields: Mapping[str, Any], columns: Iterable[NDArray]) -> bytes:

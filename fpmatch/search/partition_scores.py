@@ -104,10 +104,22 @@ class PartitionScores:
         if not np.isfinite(scores).all() or any(np.isinf(v).any() for _, v in fingers):
             raise InputError("the scores of an answer must be finite")
         root = check_text("root", f["root"])
-        return cls(partition, records, scores, fingers, _cost(f), root)
+        return cls(partition, records, scores, fingers, cost_of(f), root)
 
 
-def _cost(fields: Mapping[str, Any]) -> SearchCost:
+def cost_of(fields: Mapping[str, Any]) -> SearchCost:
+    """What a search has cost, from the fields of a message.
+
+    Parameters
+    ----------
+    fields : mapping
+        Those of `COUNTERS`, ``milliseconds`` and ``complete``.
+
+    Raises
+    ------
+    InputError
+        If one is none.
+    """
     spent = fields["milliseconds"]
     if not isinstance(spent, dict) or len(spent) > MOST_STAGES:
         raise InputError(f"milliseconds must map up to {MOST_STAGES} stages to numbers")

@@ -116,8 +116,9 @@ def level(state: State, partition: str) -> None:
         index.tombstone(extra)
     if index.tombstones:
         index.compact()
-    # Of a later time than the gallery, which was restored: these ids are given for the first time.
-    index.forget(state.gallery.next_row(partition))
+    # The gallery decides: restored from before, it has rows that went since, and gives ids again.
+    gone = index.expunged
+    index.forget(gone[(gone >= state.gallery.next_row(partition)) | np.isin(gone, missing)])
     if len(missing):
         positions = columns.row_position[missing]
         index_rows(

@@ -1,0 +1,212 @@
+"""One shard in the search of several fingers of one person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.descriptor import SearchTemplate
+from fpmatch.errors import InputError
+from fpmatch.index.asked import Asked, Keys
+from fpmatch.index.context import SearchContext, View
+from fpmatch.index.ladder import Bounds, Stage, stage_for
+from fpmatch.index.narrow import GroupVotes
+from fpmatch.index.ranking import Ranked, lists_for, wanted_for
+from fpmatch.index.rounds import Answer, Cut, Question, Step
+from fpmatch.index.stages import vote_by_lists, vote_by_rows
+from fpmatch.index.verifying import verify_rows
+from fpmatch.index.votes import ProbeVotes, probe_votes
+from fpmatch.parameters import INDEX
+
+
+class SubjectShard(Asked):
+    """The search of several fingers of one person in one shard, which holds records whole.
+
+    Parameters
+    ----------
+    search : SearchContext
+    views : mapping of position to View
+        What a finger of each position may see here.
+    fingers : sequence of (SearchTemplate, position)
+    group_of_row : (R,) int64
+        Indexed by row id.
+    """
+
+    def __init__(
+        self,
+        search: SearchContext,
+        views: Mapping[int, View],
+        fingers: Sequence[tuple[SearchTemplate, int]],
+        group_of_row: NDArray[np.int64],
+    ) -> None:
+        places, several = len(views), len(fingers)
+        super().__init__(
+            {
+                Step.COUNT: (self._count, (0, 0, 0)),
+                Step.EVERYTHING: (self._everything, (0, 0, 0)),
+                Step.SCAN: (self._scan, (places, 0, 0)),
+                Step.LISTS: (self._find, (places, several, 0)),
+                Step.GROUP: (self._group, (0, 1, several)),
+                Step.NARROW: (self._narrow, (0, 1, 1)),
+                Step.RANK: (self._rank, (0, 1, 1)),
+                Step.TAKE: (self._take, (0, 0, 1)),
+                Step.VERIFY: (self._verify, (0, 0, 0)),
+            }
+        )
+        self._search = search
+        self._views = dict(views)
+        self._fingers = fingers
+        self._group_of_row = group_of_row
+        self._every = np.zeros(0, np.int64)
+        self._votes: list[tuple[ProbeVotes, int]] = []
+        self._found: list[Ranked] = []
+        self._groups: Keys = (self._every, self._every)
+        self._kept = GroupVotes(search, self._views, group_of_row, self._every)
+
+    def _count(self, question: Question) -> Answer:
+        there = np.zeros(int(self._group_of_row.max(initial=-1)) + 1, np.bool_)
+        for view in self._views.values():
+            for ids in view.row_ids():
+                there[self._group_of_row[ids]] = True
+        self._every = np.flatnonzero(there)
+        visible = tuple(self._views[p].visible for p in sorted(self._views))
+        return Answer(visible=visible, groups=len(self._every))
+
+    def _everything(self, question: Question) -> Answer:
+        self._groups = (self._every, np.zeros(len(self._every), np.int64))
+        return Answer()
+
+    def _scan(self, question: Question) -> Answer:
+        self._prepare(question.visible)
+        self._begin(self._every)
+        return Answer()
+
+    def _find(self, question: Question) -> Answer:
+        self._prepare(question.visible)
+        pairs = zip(self._votes, question.sizes, strict=True)
+        self._found = [self._finger(self._views[p], votes, size) for (votes, p), size in pairs]
+        return self.listed(*((ids, worth) for ids, worth, _ in self._found))
+
+    def _group(self, question: Question) -> Answer:
+        pairs = zip(self._found, question.cuts, strict=True)
+        left = [_kept((ids, worth), cut) for (ids, worth, _), cut in pairs]
+        groups, votes = add_up(left, self._group_of_row)
+        self._groups = (groups[: question.size], votes[: question.size])
+        return self.listed(self._groups)
+
+    def _narrow(self, question: Question) -> Answer:
+        if self._found:
+            self._begin(np.sort(_kept(self._groups, question.cut)[0]))
+            self._found = []
+            self._search.clock.lap("lists")
+        elif question.cut is not None:
+            self._kept.cut(question.cut)
+        if not 0 <= question.finger < len(self._votes):
+            raise InputError(f"there is no finger {question.finger} to be counted")
+        votes, position = self._votes[question.finger]
+        self._kept.add_finger(position, votes)
+        return self.listed(self._kept.keep(question.size))
+
+    def _rank(self, question: Question) -> Answer:
+        if question.cut is not None:
+            self._kept.cut(question.cut)
+        groups, votes = self._kept.ranked()
+        # A group without a vote resembles no finger and is left out.
+        some = votes > 0
+        self._groups = (groups[some][: question.size], votes[some][: question.size])
+        return self.listed(self._groups)
+
+    def _take(self, question: Question) -> Answer:
+        groups, votes = _kept(self._groups, question.cut)
+        self._search.clock.lap("votes")
+        rows = tuple(self._rows_of(self._views[p], groups) for p in sorted(self._views))
+        self._search.clock.lap("rows")
+        visible = sum(self._views[p].visible for _, p in self._fingers)
+        return Answer(ids=groups, votes=votes, rows=rows, cost=self._search.cost(visible))
+
+    def _verify(self, question: Question) -> Answer:
+        if not 0 <= question.finger < len(self._fingers):
+            raise InputError(f"there is no finger {question.finger} to be compared")
+        probe, _ = self._fingers[question.finger]
+        return Answer(scores=verify_rows(self._search, probe, self.rows_of(question)))
+
+    def _begin(self, groups: NDArray[np.int64]) -> None:
+        self._kept = GroupVotes(self._search, self._views, self._group_of_row, groups)
+
+    def _prepare(self, visible: Sequence[int]) -> None:
+        """Votes of the fingers, those with the most minutiae first.
+
+        The order that they were given in does not matter.
+        """
+        for position, number in zip(sorted(self._views), visible, strict=True):
+            self._views[position] = replace(self._views[position], visible=number)
+        z_least = wanted_for(self._search.effort, max(visible, default=0)).z_least
+        self._votes = [
+            (probe_votes(probe, z_least, self._search.rotation), p)
+            for probe, p in in_order(self._fingers)
+        ]
+        self._search.clock.lap("cohort")
+
+    def _finger(self, view: View, votes: ProbeVotes, size: int) -> Ranked:
+        """The rows that one finger votes for.
+
+        The more fingers, the fewer lists each looks into.
+        """
+        alone = Bounds(-1, INDEX.subject_scan_below)
+        if stage_for(self._search.effort, view.visible, alone) is Stage.SCAN:
+            return vote_by_rows(self._search, view, view.rows(), votes, size)
+        wanted = wanted_for(self._search.effort, view.visible)
+        several = len(self._fingers)
+        lists = lists_for(wanted, self._search.quantizer.lists, votes.voting, several)
+        return vote_by_lists(self._search, view, votes, lists, size)
+
+    def _rows_of(self, view: View, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Visible rows of some groups, ascending."""
+        chosen = np.zeros(int(self._group_of_row.max(initial=-1)) + 1, np.bool_)
+        chosen[groups] = True
+        found = [ids[chosen[self._group_of_row[ids]]] for ids in view.row_ids()]
+        return np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
+
+
+def in_order(fingers: Sequence[tuple[SearchTemplate, int]]) -> list[tuple[SearchTemplate, int]]:
+    """Fingers with the most minutiae first; the same whatever order they were given in."""
+    return sorted(
+        fingers, key=lambda f: (-len(f[0]), f[1], f[0].codes.tobytes(), f[0].angle.tobytes())
+    )
+
+
+def add_up(found: Sequence[Keys], group_of_row: NDArray[np.int64]) -> Keys:
+    """Votes by group: of each finger the best row, summed over the fingers; ranked.
+
+    Parameters
+    ----------
+    found : sequence of (ids, votes)
+        Of each finger the rows.
+    group_of_row : (R,) int64
+        Indexed by row id.
+    """
+    groups, votes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for ids, worth in found:
+        group = group_of_row[ids]
+        order = np.lexsort((-worth, group))
+        group, worth = group[order], worth[order]
+        first = np.ones(len(group), np.bool_)
+        first[1:] = group[1:] != group[:-1]
+        groups.append(group[first])
+        votes.append(worth[first])
+    every, where = np.unique(np.concatenate(groups), return_inverse=True)
+    total = np.zeros(len(every), np.int64)
+    np.add.at(total, where, np.concatenate(votes))
+    order = np.lexsort((every, -total))
+    return every[order], total[order]
+
+
+def _kept(keys: Keys, cut: Cut | None) -> Keys:
+    ids, votes = keys
+    if cut is None:
+        return ids, votes
+    keep = cut.keeps(ids, votes)
+    return ids[keep], votes[keep]
