@@ -149,6 +149,18 @@ def test_a_list_of_one_shard_is_never_asked_about_again():
     assert not alone.rounds
 
 
+def test_shards_that_count_otherwise_than_they_answer_are_found_out():
+    class Fewer(Lists):
+        def ask(self, question):
+            self.ids = self.ids[:0]
+            self.votes = self.votes[:0]
+            return super().ask(question)
+
+    lists = [Fewer(np.arange(n, 90, 2), np.full(45, 3), 45) for n in range(2)]
+    with pytest.raises(InputError, match="ties"):
+        cut_at(Panel(lists), 0, [one.spread for one in lists], 10)
+
+
 def test_what_travels_does_not_grow_with_the_list():
     """A list a hundred times as long, of the same votes: the same bytes but for the digits."""
     votes = np.arange(1, 200)

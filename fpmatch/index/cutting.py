@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.errors import InputError
 from fpmatch.index.rounds import LARGEST, Answer, Cut, Panel, Question, Spread, Step
 from fpmatch.types import SearchCost
 
@@ -81,7 +82,13 @@ def cut_at(panel: Panel, which: int, spreads: Sequence[Spread], size: int) -> Cu
 
 
 def _last(panel: Panel, which: int, worth: int, span: tuple[int, int], left: int) -> int:
-    """The id of the last tie that stays: the range with it is divided until it ends there."""
+    """The id of the last tie that stays: the range with it is divided until it ends there.
+
+    Raises
+    ------
+    InputError
+        If the answers do not fit together.
+    """
     low, high = span
     if not left:
         return low - 1
@@ -90,6 +97,8 @@ def _last(panel: Panel, which: int, worth: int, span: tuple[int, int], left: int
         asked = Question(Step.TIES, which, votes=worth, low=low, width=width)
         ranges, counts = added(spreads_of(panel.ask(asked), 0))
         upto = np.cumsum(counts)
+        if not len(upto) or upto[-1] < left:
+            raise InputError("a shard names fewer ties than it has counted")
         at = int(np.searchsorted(upto, left))
         first = low + int(ranges[at]) * width
         if upto[at] == left or width == 1:

@@ -21,6 +21,8 @@ from fpmatch.search.partition_scores import COUNTERS, cost_of
 from fpmatch.types.checked import MOST_FINGERS
 
 VERSION = 1
+MOST_ENTRIES = 1 << 48
+"""Of a list: so few that those of all shards can be added up."""
 ASKED = ("step", "finger", "visible", "sizes", "cuts", "votes", "low", "width", "rows")
 SAID = (
     "visible", "groups", "spreads", "list", "rows", "scores", "milliseconds", "complete", *COUNTERS,
@@ -65,7 +67,7 @@ def question_from_bytes(data: bytes) -> Question:
         Step(check_choice("step", f["step"], [step.value for step in Step])),
         _number("finger", f["finger"], MOST_FINGERS),
         _numbers("visible", f["visible"]),
-        _numbers("sizes", f["sizes"]),
+        _numbers("sizes", f["sizes"], MOST_ENTRIES),
         tuple(_cut(cut) for cut in check_several("cuts", f["cuts"], most=MOST_FINGERS)),
         _number("votes", f["votes"]),
         _number("low", f["low"]),
@@ -153,6 +155,7 @@ def _check_lists(answer: Answer, question: Question) -> None:
         ascending = bool((np.diff(spread.values) > 0).all()) and bool((spread.counts > 0).all())
         if question.step is Step.TIES:
             fits = int(spread.values.max(initial=0)) < RANGES
+            fits = fits and sum(spread.counts.tolist()) <= MOST_ENTRIES
         else:
             # Summed as Python's integers, which do not overflow.
             fits = sum(spread.counts.tolist()) <= question.sizes[number]
@@ -198,8 +201,8 @@ def _checked(column: NDArray[np.int64]) -> NDArray[np.int64]:
     return column
 
 
-def _numbers(name: str, said: Any) -> tuple[int, ...]:
-    return tuple(_number(name, n) for n in check_several(name, said, most=MOST_FINGERS))
+def _numbers(name: str, said: Any, most: int = LARGEST) -> tuple[int, ...]:
+    return tuple(_number(name, n, most) for n in check_several(name, said, most=MOST_FINGERS))
 
 
 def _number(name: str, said: Any, most: int = LARGEST) -> int:
