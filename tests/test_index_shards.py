@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpmatch.errors import InputError
-from fpmatch.index import REMOVED, PartitionIndex, PartitionSearch, begin_across
+from fpmatch.index import REMOVED, PartitionIndex, PartitionSearch, begin_across, contents
 from fpmatch.index.build import select_rows
 from fpmatch.index.cutting import RANGES, cut_at
 from fpmatch.index.finger_shard import FingerShard
@@ -24,7 +26,7 @@ from fpmatch.search.round_messages import (
     question_from_bytes,
     question_to_bytes,
 )
-from fpmatch.types import SearchCost
+from fpmatch.types import FingerPosition, SearchCost
 
 SHORT = 60
 """Cases tried here; the script of `shard_cases` tries as many as it is told."""
@@ -236,6 +238,48 @@ def test_indexes_that_cannot_be_one_are_refused(indexes, tmp_path):
     larger = PartitionIndex.create(tmp_path / "larger", expected_fingers=30_000)
     with larger, pytest.raises(InputError, match="lists"):
         begin_across([indexes[0], larger])
+
+
+def test_what_a_partition_answers_does_not_depend_on_its_layout(tmp_path, monkeypatch):
+    """Records, calibrated and fused scores, and counters, to the byte."""
+    from engine_helpers import engine, print_of
+
+    from fpmatch.search.compare import LocalPartition
+    from fpmatch.search.partition_request import PartitionRequest
+    from fpmatch.search.probe import Probe
+    from fpmatch.types import Record
+
+    def fingers(n, touch):
+        return [print_of(n, touch, FingerPosition(p)) for p in (1, 2)]
+
+    people = [Record(f"C-{n}", fingers(n, 0), protected=n % 5 == 0) for n in range(24)]
+    with engine({"criminal": people}) as e:
+        here = e._state.searcher("criminal")
+        owner = here.columns.row_record
+        shards = []
+        for number in range(3):
+            rows = np.flatnonzero((owner >= 0) & (owner % 3 == number))
+            ids, positions = contents.positions(here.index)
+            under = positions[np.argsort(ids)]
+            shards.append(PartitionIndex.create(tmp_path / str(number), expected_fingers=100))
+            shards[-1].add(rows, contents.forms(here.index, rows), under[rows])
+        spread = SimpleNamespace(begin=functools.partial(begin_across, shards))
+        there = dataclasses.replace(here, index=spread)
+        assert isinstance(there, LocalPartition)
+        shard_cases.low_bounds(monkeypatch.setattr, np.random.default_rng(4))
+        asked = itertools.product(shard_cases.EFFORTS, (1, 2), (True, False), (None, 3))
+        for effort, several, sees, limit in asked:
+            request = PartitionRequest(
+                "criminal", Probe.of(fingers(7, 5)[:several]), sees, frozenset(), effort,
+                limit=limit,
+            )  # fmt: skip
+            one, cut = (
+                dataclasses.replace(s, cost=dataclasses.replace(s.cost, milliseconds={}))
+                for s in (here.search(request), there.search(request))
+            )
+            assert cut.to_bytes() == one.to_bytes()
+        for shard in shards:
+            shard.close()
 
 
 # -- questions and answers -----------------------------------------------------------------------
