@@ -144,6 +144,18 @@ def test_a_cut_leaves_the_best_of_all(data):
     assert max(one.rounds for one in lists) <= 7
 
 
+@pytest.mark.parametrize("size", range(1, 12))
+def test_ties_near_each_other_and_far_from_others_are_told_apart(size):
+    """The range with the end in it is divided, behind others and before others."""
+    far = 10**15
+    ids = np.array([5, 9, far, far + 1, far + 2, far + 5000, 2 * far, 2 * far + 1, 2 * far + 9, 7])
+    votes = np.array([3] * 9 + [4])
+    lists = [Lists(ids[n::2], votes[n::2], size) for n in range(2)]
+    cut = cut_at(Panel(lists), 0, [one.spread for one in lists], size)
+    left = [i for one in lists for i in one.ids[(cut or Cut(0, 0)).keeps(one.ids, one.votes)]]
+    assert sorted(left) == sorted(ids[np.lexsort((ids, -votes))[:size]].tolist())
+
+
 def test_a_list_of_one_shard_is_never_asked_about_again():
     ids = np.arange(50)
     alone = Lists(ids, np.full(50, 3), 10)

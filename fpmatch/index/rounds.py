@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from fpmatch.types import SearchCost
 
+Told = tuple[NDArray[np.int64], NDArray[np.int64], int, int]
+"""Values, counts, least and greatest id of a spread."""
 LARGEST = 2**63 - 1
 """Largest number of votes and largest id."""
 
@@ -76,7 +78,6 @@ class Cut:
         return (votes > self.votes) | ((votes == self.votes) & (ids <= self.last))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Spread:
     """How a list is spread: over numbers of votes, or over ranges of ids.
 
@@ -88,30 +89,65 @@ class Spread:
         Entries of each, at least one.
     low, high : int
         Least and greatest id of the list; 0 and -1 if it is empty.
+
+    Attributes
+    ----------
+    total : int
+        Entries in all.
     """
 
-    values: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    low: int = 0
-    high: int = -1
+    __slots__ = ("_list", "_told", "total")
 
-    @property
-    def total(self) -> int:
-        """Entries in all."""
-        return int(self.counts.sum())
+    def __init__(
+        self, values: NDArray[np.int64], counts: NDArray[np.int64], low: int = 0, high: int = -1
+    ) -> None:
+        self._list = (values, values)
+        self._told: Told | None = (values, counts, low, high)
+        # Of Python's integers, which do not overflow whatever a message says.
+        self.total = sum(counts.tolist())
 
     @classmethod
     def of(cls, ids: NDArray[np.int64], values: NDArray[np.int64]) -> Spread:
-        """The spread of a list.
+        """The spread of a list; worked out when somebody asks for more than its length.
 
         Parameters
         ----------
         ids, values : (K,) int64
         """
-        if not len(ids):
-            none = np.zeros(0, np.int64)
-            return cls(none, none)
-        return cls(*np.unique(values, return_counts=True), int(ids.min()), int(ids.max()))
+        none = np.zeros(0, np.int64)
+        spread = cls(none, none)
+        if len(ids):
+            spread._list, spread._told, spread.total = (ids, values), None, len(ids)
+        return spread
+
+    @property
+    def told(self) -> Told:
+        """Values, counts, least and greatest id."""
+        if self._told is None:
+            ids, values = self._list
+            every, counts = np.unique(values, return_counts=True)
+            self._told = (every, counts, int(ids.min()), int(ids.max()))
+        return self._told
+
+    @property
+    def values(self) -> NDArray[np.int64]:
+        """Numbers of votes, or of ranges."""
+        return self.told[0]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Entries of each."""
+        return self.told[1]
+
+    @property
+    def low(self) -> int:
+        """Least id."""
+        return self.told[2]
+
+    @property
+    def high(self) -> int:
+        """Greatest id."""
+        return self.told[3]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

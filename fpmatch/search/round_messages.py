@@ -155,10 +155,9 @@ def _check_lists(answer: Answer, question: Question) -> None:
         ascending = bool((np.diff(spread.values) > 0).all()) and bool((spread.counts > 0).all())
         if question.step is Step.TIES:
             fits = int(spread.values.max(initial=0)) < RANGES
-            fits = fits and sum(spread.counts.tolist()) <= MOST_ENTRIES
+            fits = fits and spread.total <= MOST_ENTRIES
         else:
-            # Summed as Python's integers, which do not overflow.
-            fits = sum(spread.counts.tolist()) <= question.sizes[number]
+            fits = spread.total <= question.sizes[number]
         span = (0 <= spread.low <= spread.high) if len(spread.values) else spread.high < spread.low
         if not (ascending and fits and span):
             raise InputError("a list of an answer is not in order, or longer than was asked for")
