@@ -192,12 +192,16 @@ class PartitionIndex:
         Parameters
         ----------
         row_ids : (K,) int64
-            Others are passed over.
         """
         return self._store.tombstone(row_ids)
 
     def forget(self, row_ids: NDArray[np.int64]) -> None:
-        """Take expunged ids for new: the system of record was restored from before that."""
+        """Take expunged ids for new: the system of record was restored from before that.
+
+        Parameters
+        ----------
+        row_ids : (K,) int64
+        """
         self._store.forget(row_ids)
 
     @property
@@ -257,8 +261,7 @@ class PartitionIndex:
         limit : int, optional
             Rows on the list, instead of the effort's own number; groups, for several fingers.
         deadline : float, optional
-            `time.monotonic` after which no more rows are visited; the cost then says
-            ``complete=False``.
+            `time.monotonic` after which no more rows are visited: ``complete`` is then False.
         cancel : object with is_set, optional
 
         Raises
