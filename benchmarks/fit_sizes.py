@@ -21,6 +21,7 @@ from fpmatch.matcher._kernels import feature_rows
 from fpmatch.matcher.compare import _columns, _geometry
 from fpmatch.matcher.tables import TURNS, scratch, tables
 from fpmatch.parameters import DESCRIPTOR, MATCHER
+from training.left_out import PEOPLE
 from training.matcher import raw_scores
 from training.sizes import (
     SHOWN,
@@ -36,15 +37,13 @@ from training.sizes import (
 
 SEED = 20
 TOUCHES = 3
-JOINED = {"fvc2000/DB2_B": "fvc2000/DB1_B"}
-"""Sets of the same people: left out together."""
 
 
-def compare_rows(probe, gallery, rows):
-    """Features of one print against rows, at each of the four turns: (4, K, 5) int32."""
+def compare_rows(probe, gallery, rows, turns=TURNS["any"]):
+    """Features of one print against rows, at each of the turns: (turns, K, 5) int32."""
     work = scratch(DESCRIPTOR.max_minutiae, DESCRIPTOR.max_minutiae)
-    out = np.zeros((len(TURNS["any"]), len(rows), 5), np.int32)
-    for turned, into in zip(TURNS["any"], out, strict=True):
+    out = np.zeros((len(turns), len(rows), 5), np.int32)
+    for turned, into in zip(turns, out, strict=True):
         feature_rows(
             _columns(probe), *_geometry(probe), _columns(gallery), gallery.offsets, rows,
             tables(turned=turned), work, into,
@@ -79,7 +78,7 @@ def whole_pairs(forms):
     return *np.triu_indices(len(forms), 1), np.concatenate(found, axis=1)
 
 
-def touch_pairs(templates, forms, folder):
+def touch_pairs(templates, forms, folder, turns=TURNS["any"]):
     """Touches against the whole prints of their set but the one they are of: sources, rows,
     features.
     """
@@ -96,7 +95,7 @@ def touch_pairs(templates, forms, folder):
             if len(form) >= MATCHER.fewest:
                 sources.append(np.full(len(others), i))
                 rows.append(others)
-                found.append(compare_rows(form, gallery, others))
+                found.append(compare_rows(form, gallery, others, turns))
     return np.concatenate(sources), np.concatenate(rows), np.concatenate(found, axis=1)
 
 
@@ -117,7 +116,7 @@ def main() -> None:
     templates = read_templates(arguments.data, arguments.templates, "ppi.json")
     names = list(templates)
     folder = np.array([name.rsplit("/", 1)[0] for name in names])
-    unit = np.array([JOINED.get(f, f) for f in folder])
+    unit = np.array([PEOPLE.get(f, f) for f in folder])
     identity = identities(arguments.data, names)
     forms = [encode(t) for t in templates.values()]
     first, second, whole = whole_pairs(forms)

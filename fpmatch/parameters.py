@@ -559,6 +559,15 @@ class MatcherParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class ScaleParameters:
+    """Comparison at any scale."""
+
+    factors: tuple[float, ...] = (0.82, 0.905, 1.0, 1.105, 1.22)
+    """Sizes of the probe that are tried, equal steps of a tenth: photographs whose scale is guessed
+    from the finger's width are up to a fifth off, and the matcher bears a twentieth by itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class CalibrationParameters:
     """Raw score -> -10 log10 of the false match rate, by straight lines between knots.
 
@@ -900,6 +909,7 @@ DATABASE = DatabaseParameters()
 AUDIT = AuditParameters()
 DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()
+SCALE = ScaleParameters()
 INDEX = IndexParameters()
 EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000, 2.5, 1)
 EFFORT_BALANCED = EffortParameters(1 / 64, 8, 4000, 1 / 125, 300, 1 / 2500)

@@ -16,6 +16,7 @@ import fpmatch as fp
 from fpmatch.descriptor import encode, pack
 from fpmatch.errors import InputError
 from fpmatch.matcher import Score, calibrate, compare, compare_many, fuse
+from fpmatch.matcher.scaling import scaled
 from fpmatch.matcher.tables import tables
 from fpmatch.parameters import CALIBRATION, MATCHER
 from training.matcher import fit_calibration, fit_weights, pair_features, raw_scores
@@ -282,3 +283,66 @@ def test_every_parameter_changes_its_tables(name):
 
     before, after = flat(MATCHER), flat(p)
     assert any(x.shape != y.shape or (x != y).any() for x, y in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("factor", [0.82, 0.87, 1.15, 1.22])
+@pytest.mark.parametrize("seed", [4, 9])
+def test_at_any_scale_a_wrong_resolution_is_found_out(factor, seed):
+    first = made.made_up(seed, 40)
+    again = made.impression(first, 5, 10.0)
+    wrong = scaled(again, factor)
+    stated = compare(first, wrong).value
+    for one, other in ((first, wrong), (wrong, first)):
+        found = compare(one, other, scale="any")
+        assert found.value > max(stated + 20, 40)
+    assert len(found.pairs) > 12
+    # Indices of both templates, in their own order.
+    assert (found.pairs.max(axis=0) < [len(wrong), len(first)]).all()
+
+
+def test_at_any_scale_the_same_resemblance_claims_less():
+    first = made.made_up(1, 40)
+    again = made.impression(first, 5, 20.0, (10, -12))
+    for second in (again, made.made_up(2, 40)):
+        for rotation in ("upright", "any"):
+            one = compare(first, second, rotation=rotation)
+            best = compare(first, second, rotation=rotation, scale="any")
+            assert best.raw >= one.raw
+            assert best.value == fuse([float(calibrate(best.raw, rotation))], [5])
+            assert best.value < calibrate(best.raw, rotation) or best.value < 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10**6), minutiae=st.integers(1, 80), factor=st.floats(0.5, 2))
+def test_scaled_templates_are_the_same_print_larger_or_smaller(seed, minutiae, factor):
+    first = made.made_up(seed, minutiae)
+    other = scaled(first, factor)
+    assert len(other) == len(first)
+    assert (np.abs(other.xy - first.xy * factor) <= 1).all()
+    assert (other.angle == first.angle).all()
+    assert abs(other.width - first.width * factor) < 1
+    if first.orientation is not None:
+        # What lies under a minutia stays there, but at the rims of cells.
+        under = [t.orientation[tuple((t.xy[:, ::-1] // 128).T)] for t in (first, other)]
+        far = np.abs(under[0].astype(int) - under[1])
+        assert (np.minimum(far, 255 - far) <= 40).mean() >= (0.6 if minutiae > 20 else 0)
+
+
+def test_scales_that_are_none_and_forms_that_have_theirs_are_refused():
+    first = made.made_up(1, 40)
+    for wrong in ("doubled", 1.2, None, ["any"]):
+        with pytest.raises(InputError, match="scale"):
+            compare(first, first, scale=wrong)
+    with pytest.raises(InputError, match="Template"):
+        compare(encode(first), first, scale="any")
+    assert compare(first, encode(first), scale="any").value > 100
+    for factor in (0.4, 2.1, 0, math.nan, "1", None):
+        with pytest.raises(InputError):
+            scaled(first, factor)
+    with pytest.raises(InputError, match="8191"):
+        scaled(dataclasses.replace(first, orientation=None, width=8000), 1.22)
+
+
+def test_prints_too_wide_for_a_larger_scale_are_compared_at_the_others():
+    first = dataclasses.replace(made.made_up(1, 40), orientation=None, width=8000)
+    assert compare(first, first, scale="any").value > 100

@@ -105,17 +105,21 @@ def fit_weights(
     return Weights(*(round(float(b), 3) for b in beta[:4]))
 
 
-def raw_scores(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDArray[np.int64]:
-    """Raw scores of pairs from their features, as the kernel makes them."""
+def evidence(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDArray[np.int64]:
+    """Evidence of pairs above the gate from their features, before size is told apart."""
     t = tables(p)
-    evidence = (
+    return np.asarray(
         t.relaxed[np.minimum(features[:, 0] >> 3, len(t.relaxed) - 1)].astype(np.int64)
         + t.agreement[np.minimum(np.maximum(features[:, 1], 0) >> 5, len(t.agreement) - 1)]
         + t.matched[features[:, 2]]
         + t.unmatched[features[:, 3]]
-        + t.size[features[:, 4]]
     )
-    return np.where(features[:, 1] < 0, features[:, 0], p.gate + np.maximum(evidence, 0))
+
+
+def raw_scores(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDArray[np.int64]:
+    """Raw scores of pairs from their features, as the kernel makes them."""
+    sized = evidence(features, p) + tables(p).size[features[:, 4]]
+    return np.where(features[:, 1] < 0, features[:, 0], p.gate + np.maximum(sized, 0))
 
 
 def fit_calibration(

@@ -14,6 +14,7 @@ from fpmatch.cli.inputs import (
     Position,
     Ppi,
     Rotation,
+    Scale,
     TrustPpi,
     load_template,
     parse_position,
@@ -89,6 +90,7 @@ def compare_command(
     probe: Annotated[Path, typer.Argument(help="Image or template file.")],
     candidate: Annotated[Path, typer.Argument(help="Image or template file.")],
     rotation: Rotation = "upright",
+    scale: Scale = "stated",
     ppi: Ppi = None,
     trust_ppi: TrustPpi = False,
     estimate_ppi: EstimatePpi = False,
@@ -110,7 +112,7 @@ def compare_command(
         )
         for path in (probe, candidate)
     ]
-    score = compare(*sides, rotation=rotation)
+    score = compare(*sides, rotation=rotation, scale=scale)
     result = {
         "score": score.value,
         "fmr": score.fmr,

@@ -77,6 +77,13 @@ Rotation = Annotated[
         autocompletion=of("upright", "any"),
     ),
 ]
+Scale = Annotated[
+    str,
+    typer.Option(
+        help="stated: the resolutions are right; any: up to a fifth off, slower.",
+        autocompletion=of("stated", "any"),
+    ),
+]
 
 
 def load_template(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,10 @@ from fpmatch.checks import check_choice
 from fpmatch.descriptor import PackedTemplates, SearchTemplate, encode
 from fpmatch.errors import InputError
 from fpmatch.matcher._kernels import Scratch, geometry, score_rows
-from fpmatch.matcher.calibration import calibrate
+from fpmatch.matcher.calibration import calibrate, fuse
+from fpmatch.matcher.scaling import MOST_PIXELS, SCALES, scaled
 from fpmatch.matcher.tables import TURNS, scratch, tables
-from fpmatch.parameters import DESCRIPTOR
+from fpmatch.parameters import DESCRIPTOR, SCALE
 from fpmatch.template import Template
 from fpmatch.types import Claim, claim_of
 from fpmatch.types.checked import ROTATIONS as ROTATIONS
@@ -94,6 +96,7 @@ def compare(
     candidate: Template | SearchTemplate,
     *,
     rotation: str = "upright",
+    scale: str = "stated",
 ) -> Score:
     """Compare two impressions.
 
@@ -110,31 +113,56 @@ def compare(
         "any" finds them at every angle: the best of four comparisons, with the probe turned by
         quarters. It takes four times as long, and is calibrated for the four: the same
         resemblance claims less.
+    scale : {"stated", "any"}
+        "stated", the default, believes both resolutions. "any" is for prints whose resolution is
+        in doubt (photographs, screens): the best of five comparisons, with the probe at 0.82 to
+        1.22 of its size (`fpmatch.parameters.SCALE`). The probe has to be a Template, which is
+        encoded anew for each: a millisecond. The value is that of the best of five, so the same
+        resemblance claims less; exchanging the sides may change it a little.
 
     Raises
     ------
     InputError
-        If a side is no template, or the rotation is not one of the two.
+        If a side is no template, the rotation or the scale is not one of the two, or the probe of
+        a comparison at any scale is no Template.
 
     Notes
     -----
     Integer arithmetic, so the same score on every machine and thread; safe to call from several
     threads.
     """
-    a = _search_form(probe)
+    turns = turns_for(rotation)
     b = _search_form(candidate)
+    if check_choice("scale", scale, SCALES) == "stated":
+        best, pairs = _best_turn(_search_form(probe), b, turns)
+        return Score(float(calibrate(best, rotation)), best, pairs)
+    if not isinstance(probe, Template):
+        raise InputError("at any scale the probe has to be a Template: a search form has its scale")
+    sizes = [
+        f for f in SCALE.factors if math.ceil(max(probe.width, probe.height) * f) <= MOST_PIXELS
+    ]
+    tried = [_best_turn(_search_form(scaled(probe, f)), b, turns) for f in sizes]
+    best, pairs = max(tried, key=lambda found: found[0])
+    value = float(calibrate(best, rotation))
+    return Score(fuse([value], [len(tried)]), best, pairs)
+
+
+def _best_turn(
+    a: SearchTemplate, b: SearchTemplate, turns: tuple[int, ...]
+) -> tuple[int, NDArray[np.int64]]:
+    """Raw score and minutiae of the turn at which two prints resemble most."""
     distances, directions = _geometry(a)
     work = scratch(max(len(a), 1), max(len(b), 1))
     best, pairs = -1, np.zeros((0, 2), np.int64)
     # A gallery of one row, so that one kernel is compiled and not two of the same.
     offsets, row, out = np.array([0, len(b)]), np.zeros(1, np.int64), np.zeros(1, np.int32)
-    for turn in turns_for(rotation):
+    for turn in turns:
         args = (_columns(a), distances, directions, _columns(b), offsets, row)
         score_rows(*args, tables(turned=turn), work, out)
         raw = int(out[0])
         if raw > best:
             best, pairs = raw, _pairs(a, b, work)
-    return Score(float(calibrate(best, rotation)), best, pairs)
+    return best, pairs
 
 
 def _pairs(a: SearchTemplate, b: SearchTemplate, work: Scratch) -> NDArray[np.int64]:
