@@ -41,7 +41,7 @@ def scaled(template: Template, factor: float) -> Template:
     factor = check_number("scale", factor, 0.5, 2)
     width, height = (math.ceil(side * factor) for side in (template.width, template.height))
     if max(width, height) > MOST_PIXELS:
-        raise InputError(f"scaled, the image would be {width} x {height}, more than {MOST_PIXELS}")
+        raise InputError(f"scaled, it would be {width} x {height} pixels: more than {MOST_PIXELS}")
     limit = np.array([width, height]) * TEMPLATE.subpixel - 1
     period = template.ridge_period
     if period is not None:
