@@ -36,7 +36,8 @@ def scaled(template: Template, factor: float) -> Template:
     Raises
     ------
     InputError
-        If the factor is no number of this range, or the image would be larger than a template holds.
+        If the factor is no number of this range, or the image would be larger than a template
+        holds.
     """
     factor = check_number("scale", factor, 0.5, 2)
     width, height = (math.ceil(side * factor) for side in (template.width, template.height))
