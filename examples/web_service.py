@@ -239,7 +239,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.write and options.workers != 1:
         parser.error("one process writes: --write goes with one worker")
-    read_callers(options.callers)  # what is wrong with it is said before anything starts
+    try:  # what is wrong is said once and before anything starts, not by each process
+        read_callers(options.callers)
+        with fp.Engine.open(options.gallery):
+            pass
+    except (errors.FpmatchError, OSError, ValueError, KeyError, TypeError) as error:
+        parser.error(f"{type(error).__name__}: {error}")
     os.environ["GALLERY"] = options.gallery
     os.environ["CALLERS"] = options.callers
     os.environ["MAY_WRITE"] = "yes" if options.write else "no"

@@ -130,8 +130,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7001, help="0: any that is free")
     options = parser.parse_args()
     agency = {"booking_ori": options.ori, "chain": tuple(options.chain)}
-    with fp.Engine.open(options.gallery):  # what is wrong is said once, not by each process
-        fp.Ori(options.ori)
+    try:  # what is wrong is said once, not by each process
+        for ori in (options.ori, *options.chain):
+            fp.Ori(ori)
+        with fp.Engine.open(options.gallery):
+            pass
+    except FpmatchError as error:
+        parser.error(str(error))
     with socket.create_server(("127.0.0.1", options.port)) as port:
         print(f"listening on port {port.getsockname()[1]}", flush=True)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # ends the daemons with it

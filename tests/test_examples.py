@@ -191,18 +191,35 @@ def test_readers_find_what_the_writer_enrols_as_the_agency_of_their_token(
         assert engine.audit.verify().ok
 
 
-def test_a_service_says_what_is_wrong_with_its_callers(service, gallery, tmp_path) -> None:
-    bad = tmp_path / "bad.toml"
-    bad.write_text('[[caller]]\ntoken_sha256 = "00"\nbooking_ori = "nobody"\n')
+def refused(*arguments: object) -> str:
+    """What a program says that does not start."""
     ran = subprocess.run(
-        [sys.executable, service, gallery, "--callers", bad],
+        [sys.executable, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=LONG,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
-    assert ran.returncode != 0
-    assert "'nobody' is no ORI" in ran.stderr
+    assert ran.returncode == 2, ran.stderr
+    assert "Traceback" not in ran.stderr
+    return ran.stderr
+
+
+def test_a_service_says_what_is_wrong_before_it_starts(service, gallery, callers, tmp_path) -> None:
+    bad = tmp_path / "bad.toml"
+    for text, said in (
+        ('[[caller]]\ntoken_sha256 = "00"\nbooking_ori = "nobody"\n', "'nobody' is no ORI"),
+        ('[[caller]]\ntoken = "00"\n', "unexpected keyword argument 'token'"),
+        ("", "'caller'"),
+        ("[[", "TOMLDecodeError"),
+    ):
+        bad.write_text(text)
+        assert said in refused(service, gallery, "--callers", bad)
+    assert "absent.toml" in refused(service, gallery, "--callers", tmp_path / "absent.toml")
+    assert "no gallery" in refused(service, tmp_path / "absent.fpm", "--callers", callers)
+    assert "one process writes" in refused(
+        service, gallery, "--callers", callers, "--write", "--workers", 2
+    )
 
 
 # -- the pool ----------------------------------------------------------------------------------
@@ -275,3 +292,9 @@ def test_a_pool_searches_beside_a_writer_and_replaces_who_dies(gallery) -> None:
         socket.create_connection(("127.0.0.1", port), timeout=1)
     with fp.Engine.open(gallery) as engine:
         assert engine.audit.verify().ok
+
+
+def test_a_pool_says_what_is_wrong_before_it_starts(gallery, tmp_path) -> None:
+    program = ROOT / "examples" / "worker_pool.py"
+    assert "'nobody' is no ORI" in refused(program, gallery, "--ori", "nobody")
+    assert "no gallery" in refused(program, tmp_path / "absent.fpm", "--ori", POLICE)

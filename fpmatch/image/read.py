@@ -61,7 +61,7 @@ def read_image(
     isolated : bool
         Decode in a process of its own, which a damaged or hostile picture may kill, exhaust or
         hang: an `ImageError` here, and the next picture gets another process. POSIX systems only;
-        cost and limits: docs/formats.md.
+        cost and limits: `docs/formats.md`.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def read_image(
     Notes
     -----
     Cost: decoding plus, unless the source is at 500 ppi, one area (down) or cubic (up) resampling,
-    plus a look at the ridges, about 30 ns a pixel. Memory: docs/robustness.md. Safe to call from
+    plus a look at the ridges, about 30 ns a pixel. Memory: `docs/robustness.md`. Safe to call from
     several threads.
     """
     most = check_integer("max_pixels", max_pixels, 1, IMAGE.most_pixels)

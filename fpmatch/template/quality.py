@@ -73,7 +73,7 @@ def quality(
     Notes
     -----
     Ours comes with the extraction of a template, some 30 ms; NFIQ 2 takes several times that. What
-    the values are worth: docs/quality.md.
+    the values are worth: `docs/quality.md`.
     """
     from fpmatch.image.nfiq2 import nfiq2 as measured
     from fpmatch.image.nfiq2 import nfiq2_installed

@@ -43,7 +43,7 @@ class Template:
     image_quality : int
         0 (worst) to 100 as in ISO/IEC 29794-1, or 255 if unknown: the extractor's own measure, no
         NFIQ 2. Interchange formats write 254 and 255 where none was computed or none could be;
-        both are read as 255. What it is worth: docs/quality.md.
+        both are read as 255. What it is worth: `docs/quality.md`.
     extractor : str
         Name and version of the extractor, up to 31 ASCII characters.
     orientation : (h, w) uint8 or None
