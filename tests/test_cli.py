@@ -434,7 +434,7 @@ def test_bench_of_several_sizes_lists_them(fpm, asked, kind):
     assert [r["fingers"] for r in result["by_fingers"]] == [100, 200]
     single = as_json(fpm("bench", kind, "--fingers", "7", "--json", "-"))
     assert "by_fingers" not in single
-    assert "by fingers" in fpm("bench", kind, "--fingers", "1,2")[1]
+    assert "by size of the gallery" in fpm("bench", kind, "--fingers", "1,2")[1]
 
 
 def test_bench_sizes_are_checked(fpm, asked):
