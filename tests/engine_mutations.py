@@ -975,8 +975,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "opt-outs that a policy declares are not put on record",
         "search/administration.py",
-        "            opting_out.take_over(state)\n",
-        "",
+        "            opting_out.take_over(state)\n        hold.warn",
+        "        hold.warn",
     ),
     (
         "a policy calls another opt-out by a known name",
@@ -1005,13 +1005,13 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "what was read before a source raised is lost",
         "search/enrolment.py",
-        "        return batch, error\n",
-        "        return [], error\n",
+        "            self.failure = error\n",
+        "            self.failure = error\n            batch = []\n",
     ),
     (
         "a source that raised counts as read to its end",
         "search/enrolment.py",
-        "        raise failure\n",
+        "        raise batches.failure\n",
         "        pass\n",
     ),
     (
