@@ -125,3 +125,11 @@ def test_the_check_can_fail():
     assert faults(GOOD.replace("    InputError\n", "")) == ["f: raises InputError"]
     assert faults("def f(a: NDArray):\n    'No.'") == ["f: parameters a"]
     assert faults("def f(a, b):\n    'Yes.'") == []
+
+
+def test_every_page_is_listed_on_the_site():
+    docs = PACKAGE.parent / "docs"
+    listed = set((docs / "index.md").read_text("utf-8").split())
+    pages = {path.relative_to(docs).with_suffix("").as_posix() for path in docs.rglob("*.md")}
+    below = {page for page in pages if page.startswith(("api/", "decisions/"))}
+    assert pages - below - listed == {"index"}, "docs/index.md lists the pages"
