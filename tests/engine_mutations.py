@@ -102,7 +102,11 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         '                "WHERE id = ?",\n'
         "                (new.identity, new.contributor, new.protected, _text(new.banned), key),",
         '"UPDATE record SET identity = ?, contributor = ? WHERE id = ?",\n'
-        "                (new.identity, new.contributor, key),",
+        "                (new.identity, new.contributor, key),\n            )\n"
+        "            if (new.protected, new.banned) != (old.protected, old.banned):\n"
+        "                database.execute(\n"
+        '                    "UPDATE record SET protected = ?, banned = ? WHERE id = ?",\n'
+        "                    (new.protected, _text(new.banned), key),",
     ),
     (
         "one key for any act",
