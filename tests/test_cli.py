@@ -89,6 +89,22 @@ def test_extract_writes_templates_that_compare_takes(fpm, prints, tmp_path):
     assert len(direct["pairs"]) > 4
 
 
+def test_compare_finds_a_print_whose_resolution_is_wrong(fpm, prints, tmp_path):
+    from fpmatch.matcher.scaling import scaled
+    from fpmatch.template import Template
+
+    a, wrong = prints / "1_1.png", tmp_path / "wrong.fpt"
+    fpm("extract", prints / "1_2.png", "--out", tmp_path)
+    stored = Template.from_bytes((tmp_path / "1_2.fpt").read_bytes())
+    wrong.write_bytes(scaled(stored, 1.2).to_bytes())
+    stated = as_json(fpm("compare", wrong, a, "--json", "-"))
+    found = as_json(fpm("compare", wrong, a, "--scale", "any", "--json", "-"))
+    assert found["score"] > stated["score"] + 20
+    code, _, said = fpm("compare", wrong, a, "--scale", "1.2")
+    assert code == 2
+    assert "scale must be one of stated, any" in said
+
+
 def test_a_poor_print_is_to_be_taken_again(fpm, prints, tmp_path, gallery):
     from dataclasses import replace
 
