@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import itertools
+import weakref
 from collections import Counter
 from types import SimpleNamespace
 
@@ -20,6 +22,7 @@ from fpmatch.index.build import select_rows
 from fpmatch.index.cutting import RANGES, cut_at
 from fpmatch.index.finger_shard import FingerShard
 from fpmatch.index.rounds import LARGEST, Answer, Cut, Panel, Question, Spread, Step
+from fpmatch.index.subject import subject_shard
 from fpmatch.search.round_messages import (
     answer_from_bytes,
     answer_to_bytes,
@@ -301,6 +304,25 @@ def test_what_a_partition_answers_does_not_depend_on_its_layout(tmp_path, monkey
 def shard(indexes, pool):
     (context,) = indexes[0].begin(effort="scan").contexts
     return FingerShard(context, context.apply_mask(0), pool[1][0])
+
+
+def test_a_search_that_has_ended_holds_no_memory(indexes, pool):
+    """Without waiting for the collector: its arrays are as large as the gallery."""
+    (context,) = indexes[0].begin(effort="scan").contexts
+    fingers = [(probe, 0) for probe in pool[1][:2]]
+    gc.disable()
+    try:
+        for make in (
+            lambda: FingerShard(context, context.apply_mask(0), pool[1][0]),
+            lambda: subject_shard(context, fingers, np.zeros(120, np.int64)),
+        ):
+            made = make()
+            made.ask(Question(Step.COUNT))
+            kept = weakref.ref(made)
+            del made
+            assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_what_is_out_of_turn_is_refused(shard):

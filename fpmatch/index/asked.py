@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +35,16 @@ class Asked:
 
     Parameters
     ----------
-    ways : mapping of Step to (callable, shape)
-        What it can be asked, besides ties, and of each the numbers of positions, sizes and cuts
-        that the question has.
+    shapes : mapping of Step to tuple of int
+        What it can be asked, besides ties: of each the numbers of positions, sizes and cuts that
+        the question has.
     """
 
-    def __init__(self, ways: Mapping[Step, tuple[Callable[[Question], Answer], Shape]]) -> None:
-        self._ways = {**ways, Step.TIES: (self._ties, (0, 0, 0))}
+    # By name: bound methods would make a circle, and the search's arrays would outlive it.
+    ways: ClassVar[Mapping[Step, str]]
+
+    def __init__(self, shapes: Mapping[Step, Shape]) -> None:
+        self._shapes = shapes
         self._last: Step | None = None
         self._keys: tuple[Keys, ...] = ()
 
@@ -57,13 +61,15 @@ class Asked:
             If the question does not fit the search, or comes out of turn.
         """
         step = question.step
-        if step not in self._ways or (step not in FIRST and self._last not in AFTER[step]):
+        known = step in self.ways or step is Step.TIES
+        if not known or (step not in FIRST and self._last not in AFTER[step]):
             raise InputError(f"a round of {step.value} is not in turn")
-        do, shape = self._ways[step]
+        shape = self._shapes.get(step, (0, 0, 0))
         if (len(question.visible), len(question.sizes), len(question.cuts)) != shape:
             raise InputError(f"a round of {step.value} has other numbers of sizes and cuts here")
         if step not in (Step.TIES, Step.VERIFY):
             self._last = step
+        do: Callable[[Question], Answer] = getattr(self, self.ways.get(step, "_ties"))
         return do(question)
 
     def listed(self, *lists: Keys) -> Answer:

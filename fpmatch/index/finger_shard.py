@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
-from fpmatch.index.asked import Asked
+from fpmatch.index.asked import Asked, Shape
 from fpmatch.index.context import SearchContext, View
 from fpmatch.index.ranking import Ranked, lists_for, unplace, wanted_for
 from fpmatch.index.rounds import Answer, Question, Step
@@ -29,18 +30,24 @@ class FingerShard(Asked):
     probe : SearchTemplate
     """
 
+    ways: ClassVar[Mapping[Step, str]] = {
+        Step.COUNT: "_count",
+        Step.EVERYTHING: "_everything",
+        Step.SCAN: "_scan",
+        Step.LISTS: "_lists",
+        Step.RECOUNT: "_recount",
+        Step.TAKE: "_take",
+        Step.VERIFY: "_verify",
+    }
+    _shapes_of_one: ClassVar[Mapping[Step, Shape]] = {
+        Step.SCAN: (1, 1, 0),
+        Step.LISTS: (1, 1, 0),
+        Step.RECOUNT: (0, 1, 1),
+        Step.TAKE: (0, 0, 1),
+    }
+
     def __init__(self, search: SearchContext, view: View, probe: SearchTemplate) -> None:
-        super().__init__(
-            {
-                Step.COUNT: (self._count, (0, 0, 0)),
-                Step.EVERYTHING: (self._everything, (0, 0, 0)),
-                Step.SCAN: (self._scan, (1, 1, 0)),
-                Step.LISTS: (self._lists, (1, 1, 0)),
-                Step.RECOUNT: (self._recount, (0, 1, 1)),
-                Step.TAKE: (self._take, (0, 0, 1)),
-                Step.VERIFY: (self._verify, (0, 0, 0)),
-            }
-        )
+        super().__init__(self._shapes_of_one)
         self._search = search
         self._view = view
         self._probe = probe

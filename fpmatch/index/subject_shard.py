@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,18 @@ class SubjectShard(Asked):
         Indexed by row id.
     """
 
+    ways: ClassVar[Mapping[Step, str]] = {
+        Step.COUNT: "_count",
+        Step.EVERYTHING: "_everything",
+        Step.SCAN: "_scan",
+        Step.LISTS: "_find",
+        Step.GROUP: "_group",
+        Step.NARROW: "_narrow",
+        Step.RANK: "_rank",
+        Step.TAKE: "_take",
+        Step.VERIFY: "_verify",
+    }
+
     def __init__(
         self,
         search: SearchContext,
@@ -45,15 +58,12 @@ class SubjectShard(Asked):
         places, several = len(views), len(fingers)
         super().__init__(
             {
-                Step.COUNT: (self._count, (0, 0, 0)),
-                Step.EVERYTHING: (self._everything, (0, 0, 0)),
-                Step.SCAN: (self._scan, (places, 0, 0)),
-                Step.LISTS: (self._find, (places, several, 0)),
-                Step.GROUP: (self._group, (0, 1, several)),
-                Step.NARROW: (self._narrow, (0, 1, 1)),
-                Step.RANK: (self._rank, (0, 1, 1)),
-                Step.TAKE: (self._take, (0, 0, 1)),
-                Step.VERIFY: (self._verify, (0, 0, 0)),
+                Step.SCAN: (places, 0, 0),
+                Step.LISTS: (places, several, 0),
+                Step.GROUP: (0, 1, several),
+                Step.NARROW: (0, 1, 1),
+                Step.RANK: (0, 1, 1),
+                Step.TAKE: (0, 0, 1),
             }
         )
         self._search = search
