@@ -34,8 +34,12 @@ def catch_up(state: State) -> None:
         with state.partition_lock(partition).writing():
             if partition in state.behind:
                 _attempt(lambda p=partition: state.relevel(p))
-    if state.unfinished:
-        _attempt(lambda: finish_removals(state, wait=False))
+    # Where another thread is at it, what it removes is in no search any more: none waits for it.
+    if state.unfinished and state.finishing.acquire(blocking=False):
+        try:
+            _attempt(lambda: finish_removals(state, wait=False))
+        finally:
+            state.finishing.release()
     if state.unlogged:
         _attempt(state.log)
 
