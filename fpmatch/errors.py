@@ -22,6 +22,8 @@
     ├── AuditError (RuntimeError)          the log cannot be appended to, or does not verify
     ├── SearchCancelled (RuntimeError)     the caller cancelled
     ├── WorkerError (RuntimeError)         a process that reads items ended, or took too long
+    ├── ClusterError (RuntimeError)        hosts cannot do what was asked of them
+    │   └── HostLost                       no answer of a host will come
     └── MissingExtra (ImportError)         an optional dependency is not installed
 """
 
@@ -122,6 +124,14 @@ class SearchCancelled(FpmatchError, RuntimeError):
 
 class WorkerError(FpmatchError, RuntimeError):
     """A process that reads items for a bulk enrolment ended, hung, or cannot be started."""
+
+
+class ClusterError(FpmatchError, RuntimeError):
+    """Hosts of a cluster cannot do what was asked: too few of them, or they disagree."""
+
+
+class HostLost(ClusterError):
+    """No answer of a host will come; whether it did what was asked is not known."""
 
 
 class MissingExtra(FpmatchError, ImportError):

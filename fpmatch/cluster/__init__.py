@@ -1,0 +1,6 @@
+"""One engine over many hosts: who holds which records, and how they are asked.
+
+The coordinator is an `fpmatch.Engine` as any other: it has the system of record, decides, logs and
+releases. Hosts hold rows of partitions and no policy; what they are asked is signed.
+`docs/cluster.md` draws one search through a cluster.
+"""
