@@ -895,6 +895,35 @@ class FormatParameters:
     """Score from which it is answered yellow: that of `SearchParameters.hit_score`."""
 
 
+@dataclass(frozen=True, slots=True)
+class AskingParameters:
+    """How long a cluster's host may be silent, seconds. None of them shapes an answer.
+
+    A host is silent from when it is asked, or from when it last answered a ping.
+    """
+
+    ping_after: float = 0.15
+    """Until it is pinged: over twice a search's median through a cluster on two cores."""
+    hedge_after: float = 0.3
+    """Until another replica is asked as well: rarer than one search in a hundred without faults
+    on a machine with cores to spare."""
+    slow_after: float = 2.0
+    """Until another replica is asked although the host answers pings: it works, but not well."""
+    lost_after: float = 3.0
+    """Until it is given up: ten times the time of a hedge. Longer than a thread can be kept off a
+    busy core, far shorter than the 65 s after which Ray notices a host that was cut off."""
+    again_after: float = 1.0
+    """Until a suspect is pinged; doubles with each ping."""
+    again_most: float = 30.0
+    """Longest time between two pings of a suspect."""
+    look_again: float = 0.02
+    """How often a search that can be cancelled asks whether it was."""
+    head_after: float = 10.0
+    """Until the head of Ray counts as lost: it has not said for so long who is there."""
+    head_every: float = 1.0
+    """Between two questions to the head."""
+
+
 IMAGE = ImageParameters()
 ISOLATION = IsolationParameters()
 RIDGES = RidgeParameters()
@@ -920,6 +949,7 @@ CALIBRATION = CalibrationParameters()
 EVALUATE = EvaluateParameters()
 BULK = BulkParameters()
 FORMATS = FormatParameters()
+ASKING = AskingParameters()
 
 
 def digest(*sections: Any) -> str:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Protocol
 
+PING = b"?"
+"""A call that asks nothing: answered by itself where a host lives, however busy it is.
+
+It never reaches the host: what carries calls answers it at the host's end, in a thread of its own.
+"""
+
 
 class Transport(Protocol):
     """Carries calls to hosts, each known by a name.
