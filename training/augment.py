@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.faults import Scene, smooth_field, spoil
 from training.network import STRIDE
 from training.prints import CELL, Print
 
@@ -14,12 +15,21 @@ CROP = 192
 SCALE_SPREAD = 0.17
 """Standard deviation of the logarithm of a crop's scale: it takes the usual ridge period of
 9 pixels to 6.4-12.7 in 95 of 100 crops, children to large hands."""
+AROUND = 0.8
+"""Share of the crops that lie round a minutia; the others lie anywhere, background too."""
 
 
 def crop(
-    source: Print, rng: np.random.Generator
+    source: Print, rng: np.random.Generator, other: Print | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Random rotation, scale, mirror, bending and gray-level treatment.
+    """Random rotation, scale, mirror, bending, faults and gray-level treatment.
+
+    Parameters
+    ----------
+    source : Print
+    rng : Generator
+    other : Print, optional
+        What lies on the platen as residue. Without it there are no faults (`training.faults`).
 
     Returns
     -------
@@ -45,10 +55,26 @@ def crop(
     ).astype(np.float32)
     half = STRIDE // 2
     flow = _flow(source, matrix, sx[half::STRIDE, half::STRIDE], sy[half::STRIDE, half::STRIDE])
+    if other is not None:
+        image = spoil(image, _scene(flow, other, rng), rng)
     return _gray(image, rng), _move(labels, matrix, bend), flow
 
 
 _GRID = np.mgrid[:CROP, :CROP][::-1].astype(np.float32)
+
+
+def _scene(flow: NDArray[np.float32], other: Print, rng: np.random.Generator) -> Scene:
+    """The finger's area in the crop, and ridges of another print somewhere."""
+    finger = (np.hypot(flow[0], flow[1]) > 0).astype(np.float32)
+    h, w = other.pixels.shape
+    turn, scale = rng.uniform(0, 360), np.exp(rng.normal(0, SCALE_SPREAD))
+    matrix = cv2.getRotationMatrix2D((w * rng.random(), h * rng.random()), turn, scale)
+    matrix[:, 2] += CROP / 2 - np.array([w, h]) * rng.uniform(0.3, 0.7, 2)
+    edge = cv2.BORDER_REFLECT
+    piece = cv2.warpAffine(other.pixels, matrix, (CROP, CROP), borderMode=edge).astype(np.float32)
+    piece -= cv2.GaussianBlur(piece, (0, 0), 10)
+    piece /= np.sqrt(cv2.GaussianBlur(piece * piece, (0, 0), 10)) + 10
+    return Scene(cv2.resize(finger, (CROP, CROP), interpolation=cv2.INTER_LINEAR), piece)
 
 
 def _flow(source: Print, matrix: NDArray, x: NDArray, y: NDArray) -> NDArray[np.float32]:
@@ -74,7 +100,7 @@ def _affine(
     """Crop coordinates -> source coordinates, around a random minutia or a random point."""
     turn = rng.uniform(0, 2 * np.pi)
     scale = np.exp(rng.normal(0, SCALE_SPREAD))
-    if len(labels) and rng.random() < 0.9:
+    if len(labels) and rng.random() < AROUND:
         centre = labels[rng.integers(len(labels)), :2] + rng.uniform(-60, 60, 2)
     else:
         centre = rng.uniform(0, 1, 2) * (shape[1], shape[0])
@@ -112,9 +138,7 @@ def _move(
 
 
 def _field(rng: np.random.Generator, cells: int) -> NDArray[np.float32]:
-    """Smooth random field with unit variance."""
-    coarse = rng.normal(0, 1, (cells, cells)).astype(np.float32)
-    return cv2.resize(coarse, (CROP, CROP), interpolation=cv2.INTER_CUBIC)
+    return smooth_field(rng, (CROP, CROP), cells)
 
 
 def _gray(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from fpmatch.minutiae.model_file import ModelHeader, write_model
+from fpmatch.minutiae.model_file import ModelHeader, read_model, write_model
 from training.network import STRIDE, MinutiaNet
 from training.targets import NORMALISE_FLOOR, NORMALISE_SIGMA
 
@@ -37,25 +39,36 @@ def onnx_bytes(net: torch.nn.Module) -> bytes:
         return path.read_bytes()
 
 
-def load_average(folder: Path) -> tuple[MinutiaNet, int]:
-    """The averaged weights of a folder of training.train, and the steps they took."""
-    arguments = json.loads((folder / "arguments.json").read_text())
+def load_average(folders: Sequence[Path]) -> tuple[MinutiaNet, int]:
+    """The averaged weights of folders of training.train, and the steps that they took together.
+
+    Runs that went on from the same model file, with different seeds, are averaged: better than
+    each of them, and better still on what none has seen (Wortsman et al. 2022).
+    """
+    states = [torch.load(folder / "checkpoint.pt", weights_only=True) for folder in folders]
+    arguments = json.loads((folders[0] / "arguments.json").read_text())
     net = MinutiaNet(tuple(arguments["widths"]))
-    state = torch.load(folder / "checkpoint.pt", weights_only=True)
     # Batch statistics are averaged with the weights.
-    net.load_state_dict(
-        {k[len("module.") :]: v for k, v in state["average"].items() if k.startswith("module.")}
-    )
-    return net.eval(), int(state["step"])
+    mean = {
+        name: torch.stack([s["average"][f"module.{name}"].double() for s in states]).mean(0)
+        for name in net.state_dict()
+    }
+    net.load_state_dict(mean)
+    return net.eval(), sum(int(s["step"]) for s in states)
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--net", type=Path, required=True, help="folder of training.train")
+    parser.add_argument(
+        "--net", type=Path, nargs="+", required=True, help="folders of training.train"
+    )
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", type=int, required=True)
     parser.add_argument("--statement", required=True, help="what it was trained on")
+    parser.add_argument(
+        "--like", type=Path, help="model file whose scale of the confidence to keep"
+    )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     net, steps = load_average(args.net)
@@ -68,6 +81,13 @@ def main() -> None:
         normalise_sigma=NORMALISE_SIGMA,
         normalise_floor=NORMALISE_FLOOR,
     )
+    if args.like is not None:
+        kept = read_model(args.like)[0]
+        header = dataclasses.replace(
+            header,
+            confidence_slope=kept.confidence_slope,
+            confidence_offset=kept.confidence_offset,
+        )
     write_model(args.out, header, onnx_bytes(net))
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, {header}")
 

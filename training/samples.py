@@ -18,14 +18,21 @@ def batch(
     shares: Sequence[float],
     size: int,
     rng: np.random.Generator,
+    *,
+    faults: bool = True,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw `size` crops; `shares` says how often each group is drawn from."""
+    chance = np.asarray(shares) / np.sum(shares)
+
+    def draw() -> Print:
+        group = groups[rng.choice(len(groups), p=chance)]
+        return group[rng.integers(len(group))]
+
     side = CROP // STRIDE
     images = np.zeros((size, 1, CROP, CROP), np.float32)
     targets = np.zeros((size, TARGETS, side, side), np.float32)
     for i in range(size):
-        group = groups[rng.choice(len(groups), p=np.asarray(shares) / np.sum(shares))]
-        image, labels, flow = crop(group[rng.integers(len(group))], rng)
+        image, labels, flow = crop(draw(), rng, draw() if faults else None)
         images[i, 0] = normalise(image)
         targets[i] = maps(labels, flow)
     return images, targets

@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ from training.prints import CELL, Print, read, write
 MULTIPLE = 32
 KEEP = 0.08
 """Least confidence of the teacher that makes a label."""
+ROUND = 24
+"""Pixels round the finger that the teacher sees."""
 SIDES = (220, 900)
 """Sides of further images, pixels: no irises, no slaps, no forms."""
 UNKNOWN = "kernel-biometrics"
@@ -49,10 +52,18 @@ def label(session: object, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.c_[x, y, -v[:, 1], np.where(v[:, 2] >= 0.5, 1, 2), v[:, 3]].astype(np.float32)
 
 
-def taught(session: object, pixels: NDArray[np.uint8]) -> Print:
-    """A real print: minutiae by the teacher inside the finger, orientation by the extractor."""
+Find = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Gray levels at 500 ppi -> (M, 5) labels."""
+
+
+def taught(find: Find, pixels: NDArray[np.uint8]) -> Print:
+    """A real print: minutiae by a teacher inside the finger, orientation by the extractor."""
     area = finger_area(pixels)
-    found = label(session, pixels)
+    top, left, bottom, right = area.window
+    top, left = max(0, top - ROUND), max(0, left - ROUND)
+    # Only where a finger is: the teacher's time goes with the pixels.
+    found = find(pixels[top : bottom + ROUND, left : right + ROUND])
+    found[:, :2] += (left, top)
     x, y = np.rint(found[:, :2]).astype(int).T
     height, width = pixels.shape
     cy = np.arange(CELL // 2, height, CELL) - area.window[0]
@@ -128,7 +139,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--teacher", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True, help="folder with fvc.json")
+    parser.add_argument("--data", type=Path, required=True, help="folder with ppi.json")
     parser.add_argument("--synthetic", type=Path, help="of training.synthesise")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--skip", nargs="*", default=[], help="databases to leave untouched")
@@ -136,20 +147,21 @@ def main() -> None:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(args.teacher), options)
-    for name, ppi in json.loads((args.data / "fvc.json").read_text()).items():
+    find = partial(label, session)
+    for name, ppi in json.loads((args.data / "ppi.json").read_text()).items():
         target = args.out / f"{name.replace('/', '_')}.npz"
         if target.exists() or name in args.skip:
             continue
-        files = sorted((args.data / name).glob("*.tif"))
+        files = sorted((args.data / name).glob("*.[tp][in][fg]"))
         images = {f.stem: read_image(f, ppi=ppi).pixels for f in files}
-        write(target, {stem: taught(session, pixels) for stem, pixels in images.items()})
+        write(target, {stem: taught(find, pixels) for stem, pixels in images.items()})
         print(f"{name}: {len(images)} images", flush=True)
     target = args.out / "formats.npz"
     if not target.exists():
         prints = {}
         for stem, pixels in further(args.data / "formats"):
             try:
-                prints[stem] = taught(session, pixels)
+                prints[stem] = taught(find, pixels)
             except ExtractionError:
                 continue
         write(target, prints)

@@ -1,0 +1,123 @@
+"""Errors of the learned extractor on sets that a model file's training left out.
+
+    python -m benchmarks.extractor_left_out MODEL.fpnet [MODEL.fpnet ...] \\
+        [--sets fvc2000/DB3_B fvc2002/DB1_B sd4] [--data DATA] [--window 200 152] [--coarse 300]
+
+Extracts every impression with each of the files in turn and compares all pairs of each set under
+the scale in force. Prints EER and FMR1000 of each set, their mean and those of all pairs together,
+with 95 % intervals over fingers; the share of mated pairs under a score of 40; and, which is
+steadier than either where errors are few, the mean score of mated pairs, of which what lies over
+60 counts as 60. What a file was trained on it says itself: it is printed first.
+
+`--window` and `--coarse` make the prints what a small sensor of few pixels an inch would have
+given: the middle of the print, so many pixels high and wide, sampled at so many pixels an inch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import fpmatch as fp
+from benchmarks.fit_calibration import DATA, identities
+from benchmarks.left_out import draws, table, whole_pairs
+from fpmatch.descriptor import encode
+from fpmatch.errors import ExtractionError
+from fpmatch.minutiae import network
+from training.matcher import raw_scores
+from training.sizes import value_of
+
+LEFT_OUT = ("fvc2000/DB3_B", "fvc2002/DB1_B", "sd4")
+CAP = 60.0
+DECISION = 40.0
+
+
+def use(path: Path) -> None:
+    """Extract with this model file from now on, in this process."""
+    network.NEURAL = dataclasses.replace(network.NEURAL, model=str(path.resolve()))
+    network.model.cache_clear()
+    network._LOCAL.__dict__.pop("net", None)
+
+
+def middle(pixels: np.ndarray, window: list[int]) -> np.ndarray:
+    """The middle of the print's darker part."""
+    dark = cv2.GaussianBlur(255.0 - pixels, (0, 0), 40)
+    h, w = (min(a, b) for a, b in zip(window, pixels.shape, strict=True))
+    row, column = np.unravel_index(np.argmax(dark), dark.shape)
+    top = int(np.clip(row - h // 2, 0, pixels.shape[0] - h))
+    left = int(np.clip(column - w // 2, 0, pixels.shape[1] - w))
+    return np.ascontiguousarray(pixels[top : top + h, left : left + w])
+
+
+def changed(image, args):
+    """The print as another sensor would have given it."""
+    pixels = image.pixels
+    if args.window:
+        pixels = middle(pixels, args.window)
+    if args.coarse:
+        size = [round(s * args.coarse / 500) for s in pixels.shape[::-1]]
+        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        pixels = cv2.resize(small, pixels.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return fp.FingerImage(pixels)
+
+
+def read_templates(args) -> dict[str, fp.Template]:
+    """Templates by ``set/finger_impression``; what cannot be read is said."""
+    ppi = json.loads((args.data / "ppi.json").read_text())
+    templates = {}
+    for folder in args.sets:
+        for path in sorted((args.data / folder).glob("*.[tp][in][fg]")):
+            try:
+                image = changed(fp.read_image(path, ppi=ppi[folder]), args)
+                templates[f"{folder}/{path.stem}"] = fp.extract(image)
+            except ExtractionError as error:
+                print(f"{folder}/{path.stem}: {error}")
+    return templates
+
+
+def report(templates: dict[str, fp.Template], args) -> None:
+    """Rates, misses and mean mated scores."""
+    names = list(templates)
+    folder = np.array([name.rsplit("/", 1)[0] for name in names])
+    identity = identities(args.data, names)
+    first, second, features = whole_pairs([encode(t) for t in templates.values()], folder)
+    one, other, group = identity[first], identity[second], folder[first]
+    value = value_of(raw_scores(features))
+    mated = one == other
+    table("  rates", value, one, other, group, draws(folder, identity))
+    for name in [*np.unique(folder), "all"]:
+        own = value[mated & ((group == name) | (name == "all"))]
+        alien = value[~mated & ((group == name) | (name == "all"))]
+        print(
+            f"  {name:14s} {len(own)} mated pairs, under {DECISION:.0f}: "
+            f"{100 * np.mean(own < DECISION):.2f} %; mean score {np.minimum(own, CAP).mean():.2f}; "
+            f"{len(alien)} non-mated, over 30: {1e3 * np.mean(alien >= 30):.2f} in 1000"
+        )
+    quality = np.array([t.image_quality for t in templates.values()])
+    print(f"  image quality, median {np.median(quality):.0f}, lowest tenth under "
+          f"{np.quantile(quality, 0.1):.0f}; minutiae, median "
+          f"{np.median([len(t) for t in templates.values()]):.0f}", flush=True)  # fmt: skip
+
+
+def main() -> None:
+    """Each file in turn."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--sets", nargs="*", default=list(LEFT_OUT))
+    parser.add_argument("--window", type=int, nargs=2, help="rows and columns, pixels")
+    parser.add_argument("--coarse", type=float, help="pixels an inch")
+    args = parser.parse_args()
+    for path in args.models:
+        use(path)
+        print(f"{path}: {network.model()[0].trained_on}")
+        report(read_templates(args), args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""The learned extractor's training: what spoils prints, who votes on labels, how a file goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fpmatch.minutiae import neural
+from fpmatch.parameters import NEURAL
+from training.augment import CROP, crop
+from training.faults import FAULTS, Scene, spoil
+from training.prints import CELL, Print
+from training.vote import RAISE, inside, local_map, voted
+
+MODEL = Path(neural.__file__).parent / "models" / NEURAL.model
+SIDE = 240
+
+
+def ridges(labels: np.ndarray | None = None) -> Print:
+    """Straight ridges in a disc, 9 pixels apart."""
+    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    disc = np.hypot(x - SIDE / 2, y - SIDE / 2) < 100
+    pixels = np.where(disc, 128 + 100 * np.cos(2 * np.pi * x / 9), 230).astype(np.uint8)
+    field = np.where(disc[CELL // 2 :: CELL, CELL // 2 :: CELL], np.pi / 2, np.nan)
+    return Print.of(pixels, np.zeros((0, 5)) if labels is None else labels, field)
+
+
+@pytest.mark.parametrize("fault", [f for _, f in FAULTS], ids=lambda f: f.__name__)
+def test_each_fault_changes_a_print_and_keeps_its_form(fault) -> None:
+    pixels = ridges().pixels[:CROP, :CROP].astype(np.float32)
+    finger = np.zeros_like(pixels)
+    finger[40:150, 40:150] = 1
+    other = np.random.default_rng(1).normal(0, 1, pixels.shape).astype(np.float32)
+    before = pixels.copy()
+    made = [
+        fault(pixels, Scene(finger, other), np.random.default_rng(seed)) for seed in (1, 1, 2, 3)
+    ]
+    assert all(m.shape == pixels.shape and m.dtype == np.float32 for m in made)
+    assert all(np.isfinite(m).all() for m in made)
+    assert np.array_equal(pixels, before)
+    assert np.array_equal(made[0], made[1])
+    assert max(np.abs(m - pixels).mean() for m in made) > 0.1
+
+
+def test_most_crops_are_spoilt_and_none_is_lost() -> None:
+    pixels = ridges().pixels[:CROP, :CROP].astype(np.float32)
+    scene = Scene(np.ones_like(pixels), np.zeros_like(pixels))
+    made = [spoil(pixels, scene, np.random.default_rng(seed)) for seed in range(60)]
+    spoilt = np.mean([not np.array_equal(m, pixels) for m in made])
+    assert 0.5 < spoilt < 0.95
+    assert min(m.std() for m in made) > 2
+
+
+def test_a_crop_keeps_its_labels_whatever_befalls_it() -> None:
+    labels = np.array([[100, 110, 0.5, 1, 0.9], [130, 90, 2.0, 2, 0.8]], np.float32)
+    plain = [crop(ridges(labels), np.random.default_rng(s)) for s in range(8)]
+    faulty = [crop(ridges(labels), np.random.default_rng(s), ridges()) for s in range(8)]
+    for (_, a, flow), (image, b, other) in zip(plain, faulty, strict=True):
+        assert np.array_equal(a, b)
+        assert np.array_equal(flow, other)
+        assert image.shape == (CROP, CROP)
+
+
+def test_the_local_map_bends() -> None:
+    """A shear that no rigid map fits is followed; a direction turns with it."""
+    rng = np.random.default_rng(3)
+    source = rng.uniform(0, 300, (60, 2))
+    middle = np.array([150.0, 150.0])
+    target = source + 12 * np.sin(source[:, ::-1] / 90)
+    place, _, support = local_map(source[:20], source[20:], target[20:])
+    assert np.hypot(*(place - target[:20]).T).max() < 12
+    assert np.median(np.hypot(*(place - target[:20]).T)) < 4
+    assert (support > 0.5).all()
+    c, s = np.cos(0.3), np.sin(0.3)
+    turned = (source - middle) @ np.array([[c, s], [-s, c]]) + middle + (20, -10)
+    place, turn, _ = local_map(source[:20], source[20:], turned[20:])
+    assert np.allclose(place, turned[:20], atol=1e-6)
+    assert np.allclose(turn, 0.3)
+
+
+def test_impressions_vote(monkeypatch) -> None:
+    """Seen by most others: raised. By none of four: not asked. By three others only: not asked."""
+    import training.vote as module
+
+    rng = np.random.default_rng(5)
+    common = np.c_[rng.uniform(70, 170, (20, 2)), rng.uniform(-3, 3, 20), np.ones(20)]
+    common = common[(np.hypot(*(common[:, None, :2] - common[None, :, :2]).transpose(2, 0, 1))
+                     + 99 * np.eye(20)).min(1) > 3]  # fmt: skip
+    prints = {}
+    for i in range(6):
+        heat = np.full(len(common), 0.8)
+        heat[0] = 0.3 if i == 0 else 0.8
+        labels = np.c_[common, heat**2]
+        if i == 0:
+            labels = np.r_[labels, [[120.0, 195.0, 0.1, 1, 0.64]]]
+            labels = np.delete(labels, 1, axis=0)
+        prints[f"7_{i}"] = ridges(labels)
+
+    class Found:
+        pairs = np.c_[np.arange(2, 12), np.arange(2, 12)]
+
+        def __float__(self) -> float:
+            return 90.0
+
+    class Sides:
+        xy = np.rint(common[:, :2] * 8).astype(np.uint16)
+
+    monkeypatch.setattr(module.fp, "compare", lambda a, b: Found())
+    monkeypatch.setattr(module, "SUPPORT", 0.0)
+    out = voted(prints, dict.fromkeys(prints, Sides()))["7_0"].minutiae
+    at = {tuple(np.rint(m[:2]).astype(int)): m[4] for m in out}
+
+    def confidence(xy):
+        return at.get(tuple(np.rint(np.float32(xy)).astype(int)))
+
+    assert confidence(common[0, :2]) == pytest.approx((0.3 + RAISE) ** 2, abs=1e-4)
+    assert confidence((120, 195)) == -1
+    assert confidence(common[1, :2]) == -1
+    assert confidence(common[5, :2]) > 0.8
+
+
+def test_the_rim_has_no_vote() -> None:
+    one = ridges()
+    points = np.array([[120.0, 120.0], [120.0, 208.0], [215.0, 215.0], [-5.0, 100.0]])
+    assert inside(one, points).tolist() == [True, False, False, False]
+
+
+def test_training_goes_on_from_a_model_file() -> None:
+    """Un-folded, in both modes, the network computes what OpenCV computes from the file."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    import cv2
+
+    from fpmatch.minutiae.model_file import read_model
+    from training.export import onnx_bytes
+    from training.targets import normalise
+    from training.unfold import unfold
+
+    image = normalise(ridges().pixels[:192, :192].astype(np.float32))[None, None]
+    crops = np.concatenate([image, image[..., ::-1], image.transpose(0, 1, 3, 2)])
+    net = unfold(MODEL, crops)
+
+    def by_opencv(network: bytes) -> np.ndarray:
+        run = cv2.dnn.readNetFromONNX(np.frombuffer(network, np.uint8))
+        run.setInput(np.ascontiguousarray(image))
+        return run.forward()
+
+    expected = by_opencv(read_model(MODEL)[1])
+    with torch.no_grad():
+        assert np.abs(net(torch.from_numpy(image)).numpy() - expected).max() < 1e-3
+        trained = net.train()(torch.from_numpy(np.ascontiguousarray(crops))).numpy()[:1]
+    assert np.abs(trained - expected).max() < 1e-2
+    fresh = unfold(MODEL, crops)
+    assert np.abs(by_opencv(onnx_bytes(fresh)) - expected).max() < 1e-3
+    assert all(not m._forward_pre_hooks for m in fresh.modules())
