@@ -812,6 +812,8 @@ class SearchParameters:
     2 420 mated pairs of FVC2000, FVC2002 B and sd4 do not either."""
     envelope_candidates: int = 20
     """Most candidates in an owner's envelope."""
+    copy_days: int = 30
+    """Days that a copy of an answer waits for its recipient."""
     enrol_batch: int = 256
     """Records committed together by `Engine.enrol`."""
     same_person_score: float = 20.0

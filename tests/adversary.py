@@ -139,7 +139,6 @@ class Play:
         self._check_log(actors[0])
         for actor in actors:
             actor.close()
-        self.model.copies_may_be_lost()
 
     def _do(self, make: Callable) -> None:
         self.step += 1

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from unittest import mock
 
@@ -24,14 +24,16 @@ from fpmatch.gallery.digest import Sum, record_item
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
 from fpmatch.reference import ReferenceEngine
-from fpmatch.reference.decision import decide, facts_of
+from fpmatch.reference.decision import decide, facts_of, uses_of
 from fpmatch.reference.records import Held
 from fpmatch.search.opaque_ids import opaque_id_of
 from fpmatch.types import (
     Candidate,
     Decision,
+    Facts,
     Ori,
     Outcome,
+    PartitionDecision,
     PartitionResult,
     Reason,
     Record,
@@ -54,6 +56,32 @@ class Waiting:
 
 
 @dataclass
+class Listed:
+    """What a recipient's copy may list of one partition, as it was when the answer left.
+
+    Parameters
+    ----------
+    opaque : (bool, bool)
+        Whether the partition was opaque to the submitter and to the recipient.
+    """
+
+    candidates: list[Candidate]
+    sees_protected: bool
+    opaque: tuple[bool, bool]
+
+
+@dataclass
+class Copy:
+    """A copy that waits for its recipient."""
+
+    facts: Facts
+    recipient: Ori
+    response: SearchResponse
+    lists: dict[str, Listed]
+    until: datetime
+
+
+@dataclass
 class Expected:
     """What an honest engine answers in one state of the world.
 
@@ -71,7 +99,7 @@ class Expected:
     seen: dict[str, set]
     told: set[str]
     retained: set[str]
-    copies: dict[str, bytes]
+    copies: dict[str, Copy]
 
 
 @dataclass
@@ -84,10 +112,8 @@ class Model:
         Deferred probes that wait.
     loose : set of str
         Tokens of which it is not known how long they wait: the policy changed meanwhile.
-    copies : dict of (tcn, agency, recipient) to bytes
+    copies : dict of (tcn, agency, recipient) to Copy
         Copies that were not fetched yet.
-    lost : set of (tcn, agency, recipient)
-        Those of them that may be gone.
     messages : dict of (tcn, agency, partition) to (int, int)
         How often, at least and at most, an owner is told.
     answered : list of (request, reply)
@@ -99,12 +125,11 @@ class Model:
     tokens: dict[str, Waiting] = field(default_factory=dict)
     spent: list[str] = field(default_factory=list)
     loose: set[str] = field(default_factory=set)
-    copies: dict[Key, bytes] = field(default_factory=dict)
+    copies: dict[Key, Copy] = field(default_factory=dict)
     retained: dict[Key, SearchRequest] = field(default_factory=dict)
     messages: dict[Key, tuple[int, int]] = field(default_factory=dict)
     answered: list[tuple[SearchRequest, object]] = field(default_factory=list)
     delivered: set[str] = field(default_factory=set)
-    lost: set[Key] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.reference = ReferenceEngine(lambda: self.now, self.handle)
@@ -129,10 +154,17 @@ class Model:
         elif self.has(partition, given["record"]):
             if kind == "expunge":
                 reference.expunge(partition, given["record"])
+                self._forget(partition, given["record"])
             elif kind == "update":
                 self._update(reference.records[partition][given["record"]], given)
             else:
                 reference.seal(partition, given["record"], kind == "seal")
+
+    def _forget(self, partition: str, record: str) -> None:
+        """No copy lists it any more, nor another of that name that comes later."""
+        for copy in self.copies.values():
+            for listed in (copy.lists[partition],) if partition in copy.lists else ():
+                listed.candidates = [c for c in listed.candidates if c.record != record]
 
     def _update(self, held: Held, given: dict) -> None:
         if given["event"] is not None:
@@ -189,6 +221,9 @@ class Model:
                     lists[d.partition] = reference._rank(wide, facts, d)
                 if d.notify and reference._rank(hits, facts, d):
                     told.add(d.partition)
+            copies = {
+                o: self._copy(request, facts, decision, response, Ori(o)) for o in request.copies_to
+            }
         finally:
             reference.records = whole
         booking = facts.chain[0]
@@ -205,55 +240,83 @@ class Model:
             seen,
             told,
             (kept & set(whole)) if request.retain else set(),
-            {o: self._copy(request, response, lists, Ori(o)) for o in request.copies_to},
+            copies,
         )
+
+    def _own(self, facts: Facts, recipient: Ori) -> dict[str, PartitionDecision]:
+        """What a recipient could search itself now."""
+        policy = self.reference.policy
+        if policy is None:
+            return {}
+        ordinary = policy.facts(recipient, transaction=facts.transaction)
+        own = dataclasses.replace(facts, chain=ordinary.chain, requested=None, role="")
+        return self._entries(own)
+
+    def _entries(self, facts: Facts) -> dict[str, PartitionDecision]:
+        decision = decide(facts, self.now, self.reference.partitions, self.reference.policy)
+        return {} if decision.refused else {d.partition: d for d in decision.partitions}
 
     def _copy(
         self,
         request: SearchRequest,
+        facts: Facts,
+        decision: Decision,
         response: SearchResponse,
-        lists: dict[str, list[Candidate]],
         recipient: Ori,
-    ) -> bytes:
+    ) -> Copy:
         """What a recipient may know: what the submitter was shown and it may see itself."""
-        policy = self.reference.policy
-        facts = facts_of(request, self.reference.partitions, policy)
-        entries: dict = {}
-        if policy is not None:
-            ordinary = policy.facts(recipient, transaction=facts.transaction)
-            own = dataclasses.replace(facts, chain=ordinary.chain, requested=None, role="")
-            decision = policy.decide(own, self.now)
-            entries = {} if decision.refused else {d.partition: d for d in decision.partitions}
-        out = []
+        own, lists = self._own(facts, recipient), {}
         for section in response:
-            if section.outcome is Outcome.SEARCHED_DISCLOSED:
-                entry = entries.get(section.partition)
-                if entry is None or not (entry.probe and entry.view):
-                    section = PartitionResult(
-                        section.partition, Outcome.REFUSED, Reason.NOT_DISCLOSED
-                    )
-                elif entry.opaque:
-                    found = lists[section.partition][: request.max_candidates]
-                    renamed = tuple(
-                        dataclasses.replace(
-                            c, record=self.handle(recipient, section.partition, c.record)
-                        )
-                        for c in found
-                    )
-                    section = dataclasses.replace(section, candidates=renamed)
-                elif section.candidates:
-                    bare = tuple(_without_minutiae(c) for c in section.candidates)
-                    section = dataclasses.replace(section, candidates=bare)
-            out.append(section)
-        return dataclasses.replace(response, sections=tuple(out), notes=()).to_bytes()
+            name = section.partition
+            entry = own.get(name)
+            if section.outcome is not Outcome.SEARCHED_DISCLOSED:
+                continue
+            if entry is None or not (entry.probe and entry.view):
+                continue
+            mine = decision[name]
+            sees = mine.sees_protected and entry.sees_protected
+            masked = dataclasses.replace(mine, sees_protected=sees)
+            found = self.reference._rank(request, facts, masked)[: request.max_candidates]
+            lists[name] = Listed(found, sees, (mine.opaque, entry.opaque))
+        until = self.now + timedelta(days=SEARCH.copy_days)
+        return Copy(facts, recipient, response, lists, until)
+
+    def waiting(self) -> list[Key]:
+        """The copies that can still be fetched."""
+        return sorted(key for key, copy in self.copies.items() if copy.until > self.now)
+
+    def handed(self, copy: Copy) -> bytes:
+        """A copy as it is handed out now: what was allowed then, and still is."""
+        uses = uses_of(copy.facts)
+        parties = self._entries(copy.facts), self._own(copy.facts, copy.recipient)
+        sections = []
+        for section in copy.response:
+            name = section.partition
+            listed = copy.lists.get(name)
+            now = [party[name] for party in parties if name in party]
+            allowed = len(now) == len(parties) and all(e.probe and e.view for e in now)
+            if section.outcome is Outcome.SEARCHED_DISCLOSED and (listed is None or not allowed):
+                section = PartitionResult(name, Outcome.REFUSED, Reason.NOT_DISCLOSED)
+            elif listed is not None:
+                sees = listed.sees_protected and all(e.sees_protected for e in now)
+                held = self.reference.records[name]
+                shown = [c for c in listed.candidates if not held[c.record].hidden(sees, uses)]
+                opaque = [o or e.opaque for o, e in zip(listed.opaque, now, strict=True)]
+                if any(opaque):
+                    who = copy.recipient if opaque[1] else copy.facts.chain[0]
+                    shown = [
+                        dataclasses.replace(c, record=self.handle(who, name, c.record))
+                        for c in shown
+                    ]
+                bare = tuple(_without_minutiae(c) for c in shown)
+                section = dataclasses.replace(section, candidates=bare)
+            sections.append(dataclasses.replace(section, token=""))
+        whole = dataclasses.replace(copy.response, sections=tuple(sections), notes=())
+        return whole.to_bytes()
 
     def live(self) -> dict[str, Waiting]:
         """Tokens that an event may still use."""
         return {t: w for t, w in self.tokens.items() if w.expires is None or w.expires > self.now}
-
-    def copies_may_be_lost(self) -> None:
-        """The process that holds them has closed its engine."""
-        self.lost = set(self.copies)
 
     def spend(self, token: str) -> None:
         """A token has been used."""

@@ -46,8 +46,8 @@ class Steps(Searches):
             self.event: 4 if self.model.live() else 0,
             self.event_at_once: 4 if self.model.live() else 0,
             self.cancel: 0.5 if self.model.live() else 0,
-            self.copy: 3 if self.model.copies else 0,
-            self.copy_at_once: 3 if self.model.copies else 0,
+            self.copy: 3 if self.model.waiting() else 0,
+            self.copy_at_once: 3 if self.model.waiting() else 0,
             self.deliver: 1 if self.waiting else 0,
             self.deliver_at_once: 2 if self.waiting else 0,
         }
@@ -70,10 +70,9 @@ class Steps(Searches):
     # -- copies and messages -------------------------------------------------------------------
 
     def copy(self, times: int = 1) -> Step:
-        fresh = sorted(set(self.model.copies) - self.model.lost)
-        key = self.rng.choice(fresh or sorted(self.model.copies))
+        key = self.rng.choice(self.model.waiting())
         tcn, booking, ori = key
-        others = sum(k[0] == tcn and k[2] == ori for k in self.model.copies)
+        others = sum(k[0] == tcn and k[2] == ori for k in self.model.waiting())
         named = others > 1 or self.rng.random() < 0.5
         call = Call("copy", {"tcn": tcn, "ori": ori, "booking": booking if named else None})
 
@@ -83,11 +82,12 @@ class Steps(Searches):
             demand(len(got) <= 1, f"a copy was handed out {len(got)} times")
             for reply in got:
                 demand(not reply.tokens, "a copy carries a token")
-                demand(reply.content == self.model.copies[key], "a copy shows something else")
-            # Of two processes that read, only the one that searched has its copies.
-            if got or (key not in self.model.lost and self.mode == "rw"):
-                demand(bool(got), "a copy that waits was refused")
-                del self.model.copies[key]
+                demand(
+                    reply.content == self.model.handed(self.model.copies[key]),
+                    "a copy shows something else",
+                )
+            demand(bool(got), "a copy that waits was refused")
+            del self.model.copies[key]
 
         return [call] * times, check
 

@@ -292,12 +292,6 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         'if rotation == "all":',
     ),
     (
-        "notes go to who gets a copy",
-        "search/copies.py",
-        "tuple(sections), running.intent",
-        "tuple(sections), running.intent, running.probe.notes",
-    ),
-    (
         "labels are minded where they are to be disregarded",
         "search/probe.py",
         "return FingerPosition.UNKNOWN if self.anywhere else position",
@@ -362,12 +356,6 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "search/release.py",
         "sees_minutiae=first.sees_minutiae and second.sees_minutiae",
         "sees_minutiae=second.sees_minutiae",
-    ),
-    (
-        "a copy brings paired minutiae",
-        "search/copies.py",
-        "candidates=without_minutiae(section.candidates or ())",
-        "candidates=section.candidates",
     ),
     (
         "paired minutiae of what has changed since",
@@ -491,25 +479,6 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "if m.id == name and m.owner == owner",
         "if m.id == name",
     ),
-    (
-        "copies handed out again and again",
-        "search/copies.py",
-        "state.copies.pop(found[0])",
-        "state.copies[found[0]]",
-    ),
-    (
-        "copies ignore the recipient's mask",
-        "search/copies.py",
-        "if entry is None or not (entry.probe and entry.view):",
-        "if entry is None:",
-    ),
-    (
-        "copies show what the submitter may not see",
-        "search/copies.py",
-        "            if section.outcome is Outcome.SEARCHED_DISCLOSED:\n                section = _section",
-        "            if one.found:\n                section = replace(section, outcome=Outcome.SEARCHED_DISCLOSED, candidates=one.found)\n                section = _section",
-    ),
-    ("copies carry record ids", "search/copies.py", "    if entry.opaque:\n", "    if False:\n"),
     (
         "probes retained unasked",
         "search/kept_probes.py",
@@ -754,12 +723,6 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "first.opaque",
     ),
     (
-        "copies can be fetched before the answer leaves",
-        "search/run.py",
-        "    hold.after.append(lambda: copies.keep(state, running, copied))\n",
-        "    copies.keep(state, running, copied)\n",
-    ),
-    (
         "hidden partitions are searched in the policy's order",
         "search/decision.py",
         "sorted(decision.partitions, key=lambda d: not d.view)",
@@ -959,12 +922,6 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "state.ledger.delivering()]",
     ),
     (
-        "copies are gone before they are logged",
-        "search/copies.py",
-        "        copy = state.copies[found[0]]\n",
-        "        copy = state.copies.pop(found[0])\n        state.copies.setdefault(('', '', ''), copy)\n",
-    ),
-    (
         "anybody answers requests to opt out",
         "search/opting_out.py",
         "    _entitled(state, found, authority)\n",
@@ -1095,12 +1052,6 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "a number twice in one list",
         "audit/writer.py",
         "(agency, e.tcn) in seen or ",
-        "",
-    ),
-    (
-        "copies of other agencies' submissions",
-        "search/copies.py",
-        "and (booking is None or key[0] == booking)",
         "",
     ),
     (
@@ -1630,6 +1581,102 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "bulk/pool.py",
         "len(window) < BULK.ahead",
         "True",
+    ),
+    (
+        "copies handed out again and again",
+        "search/handing_out.py",
+        "    state.ledger.copies.destroy(copy.id)\n    return",
+        "    state.ledger.copies.unclaim(copy.id)\n    return",
+    ),
+    (
+        "copies ignore the recipient's mask",
+        "search/copies.py",
+        "if entry is not None and entry.probe and entry.view:",
+        "if entry is not None:",
+    ),
+    (
+        "copies show what the submitter may not see",
+        "search/copies.py",
+        "        if one.section.outcome is Outcome.SEARCHED_DISCLOSED:",
+        "        if one.found:",
+    ),
+    (
+        "copies carry record ids",
+        "search/handing_out.py",
+        "    if any(opaque):",
+        "    if False:",
+    ),
+    (
+        "copies can be fetched before the answer leaves",
+        "search/run.py",
+        "    hold.after.append(lambda: copies.show(state, running))\n",
+        "    copies.show(state, running)\n",
+    ),
+    (
+        "copies are gone before they are logged",
+        "search/handing_out.py",
+        '        crash_point("copy.claimed")\n',
+        "        state.ledger.copies.destroy(copy.id)\n",
+    ),
+    (
+        "copies of other agencies' submissions",
+        "ledger/copies.py",
+        "(? IS NULL OR booking = ?)",
+        "(? IS NULL OR booking <> ?)",
+    ),
+    (
+        "copies outlive an opt-out",
+        "search/handing_out.py",
+        "or not all(entry.probe and entry.view for entry in now):",
+        "or False:",
+    ),
+    (
+        "copies list what was sealed meanwhile",
+        "search/handing_out.py",
+        " and not barred[ordinal]:",
+        ":",
+    ),
+    (
+        "copies that wait name expunged records",
+        "search/pending.py",
+        "    copies.forget(state, names)\n",
+        "",
+    ),
+    (
+        "a copy that cannot be read is kept",
+        "search/copies.py",
+        "            state.ledger.copies.destroy(copy.id)\n            continue",
+        "            continue",
+    ),
+    (
+        "what a recipient may not see crowds others out of its copy",
+        "search/copies.py",
+        "        sees_protected=one.granted.sees_protected and entry.sees_protected,\n        uses",
+        "        sees_protected=one.granted.sees_protected,\n        uses",
+    ),
+    (
+        "copies of a search that was never answered",
+        "search/copies.py",
+        "            ledger.discard(intent)",
+        "            ledger.show(intent)",
+    ),
+    (
+        "a copy is handed out again after a crash",
+        "search/copies.py",
+        "            if (copy.intent, copy.recipient) in told:",
+        "            if False:",
+    ),
+    (
+        "copies of a search that failed",
+        "search/run.py",
+        "    copies.drop(state, running)\n",
+        "",
+    ),
+    (
+        "copies wait for ever",
+        "ledger/copies.py",
+        '"DELETE FROM copy WHERE expires <= ?"',
+        '"DELETE FROM copy WHERE expires < ? AND 0"',
     ),
     (
         "an expunged event leaves what it was made from",

@@ -11,7 +11,7 @@ from adversary_model import remembered
 
 from fpmatch.gallery.columns import Columns
 from fpmatch.ledger import Ledger
-from fpmatch.search import copies, kept_probes, outbox, release
+from fpmatch.search import copies, decision, kept_probes, outbox, release
 from fpmatch.search.state import State
 
 SEED = 11
@@ -89,7 +89,10 @@ def tokens_never_destroyed(patch):
 
 
 def copies_for_anyone(patch):
-    patch.setattr(copies, "_section", lambda state, decision, recipient, section, found: section)
+    own = lambda state, facts, recipient: copies.by_partition(  # noqa: E731
+        decision.decide(state, facts, state.policy)
+    )
+    patch.setattr(copies, "own_decision", own)
 
 
 def delivered_again(patch):

@@ -144,7 +144,7 @@ def test_failures_and_cancels_wait_too(monkeypatch):
         for ori in ALIKE:
             took, error = left(time, lambda o=ori: e.search(request(o), cancel=stop))
             assert (took, error[0]) == (SET, SearchCancelled)
-        monkeypatch.setattr(run.copies, "make", lambda *a: 1 / 0)
+        monkeypatch.setattr(run.copies, "prepare", lambda *a: 1 / 0)
         for ori in ALIKE:
             took, error = left(time, lambda o=ori: e.search(request(o)))
             assert (took, error[0]) == (SET, ZeroDivisionError)
@@ -197,12 +197,12 @@ def test_a_list_is_held_once_for_each_opaque_submission(monkeypatch):
 
 def test_copies_can_be_fetched_no_earlier_than_the_answer_leaves():
     with held() as (e, time):
-        waiting = []
-        time.during.append(lambda: waiting.append(dict(e._state.copies)))
+        seen = []
+        time.during.append(lambda: seen.append(e._state.ledger.copies.unsettled()[0]))
         for ori in ALIKE:
             e.search(request(ori, copies_to=[ON], tcn=f"T-{ori}"))
             assert e.copy(f"T-{ori}", ON)["immigration"].reason is Reason.NOT_DISCLOSED
-        assert waiting == [{}] * len(ALIKE)
+        assert [[c.tcn for c in held] for held in seen] == [[f"T-{ori}"] for ori in ALIKE]
 
 
 def test_an_opaque_policy_without_a_set_time_is_warned_of(caplog):

@@ -321,13 +321,26 @@ def test_owners_messages_are_listed_delivered_once_and_opened(fpm, place):
 
 def test_copies_are_written_each_under_its_own_mask(fpm, place):
     asked = ("search", "g.fpm", "p1.fpt", "--ori", ON, "--threshold", 30, "--copies-to", OFF)
-    code, _, error = fpm(*asked)
+    code, _, error = fpm(*asked[:-2], "--copies", "copies")
     assert code == 2
-    assert "--copies" in error
+    assert "--copies-to" in error
     assert fpm(*asked, "--copies", "copies")[0] == 0
     copy = sections(json.loads((place / "copies" / f"{OFF}.json").read_text()))
     assert [c["record"] for c in copy["criminal"]["candidates"]] == ["C-1"]
     assert copy["immigration"].get("candidates") is None
+
+
+@pytest.mark.parametrize("engine", [(), ("--engine", "engine.toml")])
+def test_a_copy_is_fetched_by_a_process_of_its_own_and_once(fpm, engine):
+    asked = ("search", "g.fpm", "p1.fpt", "--ori", ON, "--copies-to", KEEPS, "--tcn", "T-1")
+    answer = as_json(fpm(*asked, "--json", "-", *engine))
+    mine = ("copy", "g.fpm", "T-1", "--ori", KEEPS, *engine)
+    assert fpm("copy", "g.fpm", "T-1", "--ori", OFF, *engine)[0] == 2
+    assert fpm(*mine, "--json", "nowhere/c.json")[0] == 2
+    assert as_json(fpm(*mine, "--booking-ori", ON, "--json", "-")) == answer
+    code, _, error = fpm(*mine)
+    assert code == 2
+    assert len(error.splitlines()) == 1
 
 
 def test_the_protection_flag_and_numbers_reach_the_search(fpm):
@@ -528,6 +541,8 @@ search g.fpm p1.fpt --ori {ON} --tcn T-1
 search g.fpm p1.fpt --ori {OFF} --tcn T-2
 search g.fpm p1.fpt --ori {HELD} --tcn T-3 --engine engine.toml
 search g.fpm p9.fpt --ori {KEEPS} --retain --tcn T-4
+search g.fpm p1.fpt --ori {ON} --copies-to {KEEPS} --tcn T-5
+copy g.fpm T-5 --ori {KEEPS}
 verify g.fpm C-1 p1.fpt --partition criminal --ori {ON}
 records g.fpm criminal --owner DOJ-FBI
 record g.fpm criminal C-1 --owner DOJ-FBI

@@ -101,6 +101,7 @@ TREE: dict[str, dict[str, Command | Group]] = {
         "report-event": later.report_event_command,
         "cancel": later.cancel_command,
         "cascade": later.cascade_command,
+        "copy": later.copy_command,
         "notifications": owners.notifications_command,
         "deliver": owners.deliver_command,
         "envelope": owners.envelope_command,

@@ -1,4 +1,4 @@
-"""``fpmatch report-event``, ``cancel`` and ``cascade``: what becomes of probes that are kept."""
+"""``fpmatch report-event``, ``cancel``, ``cascade``, ``copy``: what a search leaves for later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from fpmatch.cli.gallery import Gallery
 from fpmatch.cli.opened import EngineFile, opened
-from fpmatch.cli.output import JsonFile, emit, table
+from fpmatch.cli.output import JsonFile, check_target, emit, table
 from fpmatch.cli.search import Disposition, candidate_sheet, response_tables
 
 Token = Annotated[str, typer.Argument(help="From the answer of the search that waits.")]
@@ -65,4 +65,26 @@ def cascade_command(
         json_file,
         *(shown or [f"No probe is retained for {partition}."]),
         sheet=candidate_sheet(responses),
+    )
+
+
+def copy_command(
+    gallery: Gallery,
+    tcn: Annotated[str, typer.Argument(help="Control number of the search.")],
+    ori: Annotated[str, typer.Option(help="The agency that gets the copy, nine characters.")],
+    booking_ori: Annotated[
+        str | None, typer.Option(help="Who submitted, where several used the number.")
+    ] = None,
+    engine_file: EngineFile = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Fetch the copy of a search for an agency of its --copies-to; it is handed out once."""
+    check_target(json_file)
+    with opened(gallery, engine_file) as engine:
+        response = engine.copy(tcn, ori, booking_ori=booking_ori)
+    emit(
+        response.to_dict(),
+        json_file,
+        *response_tables(response),
+        sheet=candidate_sheet([response]),
     )

@@ -16,10 +16,7 @@ from fpmatch.cli.inputs import (
     Ppi,
     Rotation,
     TrustPpi,
-    load_template,
     parse_pairs,
-    parse_position,
-    parse_protected,
     split_list,
 )
 from fpmatch.cli.opened import EngineFile, opened
@@ -38,6 +35,7 @@ from fpmatch.cli.search import (
     Role,
     Transaction,
 )
+from fpmatch.cli.submission import submission
 from fpmatch.parameters import SEARCH
 
 if TYPE_CHECKING:
@@ -144,24 +142,28 @@ def verify_command(
     json_file: JsonFile = None,
 ) -> None:
     """Compare fingers with one record, as an agency (1:1); under the policy of a search."""
-    from fpmatch.types import SearchRequest, claim_of
+    from fpmatch.types import claim_of
 
-    how: dict[str, Any] = {"ppi": ppi, "trust_ppi": trust_ppi, "estimate": estimate_ppi}
-    how |= {"position": parse_position(position), "extractor": extractor, "isolated": isolated}
-    request = SearchRequest(
-        fingers=[load_template(f, **how) for f in fingers],
-        booking_ori=ori,
-        chain=split_list(chain or ()),
+    request = submission(
+        fingers,
+        ori,
+        chain=chain,
         transaction=transaction,
         purpose=purpose,
         role=role,
         charge=charge,
         disposition=disposition,
-        protected=parse_protected(protected),
-        attributes=parse_pairs(attribute or (), "--attribute"),
+        protected=protected,
+        attribute=attribute,
         rotation=rotation,
         positions=positions,
         minutiae=minutiae,
+        ppi=ppi,
+        trust_ppi=trust_ppi,
+        estimate_ppi=estimate_ppi,
+        position=position,
+        extractor=extractor,
+        isolated=isolated,
     )
     with opened(gallery, engine_file) as engine:
         found = engine.verify(request, record, partition=partition)

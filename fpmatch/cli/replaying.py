@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,11 +17,6 @@ from fpmatch.cli.inputs import (
     Ppi,
     Rotation,
     TrustPpi,
-    load_template,
-    parse_pairs,
-    parse_position,
-    parse_protected,
-    split_list,
 )
 from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.output import JsonFile, emit, table
@@ -39,8 +34,8 @@ from fpmatch.cli.search import (
     Purpose,
     Role,
     Transaction,
-    named,
 )
+from fpmatch.cli.submission import submission
 
 
 def replay_command(
@@ -74,26 +69,28 @@ def replay_command(
     json_file: JsonFile = None,
 ) -> None:
     """Run a logged search again and compare digests; 1 if anything differs."""
-    from fpmatch.types import SearchRequest
-
-    how: dict[str, Any] = {"ppi": ppi, "trust_ppi": trust_ppi, "estimate": estimate_ppi}
-    how |= {"position": parse_position(position), "extractor": extractor, "isolated": isolated}
-    request = SearchRequest(
-        fingers=[load_template(path, **how) for path in fingers],
-        booking_ori=ori,
-        chain=split_list(chain or ()),
+    request = submission(
+        fingers,
+        ori,
+        chain=chain,
         transaction=transaction,
-        partitions=[named(p) for p in partition] if partition else None,
+        partition=partition,
         purpose=purpose,
         role=role,
         charge=charge,
         disposition=disposition,
-        protected=parse_protected(protected),
-        attributes=parse_pairs(attribute or (), "--attribute"),
+        protected=protected,
+        attribute=attribute,
         max_candidates=max_candidates,
         effort=effort,
         rotation=rotation,
         positions=positions,
+        ppi=ppi,
+        trust_ppi=trust_ppi,
+        estimate_ppi=estimate_ppi,
+        position=position,
+        extractor=extractor,
+        isolated=isolated,
     )
     if threshold is not None:
         request = replace(request, threshold=threshold)

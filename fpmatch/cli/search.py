@@ -20,15 +20,13 @@ from fpmatch.cli.inputs import (
     Ppi,
     Rotation,
     TrustPpi,
-    load_template,
     of,
     parse_pairs,
-    parse_position,
-    parse_protected,
     split_list,
 )
 from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.output import JsonFile, Sheet, emit, table, write_text
+from fpmatch.cli.submission import submission
 from fpmatch.errors import InputError
 from fpmatch.parameters import SEARCH
 
@@ -110,7 +108,7 @@ def search_command(
     ] = None,
     copies: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write the copies there as JSON, one file an agency."),
+        typer.Option(metavar="DIR", help="Fetch the copies and write them there as JSON."),
     ] = None,
     tcn: Annotated[str, typer.Option(help="Control number; made up without.")] = "",
     tcr: Annotated[str, typer.Option(help="Control number that this one refers to.")] = "",
@@ -134,25 +132,20 @@ def search_command(
     json_file: JsonFile = None,
 ) -> None:
     """Search a gallery as an agency; each partition answers under the policy in force."""
-    from fpmatch.types import SearchRequest
-
-    how: dict[str, Any] = {"ppi": ppi, "trust_ppi": trust_ppi, "estimate": estimate_ppi}
-    how |= {"position": parse_position(position), "extractor": extractor, "isolated": isolated}
     recipients = split_list(copies_to or ())
     _check_copies(recipients, copies)
-    probe = [load_template(path, **how) for path in fingers]
-    request = SearchRequest(
-        fingers=probe,
-        booking_ori=ori,
-        chain=split_list(chain or ()),
+    request = submission(
+        fingers,
+        ori,
+        chain=chain,
         transaction=transaction,
-        partitions=[named(p) for p in partition] if partition else None,
+        partition=partition,
         purpose=purpose,
         role=role,
         charge=charge,
         disposition=disposition,
-        protected=parse_protected(protected),
-        attributes=parse_pairs(attribute or (), "--attribute"),
+        protected=protected,
+        attribute=attribute,
         retain=retain,
         copies_to=recipients,
         tcn=tcn,
@@ -164,12 +157,20 @@ def search_command(
         rotation=rotation,
         positions=positions,
         minutiae=minutiae,
+        ppi=ppi,
+        trust_ppi=trust_ppi,
+        estimate_ppi=estimate_ppi,
+        position=position,
+        extractor=extractor,
+        isolated=isolated,
     )
     with opened(gallery, engine_file, threads=threads) as engine:
         response = engine.search(request)
-        # No copy outlives the engine that made it.
-        copied = {to: engine.copy(response.tcn, to, booking_ori=ori) for to in recipients}
-    written = [_write_copy(copy, to, copies) for to, copy in copied.items() if copies is not None]
+        written = []
+        if copies is not None:
+            for to in recipients:
+                copy = engine.copy(response.tcn, to, booking_ori=ori)
+                written.append(_write_copy(copy, to, copies))
     emit(
         response.to_dict(),
         json_file,
@@ -230,11 +231,11 @@ def explain_command(
 
 
 def _check_copies(recipients: tuple[str, ...], folder: Path | None) -> None:
-    """Copies are handed out once, so there has to be a place for them before the search."""
-    if bool(recipients) != (folder is not None):
-        raise InputError("--copies-to and --copies go together: to whom, and where to write them")
+    """Copies are handed out once, so their place is made before the search."""
     if folder is None:
         return
+    if not recipients:
+        raise InputError("--copies says where copies are written; --copies-to, who gets one")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -245,11 +246,6 @@ def _write_copy(copy: SearchResponse, ori: str, folder: Path) -> str:
     path = folder / f"{ori}.json"
     write_text(str(path), json.dumps(copy.to_dict(), indent=2, ensure_ascii=False) + "\n")
     return f"Copy for {ori}: {path}"
-
-
-def named(partition: str) -> str | int:
-    """A partition by name, or by its number."""
-    return int(partition) if partition.isdecimal() else partition
 
 
 def response_tables(response: SearchResponse) -> list[Any]:

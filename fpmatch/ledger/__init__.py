@@ -1,6 +1,16 @@
-"""What a gallery owes to others: notifications to owners, and probes kept for later."""
+"""What a gallery owes to others: notifications to owners, copies, and probes kept for later."""
 
+from fpmatch.ledger.copies import KeptCopy
 from fpmatch.ledger.ledger import FILE, Ledger
 from fpmatch.ledger.values import DEFERRED, RETAINED, SETTLED, KeptProbe, Notification
 
-__all__ = ["DEFERRED", "FILE", "RETAINED", "SETTLED", "KeptProbe", "Ledger", "Notification"]
+__all__ = [
+    "DEFERRED",
+    "FILE",
+    "RETAINED",
+    "SETTLED",
+    "KeptCopy",
+    "KeptProbe",
+    "Ledger",
+    "Notification",
+]

@@ -1,4 +1,4 @@
-"""What a gallery owes to others: notifications to owners, and probes kept for later.
+"""What a gallery owes to others: notifications to owners, copies, and probes kept for later.
 
 A file of its own, because searches write it also where the gallery is open for reading only.
 """
@@ -17,6 +17,7 @@ from typing import Self
 from fpmatch import database as files
 from fpmatch.database import Durability
 from fpmatch.errors import CorruptError
+from fpmatch.ledger import copies
 from fpmatch.ledger.tables import LEDGER, LEDGER_COLUMNS
 from fpmatch.ledger.values import (
     DECOY,
@@ -34,16 +35,17 @@ _PROBE = "token, kind, partition, event, expires, identity, request, owner, clai
 
 
 class Ledger:
-    """Notifications and kept probes, in one SQLite file."""
+    """Notifications, copies and kept probes, in one SQLite file."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self.database = database
         self.lock = threading.RLock()
+        self.copies = copies.Copies(self._transaction)
 
     @classmethod
     def create(cls, folder: Path, *, durability: Durability = "full") -> Self:
         """Make an empty one."""
-        files.create_file(folder / FILE, LEDGER)
+        files.create_file(folder / FILE, f"{LEDGER}{copies.TABLE};")
         return cls.open(folder, durability=durability)
 
     @classmethod
@@ -62,6 +64,8 @@ class Ledger:
         database = files.open_file(folder / FILE, write=write, durability=durability)
         if write:
             files.add_columns(database, LEDGER_COLUMNS)
+            with files.transaction(database):
+                database.execute(copies.TABLE)  # ledgers that were made before have none
         return cls(database)
 
     @contextmanager

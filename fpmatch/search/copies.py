@@ -1,98 +1,33 @@
-"""Copies of a response to further agencies, each under its own mask.
+"""Copies of a response to further agencies: what each may see, kept until it is fetched.
 
 A recipient sees at most what the submitter sees and at most what it could have searched itself:
-naming a better-placed agency as recipient opens nothing.
+naming a better-placed agency as recipient opens nothing. What is kept is judged once more when it
+is handed out (`fpmatch.search.handing_out`).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any
 
-from fpmatch.audit import Kind
-from fpmatch.errors import InputError, RefusedError
-from fpmatch.gallery.removal import UNIFORM
-from fpmatch.search.opaque_ids import under_opaque_ids
-from fpmatch.search.pairings import without_minutiae
-from fpmatch.search.released import Released
+from fpmatch.audit.records import Kind, time_text
+from fpmatch.errors import CorruptError, InputError
+from fpmatch.ledger import KeptCopy
+from fpmatch.parameters import SEARCH
+from fpmatch.search.candidates import best_candidates
+from fpmatch.search.decision import decide
+from fpmatch.search.probe import uses
+from fpmatch.search.released import Released, ReleasedPartition
 from fpmatch.search.running import Running
 from fpmatch.search.state import State
-from fpmatch.types import (
-    Decision,
-    Ori,
-    Outcome,
-    PartitionResult,
-    Reason,
-    SearchResponse,
-)
+from fpmatch.types import Candidate, Decision, Facts, Ori, Outcome, PartitionDecision, Reason
 
 
-def take(state: State, tcn: str, ori: str, booking: str | None) -> SearchResponse:
-    """See `Engine.copy`; of several callers at once one gets it.
-
-    Parameters
-    ----------
-    state : State
-        The open engine.
-    tcn : str
-        Control number.
-    ori : str
-        An agency.
-    booking : str or None
-        The booking agency; None where the other two say it.
-
-    Raises
-    ------
-    InputError
-        If an agency is no ORI, or several fit.
-    RefusedError
-        If there is no such copy, in the same words as for one that is somebody else's.
-    """
-    with state.lock:
-        found = [
-            key
-            for key in state.copies
-            if key[1:] == (tcn, ori) and (booking is None or key[0] == booking)
-        ]
-        if len(found) > 1:
-            raise InputError("several agencies used this number; say whose with booking_ori=")
-        if not found:
-            state.audit.event(Kind.AUTH_FAILED, {"what": "copy", "tcn": tcn, "recipient": ori})
-            raise RefusedError(UNIFORM)
-        copy = state.copies[found[0]]
-        state.audit.event(
-            Kind.RELEASE,
-            {
-                "what": "copy",
-                "partition": "",
-                "recipient": ori,
-                "notification": "",
-                "tcn": tcn,
-                "search_seq": copy.audit_seq,
-            },
-        )
-        return state.copies.pop(found[0])
-
-
-def keep(state: State, running: Running, made: dict[str, SearchResponse]) -> None:
-    """Let recipients fetch the copies of an answered search.
-
-    Parameters
-    ----------
-    state : State
-        The open engine.
-    running : Running
-        The search, with what was decided and found so far.
-    made : dict[str, SearchResponse]
-        Copies by recipient.
-    """
-    booking = running.submission.facts.chain[0]
-    with state.lock:
-        for ori, copy in made.items():
-            state.copies[booking, running.submission.tcn, ori] = copy
-
-
-def make(state: State, running: Running, released: Released) -> dict[str, SearchResponse]:
-    """The response of each recipient, and the recipients noted for the log.
+def prepare(state: State, running: Running, released: Released) -> None:
+    """Write the copies of a search, which nobody can fetch yet, and note who gets what.
 
     Parameters
     ----------
@@ -101,49 +36,221 @@ def make(state: State, running: Running, released: Released) -> dict[str, Search
     running : Running
         The search, with what was decided and found so far.
     released : Released
-        What leaves, for each partition.
+        What leaves, for each partition; the recipients are noted in it for the log.
     """
-    out: dict[str, SearchResponse] = {}
-    for text in dict.fromkeys(running.submission.request.copies_to):
-        recipient = Ori(text)
-        decision = _own(state, running, recipient)
-        sections = []
-        for i, one in enumerate(released.partitions):
-            section = one.section
-            if section.outcome is Outcome.SEARCHED_DISCLOSED:
-                section = _section(state, decision, recipient, section, one.found)
-                if section.outcome is Outcome.SEARCHED_DISCLOSED:
-                    released.partitions[i] = replace(one, recipients=(*one.recipients, recipient))
-            sections.append(replace(section, token=""))
-        out[recipient] = SearchResponse(
-            running.submission.tcn, running.decision.policy_version, tuple(sections), running.intent
-        )
-    return out
+    made = [
+        _copy(state, running, Ori(text), _sections(state, running, released, Ori(text)))
+        for text in dict.fromkeys(running.submission.request.copies_to)
+    ]
+    if made:
+        state.ledger.copies.prepare(made, time_text(state.clock()))
 
 
-def _own(state: State, running: Running, recipient: Ori) -> Decision | None:
+def show(state: State, running: Running) -> None:
+    """Let the recipients fetch their copies: the answer leaves."""
+    if running.submission.request.copies_to:
+        state.ledger.copies.show(running.intent)
+
+
+def drop(state: State, running: Running) -> None:
+    """Forget the copies of a search that failed."""
+    if running.submission.request.copies_to:
+        state.ledger.copies.discard(running.intent)
+
+
+def recover(state: State) -> None:
+    """Settle what openings that have ended left between preparing, showing and handing out."""
+    ledger = state.ledger.copies
+    ledger.prepare((), time_text(state.clock()))
+    shown, handed = (
+        [c for c in found if not state.living.alive(c.owner)] for found in ledger.unsettled()
+    )
+    for intent in {c.intent for c in shown}:
+        records = state.audit.records(kind=Kind.OUTCOME, first=intent)
+        if any(r.intent_seq == intent for r in records):
+            ledger.show(intent)
+        else:
+            ledger.discard(intent)
+    if handed:
+        told = {
+            (r.fields.get("search_seq"), r.fields.get("recipient"))
+            for r in state.audit.records(kind=Kind.RELEASE)
+            if r.fields.get("what") == "copy"
+        }
+        for copy in handed:
+            if (copy.intent, copy.recipient) in told:
+                ledger.destroy(copy.id)
+            else:
+                ledger.unclaim(copy.id)
+
+
+def forget(state: State, names: set[tuple[str, str]]) -> None:
+    """Take expunged records out of the copies that wait.
+
+    A copy that cannot be read here, for want of the vault that sealed it, is destroyed: it could
+    name one of them.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    names : set of (str, str)
+        Partitions and records.
+    """
+    for copy in state.ledger.copies.every():
+        try:
+            body = read(state, copy)
+            found = [s["candidates"] or [] for s in body["sections"]]
+        except Exception:
+            state.ledger.copies.destroy(copy.id)
+            continue
+        if not any((s["partition"], c[0]) in names for s, f in _pairs(body, found) for c in f):
+            continue
+        for section, candidates in _pairs(body, found):
+            section["candidates"] = [
+                c for c in candidates if (section["partition"], c[0]) not in names
+            ]
+        state.ledger.copies.rewrite(copy.id, _sealed(state, body)[1])
+
+
+def _pairs(body: dict[str, Any], found: list[list]) -> Iterable[tuple[dict[str, Any], list]]:
+    pairs = zip(body["sections"], found, strict=True)
+    return ((section, listed) for section, listed in pairs if section["candidates"] is not None)
+
+
+def own_decision(state: State, facts: Facts, recipient: Ori) -> dict[str, PartitionDecision]:
+    """What a recipient could search itself at this moment, by partition; empty if nothing.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    facts : Facts
+        Of the submission.
+    recipient : Ori
+        Of the copy.
+    """
     if state.policy is None:
-        return None
-    facts = running.submission.facts
+        return {}
     ordinary = state.policy.facts(recipient, transaction=facts.transaction)
     own = replace(facts, chain=ordinary.chain, requested=None, role="")
-    return state.policy.decide(own, state.clock())
+    return by_partition(decide(state, own, state.policy))
 
 
-def _section(
-    state: State,
-    decision: Decision | None,
-    recipient: Ori,
-    section: PartitionResult,
-    found: tuple,
-) -> PartitionResult:
-    name = section.partition
-    entry = None
-    if decision is not None and not decision.refused:
-        entry = next((d for d in decision.partitions if d.partition == name), None)
-    if entry is None or not (entry.probe and entry.view):
-        return PartitionResult(name, Outcome.REFUSED, Reason.NOT_DISCLOSED)
-    if entry.opaque:
-        return replace(section, candidates=under_opaque_ids(state, recipient, name, found))
-    # Without the paired minutiae: they are for the submitter's role, and a copy has none.
-    return replace(section, candidates=without_minutiae(section.candidates or ()))
+def by_partition(decision: Decision) -> dict[str, PartitionDecision]:
+    """The entries of a decision; none where it refuses the submission."""
+    return {} if decision.refused else {d.partition: d for d in decision.partitions}
+
+
+def read(state: State, copy: KeptCopy) -> dict[str, Any]:
+    """The body of a copy.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    copy : KeptCopy
+        As stored.
+
+    Raises
+    ------
+    InputError
+        If a vault sealed it and the engine has none.
+    CorruptError
+        If it is no body of a copy.
+    """
+    body = copy.body
+    if copy.sealed:
+        if state.vault is None:
+            raise InputError("the copy was sealed by a vault; open the engine with it: vault=")
+        body = state.vault.open("", body)
+    try:
+        found = json.loads(body)
+    except ValueError as error:
+        raise CorruptError("a copy is stored damaged") from error
+    if not isinstance(found, dict):
+        raise CorruptError("a copy is stored damaged")
+    return found
+
+
+def _sealed(state: State, body: dict[str, Any]) -> tuple[bool, bytes]:
+    content = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+    if state.vault is None:
+        return False, content
+    return True, state.vault.seal("", content)
+
+
+def _copy(
+    state: State, running: Running, recipient: Ori, sections: list[dict[str, Any]]
+) -> KeptCopy:
+    facts = running.submission.facts
+    body = {
+        "policy_version": running.decision.policy_version,
+        "facts": {**asdict(facts), "attributes": dict(facts.attributes)},
+        "sections": sections,
+    }
+    sealed, content = _sealed(state, body)
+    expires = time_text(state.clock() + timedelta(days=SEARCH.copy_days))
+    booking = facts.chain[0]
+    return KeptCopy(
+        0,
+        booking,
+        running.submission.tcn,
+        recipient,
+        running.intent,
+        expires,
+        sealed,
+        content,
+        state.living.name,
+    )
+
+
+def _sections(
+    state: State, running: Running, released: Released, recipient: Ori
+) -> list[dict[str, Any]]:
+    own = own_decision(state, running.submission.facts, recipient)
+    sections = []
+    for i, one in enumerate(released.partitions):
+        entry = own.get(one.section.partition)
+        out: dict[str, Any] = {
+            "partition": one.section.partition,
+            "outcome": one.section.outcome.value,
+            "reason": one.section.reason.value,
+            "complete": one.section.complete,
+            "candidates": None,
+        }
+        if one.section.outcome is Outcome.SEARCHED_DISCLOSED:
+            if entry is not None and entry.probe and entry.view:
+                found = _found(state, running, one, entry)
+                out["candidates"] = [_plain(c) for c in found]
+                out["sees_protected"] = one.granted.sees_protected and entry.sees_protected
+                out["opaque"] = [one.granted.opaque, entry.opaque]
+                released.partitions[i] = replace(one, recipients=(*one.recipients, recipient))
+            else:
+                out["outcome"] = Outcome.REFUSED.value
+                out["reason"] = Reason.NOT_DISCLOSED.value
+                out["complete"] = True
+        sections.append(out)
+    return sections
+
+
+def _found(
+    state: State, running: Running, one: ReleasedPartition, entry: PartitionDecision
+) -> tuple[Candidate, ...]:
+    """The recipient's own list: what it may not see crowds nothing out of it."""
+    request = running.submission.request
+    name = one.section.partition
+    columns = state.gallery.columns(name)
+    barred = columns.barred(
+        sees_protected=one.granted.sees_protected and entry.sees_protected,
+        uses=running.uses | uses(running.submission.facts),
+    )
+    return best_candidates(
+        running.scores[name], columns, request.max_candidates, request.lowest, barred
+    )
+
+
+def _plain(candidate: Candidate) -> list[Any]:
+    """Without the paired minutiae: they are for the submitter's role, and a copy has none."""
+    fingers = [[int(f.position), f.score] for f in candidate.fingers]
+    return [candidate.record, candidate.score, fingers]

@@ -15,6 +15,7 @@ SEARCH = (
     "search.released",
 )
 NOTIFY = ("notify.claimed", "notify.logged")
+COPY = ("copy.claimed", "copy.logged")
 SEAL = ("seal.committed", "log.appended", "seal.logged")
 PUBLISH = ("publish.committed", "log.appended", "publish.logged")
 PARTITION = (

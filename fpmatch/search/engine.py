@@ -11,7 +11,7 @@ from fpmatch.formats.abis import Adapter, Fetch
 from fpmatch.formats.ebts_answering import Answering
 from fpmatch.ledger import Notification
 from fpmatch.policy import Explanation
-from fpmatch.search import batch, copies, outbox, resume, run, verification
+from fpmatch.search import batch, handing_out, outbox, resume, run, verification
 from fpmatch.search.abis import serve
 from fpmatch.search.calls import counted
 from fpmatch.search.enquiries import Enquiries
@@ -221,6 +221,9 @@ class Engine(Enquiries):
     def copy(self, tcn: str, ori: str, *, booking_ori: str | None = None) -> SearchResponse:
         """The copy of a response that an agency named in ``copies_to`` gets; handed out once.
 
+        It waits in the ledger, for thirty days, and is fetched from this or any other process; a
+        vault seals it there. The policy of that moment is asked for submitter and recipient, deny
+        wins, and records that were expunged, sealed, protected or banned meanwhile are left out.
         Logged (RELEASE) before it leaves; where the log fails it can be fetched later.
 
         Parameters
@@ -238,11 +241,13 @@ class Engine(Enquiries):
         RefusedError
             If there is none for it.
         InputError
-            If copies of several agencies' submissions of that number wait for it.
+            If copies of several agencies' submissions of that number wait for it, or the copy was
+            sealed by a vault that this engine does not have.
         """
         if booking_ori is not None:
             check_text("booking_ori", booking_ori)
-        return copies.take(self._state, check_text("tcn", tcn), check_text("ori", ori), booking_ori)
+        tcn, ori = check_text("tcn", tcn), check_text("ori", ori)
+        return handing_out.take(self._state, tcn, ori, booking_ori)
 
     def replay(self, seq: int, request: SearchRequest) -> ReplayReport:
         """Run a logged search again, on the gallery as it is now, and compare digests.

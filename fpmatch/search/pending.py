@@ -19,7 +19,7 @@ import numpy as np
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import Receipt, removal, updating
 from fpmatch.ledger import DEFERRED, RETAINED, KeptProbe
-from fpmatch.search import kept_probes, outbox
+from fpmatch.search import copies, kept_probes, outbox
 from fpmatch.search.crash_points import crash_point
 from fpmatch.search.state import State
 
@@ -104,8 +104,10 @@ def _finish(state: State, name: str, fields: dict[str, Any], wait: bool) -> int:
     crash_point("expunge.indexed")
     destroy_probes(state, name, fields)
     crash_point("expunge.probes")
+    names = {(place, record) for place, record in fields["names"]}
+    copies.forget(state, names)
     state.ledger.scrub(wait=wait)
-    outbox.forget(state, {(place, record) for place, record in fields["names"]})
+    outbox.forget(state, names)
     seq = state.log(fields["journal"])
     crash_point("expunge.logged")
     return seq

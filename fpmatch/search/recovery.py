@@ -14,7 +14,7 @@ from fpmatch.errors import CorruptError, LockedError, ReadOnlyError, StorageErro
 from fpmatch.gallery import NewRow
 from fpmatch.gallery.partition_names import folder_name
 from fpmatch.index import PartitionIndex
-from fpmatch.search import follow, kept_probes, opting_out, outbox, pending
+from fpmatch.search import copies, follow, kept_probes, opting_out, outbox, pending
 from fpmatch.search.enrolment import index_rows
 from fpmatch.search.state import State
 from fpmatch.types import FingerPosition
@@ -41,6 +41,7 @@ def recover(state: State) -> None:
     opting_out.take_over(state)
     state.living.clear()
     outbox.recover(state)
+    copies.recover(state)
     kept_probes.recover(state)
     kept_probes.expire(state)
     for info in state.gallery.partitions:

@@ -150,7 +150,7 @@ def finish(
         crash_point("search.judged")
         outbox.prepare(state, running, released)
         kept_probes.store(state, running, released)
-        copied = copies.make(state, running, released)
+        copies.prepare(state, running, released)
         crash_point("search.prepared")
         state.audit.outcome(running.intent, _outcome(state, running, released))
     except BaseException as error:
@@ -159,7 +159,7 @@ def finish(
     crash_point("search.outcome")
     outbox.show(state, running, released)
     # Who may fetch a copy would else see on it when the search was over.
-    hold.after.append(lambda: copies.keep(state, running, copied))
+    hold.after.append(lambda: copies.show(state, running))
     crash_point("search.released")
     return SearchResponse(
         running.submission.tcn,
@@ -245,6 +245,7 @@ def fail(state: State, running: Running, error: BaseException) -> None:
     """
     outbox.drop(state, running.intent)
     kept_probes.drop(state, running.intent)
+    copies.drop(state, running)
     searched = {*running.failed, *(s.partition for s in running.searchers)}
     partitions = []
     for d in running.decision.partitions:

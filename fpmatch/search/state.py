@@ -22,7 +22,6 @@ from fpmatch.search.living import Living
 from fpmatch.search.read_write_lock import ReadWriteLock
 from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.search.timer import Timer
-from fpmatch.types import SearchResponse
 
 
 class Vault(Protocol):
@@ -77,7 +76,6 @@ class State:
     indexes: dict[str, PartitionIndex] = field(default_factory=dict)
     partition_locks: dict[str, ReadWriteLock] = field(default_factory=dict)
     envelopes: dict[str, tuple[str, bytes]] = field(default_factory=dict)
-    copies: dict[tuple[str, str, str], SearchResponse] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     logging: threading.RLock = field(default_factory=threading.RLock)
     finishing: threading.RLock = field(default_factory=threading.RLock)

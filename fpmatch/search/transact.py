@@ -14,7 +14,7 @@ from fpmatch.formats import Transaction, ebts, ebts_answers, format_of, itl_read
 from fpmatch.formats.ebts_address import Address, address_of
 from fpmatch.formats.ebts_answering import Answering
 from fpmatch.formats.ebts_answers import Answer
-from fpmatch.search import copies, probe, run
+from fpmatch.search import handing_out, probe, run
 from fpmatch.search.state import State
 from fpmatch.types import Ori, SearchRequest, SearchResponse
 
@@ -209,4 +209,4 @@ def _copies(state: State, address: Address, request: SearchRequest) -> dict[str,
     if not address.answer:
         return {}
     oris = dict.fromkeys(request.copies_to)
-    return {ori: copies.take(state, request.tcn, ori, request.booking_ori) for ori in oris}
+    return {ori: handing_out.take(state, request.tcn, ori, request.booking_ori) for ori in oris}

@@ -94,6 +94,46 @@ class TakesEvents(Protocol):
 
 
 @runtime_checkable
+class Copies(Protocol):
+    """An engine that gives further agencies a copy of an answer (``copies_to``)."""
+
+    def copy(self, tcn: str, ori: str) -> SearchResponse:
+        """Hand an agency its copy of a submission, once; raise where there is none for it.
+
+        Parameters
+        ----------
+        tcn : str
+            Control number of the submission.
+        ori : str
+            Who asks.
+        """
+
+
+@runtime_checkable
+class Cascades(Protocol):
+    """An engine that keeps probes (``retain``) and searches them against what comes later."""
+
+    def cascade(self, partition: str) -> Sequence[SearchResponse]:
+        """Search a partition with every probe that is retained for it."""
+
+
+@runtime_checkable
+class Logs(Protocol):
+    """An engine with a log of what was asked and answered."""
+
+    def logged(self, tcn: str) -> Sequence[str]:
+        """What the log holds of a submission now: ``"intent"``, then ``"outcome"``."""
+
+
+@runtime_checkable
+class FailsToLog(Protocol):
+    """An engine whose log can be made to fail, as on a full disk."""
+
+    def fail_log(self, kind: str) -> object:
+        """From now on no ``"intent"``, or no ``"outcome"``, can be written."""
+
+
+@runtime_checkable
 class Counts(Protocol):
     """An engine with a matcher of its own that says what it compared."""
 

@@ -12,8 +12,10 @@ from fpmatch.policy import Policy
 from fpmatch.reference.engine import Compare
 from fpmatch.template import Template
 from fpmatch.testing.adapter import (
+    Cascades,
     Clock,
     Closes,
+    Copies,
     Counts,
     EngineUnderTest,
     Expunges,
@@ -141,6 +143,35 @@ class Opened:
         if not isinstance(self.engine, Expunges):
             raise NotChecked("the engine has no method expunge(partition, record)")
         self.engine.expunge(partition, record)
+
+    def copy(self, tcn: str, ori: str) -> SearchResponse | None:
+        """The copy that an agency gets; None where it is refused.
+
+        Parameters
+        ----------
+        tcn : str
+            Control number of the submission.
+        ori : str
+            Who asks.
+
+        Raises
+        ------
+        NotChecked
+            If the engine makes no copies.
+        """
+        if not isinstance(self.engine, Copies):
+            raise NotChecked("the engine has no method copy(tcn, ori)")
+        try:
+            return self.engine.copy(tcn, ori)
+        except Exception:
+            return None
+
+    def cascade(self, partition: str) -> list[SearchResponse]:
+        """What the probes retained for a partition find. Raises NotChecked if none are kept."""
+        if not isinstance(self.engine, Cascades):
+            raise NotChecked("the engine has no method cascade(partition)")
+        self.watch.seen.clear()
+        return list(self.engine.cascade(partition))
 
     @property
     def watched(self) -> bool:

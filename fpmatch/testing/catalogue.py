@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fpmatch.checks import quoted
 from fpmatch.errors import InputError
 from fpmatch.reference.engine import Compare
-from fpmatch.testing import leaks_denied, leaks_masked, leaks_withheld
+from fpmatch.testing import leaks_denied, leaks_later, leaks_logged, leaks_masked, leaks_withheld
 from fpmatch.testing.adapter import Make
 from fpmatch.testing.bench import NotChecked, bench
 from fpmatch.testing.check import Check
@@ -18,7 +18,13 @@ __tracebackhide__ = True  # pytest shows what is wrong, and not where it was fou
 
 CHECKS: tuple[Check, ...] = tuple(
     sorted(
-        (*leaks_masked.CHECKS, *leaks_denied.CHECKS, *leaks_withheld.CHECKS),
+        (
+            *leaks_masked.CHECKS,
+            *leaks_denied.CHECKS,
+            *leaks_withheld.CHECKS,
+            *leaks_later.CHECKS,
+            *leaks_logged.CHECKS,
+        ),
         key=lambda check: int(check.leak[1:]),
     )
 )

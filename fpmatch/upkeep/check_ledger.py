@@ -10,13 +10,22 @@ from fpmatch.upkeep.finding import Finding
 
 
 def check_ledger(ledger: Ledger) -> Iterator[Finding]:
-    """Messages and kept probes, each as far as it can be read without the vault's key."""
+    """Messages, copies and kept probes, each as far as it can be read without the vault's key."""
     database = ledger.database
     for name, body in database.execute("SELECT id, body FROM notification").fetchall():
         if not _is_object(body):
             yield Finding(
                 "ledger.sqlite", f"message {name!r} is damaged", "the log names its search: ask it"
             )
+    if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'copy'").fetchone():
+        waiting = database.execute("SELECT tcn, recipient, body FROM copy WHERE NOT sealed")
+        for tcn, recipient, body in waiting.fetchall():
+            if not _is_object(body):
+                yield Finding(
+                    "ledger.sqlite",
+                    f"the copy of {tcn!r} for {recipient!r} is damaged",
+                    "have the search submitted again",
+                )
     templates = {row for (row,) in database.execute("SELECT id FROM template").fetchall()}
     kept = database.execute("SELECT kind, partition, request, templates FROM probe").fetchall()
     for kind, partition, request, held in kept:
