@@ -470,7 +470,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "expunged records stay in envelopes",
         "search/pending.py",
-        '    outbox.forget(state, {(place, record) for place, record in fields["names"]})\n',
+        '    outbox.forget(state, names)\n',
         "",
     ),
     (

@@ -58,8 +58,8 @@ def lines(code):
 def test_the_walk_is_under_fifteen_lines_and_green(project):
     walk = dict(BLOCKS)["test_our_engine.py"]
     assert len(lines(walk)) < 15
-    passed = len(CHECKS) + 14 + 1 - 1
-    run(project, "test_our_engine.py").assert_outcomes(passed=passed, skipped=1)
+    passed = len(CHECKS) + 14 + 1 - 8
+    run(project, "test_our_engine.py").assert_outcomes(passed=passed, skipped=8)
 
 
 def test_every_other_block_is_green(project):

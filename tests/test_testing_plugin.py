@@ -48,7 +48,7 @@ def failures(result):
 
 def test_a_project_with_a_right_engine_is_green(pytester, installed):
     result = engine_tests(pytester, "TinyEngine")
-    result.assert_outcomes(passed=43, skipped=1)
+    result.assert_outcomes(passed=44, skipped=8)
     result.stdout.fnmatch_lines(["*keeps no files in setup.folder*"])
 
 
@@ -206,7 +206,7 @@ sys.meta_path.insert(0, Absent())
 def test_the_kit_works_with_numpy_and_pydantic_alone(pytester, installed):
     pytester.makeconftest(BLOCK)
     result = engine_tests(pytester, "TinyEngine")
-    result.assert_outcomes(passed=43, skipped=1)
+    result.assert_outcomes(passed=44, skipped=8)
 
 
 def test_the_block_blocks():

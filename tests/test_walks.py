@@ -68,7 +68,7 @@ def test_to_a_green_suite_against_the_reference(pytester, tmp_path_factory, monk
         if kind == "python":
             (pytester.path / re.match(r"# (\w+\.py)\n", body)[1]).write_text(body)
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-q", "test_our_engine.py")
-    result.assert_outcomes(passed=len(CHECKS) + 14, skipped=1)
+    result.assert_outcomes(passed=len(CHECKS) + 14 - 7, skipped=8)
 
 
 def test_a_first_policy(tmp_path: Path) -> None:
