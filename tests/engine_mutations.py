@@ -881,7 +881,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "a verification sees what a search does not",
-        "search/compare.py",
+        "search/comparison.py",
         "rows = only if allowed is None else only[allowed[only]]",
         "rows = only",
     ),

@@ -18,6 +18,7 @@ from fpmatch.descriptor import PackedTemplates, SearchTemplate, encode, pack
 from fpmatch.index import PartitionSearch, narrow, ranking, shortlist, subject, subject_shard
 from fpmatch.index.build import build_arrays, join, select_rows
 from fpmatch.index.context import SearchContext
+from fpmatch.index.groups import GroupsById
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.rounds import Question, Step
 from fpmatch.index.search import FingerShard
@@ -221,7 +222,7 @@ def over(
         rows = [short.row_ids]
     else:
         fingers = list(zip(probes, places, strict=True))
-        shards = [wrap(of_subject(c, fingers, case.groups), met) for c in contexts]
+        shards = [wrap(of_subject(c, fingers, GroupsById(case.groups)), met) for c in contexts]
         short = shortlist_subject_across(shards, fingers, case.effort, case.limit)
         rows = list(short.row_ids)
     out = [answer_bytes(short)]

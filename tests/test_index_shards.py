@@ -21,6 +21,7 @@ from fpmatch.index import REMOVED, PartitionIndex, PartitionSearch, begin_across
 from fpmatch.index.build import select_rows
 from fpmatch.index.cutting import RANGES, cut_at
 from fpmatch.index.finger_shard import FingerShard
+from fpmatch.index.groups import GroupsById
 from fpmatch.index.rounds import LARGEST, Answer, Cut, Panel, Question, Spread, Step
 from fpmatch.index.subject import subject_shard
 from fpmatch.search.round_messages import (
@@ -314,7 +315,7 @@ def test_a_search_that_has_ended_holds_no_memory(indexes, pool):
     try:
         for make in (
             lambda: FingerShard(context, context.apply_mask(0), pool[1][0]),
-            lambda: subject_shard(context, fingers, np.zeros(120, np.int64)),
+            lambda: subject_shard(context, fingers, GroupsById(np.zeros(120, np.int64))),
         ):
             made = make()
             made.ask(Question(Step.COUNT))

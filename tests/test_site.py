@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 ROOMS = {
-    "audit", "bulk", "drawing", "evaluate", "examiner", "formats", "image", "matcher", "policy",
-    "reference", "search", "synthetic", "template", "testing", "types", "upkeep",
+    "audit", "bulk", "cluster", "drawing", "evaluate", "examiner", "formats", "image", "matcher",
+    "policy", "reference", "search", "synthetic", "template", "testing", "types", "upkeep",
 }  # fmt: skip
 """Rooms that say in ``__all__`` what is public, and have a page."""
 

@@ -206,6 +206,8 @@ class PartitionOutcome:
     scanned and fingers verified by the matcher, as the search code itself counted them: all
     zero where nothing was searched. ``paired`` counts candidates given with their minutiae.
     ``gallery_root`` and ``candidate_digest`` let an auditor repeat the search and compare.
+    ``coverage`` is written by engines whose rows are at hosts of a cluster, of every partition:
+    shards that answered, of how many, rows that answered, of how many; zeros where none was asked.
     """
 
     partition: str
@@ -222,6 +224,7 @@ class PartitionOutcome:
     paired: int = 0
     recipients: tuple[str, ...] = ()
     notifications: tuple[str, ...] = ()
+    coverage: tuple[int, ...] = ()
 
     @classmethod
     @takes(result="PartitionResult")
@@ -229,7 +232,8 @@ class PartitionOutcome:
         """Build from a section of a response; counters come from its cost, if it has one.
 
         ``more`` gives what a response does not hold: ``gallery_root``, ``candidate_digest``,
-        ``n_candidates`` (withheld ones too), ``recipients``, ``notifications``.
+        ``n_candidates`` (withheld ones too), ``recipients``, ``notifications``, ``coverage``
+        where nothing was asked.
         """
         cost = result.cost
         said: dict[str, Any] = {
@@ -244,6 +248,8 @@ class PartitionOutcome:
             "n_candidates": len(result.candidates or ()),
             "paired": result.paired,
         }
+        if cost is not None and cost.coverage is not None:
+            more["coverage"] = cost.coverage.numbers
         return cls(**{**said, **more})
 
 
@@ -367,13 +373,13 @@ def _shape(kind: Any, *optional: str) -> tuple[tuple[str, ...], attrgetter, tupl
     return names, attrgetter(*names), optional
 
 
-# Fields that are left out when empty. None of them is in a partition's outcome, where the mere
-# presence of a struck-out field would tell of a hit.
+# Fields that are left out when empty. In a partition's outcome there is but one, which an engine
+# writes of every partition or of none: else the mere presence of a struck-out field would tell.
 _SHAPES = {
     PartitionIntent: _shape(
         PartitionIntent, "agreement", "legal_basis", "consent_overridden", "defer_until"
     ),
-    PartitionOutcome: _shape(PartitionOutcome),
+    PartitionOutcome: _shape(PartitionOutcome, "coverage"),
     IntentRecord: _shape(
         IntentRecord, "tcr", "role", "user", "disposition", "copies_to", "record_digest", "minutiae"
     ),

@@ -64,3 +64,6 @@ class Transport(Protocol):
         Hosts that the transport has started itself are ended.
         """
         ...
+
+
+PING = b"?"

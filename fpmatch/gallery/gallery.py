@@ -300,6 +300,11 @@ class Gallery(Journal):
 
     def templates(self, partition: str, rows: list[int]) -> Iterator[tuple[int, Template]]:
         """Stored templates of rows, in the order given."""
+        for row, stored in self.stored_templates(partition, rows):
+            yield row, Template.from_bytes(stored)
+
+    def stored_templates(self, partition: str, rows: list[int]) -> Iterator[tuple[int, bytes]]:
+        """The bytes of stored templates of rows, in the order given."""
         first = self.key_of(partition) << ROW_BITS
         for row in rows:
             with self.lock:
@@ -309,7 +314,7 @@ class Gallery(Journal):
                     (first + row,),
                 ).fetchone()
             if found is not None:
-                yield row, Template.from_bytes(found[0])
+                yield row, bytes(found[0])
 
     # -- policies ------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from fpmatch.index.sharded import begin_across
 from fpmatch.index.shortlist import Shortlist
 from fpmatch.index.subject import Subjects
 from fpmatch.index.verifying import REMOVED, UNVERIFIED
-from fpmatch.index.work import Cancel
+from fpmatch.index.work import Cancel, Workers
 
 __all__ = [
     "EFFORTS",
@@ -18,5 +18,6 @@ __all__ = [
     "PartitionSearch",
     "Shortlist",
     "Subjects",
+    "Workers",
     "begin_across",
 ]

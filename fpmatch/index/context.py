@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.index.quantizer import Quantizer
-from fpmatch.index.ranking import visible_rows
+from fpmatch.index.ranking import Allowed, visible_rows
 from fpmatch.index.segment import Part
 from fpmatch.index.work import Clock, Workers
 from fpmatch.types import SearchCost
@@ -44,8 +44,8 @@ class SearchContext:
     quantizer : Quantizer
     workers : Workers
         Threads for pieces of work.
-    allowed : (R,) bool, optional
-        Indexed by row id: which rows may be seen; all if None.
+    allowed : (R,) bool or RowMask, optional
+        Which rows may be seen, by row id or by part; all if None.
     effort : str
         ``fast``, ``balanced``, ``scan`` or ``exhaustive``.
     rotation : str
@@ -62,7 +62,7 @@ class SearchContext:
     parts: Sequence[Part]
     quantizer: Quantizer
     workers: Workers = field(default_factory=lambda: Workers(1))
-    allowed: NDArray[np.bool_] | None = None
+    allowed: Allowed = None
     effort: str = "balanced"
     rotation: str = "upright"
     limit: int | None = None

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.index.context import SearchContext, View
+from fpmatch.index.groups import Groups
 from fpmatch.index.rounds import Cut
 from fpmatch.index.stages import votes_of_rows
 from fpmatch.index.votes import ProbeVotes
@@ -25,9 +26,9 @@ class GroupVotes:
     search : SearchContext
     views : mapping of position to View
         What a finger of each position may see.
-    group_of_row : (R,) int64
+    of : Groups
     groups : (G,) int64, ascending
-        Where to begin.
+        Numbers of those to begin with.
 
     Attributes
     ----------
@@ -41,12 +42,12 @@ class GroupVotes:
         self,
         search: SearchContext,
         views: Mapping[int, View],
-        group_of_row: NDArray[np.int64],
+        of: Groups,
         groups: NDArray[np.int64],
     ) -> None:
         self._search = search
         self._views = views
-        self._group_of_row = group_of_row
+        self._of = of
         self._rows: dict[int, list[Rows]] = {}
         self.groups = groups
         self.votes = np.zeros(len(groups), np.int64)
@@ -82,8 +83,10 @@ class GroupVotes:
             judged = self._judged()
         return self.groups[judged], self.votes[judged]
 
-    def cut(self, cut: Cut) -> None:
-        """Leave out what a cut leaves out of the groups of which enough is known."""
+    def cut(self, cut: Cut | None) -> None:
+        """Leave out what a cut, if any, leaves out of the groups of which enough is known."""
+        if cut is None:
+            return
         judged = self._judged()
         self._leave_out(judged[~cut.keeps(self.groups[judged], self.votes[judged])])
 
@@ -109,12 +112,12 @@ class GroupVotes:
 
     def _in_play(self, position: int) -> list[Rows]:
         if position not in self._rows:
-            place = np.full(int(self._group_of_row.max(initial=-1)) + 1, -1, np.int64)
+            place = np.full(self._of.size, -1, np.int64)
             place[self.groups] = np.arange(len(self.groups))
             view = self._views[position]
             found = []
             for part, rows in zip(view.parts, view.rows(), strict=True):
-                at = place[self._group_of_row[part.row_ids[rows]]]
+                at = place[self._of.of(part, rows)]
                 found.append((rows[at >= 0], at[at >= 0]))
             self._rows[position] = found
         return self._rows[position]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,16 +38,26 @@ def ranges_for(part: Part, position: int) -> list[tuple[int, int]]:
     return [(a, b) for a, b in spans if b > a]
 
 
-def visible_rows(
-    part: Part, allowed: NDArray[np.bool_] | None, position: int
-) -> tuple[NDArray[np.uint8], int]:
+class RowMask(Protocol):
+    """A mask that is kept with the rows that it is of, where row ids are too far apart for one."""
+
+    def of(self, part: Part) -> NDArray[np.bool_]:
+        """(N,) bool: which rows of a part may be seen, in the order of the part."""
+        ...
+
+
+Allowed = NDArray[np.bool_] | RowMask | None
+"""Which rows may be seen: by row id, by part, or all."""
+
+
+def visible_rows(part: Part, allowed: Allowed, position: int) -> tuple[NDArray[np.uint8], int]:
     """The rows of a part that a probe may see, and their number.
 
     Parameters
     ----------
     part : Part
-    allowed : (R,) bool or None
-        Indexed by row id; all rows if None.
+    allowed : (R,) bool, RowMask or None
+        By row id or by part; all rows if None.
     position : int
         The probe's finger; 0 for unknown.
 
@@ -57,17 +69,24 @@ def visible_rows(
     """
     spans = ranges_for(part, position)
     if spans == [(0, len(part))]:
-        seen = part.live if allowed is None else part.live & _allowed(part.row_ids, allowed)
+        seen = part.live if allowed is None else part.live & _allowed(part, allowed, spans[0])
         return seen, int(np.count_nonzero(seen))
     seen = np.zeros(len(part), np.uint8)
     for a, b in spans:
         seen[a:b] = part.live[a:b]
         if allowed is not None:
-            seen[a:b] &= _allowed(part.row_ids[a:b], allowed)
+            seen[a:b] &= _allowed(part, allowed, (a, b))
     return seen, int(np.count_nonzero(seen))
 
 
-def _allowed(row_ids: NDArray[np.int64], allowed: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _allowed(
+    part: Part, allowed: NDArray[np.bool_] | RowMask, span: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Of a part's rows in a span, which may be seen."""
+    a, b = span
+    if not isinstance(allowed, np.ndarray):
+        return allowed.of(part)[a:b].view(np.uint8)
+    row_ids = part.row_ids[a:b]
     if not len(allowed):
         return np.zeros(len(row_ids), np.uint8)
     if not len(row_ids) or int(row_ids.max()) < len(allowed):

@@ -257,3 +257,8 @@ class Panel:
     def ask(self, question: Question) -> list[Answer]:
         """The answers of all shards, in their order; override to ask them at the same time."""
         return [shard.ask(question) for shard in self._shards]
+
+
+def panel_of(shards: Sequence[Shard] | Panel) -> Panel:
+    """The panel of some shards, which are asked one after the other; or the panel itself."""
+    return shards if isinstance(shards, Panel) else Panel(shards)

@@ -13,6 +13,7 @@ from fpmatch.errors import InputError
 from fpmatch.index.batch import shortlist_batch
 from fpmatch.index.context import SearchContext
 from fpmatch.index.finger_shard import FingerShard
+from fpmatch.index.groups import GroupsById
 from fpmatch.index.ranking import EFFORTS
 from fpmatch.index.shortlist import Shortlist, shortlist_across
 from fpmatch.index.subject import Subjects, shortlist_subject_across, subject_shard
@@ -46,7 +47,7 @@ class PartitionSearch:
         if context.limit is not None:
             check_integer("limit", context.limit, 0, MOST_ROWS)
         allowed = context.allowed
-        if allowed is not None and (allowed.dtype != np.bool_ or allowed.ndim != 1):
+        if isinstance(allowed, np.ndarray) and (allowed.dtype != np.bool_ or allowed.ndim != 1):
             raise InputError(f"allowed must be a bool array indexed by row id, not {allowed.dtype}")
         self.contexts = contexts
         self._effort, self._limit = context.effort, context.limit
@@ -103,7 +104,7 @@ class PartitionSearch:
     def shortlist_subject(
         self,
         probes: Sequence[SearchTemplate],
-        group_of_row: NDArray[np.int64],
+        group_of_row: NDArray[np.integer],
         positions: Sequence[int] | None = None,
     ) -> Subjects:
         """One list for several fingers; see `PartitionIndex.shortlist_subject`.
@@ -111,8 +112,8 @@ class PartitionSearch:
         Parameters
         ----------
         probes : sequence of SearchTemplate
-        group_of_row : (R,) int64
-            Indexed by row id: the group of each row, not negative.
+        group_of_row : (R,) integers
+            Indexed by row id: the group of each row. Rows of none (-1) must be barred.
         positions : sequence of int, optional
             One for each probe.
 
@@ -121,7 +122,7 @@ class PartitionSearch:
         InputError
             If there are not as many positions as probes.
         """
-        groups = np.asarray(group_of_row, np.int64)
+        groups = GroupsById(np.maximum(group_of_row, 0).astype(np.int64))
         fingers = list(zip(probes, _positions(probes, positions), strict=True))
         shards = [subject_shard(context, fingers, groups) for context in self.contexts]
         return shortlist_subject_across(shards, fingers, self._effort, self._limit)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fpmatch.index.cutting import ask_cut, ranked, together
 from fpmatch.index.ladder import Bounds, climb
 from fpmatch.index.ranking import share, wanted_for
-from fpmatch.index.rounds import Cut, Panel, Question, Shard, Step
+from fpmatch.index.rounds import Cut, Panel, Question, Shard, Step, panel_of
 from fpmatch.parameters import INDEX
 from fpmatch.types import SearchCost
 
@@ -39,21 +39,21 @@ class Shortlist:
     cost: SearchCost = field(default_factory=SearchCost)
 
 
-def shortlist_across(shards: Sequence[Shard], effort: str, limit: int | None) -> Shortlist:
+def shortlist_across(shards: Sequence[Shard] | Panel, effort: str, limit: int | None) -> Shortlist:
     """The rows worth a full comparison with one probe, over all shards of an index.
 
     Byte for byte those of one index with the rows of all.
 
     Parameters
     ----------
-    shards : sequence of Shard
+    shards : sequence of Shard, or Panel
         Each has been given the probe, under the same effort.
     effort : str
         ``fast``, ``balanced``, ``scan`` or ``exhaustive``.
     limit : int, optional
         Rows on the list, instead of the effort's own number.
     """
-    panel = Panel(shards)
+    panel = panel_of(shards)
     visible = sum(answer.visible[0] for answer in panel.ask(Question(Step.COUNT)))
     return climb(effort, FingerStages(panel, effort, limit, visible))
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.index.context import SearchContext
 from fpmatch.index.cutting import ask_cut, ranked, together
+from fpmatch.index.groups import Groups
 from fpmatch.index.ladder import Bounds, climb
 from fpmatch.index.ranking import share, wanted_for
-from fpmatch.index.rounds import Cut, Panel, Question, Shard, Step
+from fpmatch.index.rounds import Cut, Panel, Question, Shard, Step, panel_of
 from fpmatch.index.subject_shard import SubjectShard, in_order
 from fpmatch.parameters import INDEX
 from fpmatch.types import SearchCost
@@ -50,7 +51,7 @@ class Subjects:
 def subject_shard(
     search: SearchContext,
     fingers: Sequence[tuple[SearchTemplate, int]],
-    group_of_row: NDArray[np.int64],
+    groups: Groups,
 ) -> SubjectShard:
     """The search of one shard, its mask applied.
 
@@ -58,16 +59,15 @@ def subject_shard(
     ----------
     search : SearchContext
     fingers : sequence of (SearchTemplate, position)
-    group_of_row : (R,) int64
-        Indexed by row id.
+    groups : Groups
     """
     views = {p: search.apply_mask(p) for p in sorted({p for _, p in fingers})}
     search.clock.lap("mask")
-    return SubjectShard(search, views, fingers, group_of_row)
+    return SubjectShard(search, views, fingers, groups)
 
 
 def shortlist_subject_across(
-    shards: Sequence[Shard],
+    shards: Sequence[Shard] | Panel,
     fingers: Sequence[tuple[SearchTemplate, int]],
     effort: str,
     limit: int | None,
@@ -78,7 +78,7 @@ def shortlist_subject_across(
 
     Parameters
     ----------
-    shards : sequence of Shard
+    shards : sequence of Shard, or Panel
         Each has been given the fingers, in the same order and under the same effort, and holds
         every group whole or not at all.
     fingers : sequence of (SearchTemplate, position)
@@ -87,7 +87,7 @@ def shortlist_subject_across(
     limit : int, optional
         Groups on the list, instead of the effort's own number.
     """
-    panel = Panel(shards)
+    panel = panel_of(shards)
     counted = panel.ask(Question(Step.COUNT))
     places = sorted({p for _, p in fingers})
     visible = {p: sum(a.visible[n] for a in counted) for n, p in enumerate(places)}

@@ -13,6 +13,7 @@ from fpmatch.descriptor import SearchTemplate
 from fpmatch.errors import InputError
 from fpmatch.index.asked import Asked, Keys
 from fpmatch.index.context import SearchContext, View
+from fpmatch.index.groups import Groups, groups_at
 from fpmatch.index.ladder import Bounds, Stage, stage_for
 from fpmatch.index.narrow import GroupVotes
 from fpmatch.index.ranking import Ranked, lists_for, wanted_for
@@ -32,8 +33,8 @@ class SubjectShard(Asked):
     views : mapping of position to View
         What a finger of each position may see here.
     fingers : sequence of (SearchTemplate, position)
-    group_of_row : (R,) int64
-        Indexed by row id.
+    groups : Groups
+        What leaves are their ids, and what is kept here are their numbers.
     """
 
     ways: ClassVar[Mapping[Step, str]] = {
@@ -53,7 +54,7 @@ class SubjectShard(Asked):
         search: SearchContext,
         views: Mapping[int, View],
         fingers: Sequence[tuple[SearchTemplate, int]],
-        group_of_row: NDArray[np.int64],
+        groups: Groups,
     ) -> None:
         places, several = len(views), len(fingers)
         super().__init__(
@@ -69,18 +70,18 @@ class SubjectShard(Asked):
         self._search = search
         self._views = dict(views)
         self._fingers = fingers
-        self._group_of_row = group_of_row
+        self._of = groups
         self._every = np.zeros(0, np.int64)
         self._votes: list[tuple[ProbeVotes, int]] = []
         self._found: list[Ranked] = []
         self._groups: Keys = (self._every, self._every)
-        self._kept = GroupVotes(search, self._views, group_of_row, self._every)
+        self._kept = GroupVotes(search, self._views, groups, self._every)
 
     def _count(self, question: Question) -> Answer:
-        there = np.zeros(int(self._group_of_row.max(initial=-1)) + 1, np.bool_)
+        there = np.zeros(self._of.size, np.bool_)
         for view in self._views.values():
-            for ids in view.row_ids():
-                there[self._group_of_row[ids]] = True
+            for part, seen in zip(view.parts, view.seen, strict=True):
+                there[self._of.of(part, seen.view(np.bool_))] = True
         self._every = np.flatnonzero(there)
         visible = tuple(self._views[p].visible for p in sorted(self._views))
         return Answer(visible=visible, groups=len(self._every))
@@ -101,41 +102,44 @@ class SubjectShard(Asked):
         return self.listed(*((ids, worth) for ids, worth, _ in self._found))
 
     def _group(self, question: Question) -> Answer:
-        pairs = zip(self._found, question.cuts, strict=True)
-        left = [_kept((ids, worth), cut) for (ids, worth, _), cut in pairs]
-        groups, votes = add_up(left, self._group_of_row)
+        left: list[Keys] = []
+        for (ids, worth, at), cut in zip(self._found, question.cuts, strict=True):
+            keep = np.ones(len(ids), np.bool_) if cut is None else cut.keeps(ids, worth)
+            left.append((groups_at(self._of, self._search.parts, at[keep]), worth[keep]))
+        groups, votes = add_up(left)
         self._groups = (groups[: question.size], votes[: question.size])
-        return self.listed(self._groups)
+        return self._listed(self._groups)
 
     def _narrow(self, question: Question) -> Answer:
         if self._found:
-            self._begin(np.sort(_kept(self._groups, question.cut)[0]))
+            self._begin(np.sort(_kept(self._groups, self._cut(question))[0]))
             self._found = []
             self._search.clock.lap("lists")
-        elif question.cut is not None:
-            self._kept.cut(question.cut)
+        else:
+            self._kept.cut(self._cut(question))
         if not 0 <= question.finger < len(self._votes):
             raise InputError(f"there is no finger {question.finger} to be counted")
         votes, position = self._votes[question.finger]
         self._kept.add_finger(position, votes)
-        return self.listed(self._kept.keep(question.size))
+        return self._listed(self._kept.keep(question.size))
 
     def _rank(self, question: Question) -> Answer:
-        if question.cut is not None:
-            self._kept.cut(question.cut)
+        self._kept.cut(self._cut(question))
         groups, votes = self._kept.ranked()
         # A group without a vote resembles no finger and is left out.
         some = votes > 0
         self._groups = (groups[some][: question.size], votes[some][: question.size])
-        return self.listed(self._groups)
+        return self._listed(self._groups)
 
     def _take(self, question: Question) -> Answer:
-        groups, votes = _kept(self._groups, question.cut)
+        groups, votes = _kept(self._groups, self._cut(question))
         self._search.clock.lap("votes")
         rows = tuple(self._rows_of(self._views[p], groups) for p in sorted(self._views))
         self._search.clock.lap("rows")
         visible = sum(self._views[p].visible for _, p in self._fingers)
-        return Answer(ids=groups, votes=votes, rows=rows, cost=self._search.cost(visible))
+        return Answer(
+            ids=self._of.ids(groups), votes=votes, rows=rows, cost=self._search.cost(visible)
+        )
 
     def _verify(self, question: Question) -> Answer:
         if not 0 <= question.finger < len(self._fingers):
@@ -143,8 +147,17 @@ class SubjectShard(Asked):
         probe, _ = self._fingers[question.finger]
         return Answer(scores=verify_rows(self._search, probe, self.rows_of(question)))
 
+    def _listed(self, keys: Keys) -> Answer:
+        groups, votes = keys
+        return self.listed((self._of.ids(groups), votes))
+
+    def _cut(self, question: Question) -> Cut | None:
+        """The question's cut, in numbers."""
+        cut = question.cut
+        return None if cut is None else Cut(cut.votes, self._of.last(cut.last))
+
     def _begin(self, groups: NDArray[np.int64]) -> None:
-        self._kept = GroupVotes(self._search, self._views, self._group_of_row, groups)
+        self._kept = GroupVotes(self._search, self._views, self._of, groups)
 
     def _prepare(self, visible: Sequence[int]) -> None:
         """Votes of the fingers, those with the most minutiae first.
@@ -175,9 +188,12 @@ class SubjectShard(Asked):
 
     def _rows_of(self, view: View, groups: NDArray[np.int64]) -> NDArray[np.int64]:
         """Visible rows of some groups, ascending."""
-        chosen = np.zeros(int(self._group_of_row.max(initial=-1)) + 1, np.bool_)
+        chosen = np.zeros(self._of.size, np.bool_)
         chosen[groups] = True
-        found = [ids[chosen[self._group_of_row[ids]]] for ids in view.row_ids()]
+        found = []
+        for part, seen in zip(view.parts, view.seen, strict=True):
+            some = np.flatnonzero(seen)
+            found.append(part.row_ids[some[chosen[self._of.of(part, some)]]])
         return np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
 
 
@@ -188,19 +204,16 @@ def in_order(fingers: Sequence[tuple[SearchTemplate, int]]) -> list[tuple[Search
     )
 
 
-def add_up(found: Sequence[Keys], group_of_row: NDArray[np.int64]) -> Keys:
+def add_up(found: Sequence[Keys]) -> Keys:
     """Votes by group: of each finger the best row, summed over the fingers; ranked.
 
     Parameters
     ----------
-    found : sequence of (ids, votes)
-        Of each finger the rows.
-    group_of_row : (R,) int64
-        Indexed by row id.
+    found : sequence of (groups, votes)
+        Of each finger those of its rows.
     """
     groups, votes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for ids, worth in found:
-        group = group_of_row[ids]
+    for group, worth in found:
         order = np.lexsort((-worth, group))
         group, worth = group[order], worth[order]
         first = np.ones(len(group), np.bool_)

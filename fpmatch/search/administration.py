@@ -33,6 +33,7 @@ from fpmatch.search.crash_points import crash_point
 from fpmatch.search.limits import Limits
 from fpmatch.search.once import Turn, check_key, turn
 from fpmatch.search.options import durability_of, routes_of
+from fpmatch.search.shards import Shards
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
 
@@ -116,6 +117,7 @@ class Administration:
         wait: float = 0.0,
         limits: Limits = Limits(),  # noqa: B008  # frozen
         monitor: Monitor | None = None,
+        shards: Shards | None = None,
     ) -> Self:
         """Open a gallery folder.
 
@@ -153,6 +155,10 @@ class Administration:
             How much one call may ask: records, submissions, fingers, bytes.
         monitor : callable, optional
             Is told of each call when it has ended (`fpmatch.monitoring`), as the logger is.
+        shards : Cluster, optional
+            Hosts that hold the records' fingers and search them, instead of this process
+            (`fpmatch.cluster`). They are brought level with the gallery, and stay open when the
+            engine is closed.
 
         Raises
         ------
@@ -169,6 +175,8 @@ class Administration:
             raise InputError(f"monitor must be callable, not {quoted(monitor)}")
         if not isinstance(limits, Limits):
             raise InputError(f"limits must be Limits, not {quoted(limits)}")
+        if shards is not None and not isinstance(shards, Shards):
+            raise InputError(f"shards must be a Cluster, not {quoted(shards)}")
         calls, started = Calls(monitor), time.monotonic()
         state, lock = opening.open_state(
             path_of(path),
@@ -183,6 +191,7 @@ class Administration:
             actor=actor,
             wait=check_number("wait", wait, 0, 1e6),
             limits=limits,
+            shards=shards,
         )
         calls.ended("open", OK, time.monotonic() - started, {"mode": state.mode})
         return cls(state, lock, calls)

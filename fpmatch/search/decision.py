@@ -123,7 +123,7 @@ def _searchers(state: State, running: Running) -> tuple[PartitionSearcher, ...]:
     decision = running.decision
     granted: list[PartitionSearcher] = []
     for d in sorted(decision.partitions, key=lambda d: not d.view):
-        if d.probe and not decision.refused and d.partition in state.indexes:
+        if d.probe and not decision.refused and state.searchable(d.partition):
             with kept_quiet(running, d.partition):
                 granted.append(state.searcher(d.partition))
     return tuple(granted)

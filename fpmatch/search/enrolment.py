@@ -307,7 +307,7 @@ def index_rows(
     rows: list[NewRow],
     forms: Mapping[Template, SearchTemplate] | None = None,
 ) -> None:
-    """Bring stored rows into the partition's index.
+    """Bring stored rows into the partition's index, or have hosts follow.
 
     All of them, also where an addition raises what went wrong in the background before it.
 
@@ -327,6 +327,9 @@ def index_rows(
     FpmatchError, OSError
         The first that an addition raised.
     """
+    if state.shards is not None:
+        state.shards.level(partition)
+        return
     forms = forms or {}
     first: Exception | None = None
     for few in _batched(rows, SEARCH.enrol_batch):

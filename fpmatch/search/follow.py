@@ -68,6 +68,10 @@ def level(state: State, partition: str) -> None:
     StorageError
         If so many rows are in no file of the index that they were better indexed by a writer.
     """
+    if state.shards is not None:
+        # Hosts follow the writer; what they show that is newer than these columns is not seen.
+        following.bring_level(state.gallery, partition)
+        return
     index = state.indexes[partition]
     # The index first: what is in it is in the system of record, or has been removed from it.
     moved = index.refresh()

@@ -32,6 +32,10 @@ class Kind:
     SCORES = 2
     QUESTION = 3
     ANSWER = 4
+    CALL = 5
+    REPLY = 6
+    BUCKET = 7
+    CHANGES = 8
 
 
 def write(kind: int, version: int, fields: Mapping[str, Any], columns: Iterable[NDArray]) -> bytes:

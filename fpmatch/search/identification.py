@@ -89,7 +89,7 @@ def _aim(state: State, running: Running, target_fpir: float) -> bool:
     """
     n = 0
     for d in running.decision.partitions:
-        if not (d.probe and d.view) or d.partition not in state.indexes:
+        if not (d.probe and d.view) or not state.searchable(d.partition):
             continue
         columns = state.gallery.columns(d.partition)
         barred = columns.barred(sees_protected=d.sees_protected, uses=running.uses)

@@ -23,6 +23,7 @@ from fpmatch.search import follow, hold, recovery
 from fpmatch.search.limits import Limits
 from fpmatch.search.living import FOLDER as LIVING
 from fpmatch.search.living import Living
+from fpmatch.search.shards import Shards
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
 
@@ -64,6 +65,7 @@ def open_state(
     actor: str,
     wait: float,
     limits: Limits,
+    shards: Shards | None = None,
 ) -> tuple[State, FolderLock]:
     """Lock and open a folder, and finish what a crash left half done.
 
@@ -93,6 +95,8 @@ def open_state(
         How long to wait for another writer, seconds.
     limits : Limits
         How much one call may ask.
+    shards : Shards or None
+        Hosts that hold the rows, if any do.
 
     Raises
     ------
@@ -124,6 +128,7 @@ def open_state(
             routes=routes,
             vault=vault,
             limits=limits,
+            shards=shards,
         )
         state.relevel = partial(recovery.relevel, state)
         if mode == "rw":
@@ -135,6 +140,8 @@ def open_state(
                 check_partitions(gallery.partitions, state.policy)
         except InputError as error:
             log.warning("nothing of such partitions is searched: %s", error)
+        if shards is not None:
+            shards.attach(gallery, state.partition_lock)
         with storage_errors(folder.name):
             recovery.recover(state)
     except BaseException:

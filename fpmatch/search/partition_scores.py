@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,16 @@ from fpmatch.checks import (
 from fpmatch.errors import InputError
 from fpmatch.search.frame import Frame, Kind, write
 from fpmatch.search.partition_request import PartitionRequest
-from fpmatch.types import FingerPosition, SearchCost
+from fpmatch.types import Coverage, FingerPosition, SearchCost
 
-VERSION = 1
+VERSION = 2
 MOST_RECORDS = 2**31 - 1
 MOST_STAGES = 64
 LARGEST = 2**63 - 1
 COUNTERS = ("live_fingers", "codes_scanned", "fingers_scanned", "fingers_verified")
-FIELDS = ("partition", "records", "fingers", "root", "milliseconds", "complete", *COUNTERS)
+FIELDS = (
+    "partition", "records", "fingers", "root", "milliseconds", "complete", "coverage", *COUNTERS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +68,7 @@ class PartitionScores:
             "root": self.root,
             "milliseconds": dict(cost.milliseconds),
             "complete": cost.complete,
+            "coverage": None if cost.coverage is None else cost.coverage.numbers,
             **{name: getattr(cost, name) for name in COUNTERS},
         }
         columns = [self.records, self.scores, *(values for _, values in self.fingers)]
@@ -104,7 +107,19 @@ class PartitionScores:
         if not np.isfinite(scores).all() or any(np.isinf(v).any() for _, v in fingers):
             raise InputError("the scores of an answer must be finite")
         root = check_text("root", f["root"])
-        return cls(partition, records, scores, fingers, cost_of(f), root)
+        cost = replace(cost_of(f), coverage=_coverage(f["coverage"]))
+        return cls(partition, records, scores, fingers, cost, root)
+
+
+def _coverage(said: Any) -> Coverage | None:
+    if said is None:
+        return None
+    told = [
+        check_integer("coverage", n, 0, LARGEST) for n in check_several("coverage", said, most=4)
+    ]
+    if len(told) != 4 or told[0] > told[1] or told[2] > told[3]:
+        raise InputError("coverage is told by four numbers, parts of how many")
+    return Coverage(*told)
 
 
 def cost_of(fields: Mapping[str, Any]) -> SearchCost:
@@ -123,11 +138,14 @@ def cost_of(fields: Mapping[str, Any]) -> SearchCost:
     spent = fields["milliseconds"]
     if not isinstance(spent, dict) or len(spent) > MOST_STAGES:
         raise InputError(f"milliseconds must map up to {MOST_STAGES} stages to numbers")
-    return SearchCost(
-        **{name: check_integer(name, fields[name], 0, LARGEST) for name in COUNTERS},
+    counted: dict[str, Any] = {
+        name: check_integer(name, fields[name], 0, LARGEST) for name in COUNTERS
+    }
+    cost = SearchCost(
         milliseconds={
             check_text("a stage", stage): check_number("milliseconds", ms, 0.0, LARGEST)
             for stage, ms in spent.items()
         },
         complete=bool(check_flag("complete", fields["complete"])),
     )
+    return replace(cost, **counted)

@@ -132,6 +132,9 @@ def _answered(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
 
 def _drop_from_index(state: State, partition: str, rows: list[int]) -> None:
     """Tombstone rows while nobody searches, and rewrite the files while everybody may."""
+    if state.shards is not None:
+        state.shards.purge(partition)
+        return
     index = state.indexes.get(partition)
     if index is None:
         return

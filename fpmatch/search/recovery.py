@@ -52,8 +52,17 @@ def recover(state: State) -> None:
 
 
 def attach(state: State, partition: str) -> None:
-    """Open a partition's index and bring it level with the gallery; rebuild it if damaged."""
+    """Open a partition's index and bring it level with the gallery; rebuild it if damaged.
+
+    Where hosts hold its rows, they are brought level instead.
+    """
     folder = _folder(state, partition)
+    if state.shards is not None:
+        if state.mode == "rw":
+            # It would not be kept level, and what is removed would stay in it.
+            shutil.rmtree(folder, ignore_errors=True)
+        level(state, partition)
+        return
     try:
         if (folder / "index.json").exists() or state.mode != "rw":
             state.indexes[partition] = PartitionIndex.open(
@@ -105,6 +114,9 @@ def level(state: State, partition: str) -> None:
     if state.mode != "rw":
         follow.level(state, partition)
         return
+    if state.shards is not None:
+        state.shards.level(partition)
+        return
     columns = state.gallery.columns(partition)
     index = state.indexes[partition]
     held = index.row_ids()
@@ -144,7 +156,7 @@ def relevel(state: State, partition: str) -> None:
     """Bring an index level that a call left behind; the caller holds the partition's lock."""
     if state.mode == "rw":
         state.gallery.forget(partition)
-    if partition in state.indexes:
+    if partition in state.indexes or state.shards is not None:
         level(state, partition)
     else:
         attach(state, partition)

@@ -101,6 +101,7 @@ def _searched(
         granted.reason,
         candidates=shown_to,
         complete=scores.cost.complete,
+        coverage=scores.cost.coverage,
     )
     return ReleasedPartition(section, section, granted, found, told, recipients=(recipient,))
 

@@ -76,7 +76,7 @@ def replay(state: State, seq: int, request: SearchRequest) -> ReplayReport:
     for name, said in outcome.partitions.items():
         if not str(said.get("outcome")).startswith("SEARCHED"):
             continue
-        if name not in state.indexes or not decision[name].probe:
+        if not state.searchable(name) or not decision[name].probe:
             found.append((name, ("decision",)))
             continue
         scores = state.searcher(name).search(

@@ -9,12 +9,12 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.descriptor import SearchTemplate, encode
+from fpmatch.descriptor import SearchTemplate, encode, pack
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import EnrolFlag, NewRow, facts
 from fpmatch.gallery.columns import NO_RECORD
 from fpmatch.index import REMOVED, UNVERIFIED
-from fpmatch.matcher import calibrate, fuse
+from fpmatch.matcher import calibrate, compare_many, fuse
 from fpmatch.parameters import SEARCH
 from fpmatch.search.state import State
 from fpmatch.template import Template
@@ -87,7 +87,7 @@ def _score(
             continue
         template = new[row.row]
         form = forms.get(template) or encode(template)
-        got = state.indexes[partition].verify(form, which)
+        got = _raw(state, partition, form, which)
         got = got[(got != UNVERIFIED) & (got != REMOVED)]
         best[row.position] = max(best.get(row.position, 0), int(got.max(initial=0)))
         tries[row.position] = tries.get(row.position, 0) + len(got)
@@ -95,6 +95,17 @@ def _score(
         return None
     values = [float(calibrate(np.array([raw]))[0]) for raw in best.values()]
     return fuse(values, list(tries.values()))
+
+
+def _raw(
+    state: State, partition: str, form: SearchTemplate, rows: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """Raw scores of rows of one record: the index's, or of stored templates where hosts have it."""
+    if state.shards is None:
+        return state.indexes[partition].verify(form, rows)
+    stored = [encode(t) for _, t in state.gallery.templates(partition, rows.tolist())]
+    packed = pack(stored)
+    return compare_many(form, packed, np.arange(len(stored)))
 
 
 def _comparable(held: NDArray[np.int64], position: FingerPosition) -> NDArray[np.int64]:

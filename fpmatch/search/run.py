@@ -209,11 +209,12 @@ def _outcome(state: State, running: Running, released: Released) -> OutcomeRecor
     for one in released.partitions:
         scores = running.scores.get(one.section.partition)
         if scores is None:
-            partitions.append(PartitionOutcome.of(one.truth))
+            partitions.append(PartitionOutcome.of(one.truth, coverage=_unasked(state)))
             continue
         partitions.append(
             PartitionOutcome.of(
                 replace(one.truth, cost=scores.cost, complete=scores.cost.complete),
+                coverage=_unasked(state),
                 gallery_root=scores.root,
                 candidate_digest=state.audit.candidate_digest(one.found),
                 n_candidates=len(one.found),
@@ -229,6 +230,11 @@ def _outcome(state: State, running: Running, released: Released) -> OutcomeRecor
         error=next(iter(running.failed.values()), ""),
         duration=duration_bucket(1000 * (time.monotonic() - running.started)),
     )
+
+
+def _unasked(state: State) -> tuple[int, ...]:
+    """What the log says was covered where nobody was asked: something only if hosts could be."""
+    return () if state.shards is None else (0, 0, 0, 0)
 
 
 def fail(state: State, running: Running, error: BaseException) -> None:
@@ -254,7 +260,9 @@ def fail(state: State, running: Running, error: BaseException) -> None:
         scores = running.scores.get(d.partition)
         cost = scores.cost if scores else None
         partitions.append(
-            PartitionOutcome.of(PartitionResult(d.partition, outcome, reason, cost=cost))
+            PartitionOutcome.of(
+                PartitionResult(d.partition, outcome, reason, cost=cost), coverage=_unasked(state)
+            )
         )
     kind = "cancelled" if isinstance(error, SearchCancelled) else type(error).__name__
     state.audit.outcome(

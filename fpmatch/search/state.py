@@ -21,6 +21,7 @@ from fpmatch.search.limits import Limits
 from fpmatch.search.living import Living
 from fpmatch.search.read_write_lock import ReadWriteLock
 from fpmatch.search.searcher import PartitionSearcher
+from fpmatch.search.shards import Shards
 from fpmatch.search.timer import Timer
 
 
@@ -50,6 +51,8 @@ class State:
     ----------
     envelopes : dict of (str, bytes)
         By message, its partition and the owner's list, where no vault keeps them.
+    shards : Shards or None
+        Hosts that hold the rows of all partitions; without, this process has an index of each.
     ending : threading.Event
         Set when the engine closes and waits no longer: searches and enrolments are to end.
     logged : dict of int
@@ -85,6 +88,7 @@ class State:
     unfinished: bool = False
     behind: set[str] = field(default_factory=set)
     relevel: Callable[[str], None] = lambda _: None
+    shards: Shards | None = None
     turns: tuple[threading.RLock, ...] = field(
         default_factory=lambda: tuple(threading.RLock() for _ in range(_TURNS))
     )
@@ -95,6 +99,12 @@ class State:
         if self.mode != "rw":
             raise ReadOnlyError("this engine is open for reading only; open it with mode='rw'")
 
+    def searchable(self, partition: str) -> bool:
+        """Whether there is somebody to search a partition, if it is granted."""
+        if self.shards is not None:
+            return any(info.name == partition for info in self.gallery.partitions)
+        return partition in self.indexes
+
     def searcher(self, partition: str) -> PartitionSearcher:
         """The capability to search one partition.
 
@@ -103,6 +113,9 @@ class State:
         StorageError
             If its index lacks records that are stored: they would be missed without a word.
         """
+        if self.shards is not None:
+            # Hosts that are not complete yet say so themselves.
+            return self.shards.searcher(partition, self.partition_lock(partition))
         if partition in self.behind:
             raise StorageError(f"the index of partition {partition!r} is not complete yet")
         return LocalPartition(

@@ -27,6 +27,7 @@ from fpmatch.types.pairing import Minutia, Pairing
 from fpmatch.types.saved import read_response
 from fpmatch.types.search import (
     Candidate,
+    Coverage,
     FingerScore,
     Note,
     NoteKind,
@@ -41,6 +42,7 @@ from fpmatch.types.stored import SourcedRecord, StoredFinger, StoredRecord, Temp
 __all__ = [
     "Candidate",
     "Claim",
+    "Coverage",
     "Decision",
     "Facts",
     "FingerPosition",

@@ -22,6 +22,7 @@ from fpmatch.types.claim import claim_of
 from fpmatch.types.pairing import Minutia, Pairing
 from fpmatch.types.search import (
     Candidate,
+    Coverage,
     FingerScore,
     Note,
     NoteKind,
@@ -85,7 +86,16 @@ def _section(said: Any) -> PartitionResult:
         else tuple(_candidate(c) for c in check_several("candidates", listed, most=MOST_LISTED)),
         bool(check_flag("complete", said["complete"])),
         check_text("token", said.get("token", "")),
+        _coverage(said.get("coverage")),
     )
+
+
+def _coverage(said: Any) -> Coverage | None:
+    if said is None:
+        return None
+    names = ("shards", "of_shards", "rows", "of_rows")
+    told = _mapping("coverage", said, *names)
+    return Coverage(*(check_integer(name, told[name], 0, 2**53) for name in names))
 
 
 def _candidate(said: Any) -> Candidate:

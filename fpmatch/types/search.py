@@ -109,8 +109,50 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a partition answered, where its rows are at hosts of a cluster.
+
+    Parameters
+    ----------
+    shards, of_shards : int
+        Pieces of the partition that were searched, and that there are.
+    rows, of_rows : int
+        Fingers that the probes may see in these pieces, and in all, counted for each probe finger.
+    """
+
+    shards: int
+    of_shards: int
+    rows: int
+    of_rows: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether all was searched. Where it was not, no candidate is not the same as no hit."""
+        return self.shards == self.of_shards
+
+    @property
+    def numbers(self) -> tuple[int, int, int, int]:
+        """The four of them, in order."""
+        return self.shards, self.of_shards, self.rows, self.of_rows
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        return (
+            f"{self.shards} of {self.of_shards} shards, {self.rows} of {self.of_rows} fingers "
+            "that may be seen"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SearchCost:
-    """What a search did in one partition: the comparison counters that the audit stores."""
+    """What a search did in one partition: the comparison counters that the audit stores.
+
+    Parameters
+    ----------
+    coverage : Coverage or None
+        How much of it answered, where hosts hold it.
+    """
 
     live_fingers: int = 0
     codes_scanned: int = 0
@@ -118,6 +160,7 @@ class SearchCost:
     fingers_verified: int = 0
     milliseconds: Mapping[str, float] = field(default_factory=dict)
     complete: bool = True
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +287,12 @@ class PartitionResult:
 
     For a withheld partition every field is a constant: the bytes are the same with no hit
     and with ten.
+
+    Parameters
+    ----------
+    coverage : Coverage or None
+        How much of it was searched, where hosts hold it and its results are disclosed. Of a
+        partition that was searched whole nothing of it is written.
     """
 
     partition: str
@@ -252,6 +301,7 @@ class PartitionResult:
     candidates: tuple[Candidate, ...] | None = None
     complete: bool = True
     token: str = ""
+    coverage: Coverage | None = None
     cost: SearchCost | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -365,6 +415,9 @@ def _section(section: PartitionResult) -> dict[str, Any]:
     }
     if section.token:
         out["token"] = section.token
+    if section.coverage is not None and not section.coverage.whole:
+        names = ("shards", "of_shards", "rows", "of_rows")
+        out["coverage"] = dict(zip(names, section.coverage.numbers, strict=True))
     if section.candidates is not None:
         out["candidates"] = [
             {

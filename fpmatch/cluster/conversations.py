@@ -1,0 +1,138 @@
+"""One search's conversation with a host: its shard, and where in the rounds it is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.cluster.grants import GrantError
+from fpmatch.cluster.owners import Mask
+from fpmatch.cluster.views import Masked, View
+from fpmatch.index import Workers
+from fpmatch.index.context import SearchContext
+from fpmatch.index.finger_shard import FingerShard
+from fpmatch.index.quantizer import quantizer
+from fpmatch.index.rounds import Answer, Question, Shard
+from fpmatch.index.subject import subject_shard
+from fpmatch.index.work import Clock
+from fpmatch.search.comparison import impressions, seen_under
+from fpmatch.search.partition_request import PartitionRequest
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A search in some buckets of one host, from its first round to its last.
+
+    Parameters
+    ----------
+    view : View
+    masked : Masked
+        What the search may see.
+    shard : Shard
+    clock : Clock
+        Its deadline is set anew by each call.
+    expires : float
+        `time.time` from when nobody will ask any more.
+    ahead : bool
+        Whether a bucket shows more than the state that the search named.
+    """
+
+    view: View
+    masked: Masked
+    shard: Shard
+    clock: Clock
+    expires: float
+    ahead: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    last: bytes = b""
+
+    def ask(self, question: Question, seconds_left: float | None) -> Answer:
+        """One round.
+
+        Parameters
+        ----------
+        question : Question
+        seconds_left : float, optional
+            Until no further piece of work is begun.
+        """
+        self.clock.deadline = None if seconds_left is None else time.monotonic() + seconds_left
+        if question.rows is not None:
+            self._check(question.rows)
+        return self.shard.ask(question)
+
+    def _check(self, rows: NDArray[np.int64]) -> None:
+        """Whether the search may see rows that it wants to compare with.
+
+        Raises
+        ------
+        GrantError
+            If it may not see one.
+        """
+        for part in filter(len, self.view.parts):
+            at = part.find(rows)
+            at = at[at >= 0]
+            gone = np.isin(part.row_ids[at], self.view.tombstoned)
+            if not (self.masked.of(part)[at] | gone).all():
+                raise GrantError("a search names rows that its mask bars")
+
+    def drop(self, rows: NDArray[np.int64]) -> None:
+        """Tombstone rows in what it holds: a merge may have replaced it elsewhere meanwhile.
+
+        Parameters
+        ----------
+        rows : (K,) int64
+        """
+        for part in filter(len, self.view.parts):
+            at = part.find(rows)
+            part.live[at[at >= 0]] = 0
+
+
+def begin(
+    view: View,
+    request: PartitionRequest,
+    below: int,
+    lists: int,
+    workers: Workers,
+    expires: float,
+) -> Conversation:
+    """A conversation about a search of some buckets.
+
+    Parameters
+    ----------
+    view : View
+    request : PartitionRequest
+    below : int
+        Rows from this number on are not seen.
+    lists : int
+        Of the indexes.
+    workers : Workers
+    expires : float
+    """
+    mask: Mask = (request.sees_protected, request.uses, below)
+    clock, masked = Clock(), view.masked(mask)
+    context = SearchContext(
+        view.parts,
+        quantizer(lists),
+        workers,
+        masked,
+        request.effort,
+        request.rotation,
+        request.limit,
+        clock,
+        tombstoned=view.tombstoned,
+    )
+    forms = [form for _, form in impressions(request)]
+    places: Sequence[int] = seen_under(request)
+    shard: Shard
+    if len(forms) > 1:
+        shard = subject_shard(context, list(zip(forms, places, strict=True)), view.records())
+    else:
+        seen = context.apply_mask(places[0])
+        clock.lap("mask")
+        shard = FingerShard(context, seen, forms[0])
+    return Conversation(view, masked, shard, clock, expires)
