@@ -206,8 +206,7 @@ class PartitionOutcome:
     scanned and fingers verified by the matcher, as the search code itself counted them: all
     zero where nothing was searched. ``paired`` counts candidates given with their minutiae.
     ``gallery_root`` and ``candidate_digest`` let an auditor repeat the search and compare.
-    ``coverage`` is written by engines whose rows are at hosts of a cluster, of every partition:
-    shards that answered, of how many, rows that answered, of how many; zeros where none was asked.
+    ``coverage``, where hosts hold the rows: shards that answered, of how many; rows, of how many.
     """
 
     partition: str
@@ -229,12 +228,7 @@ class PartitionOutcome:
     @classmethod
     @takes(result="PartitionResult")
     def of(cls, result: PartitionResult, **more: Any) -> PartitionOutcome:
-        """Build from a section of a response; counters come from its cost, if it has one.
-
-        ``more`` gives what a response does not hold: ``gallery_root``, ``candidate_digest``,
-        ``n_candidates`` (withheld ones too), ``recipients``, ``notifications``, ``coverage``
-        where nothing was asked.
-        """
+        """From a section of a response and its cost; ``more`` gives what a response does not hold."""
         cost = result.cost
         said: dict[str, Any] = {
             "partition": result.partition,
@@ -373,8 +367,8 @@ def _shape(kind: Any, *optional: str) -> tuple[tuple[str, ...], attrgetter, tupl
     return names, attrgetter(*names), optional
 
 
-# Fields that are left out when empty. In a partition's outcome there is but one, which an engine
-# writes of every partition or of none: else the mere presence of a struck-out field would tell.
+# Left out when empty. In a partition's outcome only what an engine writes of every partition or of
+# none: else the mere presence of a struck-out field would tell of a hit.
 _SHAPES = {
     PartitionIntent: _shape(
         PartitionIntent, "agreement", "legal_basis", "consent_overridden", "defer_until"

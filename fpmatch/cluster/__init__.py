@@ -6,10 +6,11 @@ releases. Hosts hold rows of partitions and no policy; what they are asked is si
 """
 
 from fpmatch.cluster.asking import Asked
-from fpmatch.cluster.cluster import Cluster, HostLevel
+from fpmatch.cluster.cluster import Cluster
 from fpmatch.cluster.host import Host
 from fpmatch.cluster.in_process import InProcess
 from fpmatch.cluster.layout import Layout
+from fpmatch.cluster.status import HostLevel
 from fpmatch.cluster.transport import Transport
 
 __all__ = ["Asked", "Cluster", "Host", "HostLevel", "InProcess", "Layout", "Transport"]

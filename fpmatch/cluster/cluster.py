@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from fpmatch.checks import check_flag, path_of
 from fpmatch.cluster.asking import Asked, Asking
-from fpmatch.cluster.buckets import MOST_BUCKETS
-from fpmatch.cluster.grants import KEY, Granter
+from fpmatch.cluster.folder import make_folder, read_key
+from fpmatch.cluster.grants import Granter
 from fpmatch.cluster.in_process import InProcess
 from fpmatch.cluster.keeper import Keeper
 from fpmatch.cluster.layout import (
@@ -31,47 +29,18 @@ from fpmatch.cluster.layout import (
 )
 from fpmatch.cluster.partition import ClusterPartition
 from fpmatch.cluster.source import Source
+from fpmatch.cluster.status import HostLevel, status
 from fpmatch.cluster.transport import Transport
-from fpmatch.durable import replacing, storage_errors
-from fpmatch.errors import ClusterError, CorruptError, FpmatchError, StorageError
+from fpmatch.errors import ClusterError, FpmatchError
 from fpmatch.gallery import Gallery
 from fpmatch.search.read_write_lock import ReadWriteLock
 from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.search.shards import Locks
 
 log = logging.getLogger(__name__)
-KEY_FILE = "key"
 HOSTS = "hosts"
 BUCKETS = 32
 """Of a new cluster: how many machines it can grow to, and small enough for one of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostLevel:
-    """How far a host is with one partition.
-
-    Parameters
-    ----------
-    host, partition : str
-    buckets : int
-        That it shall hold.
-    level : int
-        Of these, how many show the gallery as it is now.
-    rows : int
-        Fingers in all that it holds, of the partition.
-    bytes : int
-        Of its segments.
-    answers : bool
-        Whether it could be asked.
-    """
-
-    host: str
-    partition: str
-    buckets: int
-    level: int
-    rows: int
-    bytes: int
-    answers: bool
 
 
 class Cluster:
@@ -211,25 +180,7 @@ class Cluster:
         ClusterError
             If no engine has this cluster open.
         """
-        source, layout = self.source, self._layout
-        out = []
-        for info in source.gallery.partitions:
-            for host in layout.hosts:
-                out.append(self._status(source, layout, host, info.name))
-        return tuple(out)
-
-    def _status(self, source: Source, layout: Layout, host: str, partition: str) -> HostLevel:
-        held = layout.of(host)
-        try:
-            told = self._keeper.levels(host, partition).told
-        except (FpmatchError, OSError):
-            return HostLevel(host, partition, len(held), 0, 0, 0, answers=False)
-        with self._reading(partition):
-            stamp = source.level(partition).stamp
-        buckets = {int(n): said for n, said in told["buckets"].items()}
-        level = sum(n in buckets and buckets[n][1] == stamp for n in held)
-        rows = sum(said[2] for said in buckets.values())
-        return HostLevel(host, partition, len(held), level, rows, told["bytes"], answers=True)
+        return status(self._keeper, self._layout, self._reading)
 
     # -- what an engine asks of it -------------------------------------------------------------
 
@@ -419,46 +370,3 @@ class Cluster:
     def __repr__(self) -> str:
         layout = self._layout
         return f"<Cluster, {len(layout.hosts)} hosts, {layout.buckets} buckets>"
-
-
-def make_folder(folder: Path) -> None:
-    """Make a cluster's folder, and its key, which only its owner can read.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be made, or holds a cluster.
-    """
-    with storage_errors(folder.name):
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / NAME).exists():
-            raise StorageError(f"{folder} holds a cluster already")
-        folder.chmod(0o700)
-    if not (folder / KEY_FILE).exists():
-        with storage_errors(KEY_FILE), replacing(folder / KEY_FILE) as file:
-            file.write(secrets.token_bytes(KEY))
-        with storage_errors(KEY_FILE):
-            (folder / KEY_FILE).chmod(0o600)
-
-
-def read_key(folder: Path) -> bytes:
-    """The key that hosts believe.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be read.
-    CorruptError
-        If it is none.
-    """
-    with storage_errors(KEY_FILE):
-        try:
-            key = (folder / KEY_FILE).read_bytes()
-        except FileNotFoundError:
-            raise StorageError(f"{folder} holds no cluster's key") from None
-    if len(key) != KEY:
-        raise CorruptError(f"{KEY_FILE}: a key has {KEY} bytes")
-    return key
-
-
-__all__ = ["MOST_BUCKETS", "Cluster", "HostLevel", "make_folder", "read_key"]

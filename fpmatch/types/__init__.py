@@ -13,6 +13,7 @@ from fpmatch.types.access import (
 )
 from fpmatch.types.agency import Ori
 from fpmatch.types.claim import Claim, claim_of
+from fpmatch.types.coverage import Coverage
 from fpmatch.types.looking import (
     GalleryInfo,
     PartitionSummary,
@@ -27,7 +28,6 @@ from fpmatch.types.pairing import Minutia, Pairing
 from fpmatch.types.saved import read_response
 from fpmatch.types.search import (
     Candidate,
-    Coverage,
     FingerScore,
     Note,
     NoteKind,

@@ -19,10 +19,10 @@ from fpmatch.errors import InputError
 from fpmatch.finger import FingerPosition, Impression, MinutiaType
 from fpmatch.types.access import Outcome, Reason
 from fpmatch.types.claim import claim_of
+from fpmatch.types.coverage import NAMES, Coverage
 from fpmatch.types.pairing import Minutia, Pairing
 from fpmatch.types.search import (
     Candidate,
-    Coverage,
     FingerScore,
     Note,
     NoteKind,
@@ -93,9 +93,8 @@ def _section(said: Any) -> PartitionResult:
 def _coverage(said: Any) -> Coverage | None:
     if said is None:
         return None
-    names = ("shards", "of_shards", "rows", "of_rows")
-    told = _mapping("coverage", said, *names)
-    return Coverage(*(check_integer(name, told[name], 0, 2**53) for name in names))
+    told = _mapping("coverage", said, *NAMES)
+    return Coverage(*(check_integer(name, told[name], 0, 2**53) for name in NAMES))
 
 
 def _candidate(said: Any) -> Candidate:

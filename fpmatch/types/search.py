@@ -15,6 +15,7 @@ from fpmatch.parameters import SEARCH
 from fpmatch.types.access import Facts, Outcome, Reason
 from fpmatch.types.agency import Ori
 from fpmatch.types.claim import Claim, claim_of
+from fpmatch.types.coverage import Coverage
 from fpmatch.types.pairing import Pairing
 
 if TYPE_CHECKING:
@@ -106,42 +107,6 @@ class Candidate:
     def claim(self) -> Claim:
         """The false match rate, and whether it is one or a limit: where evidence ends."""
         return claim_of(self.score)
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How much of a partition answered, where its rows are at hosts of a cluster.
-
-    Parameters
-    ----------
-    shards, of_shards : int
-        Pieces of the partition that were searched, and that there are.
-    rows, of_rows : int
-        Fingers that the probes may see in these pieces, and in all, counted for each probe finger.
-    """
-
-    shards: int
-    of_shards: int
-    rows: int
-    of_rows: int
-
-    @property
-    def whole(self) -> bool:
-        """Whether all was searched. Where it was not, no candidate is not the same as no hit."""
-        return self.shards == self.of_shards
-
-    @property
-    def numbers(self) -> tuple[int, int, int, int]:
-        """The four of them, in order."""
-        return self.shards, self.of_shards, self.rows, self.of_rows
-
-    @property
-    def text(self) -> str:
-        """In words."""
-        return (
-            f"{self.shards} of {self.of_shards} shards, {self.rows} of {self.of_rows} fingers "
-            "that may be seen"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,8 +381,7 @@ def _section(section: PartitionResult) -> dict[str, Any]:
     if section.token:
         out["token"] = section.token
     if section.coverage is not None and not section.coverage.whole:
-        names = ("shards", "of_shards", "rows", "of_rows")
-        out["coverage"] = dict(zip(names, section.coverage.numbers, strict=True))
+        out["coverage"] = section.coverage.to_dict()
     if section.candidates is not None:
         out["candidates"] = [
             {
