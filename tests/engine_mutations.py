@@ -129,8 +129,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "searchers for every partition",
         "search/decision.py",
-        "if d.probe and not decision.refused and d",
-        "if d",
+        "if d.probe and not decision.refused and state.searchable",
+        "if state.searchable",
     ),
     (
         "an intent that fails is passed over",
@@ -470,7 +470,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "expunged records stay in envelopes",
         "search/pending.py",
-        '    outbox.forget(state, names)\n',
+        "    outbox.forget(state, names)\n",
         "",
     ),
     (

@@ -228,7 +228,7 @@ class PartitionOutcome:
     @classmethod
     @takes(result="PartitionResult")
     def of(cls, result: PartitionResult, **more: Any) -> PartitionOutcome:
-        """From a section of a response and its cost; ``more`` gives what a response does not hold."""
+        """From a section and its cost; ``more`` gives what a response does not hold."""
         cost = result.cost
         said: dict[str, Any] = {
             "partition": result.partition,

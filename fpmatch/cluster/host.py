@@ -37,6 +37,8 @@ from fpmatch.search.round_messages import answer_to_bytes, question_from_bytes
 
 log = logging.getLogger(__name__)
 MOST_CONVERSATIONS = 4096
+Which = tuple[str, int, tuple[int, ...]]
+"""A conversation: of which search, which attempt, about which buckets."""
 
 
 class Host:
@@ -63,7 +65,7 @@ class Host:
         self._workers = Workers(threads)
         self._turns = Turns()
         self._lock = threading.RLock()
-        self._talks: dict[tuple[str, tuple[int, ...]], Conversation] = {}
+        self._talks: dict[Which, Conversation] = {}
 
     def answer(self, call: bytes) -> bytes:
         """Answer one call; from any number of threads.
@@ -93,7 +95,7 @@ class Host:
             return made if isinstance(made, bytes) else made.to_bytes()
         except Exception as error:
             if not isinstance(error, Behind | SearchCancelled):
-                log.warning("host %s refuses a call: %s", self.name, type(error).__name__)
+                log.warning("host %s refuses a call: %s", self.name, error)
             return refusal(error, {"host": self.name})
 
     _verbs: ClassVar[Mapping[str, tuple[str, str]]] = {
@@ -117,9 +119,10 @@ class Host:
     def _ask(self, call: Call) -> bytes:
         grant, said = call.grant, call.said
         buckets = _numbers(said["buckets"])
+        attempt = check_integer("attempt", said["attempt"], 0, 2**31)
         below = check_integer("below", said["below"], 0, 2**63 - 1)
         seconds = said["seconds_left"]
-        which = (grant.search, buckets)
+        which = (grant.search, attempt, buckets)
         first = call.turn == 0
         request = PartitionRequest.from_bytes(call.blobs[0]) if first else None
         if request is not None:
@@ -129,9 +132,9 @@ class Host:
             check_grant(grant, SEARCH, {"partition": request.partition, "mask": asked})
         else:
             check_grant(grant, SEARCH, {"partition": grant.partition, "mask": grant.mask})
-        new = self._turns.take(grant, buckets, call.turn)
+        new = self._turns.take(grant, which, call.turn)
         if new and request is not None:
-            self._begin(grant, buckets, request, (below, bool(said["exact"])))
+            self._begin(grant, which, request, (below, bool(said["exact"])))
         with self._lock:
             talk = self._talks.get(which)
         if talk is None:
@@ -147,14 +150,14 @@ class Host:
     def _begin(
         self,
         grant: Grant,
-        buckets: tuple[int, ...],
+        which: Which,
         request: PartitionRequest,
         rows: tuple[int, bool],
     ) -> None:
         below, exact = rows
         held = self._shelf.partition(grant.partition)
         with self._lock:
-            found = [self._bucket(held, number) for number in buckets]
+            found = [self._bucket(held, number) for number in which[-1]]
             seen = [bucket.see() for bucket in found]
             levels = [one.owners.level for one in seen]
             behind = [at for at in levels if not reached(at, grant.level, exact=exact)]
@@ -169,7 +172,7 @@ class Host:
             if len(self._talks) >= MOST_CONVERSATIONS:
                 raise InputError("a host has too many searches under way")
             self._talks = {k: t for k, t in self._talks.items() if t.expires >= now}
-            self._talks[grant.search, buckets] = talk
+            self._talks[which] = talk
 
     @staticmethod
     def _bucket(held: Any, number: int) -> Bucket:

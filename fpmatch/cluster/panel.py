@@ -71,11 +71,14 @@ class Piece:
     hosts : tuple of str
         Those that may be asked yet.
     talk : Talk
+    attempt : int
+        Grows when all rounds are asked again: each is a conversation of its own.
     """
 
     buckets: tuple[int, ...]
     hosts: tuple[str, ...]
     talk: Talk
+    attempt: int = 0
 
 
 class HostPanel(Panel):
@@ -203,6 +206,7 @@ class HostPanel(Panel):
     def _again(self, piece: Piece, hosts: tuple[str, ...], turn: int) -> bytes | None:
         """All rounds so far, asked of other hosts."""
         piece.hosts, piece.talk = hosts, self._talk(hosts)
+        piece.attempt += 1
         data: bytes | None = None
         for n in range(turn + 1):
             (data,) = self._rounds([piece.talk], [self._call(piece, n)])
@@ -222,6 +226,7 @@ class HostPanel(Panel):
         asked = self._asked
         said = {
             "buckets": list(piece.buckets),
+            "attempt": piece.attempt,
             "below": asked.below,
             "exact": asked.exact,
             "seconds_left": asked.seconds_left,
