@@ -749,8 +749,6 @@ class EffortParameters:
     """The same as a share of the allowed rows."""
     z_least: float = 1.75
     """As `IndexParameters.z_least`, for votes from the lists: chance hits cost time."""
-    slack: int = 2
-    """Common bits that an entry of a list may lack in its short code and still be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -942,9 +940,9 @@ DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()
 SCALE = ScaleParameters()
 INDEX = IndexParameters()
-EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000, 2.5, 1)
+EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000, 2.5)
 EFFORT_BALANCED = EffortParameters(1 / 64, 8, 4000, 1 / 125, 300, 1 / 2500)
-EFFORT_BALANCED_LARGE = EffortParameters(1 / 128, 8, 8000, 1 / 125, 300, 1 / 1000, 1.75, 1)
+EFFORT_BALANCED_LARGE = EffortParameters(1 / 128, 8, 8000, 1 / 125, 300, 1 / 1000, 1.75)
 EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 1000)
 SEARCH = SearchParameters()
 CALIBRATION = CalibrationParameters()

@@ -66,57 +66,35 @@ def nearest_lists(codes, heads, centroids, beam):
     return np.array(out, np.uint16)
 
 
-def bits(code) -> list[int]:
-    return [(int(code[p // 64]) >> (p % 64)) & 1 for p in range(320)]
+def fold(code) -> list[int]:
+    """Bit p is the parity of the bits p, p + 128 and p + 256 of a code."""
+    bits = [(int(code[p // 64]) >> (p % 64)) & 1 for p in range(320)]
+    return [sum(bits[p::128]) % 2 for p in range(128)]
 
 
-def squeeze(code, mask):
-    kept = [b for b, m in zip(bits(code), bits(mask), strict=True) if m]
-    low = sum(b << k for k, b in enumerate(kept[:64]))
-    high = sum(b << k for k, b in enumerate(kept[64:128]))
-    return low, high
+def folded_distance(a, b) -> int:
+    return sum(x != y for x, y in zip(fold(a), fold(b), strict=True))
 
 
-def list_votes(probe, lookup, masks, assigned, codes, angle, offsets, seen, window):
+def list_votes(probe, lookup, assigned, codes, angle, offsets, seen, window):
     """Votes of every row from the lists of a lookup, straight from the definition."""
     best: dict[tuple[int, int], int] = {}
     for k in range(len(lookup.lists)):
         i, number = int(lookup.cylinder[k]), int(lookup.lists[k])
-        low, high = squeeze(probe.codes[i], masks[number])
         for row in range(len(offsets) - 1):
             if not seen[row]:
                 continue
             for c in range(offsets[row], offsets[row + 1]):
                 if assigned[c] != number or turn_apart(probe.angle[i], angle[c]) > window:
                     continue
-                own = squeeze(codes[c], masks[number])
-                common = (own[0] & low).bit_count() + (own[1] & high).bit_count()
-                d = distance(codes[c], probe.codes[i])
-                if common >= lookup.need[k] and d <= probe.cut[i]:
-                    vote = int(probe.table[i, d])
+                d = folded_distance(codes[c], probe.codes[i])
+                if d <= lookup.limit[i]:
+                    vote = int(lookup.worth[i, d])
                     best[row, i] = max(best.get((row, i), 0), vote)
     votes = np.zeros(len(offsets) - 1, np.int64)
     for (row, _), vote in best.items():
         votes[row] += vote
     return votes
-
-
-def measure(found, probe, rows, places, codes, offsets, q_codes, table, cut):
-    """(row, vote, probe) of every entry within its cut."""
-    out = []
-    for e, i in zip(found, probe, strict=True):
-        d = distance(codes[int(offsets[rows[e]]) + int(places[e])], q_codes[i])
-        if d <= cut[i]:
-            out.append((int(rows[e]), int(table[i, d]), int(i)))
-    return out
-
-
-def tally(votes, rows):
-    """Of each row the sum over probe cylinders of the best vote."""
-    best: dict[tuple[int, int], int] = {}
-    for row, vote, i in votes:
-        best[row, i] = max(best.get((row, i), 0), vote)
-    return np.array([sum(v for (r, _), v in best.items() if r == row) for row in range(rows)])
 
 
 def leaders(votes, size, top):

@@ -70,7 +70,7 @@ def low_bounds(put: Callable[[Any, str, Any], None], rng: np.random.Generator) -
         verified_least=draw(1, 15),
         verified_share=float(rng.choice([0.0, 0.1])),
     )
-    large = dataclasses.replace(usual, z_least=1.25, slack=1, lists_least=draw(2, 40))
+    large = dataclasses.replace(usual, z_least=1.25, lists_least=draw(2, 40))
     put(ranking, "EFFORT_BALANCED", usual)
     put(ranking, "EFFORT_BALANCED_LARGE", large)
     fast = dataclasses.replace(usual, z_least=2.0, rescored_least=draw(1, 20))

@@ -17,6 +17,7 @@ from fpmatch.index import (
     UNVERIFIED,
     PartitionIndex,
     PartitionSearch,
+    list_votes,
     narrow,
     ranking,
     shortlist,
@@ -276,14 +277,18 @@ def test_barred_rows_leave_no_trace(gallery, probes, small, seed, effort, share,
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
-def test_threads_change_nothing(tmp_path, index, gallery, probes, small, effort, monkeypatch):
+@pytest.mark.parametrize("threads", [2, 3, 4, 16])
+def test_threads_change_nothing(index, probes, small, effort, threads, monkeypatch):
     monkeypatch.setattr(stages, "_CHUNK", 16)
+    monkeypatch.setattr(list_votes, "_CHUNK", 16)
+    monkeypatch.setattr(list_votes, "_LEAST_ENTRIES", 1)
     index.flush()
     expected = [index.shortlist(p, effort=effort) for p in probes]
-    with PartitionIndex.open(index._store.folder, threads=3) as many:
+    with PartitionIndex.open(index._store.folder, threads=threads) as many:
         for probe, one in zip(probes, expected, strict=True):
             other = many.shortlist(probe, effort=effort)
             assert same(one, other)
+            assert one.cost.codes_scanned == other.cost.codes_scanned
             assert (many.verify(probe, one.row_ids) == index.verify(probe, one.row_ids)).all()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -14,13 +16,14 @@ from fpmatch.descriptor import COLUMNS, encode, pack
 from fpmatch.errors import CorruptError, FpmatchError, InputError, ReadOnlyError, StorageError
 from fpmatch.index import REMOVED, PartitionIndex, held, manifest, segment_format, store
 from fpmatch.index.build import join, select_rows
+from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
 from fpmatch.index.segment import Segment
 from fpmatch.parameters import INDEX
 from fpmatch.synthetic.gallery import mates, templates
 
 ROWS = 60
-GOLDEN = Path(__file__).parent / "golden" / "index-segment-1.seg"
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("index-segment-*.seg"))
 
 
 @pytest.fixture(scope="module")
@@ -401,10 +404,12 @@ def test_a_damaged_quantizer_is_refused(tmp_path):
         read_quantizer(tmp_path / "lists-256.npz")
 
 
-def test_the_golden_segment_of_version_1_is_still_read():
-    """Written once by ``write_golden``; new code must read it forever."""
-    segment = Segment(GOLDEN)
-    expected = json.loads(GOLDEN.with_suffix(".json").read_text())
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.stem)
+def test_golden_segments_of_all_versions_are_still_read(golden):
+    """Each written once by ``write_golden`` of its release; new code must read them forever."""
+    assert len(GOLDEN) == segment_format.VERSION
+    segment = Segment(golden)
+    expected = json.loads(golden.with_suffix(".json").read_text())
     assert segment.row_ids.tolist() == expected["row_ids"]
     assert segment.positions.tolist() == expected["positions"]
     for name in expected["sums"]:
@@ -412,8 +417,55 @@ def test_the_golden_segment_of_version_1_is_still_read():
         assert int(segment.arrays[name].astype(object).sum()) == expected["sums"][name]
 
 
-def write_golden(path: Path = GOLDEN) -> None:
+def test_lists_of_version_1_become_those_of_today(caplog):
+    old, new = Segment(GOLDEN[0]), Segment(GOLDEN[1])
+    assert old.earlier
+    assert not new.earlier
+    with caplog.at_level(logging.WARNING):
+        for segment in (old, new):
+            segment.prepare_lists()
+            segment.prepare_lists()
+    assert [r.getMessage().split()[0] for r in caplog.records] == [GOLDEN[0].name]
+    for name in (*LIST_COLUMNS, "list_starts", *COLUMNS):
+        old.ensure(name, 0, len(old.arrays[name]))
+        assert (old.arrays[name] == new.arrays[name]).all(), name
+
+
+def test_an_index_of_version_1_is_searched_and_compacted_into_todays(tmp_path, monkeypatch):
+    from fpmatch.index import shortlist
+
+    low = dataclasses.replace(INDEX, exhaustive_below=0, scan_below=0)
+    gallery = pack([encode(t) for t in templates(6, 99)])
+    folder = tmp_path / "i"
+    with PartitionIndex.create(folder, expected_fingers=1000) as index:
+        index.add(
+            np.array([30, 10, 50, 20, 60, 40]), gallery, np.array([2, 0, 1, 1, 0, 2], np.uint8)
+        )
+    made = manifest.read(folder)
+    monkeypatch.setattr(shortlist, "INDEX", low)
+    with PartitionIndex.open(folder) as index:
+        expected = index.shortlist(gallery[1])
+    (path,) = folder.glob("*.seg")
+    shutil.copy(GOLDEN[0], path)
+    entry = (path.name, Segment(path).digest, 6)
+    manifest.write(folder, dataclasses.replace(made, segments=(entry,)))
+    with PartitionIndex.open(folder) as index:
+        found = index.shortlist(gallery[1])
+    with PartitionIndex.open(folder, "rw") as index:
+        index.compact()
+    assert [Segment(p).earlier for p in folder.glob("*.seg")] == [False]
+    with PartitionIndex.open(folder) as index:
+        again = index.shortlist(gallery[1])
+    for other in (found, again):
+        assert (other.row_ids == expected.row_ids).all()
+        assert (other.votes == expected.votes).all()
+    assert expected.votes.any()
+    assert not expected.exhaustive
+
+
+def write_golden() -> None:
     """Make the golden file of the current version; run by hand when the version changes."""
+    path = Path(__file__).parent / "golden" / f"index-segment-{segment_format.VERSION}.seg"
     gallery = pack([encode(t) for t in templates(6, 99)])
     folder = path.parent / "making"
     with PartitionIndex.create(folder, expected_fingers=1000) as index:
@@ -432,7 +484,6 @@ def write_golden(path: Path = GOLDEN) -> None:
             }
         )
     )
-    assert manifest.PLAIN == segment_format.VERSION == 1
 
 
 # -- blocks of which nothing is left -------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import subprocess
@@ -14,14 +15,16 @@ import pytest
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates
 from fpmatch.index import _kernels as kernels
-from fpmatch.index import stages
-from fpmatch.index.build import LIST_COLUMNS, build_arrays, build_lists
+from fpmatch.index import list_votes, stages
+from fpmatch.index.build import build_arrays
 from fpmatch.index.context import SearchContext, View
+from fpmatch.index.list_layout import LIST_COLUMNS, build_lists
+from fpmatch.index.lookup import lookup_for
 from fpmatch.index.quantizer import Quantizer
 from fpmatch.index.ranking import unplace
 from fpmatch.index.segment import Part
-from fpmatch.index.stages import list_task, lookup_for
 from fpmatch.index.votes import ProbeVotes
+from fpmatch.index.work import Workers
 
 LISTS, HEADS = 16, 4
 
@@ -122,65 +125,76 @@ def test_nearest_lists(seed, beam):
 @pytest.mark.parametrize("seed", range(6))
 def test_lists_hold_every_cylinder_once(seed):
     rng = np.random.default_rng(seed)
-    packed = packed_of(rng, 20)
+    packed = packed_of(rng, 40)
     quantizer, _ = quantizer_of(rng)
-    arrays = build_arrays(np.arange(20), np.zeros(20, np.uint8), packed, quantizer)
+    positions = rng.integers(0, 3, 40).astype(np.uint8)
+    arrays = build_arrays(np.arange(40), positions, packed, quantizer)
     assigned = np.zeros(len(packed.angle), np.uint16)
-    quantizer.assign(packed.codes, assigned)
+    quantizer.assign(arrays["codes"], assigned)
     starts = arrays["list_starts"]
     assert (np.diff(starts) == np.bincount(assigned, minlength=LISTS)).all()
-    seen = set()
+    found = []
     for number in range(LISTS):
-        rows = arrays["list_rows"][starts[number] : starts[number + 1]]
-        assert (np.diff(rows.astype(np.int64)) >= 0).all()
-        for e in range(starts[number], starts[number + 1]):
-            c = packed.offsets[arrays["list_rows"][e]] + arrays["list_places"][e]
-            assert assigned[c] == number
-            assert arrays["list_angles"][e] == packed.angle[c]
-            short = naive.squeeze(packed.codes[c], quantizer.masks[number])
-            assert (arrays["list_low"][e], arrays["list_high"][e]) == short
-            seen.add(int(c))
-    assert seen == set(range(len(packed.angle)))
+        entries = range(starts[number], starts[number + 1])
+        rows = [int(arrays["list_owners"][e]) for e in entries]
+        turns = [int(arrays["list_turns"][e]) for e in entries]
+        keys = [(int(arrays["positions"][r]), t, r) for r, t in zip(rows, turns, strict=True)]
+        assert keys == sorted(keys)
+        for e, row, turn in zip(entries, rows, turns, strict=True):
+            low, high = int(arrays["list_fold_low"][e]), int(arrays["list_fold_high"][e])
+            found.append((number, row, turn, low, high))
+    expected = []
+    for row in range(40):
+        for c in range(arrays["offsets"][row], arrays["offsets"][row + 1]):
+            bits = naive.fold(arrays["codes"][c])
+            halves = [sum(b << k for k, b in enumerate(bits[at : at + 64])) for at in (0, 64)]
+            expected.append((int(assigned[c]), row, int(arrays["angle"][c]), *halves))
+    assert sorted(found) == sorted(expected)
     again = {name: np.zeros_like(arrays[name]) for name in (*LIST_COLUMNS, "list_starts")}
     build_lists({**arrays, **again}, quantizer)
     assert all((again[name] == arrays[name]).all() for name in again)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_full_distances_and_sums(seed):
-    rng = np.random.default_rng(seed)
-    packed = packed_of(rng, 12)
-    count = int(rng.integers(0, 200))
-    lengths = np.diff(packed.offsets)
-    rows = rng.choice(np.flatnonzero(lengths), 90).astype(np.uint32)
-    places = np.array([rng.integers(0, lengths[r]) for r in rows], np.uint8)
-    probe = votes_of(rng, 9)
-    which = np.sort(rng.choice(np.flatnonzero(probe.cut >= 0), count)).astype(np.uint8)
-    found = rng.integers(0, len(rows), count)
-    near = (
-        np.zeros(count + 1, np.uint32),
-        np.zeros(count + 1, np.uint16),
-        np.zeros(count + 1, np.uint8),
-    )
-    kept = kernels.measure(
-        found, which, count, (rows, places), packed.codes, packed.offsets, probe.codes,
-        probe.table, probe.cut, (*near, np.zeros(count + 1, np.int64)),
-    )  # fmt: skip
-    expected = naive.measure(
-        found, which, rows, places, packed.codes, packed.offsets, probe.codes, probe.table,
-        probe.cut,
-    )  # fmt: skip
-    assert list(zip(*(column[:kept].tolist() for column in near), strict=True)) == expected
-    state = np.zeros(12, np.uint64)
-    half = kept // 2
-    kernels.tally(near, half, 0, state)
-    kernels.tally(tuple(column[half:] for column in near), kept - half, 0, state)
-    assert (state >> np.uint64(32) == naive.tally(expected, 12)).all()
+def test_folding():
+    rng = np.random.default_rng(0)
+    codes = codes_of(rng, 20)
+    folded = kernels.fold(codes)
+    for a, b in itertools.product(range(20), repeat=2):
+        d = sum(int(x).bit_count() for x in folded[a] ^ folded[b])
+        assert d == naive.folded_distance(codes[a], codes[b])
+        assert d <= naive.distance(codes[a], codes[b])
 
 
+@pytest.mark.parametrize("position", [0, 1, 2, 9])
+@pytest.mark.parametrize("window", [0, 48, 127])
+def test_ranges_hold_what_a_probe_may_see(position, window):
+    rng = np.random.default_rng(window + position)
+    packed = packed_of(rng, 60)
+    quantizer, _ = quantizer_of(rng)
+    positions = np.sort(rng.integers(0, 3, 60)).astype(np.uint8)
+    part = Part(build_arrays(np.arange(60), positions, packed, quantizer))
+    probe = dataclasses.replace(votes_of(rng, 12), window=window)
+    lookup = lookup_for(probe, quantizer, 6)
+    pairs, ranges = list_votes._ranges(part, lookup, position)
+    assert (np.diff(pairs) >= 0).all()
+    assert (ranges[:, 0] < ranges[:, 1]).all()
+    found = {(int(k), e) for k, (a, b) in zip(pairs, ranges, strict=True) for e in range(a, b)}
+    assert len(found) == int((ranges[:, 1] - ranges[:, 0]).sum())
+    arrays, expected = part.arrays, set()
+    for k, number in enumerate(lookup.lists):
+        for e in range(arrays["list_starts"][number], arrays["list_starts"][number + 1]):
+            apart = naive.turn_apart(probe.angle[lookup.cylinder[k]], arrays["list_turns"][e])
+            there = positions[arrays["list_owners"][e]]
+            if apart <= window and (not position or there in (0, position)):
+                expected.add((k, e))
+    assert found == expected
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
 @pytest.mark.parametrize("seed", range(12))
-def test_votes_by_lists(seed, monkeypatch):
-    monkeypatch.setattr(stages, "_BUFFER", 1 if seed % 3 else 1 << 15)
+def test_votes_by_lists(seed, threads, monkeypatch):
+    monkeypatch.setattr(list_votes, "_LEAST_ENTRIES", 1 if seed % 3 else 1 << 13)
+    monkeypatch.setattr(list_votes, "_CHUNK", 7)
     rng = np.random.default_rng(seed)
     packed = packed_of(rng, 25)
     quantizer, _ = quantizer_of(rng)
@@ -189,20 +203,18 @@ def test_votes_by_lists(seed, monkeypatch):
     probe = votes_of(rng, 12)
     lookup = lookup_for(probe, quantizer, 6)
     seen = rng.integers(0, 2, 25).astype(np.uint8)
-    low, high = (0, 25) if seed % 2 else (4, 19)
-    found: list = []
-    search = SearchContext((part,), quantizer)
+    search = SearchContext((part,), quantizer, Workers(threads))
     view = View((part,), [seen], 0, int(seen.sum()))
-    list_task(search, view, lookup, (0, low, high), 1000, found)()
+    ids, votes, at = stages.vote_by_lists(search, view, probe, 6, 1000)
+    search.workers.close()
+    assert (ids == unplace(at)[1]).all()
     got = np.zeros(25, np.int64)
-    got[unplace(found[0][2])[1]] = found[0][1]
+    got[ids] = votes
     assigned = np.zeros(len(packed.angle), np.uint16)
     quantizer.assign(packed.codes, assigned)
-    inside = (np.arange(25) >= low) & (np.arange(25) < high)
     expected = naive.list_votes(
-        probe, lookup, quantizer.masks, assigned, packed.codes, packed.angle, packed.offsets,
-        seen * inside, 48,
-    )  # fmt: skip
+        probe, lookup, assigned, packed.codes, packed.angle, packed.offsets, seen, 48
+    )
     assert (got == expected).all()
     assert expected.any()
 
@@ -211,9 +223,8 @@ def test_votes_by_lists(seed, monkeypatch):
 def test_leaders(seed):
     rng = np.random.default_rng(seed)
     votes = rng.integers(0, 40, 60)
-    state = (votes.astype(np.uint64) << np.uint64(32)) | np.uint64(0x12345)
     for size in (1, 5, 59, 60, 100):
-        out = kernels.leaders(state, size, np.zeros(32, np.int64))
+        out = kernels.leaders(votes, size, np.zeros(32, np.int64))
         assert out == naive.leaders(votes, size, 31)
 
 

@@ -24,7 +24,7 @@ from fpmatch.bench.peer import measure_nbis
 from fpmatch.errors import InputError
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.index import PartitionIndex
-from fpmatch.index.build import LIST_COLUMNS
+from fpmatch.index.list_layout import LIST_COLUMNS
 
 Source = str | os.PathLike[str]
 _LIST_BYTES = sum(np.dtype(dtype).itemsize for dtype, _ in LIST_COLUMNS.values())

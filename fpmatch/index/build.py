@@ -8,20 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates
-from fpmatch.index._kernels import fill_lists, sort_lists
+from fpmatch.index.list_layout import LIST_COLUMNS, build_lists
 from fpmatch.index.quantizer import Quantizer
 from fpmatch.index.segment import Part
 
 _CHUNK = 4096
-
-LIST_COLUMNS: dict[str, tuple[type, tuple[int, ...]]] = {
-    "list_low": (np.uint64, ()),
-    "list_high": (np.uint64, ()),
-    "list_rows": (np.uint32, ()),
-    "list_places": (np.uint8, ()),
-    "list_angles": (np.uint8, ()),
-}
-"""A list entry: short code (two words), row, cylinder within the row, direction. 22 bytes."""
 
 
 def select_rows(packed: PackedTemplates, rows: NDArray[np.int64]) -> PackedTemplates:
@@ -175,22 +166,3 @@ def entries_of(first: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[n
     ends = np.cumsum(length)
     total = int(ends[-1]) if len(ends) else 0
     return np.repeat(first - (ends - length), length) + np.arange(total)
-
-
-def build_lists(arrays: Mapping[str, NDArray], quantizer: Quantizer) -> None:
-    """Fill the list arrays from the columns; about 2 us a cylinder and 11 bytes of scratch.
-
-    Parameters
-    ----------
-    arrays : mapping of name to array
-        As in `shapes`; columns and offsets are read, the lists filled.
-    quantizer : Quantizer
-    """
-    codes, angle, offsets = arrays["codes"], arrays["angle"], arrays["offsets"]
-    lists = np.zeros(len(angle), np.uint16)
-    quantizer.assign(codes, lists)
-    order = np.zeros(len(angle), np.int64)
-    places = np.zeros(quantizer.lists, np.int64)
-    sort_lists(lists, arrays["list_starts"], places, order)
-    out = tuple(arrays[name] for name in LIST_COLUMNS)
-    fill_lists(order, 0, len(order), lists, codes, angle, offsets, quantizer.masks, out)

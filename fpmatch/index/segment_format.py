@@ -32,7 +32,9 @@ from fpmatch.index._kernels import checksum_blocks
 from fpmatch.parameters import INDEX
 
 MAGIC = b"FPMSEG\r\n"
-VERSION = 1
+VERSION = 2
+"""Of new segments: entries of lists folded and by direction. Version 1 is read as well."""
+READABLE = (1, VERSION)
 _PREFIX = struct.Struct("<8sIIQ32s")
 _ALIGN = 64
 
@@ -170,9 +172,10 @@ def read_layout(path: Path) -> tuple[Layout, NDArray[np.uint64], str]:
             magic, version, length, blocks, digest = _PREFIX.unpack(prefix)
             if magic != MAGIC:
                 raise CorruptError(f"{path.name}: not an index segment (wrong magic)")
-            if version != VERSION:
+            if version not in READABLE:
                 raise CorruptError(
-                    f"{path.name}: segment version {version}; this release reads {VERSION}"
+                    f"{path.name}: segment version {version}; this release reads "
+                    f"{READABLE[0]} to {READABLE[-1]}"
                 )
             size = os.fstat(file.fileno()).st_size
             if _PREFIX.size + length + 8 * blocks > size:

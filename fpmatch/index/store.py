@@ -211,6 +211,7 @@ class Store(Held):
                     chosen = smaller(chosen)
                 keep = [s.live.astype(np.bool_) for s in chosen]
             stale = len(dropped) or not all(k.all() for k in keep)
+            stale = stale or any(s.earlier for s in chosen)
             if len(chosen) <= 1 and not (everything and stale):
                 return
             entry = write_merged(self.folder, self.manifest, chosen, keep)

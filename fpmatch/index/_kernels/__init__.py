@@ -8,38 +8,37 @@ Compiled callers are cached by the date of their own file: after an edit in one 
 delete the ``*.nbi`` beside all of them.
 """
 
-from fpmatch.index._kernels.bits import BITS, WORDS, distance, popcount, prefetch
+from fpmatch.index._kernels.bits import BITS, FOLDED, WORDS, distance, fold, popcount, prefetch
 from fpmatch.index._kernels.checksum import checksum_blocks
 from fpmatch.index._kernels.lists import (
     fill_lists,
     list_ranges,
     nearest_lists,
     sort_lists,
-    squeeze,
-    squeeze_pairs,
+    turn_lists,
 )
 from fpmatch.index._kernels.rows import best_distances, lowest, unroll, vote_rows
-from fpmatch.index._kernels.sift import leaders, measure, sift, tally
+from fpmatch.index._kernels.sift import add_up, leaders, sift
 
 __all__ = [
     "BITS",
+    "FOLDED",
     "WORDS",
+    "add_up",
     "best_distances",
     "checksum_blocks",
     "distance",
     "fill_lists",
+    "fold",
     "leaders",
     "list_ranges",
     "lowest",
-    "measure",
     "nearest_lists",
     "popcount",
     "prefetch",
     "sift",
     "sort_lists",
-    "squeeze",
-    "squeeze_pairs",
-    "tally",
+    "turn_lists",
     "unroll",
     "vote_rows",
 ]

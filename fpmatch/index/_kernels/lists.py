@@ -51,12 +51,12 @@ def nearest_lists(codes, first, last, heads, members, beam, out):
 
 
 @kernel
-def sort_lists(lists, starts, places, order):
+def sort_lists(lists, offsets, starts, places, order, rows):
     """Bring the cylinders of ascending rows into list order.
 
     ``lists (C,) uint16`` of every cylinder; ``starts (L + 1,) int64`` filled with where each list
-    begins; ``order (C,) int64`` with the cylinder at each place of the lists, ascending in row
-    within a list.
+    begins; ``order (C,) int64`` and ``rows (C,) uint32`` with cylinder and row at each place of the
+    lists, ascending in row within a list.
     """
     starts[:] = 0
     for c in range(lists.shape[0]):
@@ -64,34 +64,57 @@ def sort_lists(lists, starts, places, order):
     for k in range(places.shape[0]):
         starts[k + 1] += starts[k]
         places[k] = starts[k]
-    for c in range(lists.shape[0]):
-        n = np.int64(lists[c])
-        order[places[n]] = c
-        places[n] += 1
-
-
-@kernel(inner=True)
-def squeeze(code, mask, out):
-    """Collect the bits of a code under a mask of 128 bits set, lowest first, into two words."""
-    out[0] = 0
-    out[1] = 0
-    one = np.uint64(1)
-    n = 0
-    for w in range(5):
-        rest = mask[w]
-        while rest != np.uint64(0):
-            bit = rest & (~rest + one)
-            if code[w] & bit:
-                out[n >> 6] |= one << np.uint64(n & 63)
-            rest ^= bit
-            n += 1
+    for r in range(offsets.shape[0] - 1):
+        for c in range(offsets[r], offsets[r + 1]):
+            n = np.int64(lists[c])
+            order[places[n]] = c
+            rows[places[n]] = r
+            places[n] += 1
 
 
 @kernel
-def squeeze_pairs(cylinder, lists, codes, masks, out):
-    """Short codes of probe cylinders under the masks of the lists they look into."""
-    for k in range(cylinder.shape[0]):
-        squeeze(codes[cylinder[k]], masks[lists[k]], out[k])
+def turn_lists(starts, positions, angle, order, rows, scratch):
+    """Sort each list's entries of one finger position by direction, those of one by row.
+
+    ``order`` and ``rows`` come from `sort_lists` and are changed in place; ``positions (N,) uint8``
+    of the rows, ascending; ``scratch`` is a pair (int64, uint32) as long as the longest list.
+    """
+    spare_order, spare_rows = scratch
+    place = np.zeros(257, np.int64)
+    for n in range(starts.shape[0] - 1):
+        first = starts[n]
+        while first < starts[n + 1]:
+            position = positions[rows[first]]
+            last = first
+            place[:] = 0
+            while last < starts[n + 1] and positions[rows[last]] == position:
+                spare_order[last - first] = order[last]
+                spare_rows[last - first] = rows[last]
+                place[np.int64(angle[order[last]]) + 1] += 1
+                last += 1
+            for a in range(256):
+                place[a + 1] += place[a]
+            for e in range(last - first):
+                a = np.int64(angle[spare_order[e]])
+                order[first + place[a]] = spare_order[e]
+                rows[first + place[a]] = spare_rows[e]
+                place[a] += 1
+            first = last
+
+
+@kernel
+def fill_lists(order, first, last, codes, angle, out):
+    """Write the entries ``first..last`` of the lists, but for their rows.
+
+    ``out`` is the tuple of columns (low (C,) uint64, high (C,) uint64, angle (C,) uint8): the code
+    folded onto 128 bits, see `fold`, and the direction.
+    """
+    low, high, direction = out
+    for e in range(first, last):
+        c = order[e]
+        low[e] = codes[c, 0] ^ codes[c, 2] ^ codes[c, 4]
+        high[e] = codes[c, 1] ^ codes[c, 3]
+        direction[e] = angle[c]
 
 
 @kernel(inner=True)
@@ -107,30 +130,33 @@ def _first_from(values, first, last, least):
 
 
 @kernel
-def fill_lists(order, first, last, lists, codes, angle, offsets, masks, out):
-    """Write the entries ``first..last`` of the lists.
+def list_ranges(lists, starts, rows, directions, spans, angle, window, out_pair, out):
+    """Where the entries lie that a probe may see: of its positions, within its window.
 
-    ``out`` is the tuple of columns (low (C,) uint64, high (C,) uint64, row (C,) uint32,
-    place (C,) uint8, angle (C,) uint8).
+    Pair k looks into list ``lists[k]`` from direction ``angle[k]``. ``spans (S, 2) int64``: rows of
+    each visible finger position, ascending. A range ``out[m] (M, 2) int64`` belongs to pair
+    ``out_pair[m]``; M is at most ``2 * K * S``. Returns the number of ranges; empty ones are left
+    out. Pairs ascend.
     """
-    low, high, row, place, direction = out
-    short = np.zeros(2, np.uint64)
-    for e in range(first, last):
-        c = order[e]
-        squeeze(codes[c], masks[np.int64(lists[c])], short)
-        low[e] = short[0]
-        high[e] = short[1]
-        direction[e] = angle[c]
-        r = _first_from(offsets, 0, offsets.shape[0], c + 1) - 1
-        row[e] = r
-        place[e] = c - offsets[r]
-
-
-@kernel
-def list_ranges(lists, starts, rows, low, high, out):
-    """Entries of rows ``low..high`` in each of some lists: ``out (K, 2) int64``."""
+    m = 0
     for k in range(lists.shape[0]):
         first = starts[lists[k]]
-        last = starts[lists[k] + 1]
-        out[k, 0] = _first_from(rows, first, last, low)
-        out[k, 1] = _first_from(rows, first, last, high)
+        end = starts[lists[k] + 1]
+        low = (np.int64(angle[k]) - window) & 255
+        high = low + 2 * window
+        for s in range(spans.shape[0]):
+            a = _first_from(rows, first, end, spans[s, 0])
+            b = _first_from(rows, a, end, spans[s, 1])
+            first = b
+            if a == b:
+                continue
+            if high > 255:
+                out[m, 0] = a
+                out[m, 1] = _first_from(directions, a, b, high - 255)
+                out_pair[m] = k
+                m += np.int64(out[m, 0] < out[m, 1])
+            out[m, 0] = _first_from(directions, a, b, low)
+            out[m, 1] = b if high >= 255 else _first_from(directions, out[m, 0], b, high + 1)
+            out_pair[m] = k
+            m += np.int64(out[m, 0] < out[m, 1])
+    return m

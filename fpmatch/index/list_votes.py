@@ -1,0 +1,172 @@
+"""Votes from the lists of one part: entries sifted by several threads, added up, the leaders."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.index._kernels import add_up, leaders, list_ranges, sift
+from fpmatch.index.context import SearchContext, Task, View
+from fpmatch.index.list_layout import LIST_COLUMNS
+from fpmatch.index.lookup import Lookup
+from fpmatch.index.ranking import Ranked, place
+from fpmatch.index.segment import POSITIONS, Part
+from fpmatch.index.work import spans
+
+_ENTRIES = 1 << 19
+"""Entries of a piece of work: a millisecond or so, between two looks at the clock."""
+_LEAST_ENTRIES = 1 << 13
+_CHUNK = 8192
+_TALLIES = 1 << 16
+
+
+class ListVotes:
+    """What a probe finds in the lists of one part.
+
+    Whole probe cylinders are handed out to threads, each of which adds up in numbers of its own.
+    Sums of integers do not depend on who did what.
+
+    Parameters
+    ----------
+    search : SearchContext
+    view : View
+        What the probe may see.
+    number : int
+        Of the part in the view.
+    lookup : Lookup
+
+    Raises
+    ------
+    CorruptError
+        If a block that would be read fails its checksum.
+    """
+
+    def __init__(self, search: SearchContext, view: View, number: int, lookup: Lookup) -> None:
+        self._search = search
+        self._lookup = lookup
+        self._number = number
+        self._part = view.parts[number]
+        self._seen = view.seen[number]
+        self._pairs, self._ranges = _ranges(self._part, lookup, view.position)
+        lengths = self._ranges[:, 1] - self._ranges[:, 0]
+        self._longest = int(lengths.max(initial=0))
+        threads = search.workers.threads
+        share = -(-int(lengths.sum()) // (4 * threads)) if threads > 1 else _ENTRIES
+        each = min(_ENTRIES, max(_LEAST_ENTRIES, share))
+        pieces = list(self._pieces(lengths, each))
+        self._takers = min(threads, len(pieces))
+        self._left = iter(pieces)
+        self._states: list[NDArray[np.uint64]] = []
+        self._lock = threading.Lock()
+
+    def sifting(self) -> list[Task]:
+        """Work for threads, one piece each: go through the lists."""
+        return [self._sift] * self._takers
+
+    def leading(self, size: int, found: list[Ranked]) -> list[Task]:
+        """Work for threads, after `sifting`: the rows of most votes.
+
+        Parameters
+        ----------
+        size : int
+            Most rows.
+        found : list of Ranked
+            Gets the rows, in any order, of each piece as many or more on a tie.
+        """
+        if not self._states:
+            return []
+        states = np.stack(self._states) if len(self._states) > 1 else self._states[0][None]
+        step = max(_CHUNK, -(-len(self._part) // self._search.workers.threads))
+
+        def task(first: int, last: int) -> Task:
+            def lead() -> None:
+                votes = np.zeros(last - first, np.int64)
+                add_up(states, first, last, votes)
+                least = leaders(votes, size, np.zeros(_TALLIES, np.int64))
+                rows = np.flatnonzero(votes >= least)
+                ids = self._part.row_ids[first + rows]
+                found.append((ids, votes[rows], place(self._number, first + rows)))
+
+            return lead
+
+        return [task(first, last) for first, last in spans(len(self._part), step)]
+
+    def _pieces(self, lengths: NDArray[np.int64], each: int) -> Iterator[tuple[int, int]]:
+        """Ranges of whole probe cylinders with about so many entries together."""
+        cylinder = self._lookup.cylinder[self._pairs]
+        starts = np.flatnonzero(np.diff(cylinder, prepend=-1))
+        ends = np.append(starts[1:], len(cylinder))
+        total = np.append(0, np.cumsum(lengths))
+        first = 0
+        for end in ends.tolist():
+            if total[end] - total[first] >= each or end == len(cylinder):
+                yield first, end
+                first = end
+
+    def _sift(self) -> None:
+        state: NDArray[np.uint64] | None = None
+        arrays, lookup = self._part.arrays, self._lookup
+        entries = tuple(arrays[name] for name in _SIFTED)
+        near = np.zeros(self._longest + 1, np.uint8)
+        at = np.zeros(self._longest + 1, np.int64)
+        while True:
+            with self._lock:
+                piece = next(self._left, None)
+            if piece is None or not self._search.clock.go_on():
+                return
+            if state is None:
+                state = np.zeros(len(self._part), np.uint64)
+                with self._lock:
+                    self._states.append(state)
+            looked = sift(
+                self._pairs,
+                self._ranges,
+                *piece,
+                lookup.cylinder,
+                (lookup.folded, lookup.limit, lookup.worth),
+                entries,
+                self._seen,
+                (near, at),
+                state,
+            )
+            self._search.scanned.add(0, looked)
+
+
+_SIFTED = ("list_fold_low", "list_fold_high", "list_owners")
+
+
+def _ranges(
+    part: Part, lookup: Lookup, position: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The entries that a probe looks at, and the pair of each range; stored bytes are checked."""
+    part.prepare_lists()
+    starts = part.arrays["list_starts"]
+    whole = np.stack([starts[lookup.lists], starts[lookup.lists + 1]], axis=1)
+    for name in LIST_COLUMNS:
+        part.ensure_ranges(name, whole)
+    runs = np.array(
+        [
+            (part.bounds[p], part.bounds[p + 1])
+            for p in (range(POSITIONS) if not position else (0, position))
+            if part.bounds[p] < part.bounds[p + 1]
+        ],
+        np.int64,
+    ).reshape(-1, 2)
+    most = 2 * len(lookup.lists) * len(runs)
+    pairs, ranges = np.zeros(most, np.int64), np.zeros((most, 2), np.int64)
+    angle = lookup.votes.angle[lookup.cylinder]
+    count = list_ranges(
+        lookup.lists,
+        starts,
+        part.arrays["list_owners"],
+        part.arrays["list_turns"],
+        runs,
+        angle,
+        lookup.votes.window,
+        pairs,
+        ranges,
+    )
+    return pairs[:count], ranges[:count]
