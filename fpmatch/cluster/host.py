@@ -225,8 +225,8 @@ class Host:
             if bucket is None:
                 continue
             level = bucket.owners.level
-            # Everything is told where the coordinator does not believe in the level.
-            if reached(level, call.grant.level, exact=changes.since is None):
+            # Everything is told where the coordinator does not believe what the host says it has.
+            if changes.since is not None and reached(level, call.grant.level, exact=False):
                 continue
             # What came between would be missed.
             if changes.since is not None and level.seq < changes.since:
