@@ -1,6 +1,7 @@
 """The documentation site: Sphinx reads the pages of this folder and the docstrings of the package.
 
-``make site`` builds it; every warning is an error. Nothing on a page is loaded from a network.
+``make site`` builds it, and runs the notebooks; every warning is an error. Nothing on a page is
+loaded from a network.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_site")]
+
+from jupyter_client.connect import ConnectionFileMixin  # noqa: E402
 
 import fpmatch  # noqa: E402
 
@@ -26,11 +29,18 @@ project_copyright = "the authors of fpmatch, Apache 2.0"
 version = release = fpmatch.__version__
 html_title = f"fpmatch {release}"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "repository_links"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "repository_links"]
 exclude_patterns = ["_site", "_build"]
-source_suffix = {".md": "markdown"}
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
+
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_output_stderr = "remove"  # a cold start says there that it compiles
+# Outputs are not in the repository: they are made with the site, over pipes and no port.
+ConnectionFileMixin.transport.default_value = "ipc"  # type: ignore[misc]
 
 default_role = "py:obj"  # `name` in a docstring is a link where that name is in the reference
 suppress_warnings = ["ref.python"]  # rooms may use one word for two things: then no link is made

@@ -25,7 +25,6 @@ from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
 from fpmatch.reference import ReferenceEngine
 from fpmatch.reference.decision import decide, facts_of, uses_of
-from fpmatch.reference.records import Held
 from fpmatch.search.opaque_ids import opaque_id_of
 from fpmatch.types import (
     Candidate,
@@ -156,7 +155,14 @@ class Model:
                 reference.expunge(partition, given["record"])
                 self._forget(partition, given["record"])
             elif kind == "update":
-                self._update(reference.records[partition][given["record"]], given)
+                reference.update(
+                    partition,
+                    given["record"],
+                    event=given["event"],
+                    fingers=None if given["event"] is None else given["fingers"],
+                    protected=given["protected"],
+                    banned_uses=given["banned_uses"],
+                )
             else:
                 reference.seal(partition, given["record"], kind == "seal")
 
@@ -165,17 +171,6 @@ class Model:
         for copy in self.copies.values():
             for listed in (copy.lists[partition],) if partition in copy.lists else ():
                 listed.candidates = [c for c in listed.candidates if c.record != record]
-
-    def _update(self, held: Held, given: dict) -> None:
-        if given["event"] is not None:
-            held.events[given["event"]] = {
-                finger.to_bytes(): (finger.position, self.reference._form(finger))
-                for finger in given["fingers"]
-            }
-        if given["protected"] is not None:
-            held.protected = given["protected"]
-        if given["banned_uses"] is not None:
-            held.banned = given["banned_uses"]
 
     def possible(self, call: Call) -> bool:
         """Whether a change of a record that is there can be made: of an event that it has."""

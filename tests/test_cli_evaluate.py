@@ -123,7 +123,7 @@ def prints(synthetic_data, tmp_path) -> Path:
     ("words", "why"),
     [
         (("--matcher", "no_such_module:x"), "ModuleNotFoundError"),
-        (("--matcher", "sourceafis"), "none of fpmatch, nbis, and not module:function"),
+        (("--matcher", "openafis"), "none of fpmatch, nbis, sourceafis, and not module:function"),
         (("--matcher", "toy_matchers:Toy", "--takes", "sound"), "image, native or template"),
         (("--matcher", "toy_matchers:Toy", "--limit-s", 0), "limit_s"),
         (("--matcher", "toy_matchers:Nan"), "it gave nan"),

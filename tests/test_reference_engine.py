@@ -62,6 +62,21 @@ def test_seal_expunge_events(engine):
         engine.expunge("criminal", "C-1")
 
 
+def test_an_updated_record_is_as_if_it_had_been_enrolled_so(engine):
+    assert names(engine.search(request(ON))["criminal"]) == ["C-1"]
+    engine.update("criminal", "C-1", fingers=[print_of(40)])
+    assert names(engine.search(request(ON))["criminal"]) == []
+    assert names(engine.search(request(ON, person=40))["criminal"]) == ["C-1"]
+    engine.update("criminal", "C-1", banned_uses={"CAR"})
+    assert names(engine.search(request(ON, person=40))["criminal"]) == []
+    engine.update("criminal", "C-1", banned_uses=(), protected=True)
+    assert names(engine.search(request(ON, person=40))["criminal"]) == []
+    with pytest.raises(InputError, match="no event"):
+        engine.update("criminal", "C-1", event="of another", fingers=[print_of(1)])
+    with pytest.raises(RefusedError):
+        engine.update("criminal", "nobody", protected=True)
+
+
 def test_opaque_names_come_from_the_caller():
     text = POLICY.replace('protected_roles = ["advocate"]', 'status_visibility = "opaque"')
     made = ReferenceEngine(Clock(), lambda *parts: "/".join(parts))

@@ -18,7 +18,7 @@ import fpmatch as fp
 
 pytest.importorskip("sphinx", reason="the site needs the extra: pip install 'fpmatch[docs]'")
 pytest.importorskip("furo", reason="the site needs the extra: pip install 'fpmatch[docs]'")
-pytest.importorskip("myst_parser", reason="the site needs the extra: pip install 'fpmatch[docs]'")
+pytest.importorskip("myst_nb", reason="the site needs the extra: pip install 'fpmatch[docs]'")
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -29,9 +29,11 @@ ROOMS = {
 """Rooms that say in ``__all__`` what is public, and have a page."""
 
 
-def build(source: Path, target: Path) -> subprocess.CompletedProcess[str]:
+def build(source: Path, target: Path, notebooks: str = "off") -> subprocess.CompletedProcess[str]:
+    """Notebooks are run where they alone are looked at; `test_notebooks` runs each of them."""
     return subprocess.run(
         [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going",
+         "-D", f"nb_execution_mode={notebooks}",
          "-d", target / "trees", source, target / "html"],
         capture_output=True, text=True, timeout=600,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -40,7 +42,7 @@ def build(source: Path, target: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built as ``make site`` builds it."""
+    """The site, built as ``make site`` builds it, without the outputs of the notebooks."""
     target = tmp_path_factory.mktemp("site")
     done = build(DOCS, target)
     assert done.returncode == 0, done.stderr
@@ -156,15 +158,20 @@ def test_it_is_searched_from_disk(site: Path) -> None:
     assert 'href="engine.html' in results[0]
 
 
-def test_a_page_that_is_nowhere_listed_fails_the_build(tmp_path: Path) -> None:
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "index.md").write_text("# A page\n\n`docs/second.md`\n")
-    (tmp_path / "docs" / "second.md").write_text("# Another, which no contents list\n")
-    (tmp_path / "docs" / "conf.py").write_text(
+def configured(docs: Path) -> None:
+    """The site's own configuration, for other pages."""
+    docs.mkdir()
+    (docs / "conf.py").write_text(
         (DOCS / "conf.py").read_text().replace(
             "HERE = Path(__file__).resolve().parent", f"HERE = Path({str(DOCS)!r})"
         ).replace('"_site/static"', f'"{DOCS}/_site/static"')
     )  # fmt: skip
+
+
+def test_a_page_that_is_nowhere_listed_fails_the_build(tmp_path: Path) -> None:
+    configured(tmp_path / "docs")
+    (tmp_path / "docs" / "index.md").write_text("# A page\n\n`docs/second.md`\n")
+    (tmp_path / "docs" / "second.md").write_text("# Another, which no contents list\n")
     done = build(tmp_path / "docs", tmp_path)
     assert done.returncode != 0
     assert "second.md: WARNING: document isn't included in any toctree" in done.stderr

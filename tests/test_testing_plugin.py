@@ -86,7 +86,7 @@ def test_a_class_that_does_not_say_how_an_engine_is_made_says_so(pytester, insta
         "from fpmatch.testing import EngineTests\nclass TestOurs(EngineTests):\n    pass\n"
     )
     result = run(pytester, "-q", "-k", "L7")
-    result.assert_outcomes(failed=1, deselected=43)
+    result.assert_outcomes(failed=1, deselected=51)
     result.stdout.fnmatch_lines(["*make_engine(self, setup) has to give a new engine of yours*"])
 
 

@@ -34,7 +34,9 @@ Extractor = Annotated[str | None, typer.Option(help="neural or classical.")]
 MatcherName = Annotated[
     str | None,
     typer.Option(
-        "--matcher", metavar="NAME", help="Another matcher: nbis, module:function or file.py:name."
+        "--matcher",
+        metavar="NAME",
+        help="Another matcher: nbis, sourceafis, module:function or file.py:name.",
     ),
 ]
 Takes = Annotated[

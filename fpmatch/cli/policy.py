@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fpmatch.checks import is_folder
+from fpmatch.cli.gallery import Key
 from fpmatch.cli.output import (
     CSV_TARGET,
     JsonFile,
@@ -183,6 +184,7 @@ def matrix_command(
 def publish_command(
     gallery: Annotated[Path, typer.Argument(help="The gallery's folder.")],
     policy_file: PolicyFile,
+    key: Key = "",
     json_file: JsonFile = None,
 ) -> None:
     """Make a policy the one in force for every search from now on."""
@@ -191,7 +193,7 @@ def publish_command(
 
     policy = Policy.load(policy_file)
     with Engine.open(str(gallery), mode="rw") as engine:
-        version = engine.publish(policy)
+        version = engine.publish(policy, key=key)
     result = {"version": version, "digest": policy.digest}
     said = f"Published as version {version} ({policy.digest[:16]})."
     emit(result, json_file, said, sheet=table(["version", "digest"], [(version, policy.digest)]))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.errors import ExtractionError, ImageError, InputError
+from fpmatch.errors import ExtractionError, ImageError, InputError, WorkerError
 from fpmatch.evaluate.matcher import Loaded, checked_score, told
 
 _NUMBERS = (bool, int, float, complex, np.generic)
@@ -86,6 +86,12 @@ class Desk:
         self._impressions = impressions
         self._extractor = extractor
         self._prepared: dict[int, Any] = {}
+        self._elsewhere = getattr(loaded.matcher, "cpu_seconds", None)
+
+    def _spent(self) -> float:
+        """Processor seconds so far: of this process, and of those that work for the matcher."""
+        more = float(self._elsewhere()) if callable(self._elsewhere) else 0.0
+        return time.process_time() + more
 
     def prepare(self, number: int) -> Made:
         """Prepare one impression; whatever the matcher raises is a failure to enrol.
@@ -99,17 +105,21 @@ class Desk:
         ------
         InputError
             What the caller has to mend: a resolution, the extractor's name.
+        WorkerError
+            If a process that works for the matcher has ended.
         """
         try:
             given, ppi = self._read(self._impressions[number])
         except (ImageError, ExtractionError) as error:
             return Made(error=f"{type(error).__name__}: {error}")
-        start = time.process_time()
         try:
+            start = self._spent()
             prepared = self._loaded.matcher.prepare(given, ppi)
+            milliseconds = (self._spent() - start) * 1e3
+        except WorkerError:
+            raise  # what works for the matcher is gone: no fault of this image
         except (Exception, SystemExit) as error:
             return Made(error=told(error))
-        milliseconds = (time.process_time() - start) * 1e3
         if prepared is None:
             return Made(error="the matcher prepared None")
         self._prepared[number] = prepared
@@ -150,13 +160,14 @@ class Desk:
         candidates = [self._ready(int(c)) for c in job.candidates]
         values: list[Any] = []
         compare = self._loaded.matcher.compare
-        start = time.process_time()
         try:
+            start = self._spent()
             for candidate in candidates:
                 values.append(compare(probe, candidate))
+            spent = self._spent() - start
         except (Exception, SystemExit) as error:
-            raise self._refused(job, len(values), told(error)) from error
-        spent = time.process_time() - start
+            at = min(len(values), len(candidates) - 1)
+            raise self._refused(job, at, told(error)) from error
         scores = np.empty(len(values))
         for i, value in enumerate(values):
             try:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 OURS = "fpmatch"
 """The matcher that needs no name."""
-BUILT_IN = {"nbis": "fpmatch.evaluate.nbis_matcher:Nbis"}
+BUILT_IN = {
+    "nbis": "fpmatch.evaluate.nbis_matcher:Nbis",
+    "sourceafis": "fpmatch.evaluate.sourceafis_matcher:SourceAfis",
+}
 TAKES = ("image", "native", "template")
 
 
@@ -36,7 +39,7 @@ class Matcher(Protocol):
     A class or a function without parameters is called first, once in each process. Optional
     attributes: ``name``, what reports call it; ``takes``, what it prepares: ``"image"`` (the
     default), brought to 500 ppi; ``"native"``, the pixels as they are in the file; or
-    ``"template"``.
+    ``"template"``; ``cpu_seconds()``, the processor time of other processes that work for it.
     """
 
     def prepare(self, image: NDArray[np.uint8], ppi: float) -> Any:

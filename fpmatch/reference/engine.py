@@ -6,18 +6,18 @@ files, no log and no outbox: it is there to say what the answer is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from fpmatch.checks import check_integer, check_number, check_several, check_text, quoted
+from fpmatch.checks import check_number, check_text, quoted
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.parameters import CALIBRATION
-from fpmatch.policy import Policy
 from fpmatch.reference import sequence
 from fpmatch.reference.decision import decide, facts_of, uses_of
 from fpmatch.reference.encode import encode
 from fpmatch.reference.fusion import fuse
+from fpmatch.reference.holdings import Holdings
 from fpmatch.reference.matcher import ReferenceScore, compare
 from fpmatch.reference.opaque_ids import opaque_id
 from fpmatch.reference.pairing import explained
@@ -31,10 +31,8 @@ from fpmatch.types import (
     FingerScore,
     Outcome,
     PartitionDecision,
-    PartitionInfo,
     PartitionResult,
     Reason,
-    Record,
     SearchRequest,
     SearchResponse,
 )
@@ -48,7 +46,7 @@ EVENTS = {"CONVICTION": "convicted", "ACQUITTAL": "acquitted", "DISMISSAL": "dis
 """What an event makes of a case where nothing else is said."""
 
 
-class ReferenceEngine:
+class ReferenceEngine(Holdings):
     """Slow, exact, obvious.
 
     Parameters
@@ -81,125 +79,8 @@ class ReferenceEngine:
         self.clock = clock
         self.name = name
         self.matcher = matcher
-        self.policy: Policy | None = None
-        self.partitions: dict[str, PartitionInfo] = {}
-        self.records: dict[str, dict[str, Held]] = {}
+        super().__init__()
         self.waiting: dict[str, tuple[SearchRequest, str]] = {}
-
-    def add_partition(self, name: str, ndr: int, owner: str) -> None:
-        """Add an empty partition.
-
-        Parameters
-        ----------
-        name : str
-            Of the partition.
-        ndr : int
-            Its EBTS 2.098 number.
-        owner : str
-            Who owns it.
-
-        Raises
-        ------
-        InputError
-            If a value cannot be used.
-        """
-        check_text("partition", name, longest=200, empty=False)
-        number = check_integer("ndr", ndr, 0, 2**31 - 1)
-        self.partitions[name] = PartitionInfo(
-            name, number, check_text("owner", owner, longest=255, empty=False)
-        )
-        self.records.setdefault(name, {})
-
-    def enrol(self, partition: str, records: Iterable[Record]) -> None:
-        """Add records; the same again changes nothing.
-
-        Raises
-        ------
-        InputError
-            If there is no such partition, or something is no record.
-        """
-        if isinstance(records, str | bytes) or not isinstance(records, Iterable):
-            raise InputError(f"records must be a list, not {quoted(records)}")
-        records = list(records)
-        for record in records:
-            if not isinstance(record, Record):
-                raise InputError(f"records must be Record, not {quoted(record)}")
-            for finger in check_several("fingers", record.fingers, most=10**4):
-                if not isinstance(finger, Template):
-                    raise InputError(f"fingers must be templates, not {quoted(finger)}")
-        if partition not in self.records:
-            raise InputError(f"there is no partition {quoted(partition)}; add it first")
-        for record in records:
-            held = self.records[partition].setdefault(record.record, Held(record.record, {}))
-            event = held.events.setdefault(record.event, {})
-            for finger in record.fingers:
-                event[finger.to_bytes()] = (finger.position, self._form(finger))
-            held.protected |= record.protected
-            held.banned |= record.banned_uses
-
-    def publish(self, policy: Policy) -> int:
-        """Put a policy in force; its version.
-
-        Raises
-        ------
-        InputError
-            If it is no policy.
-        """
-        if not isinstance(policy, Policy):
-            raise InputError(f"expected a Policy, not {quoted(policy)}")
-        before = self.policy.version if self.policy else 0
-        self.policy = policy.with_version(max(policy.version, before + 1))
-        return self.policy.version
-
-    def seal(self, partition: str, record: str, sealed: bool = True) -> None:
-        """Hide a record, or show it again.
-
-        Parameters
-        ----------
-        partition : str
-            Its name.
-        record : str
-            The record's id.
-        sealed : bool
-            Hide it, or show it again.
-
-        Raises
-        ------
-        RefusedError
-            If there is no such record.
-        """
-        self._held(partition, record).sealed = sealed
-
-    def _held(self, partition: str, record: str) -> Held:
-        held = self.records.get(partition, {}).get(record)
-        if held is None:
-            raise RefusedError("no such record, or it is not open to you")
-        return held
-
-    def expunge(self, partition: str, record: str, event: str | None = None) -> None:
-        """Forget a record, or one event of it.
-
-        Parameters
-        ----------
-        partition : str
-            Its name.
-        record : str
-            The record's id.
-        event : str or None
-            One enrolment; None for the record.
-
-        Raises
-        ------
-        RefusedError
-            If there is no such record.
-        """
-        held = self._held(partition, record)
-        if event is not None and event not in held.events:
-            raise RefusedError("no such record, or it is not open to you")
-        if event is not None:
-            del held.events[event]
-        if event is None or not held.events:
-            del self.records[partition][record]
 
     def search(self, request: SearchRequest) -> SearchResponse:
         """Decide, compare with every record of every granted partition, rank.
