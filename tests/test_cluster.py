@@ -523,6 +523,13 @@ def test_a_host_that_is_ahead_of_the_writer_is_not_believed():
             caller.ask(caller.grant(), exact=True)
 
 
+def wait_until(done: Any, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def test_a_host_that_is_away_gets_what_it_missed(many):
     here, cluster = many
     transport = hosts_of(cluster)
@@ -533,7 +540,7 @@ def test_a_host_that_is_away_gets_what_it_missed(many):
         here.expunge("C-20", partition="criminal", order="o", authority="a")
     assert found(here, 20) == set()
     transport.start("b")
-    cluster._asking._suspects.clear("b")
+    wait_until(lambda: (cluster.asking.look(), cluster.asking.suspects)[1] == ())
     found(here, 21)  # any call finishes what was left
     assert [k for k, _ in here._state.gallery.unfinished()] == []
     for host in ("a", "c"):
@@ -905,6 +912,28 @@ def test_a_cluster_refuses_values_that_cannot_be(how):
     with pytest.raises(InputError):
         Cluster.start(place, **{"hosts": HOSTS, **how})
     shutil.rmtree(place)
+
+
+def test_a_cluster_is_one_engines_and_one_gallerys(many):
+    """Else it would bring hosts level with another gallery, and answer with its rows."""
+    here, cluster = many
+    with pytest.raises(StorageError, match="another engine"):
+        Engine.open(here._state.folder, "r", shards=cluster)
+    assert found(here, 1) == {"C-1"}
+    with engine() as other:
+        place = folder()
+        shutil.copytree(other._state.folder, place / "g")
+    with pytest.raises(StorageError, match="another gallery"):
+        Engine.open(place / "g", "rw", shards=Beside(cluster))
+    assert found(here, 1) == {"C-1"}
+    shutil.rmtree(place)
+
+
+def test_nobody_waits_twice_for_a_host_that_is_lost(many):
+    here, cluster = many
+    hosts_of(cluster).stop("b")
+    here.enrol("criminal", [record("C-9", 9)])
+    assert cluster.asking.suspects == ("b",)
 
 
 def test_a_cluster_without_an_engine_says_so():

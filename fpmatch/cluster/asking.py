@@ -98,6 +98,19 @@ class Asking:
         """Hosts that are asked last, ascending."""
         return self._suspects.names
 
+    def suspect(self, host: str) -> None:
+        """Ask a host last, as it did not answer elsewhere, until it has answered a ping.
+
+        Parameters
+        ----------
+        host : str
+        """
+        self._suspects.add(host, self._clock.now())
+
+    def look(self) -> None:
+        """Ping suspects that are due, and clear those that have answered; waits for nobody."""
+        self._count("pings", self._suspects.look(self._clock.now()))
+
     @property
     def counts(self) -> Asked:
         """What was done since this was made."""

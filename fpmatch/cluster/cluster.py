@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from fpmatch.checks import check_flag, path_of
 from fpmatch.cluster.asking import Asked, Asking
-from fpmatch.cluster.folder import make_folder, read_key
+from fpmatch.cluster.folder import bind, make_folder, read_key
 from fpmatch.cluster.grants import Granter
 from fpmatch.cluster.in_process import InProcess
 from fpmatch.cluster.keeper import Keeper
@@ -31,7 +31,7 @@ from fpmatch.cluster.partition import ClusterPartition
 from fpmatch.cluster.source import Source
 from fpmatch.cluster.status import HostLevel, status
 from fpmatch.cluster.transport import Transport
-from fpmatch.errors import ClusterError, FpmatchError
+from fpmatch.errors import ClusterError, FpmatchError, StorageError
 from fpmatch.gallery import Gallery
 from fpmatch.search.read_write_lock import ReadWriteLock
 from fpmatch.search.searcher import PartitionSearcher
@@ -192,9 +192,31 @@ class Cluster:
         gallery : Gallery
         locks : callable
             The lock of a partition.
+
+        Raises
+        ------
+        StorageError
+            If another engine has it open, or it holds another gallery.
         """
-        self._locks = locks
-        self._keeper.attach(Source(gallery, self._layout.buckets), self._reading)
+        with self._moving:
+            if self._locks is not None:
+                raise StorageError(
+                    "another engine has this cluster open; for a second one open it again"
+                )
+            bind(self.folder, gallery.secret("handles"))
+            self._locks = locks
+            self._keeper.attach(Source(gallery, self._layout.buckets), self._reading)
+
+    def detach(self, gallery: Gallery) -> None:
+        """Follow a gallery no more, if it is the one.
+
+        Parameters
+        ----------
+        gallery : Gallery
+        """
+        if self._keeper.follows(gallery):
+            self._keeper.attach(None, self._reading)
+            self._locks = None
 
     def searcher(self, partition: str, lock: ReadWriteLock) -> PartitionSearcher:
         """The capability to search one partition, and no other.

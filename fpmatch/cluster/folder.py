@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fpmatch.durable import replacing, storage_errors
 from fpmatch.errors import CorruptError, StorageError
 
 KEY_FILE = "key"
+GALLERY = "gallery"
 
 
 def make_folder(folder: Path) -> None:
@@ -31,6 +33,34 @@ def make_folder(folder: Path) -> None:
             file.write(secrets.token_bytes(KEY))
         with storage_errors(KEY_FILE):
             (folder / KEY_FILE).chmod(0o600)
+
+
+def bind(folder: Path, secret: bytes) -> None:
+    """See that a cluster holds one gallery for good, whatever it is given later.
+
+    A copy of the gallery, or a backup that was restored, is the same one.
+
+    Parameters
+    ----------
+    folder : Path
+    secret : bytes
+        Of the gallery.
+
+    Raises
+    ------
+    StorageError
+        If it holds another.
+    """
+    name = hashlib.sha256(b"fpmatch cluster" + secret).hexdigest()
+    path = folder / GALLERY
+    with storage_errors(GALLERY):
+        if not path.exists():
+            with replacing(path) as file:
+                file.write(name.encode())
+        elif path.read_text() != name:
+            raise StorageError(
+                f"{folder} holds the fingers of another gallery: make a cluster anew"
+            )
 
 
 def read_key(folder: Path) -> bytes:

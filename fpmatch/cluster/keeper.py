@@ -22,6 +22,7 @@ from fpmatch.cluster.moving import PIECE
 from fpmatch.cluster.source import Source
 from fpmatch.cluster.transport import PING, Transport
 from fpmatch.errors import ClusterError, FpmatchError, HostLost, InputError
+from fpmatch.gallery import Gallery
 from fpmatch.parameters import ASKING, SEARCH
 
 log = logging.getLogger(__name__)
@@ -61,16 +62,20 @@ class Keeper:
         self._pool = ThreadPoolExecutor(16, "fpmatch-keep")
         self._later = ThreadPoolExecutor(1, "fpmatch-catch-up")
 
-    def attach(self, source: Source, lock: Lock) -> None:
-        """Take a system of record to follow.
+    def attach(self, source: Source | None, lock: Lock) -> None:
+        """Take a system of record to follow, or none.
 
         Parameters
         ----------
-        source : Source
+        source : Source or None
         lock : callable
         """
         self._source, self._lock = source, lock
         self._believed.clear()
+
+    def follows(self, gallery: Gallery) -> bool:
+        """Whether it is this gallery that hosts follow."""
+        return self._source is not None and self._source.gallery is gallery
 
     @property
     def source(self) -> Source:
@@ -104,10 +109,14 @@ class Keeper:
                 return ""
             except (FpmatchError, OSError) as error:
                 log.warning("host %s is not level: %s", host, error)
+                if isinstance(error, HostLost):
+                    # Nobody shall wait for it again until it has answered a ping.
+                    self._asking.suspect(host)
                 with self._hosts:
                     self._believed.pop((host, partition), None)
                 return host
 
+        self._asking.look()
         suspects = set(self._asking.suspects)
         sound = [host for host in layout.hosts if host not in suspects]
         missing = {host for host in layout.hosts if host in suspects}

@@ -156,9 +156,8 @@ class Administration:
         monitor : callable, optional
             Is told of each call when it has ended (`fpmatch.monitoring`), as the logger is.
         shards : Cluster, optional
-            Hosts that hold the records' fingers and search them, instead of this process
-            (`fpmatch.cluster`). They are brought level with the gallery, and stay open when the
-            engine is closed.
+            Hosts that hold the fingers and search them (`fpmatch.cluster`); brought level with the
+            gallery, and not closed with the engine.
 
         Raises
         ------
@@ -375,6 +374,8 @@ class Administration:
             last_first.callback(self._lock.close)
             last_first.callback(state.living.close)
             last_first.callback(state.gallery.close)
+            if state.shards is not None:
+                last_first.callback(state.shards.detach, state.gallery)
             last_first.callback(state.ledger.close)
             last_first.callback(state.audit.close)
             last_first.callback(state.indexes.clear)

@@ -149,6 +149,8 @@ def open_state(
         for index in state.indexes.values() if state is not None else ():
             with contextlib.suppress(Exception):
                 index.close()
+        if state is not None and shards is not None:
+            shards.detach(state.gallery)
         if living is not None:
             living.close()
         folder_lock.close()

@@ -21,7 +21,17 @@ class Shards(Protocol):
     """
 
     def attach(self, gallery: Gallery, locks: Locks) -> None:
-        """Take a gallery to follow."""
+        """Take a gallery to follow.
+
+        Raises
+        ------
+        StorageError
+            If another engine has it open, or it holds another gallery.
+        """
+        ...
+
+    def detach(self, gallery: Gallery) -> None:
+        """Follow a gallery no more, if it is the one; it is being closed."""
         ...
 
     def searcher(self, partition: str, lock: ReadWriteLock) -> PartitionSearcher:
