@@ -60,12 +60,43 @@ TESTS = (
     "test_update.py",
     "test_once.py",
     "test_cluster.py",
+    "test_cluster_asking.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
 """Change nothing that a test could see; `docs/security.md` says why."""
 
 MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "a suspect is asked first",
+        "cluster/suspects.py",
+        "return tuple(sorted(replicas, key=self._list.__contains__))",
+        "return tuple(replicas)",
+    ),
+    (
+        "a replica that holds something else is mixed in",
+        "cluster/asking.py",
+        "if essence != talk.answers[number]:",
+        "if False:",
+    ),
+    (
+        "no hedge",
+        "cluster/asking.py",
+        "elif all(self._is_late(leg, now) for leg in talk.running):",
+        "elif False:",
+    ),
+    (
+        "a host that answers pings is given up",
+        "cluster/asking.py",
+        "leg.ping, leg.heard = None, now",
+        "leg.ping = None",
+    ),
+    (
+        "what is no answer is taken for one",
+        "cluster/asking.py",
+        'self._leave(talk, leg, "refused")\n                return None',
+        "return answer",
+    ),
     (
         "an update of any version",
         "gallery/updating.py",

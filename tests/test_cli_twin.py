@@ -606,6 +606,8 @@ ELSEWHERE = {
     "report-event": "the tables of search", "cancel": "one row of what was given",
     "deliver": "one row of what was given", "envelope": "one row of what was given",
     "replay": "two words a row", "opt-out answer": "as opt-out request",
+    **{f"cluster {what}": "needs machines of Ray: see test_cluster_ray"
+       for what in ("start", "status", "rebalance", "stop")},
     "audit prune": "nothing is old enough", "synth gallery": "as synth prints",
 }  # fmt: skip
 

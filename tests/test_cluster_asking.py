@@ -10,6 +10,7 @@ import pytest
 from cluster_fakes import NEVER, FakeHost, FakeTransport, TurnedClock, truth
 
 from fpmatch.cluster.asking import Asking, Diverged
+from fpmatch.cluster.talk import Unusable
 from fpmatch.cluster.transport import PING
 from fpmatch.errors import SearchCancelled
 from fpmatch.parameters import ASKING
@@ -261,6 +262,25 @@ def test_only_the_essence_of_a_replayed_answer_has_to_be_equal():
     for number in range(ROUNDS):
         (answer,) = world.asking.ask([talk], [question(1, number)])
         assert answer is not None
+
+
+def test_what_is_no_answer_sends_the_question_to_another_replica_and_suspects_nobody():
+    """A host that has begun again does not know the search; one that is behind says so."""
+    world = World(*pair(holds="a"))
+    world.hosts["a1"].holds = "refuses"
+
+    def usable(asked: bytes, answer: bytes) -> object:
+        if answer != expected("a", 1, int(asked.split(b"/")[1])):
+            raise Unusable("no answer")
+        return answer
+
+    talk = world.asking.talk(("a1", "a2"), usable)
+    for number in range(ROUNDS):
+        got = world.asking.ask([talk], [question(1, number)])
+        assert got == [expected("a", 1, number)]
+    counts = world.asking.counts
+    assert (counts.refused, counts.retries, counts.lost) == (1, 1, 0)
+    assert world.asking.suspects == ()
 
 
 def test_an_error_of_the_transport_that_is_none_of_a_host_is_raised():

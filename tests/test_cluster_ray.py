@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,20 +14,28 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'fpmatch[ray]'")
 
+from engine_helpers import ON, POLICY, Clock, request, told
+from engine_helpers import world as people
+from ray.exceptions import RayError as ActorError
 from ray_machines import Machines, machines
 
+from fpmatch.cli import app
 from fpmatch.cluster import ray_session
 from fpmatch.cluster.asking import Asking
+from fpmatch.cluster.ray_cluster import open_on_ray, show, stop
 from fpmatch.cluster.ray_hosts import RayHosts, running
 from fpmatch.cluster.ray_session import RaySession
 from fpmatch.cluster.transport import PING
 from fpmatch.errors import ClusterError, HostLost, InputError
 from fpmatch.parameters import ASKING
+from fpmatch.policy import Policy
+from fpmatch.search import Engine
 
 NAMES = ("h1", "h2")
 LONG = 120.0
@@ -112,7 +124,7 @@ def test_a_host_that_cannot_be_made_is_said_at_once(session, hosts):
     began = time.monotonic()
     with pytest.raises(ClusterError, match="no_such_function"):
         RayHosts.start(session, ["h9"], "ray_machines:no_such_function", "/tmp", b"", seconds=LONG)
-    assert time.monotonic() - began < LONG / 2
+    assert time.monotonic() - began < LONG
 
 
 def test_a_killed_host_is_replaced_in_the_call_and_started_again(hosts):
@@ -152,8 +164,14 @@ def test_a_host_whose_machine_is_gone_moves_to_a_spare_one(hosts, world, session
     asking = Asking(hosts)
     before = place(hosts, "h2")[2]
     world.remove(next(node for node in world.nodes if node.node_id == before))
-    assert asked(asking, b"x", "h2") == b"h1 x"
-    assert hosts.wait(LONG) == ()
+    # Its process ends some time after the machine: until then it may answer.
+    assert asked(asking, b"x", "h2") in (b"h1 x", b"h2 x")
+    for _ in range(600):
+        with contextlib.suppress(HostLost, ActorError):
+            if place(hosts, "h2")[2] != before:
+                break
+        assert asked(asking, b"x", "h2") in (b"h1 x", b"h2 x")
+        time.sleep(0.1)
     assert place(hosts, "h2")[2] not in (before, place(hosts, "h1")[2])
 
 
@@ -217,27 +235,85 @@ def test_a_closed_transport_loses_its_calls(session):
         mine.submit("h1", b"x").result(1)
 
 
-def test_without_a_head_hosts_answer_and_the_way_back_is_said(hosts, world, session, monkeypatch):
-    """The last of the tests: Ray has no head from here on."""
+def test_hosts_are_ended_and_let_go_of_their_files(hosts, session):
+    hosts.stop(seconds=LONG)
+    assert hosts.hosts == ()
+    assert running(session) == ()
+    assert all((hosts.folder / name / "closed").exists() for name in NAMES)
+
+
+def fpm(*words: object) -> tuple[int, dict]:
+    """A command, and what it says as JSON."""
+    said, code = io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        patch.setattr(sys, "argv", ["fpmatch", *map(str, words), "--json", "-"])
+        try:
+            app.run()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return code, json.loads(said.getvalue() or "{}")
+
+
+def searched(place: Path, cluster: Any = None) -> list[bytes]:
+    """What an engine answers about some people."""
+    copy = place.with_name("copy.fpm")
+    if cluster is None:
+        shutil.copytree(place, copy)
+    options = {"clock": Clock(), "durability": "off", "shards": cluster}
+    with Engine.open(copy if cluster is None else place, "rw", **options) as engine:
+        found = [engine.search(request(ON, person)) for person in range(1, 9)]
+    for response in found:
+        assert all(one.coverage is None or one.coverage.whole for one in response.sections)
+    return [told(response) for response in found]
+
+
+def test_a_gallery_is_spread_searched_shown_and_outlives_the_head(
+    world, session, hosts, tmp_path, monkeypatch
+):
+    """The last of the tests: Ray has no head at its end."""
+    place = tmp_path / "g.fpm"
+    with Engine.create(place, clock=Clock(), durability="off") as engine:
+        engine.add_partition("criminal", 1, "DOJ-FBI", expected_fingers=100)
+        engine.add_partition("immigration", 9, "DHS", expected_fingers=100)
+        for name, records in people().items():
+            engine.enrol(name, records)
+        engine.publish(Policy.parse(POLICY))
+    right = searched(place)
+    words = ("--hosts", 2, "--buckets", 4, "--host-folder", tmp_path / "hosts", "--seconds", LONG)
+    code, said = fpm("cluster", "start", place, "--address", world.address, *words)
+    assert (code, said["well"]) == (0, True)
+    assert said["ray"] == {"address": world.address, "head": True, "token": True, "tls": False}
+    assert [one["rows"] for one in said["partitions"]] == [4, 4, 4, 4]
+    with open_on_ray(tmp_path / "g.fpm.cluster") as cluster:
+        assert searched(place, cluster) == right
+    code, said = fpm("cluster", "rebalance", place, "--hosts", 1)
+    assert (code, [host["name"] for host in said["hosts"]]) == (0, ["h01"])
+    code, said = fpm("cluster", "rebalance", place, "--hosts", 2, "--seconds", LONG)
+    assert (code, said["well"], said["layout"]["version"]) == (0, True, 3)
+
+    cluster = open_on_ray(tmp_path / "g.fpm.cluster")
     monkeypatch.setattr(ray_session, "ASKING", replace(ASKING, head_after=3.0))
-    session.check_head()
+    mine = cluster.transport.session
+    mine.check_head()
     world.kill_head()
-    for _ in range(300):
-        if session.head_lost:
+    assert searched(place, cluster) == right
+    for _ in range(600):
+        if mine.head_lost:
             break
-        assert hosts.submit("h1", b"x").result(LONG) == b"h1 x"
         time.sleep(0.1)
     with pytest.raises(ClusterError, match=r"has not answered for .* docs/cluster\.md"):
-        session.check_head()
+        mine.check_head()
     with pytest.raises(ClusterError, match=r"docs/cluster\.md"):
-        running(session)
-    assert hosts.submit("h2", b"x").result(LONG) == b"h2 x"
-    os.kill(pid(hosts, "h1"), signal.SIGKILL)
+        running(mine)
+    with pytest.raises(ClusterError, match=r"docs/cluster\.md"):
+        stop(cluster)
+    assert not show(cluster, LONG).head
+    assert all(host.alive for host in show(cluster, LONG).hosts)
+    os.kill(pid(cluster.transport, "h01"), signal.SIGKILL)
     time.sleep(1)
-    lost = hosts.submit("h1", b"x")
+    lost = cluster.transport.submit("h01", b"x")
     with pytest.raises(HostLost, match="head has not answered"):
         lost.result(LONG)
-    assert asked(Asking(hosts), b"x", "h1") == b"h2 x"
-    began = time.monotonic()
-    hosts.close()
-    assert time.monotonic() - began < LONG
+    # Nobody starts it again, and nobody has to: the other one holds the same.
+    assert searched(place, cluster) == right
+    cluster.close()

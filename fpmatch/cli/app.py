@@ -23,6 +23,7 @@ abis = Unloaded("abis")
 audit = Unloaded("audit")
 audit_reports = Unloaded("audit_reports")
 bulk = Unloaded("bulk")
+cluster = Unloaded("cluster")
 convert = Unloaded("convert")
 demo = Unloaded("demo")
 evaluate = Unloaded("evaluate")
@@ -48,6 +49,7 @@ upkeep = Unloaded("upkeep")
 warm = Unloaded("warm")
 bench_fnir = Unloaded("bench.fnir")
 bench_gallery = Unloaded("bench.gallery")
+bench_cluster = Unloaded("bench.cluster")
 bench = Unloaded("bench.measure")
 bench_tenprint = Unloaded("bench.tenprint")
 
@@ -96,6 +98,15 @@ TREE: dict[str, dict[str, Command | Group]] = {
         "backup": upkeep.backup_command,
         "removals": upkeep.removals_command,
         "restore": upkeep.restore_command,
+        "cluster": Group(
+            "Hosts of a gallery that one machine does not hold, run by Ray.",
+            {
+                "start": cluster.start_command,
+                "status": cluster.status_command,
+                "rebalance": cluster.rebalance_command,
+                "stop": cluster.stop_command,
+            },
+        ),
     },
     "What follows a search": {
         "report-event": later.report_event_command,
@@ -172,6 +183,7 @@ TREE: dict[str, dict[str, Command | Group]] = {
                 "build": bench_gallery.build_command,
                 "open": bench_gallery.open_command,
                 "tenprint": bench_tenprint.tenprint_command,
+                "cluster": bench_cluster.cluster_command,
             },
         ),
         "synth": Group(

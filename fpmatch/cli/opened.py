@@ -23,7 +23,7 @@ EngineFile = Annotated[
         help="TOML file with options of Engine.open: actor, hit_score, withheld_ms, vault, routes.",
     ),
 ]
-KEYS = ("threads", "durability", "hit_score", "withheld_ms", "actor", "vault", "routes")
+KEYS = ("threads", "durability", "hit_score", "withheld_ms", "actor", "vault", "routes", "shards")
 """What an engine file may say; `Engine.open` says what each means."""
 
 
@@ -59,7 +59,7 @@ def engine_options(path: Path) -> dict[str, Any]:
     """The options that a TOML file states.
 
     ``vault = "module:object"`` is imported; a class or function is called. ``[routes.PARTITION]``
-    has a line for each agency or jurisdiction.
+    has a line for each agency or jurisdiction. ``shards`` is the folder of a cluster.
 
     Raises
     ------
@@ -75,6 +75,10 @@ def engine_options(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: {quoted(unknown[0])} is no key; known: {', '.join(KEYS)}")
     if "vault" in found:
         found["vault"] = _vault(found["vault"], path)
+    if "shards" in found:
+        from fpmatch.cluster.ray_cluster import open_on_ray
+
+        found["shards"] = open_on_ray(found["shards"])
     return found
 
 

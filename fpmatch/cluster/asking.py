@@ -21,14 +21,24 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from fpmatch.cluster.suspects import Suspects, answered
-from fpmatch.cluster.talk import Essence, Leg, Talk, whole
+from fpmatch.cluster.talk import Essence, Leg, Talk, Unusable, whole
 from fpmatch.cluster.transport import PING, Transport
 from fpmatch.cluster.waiting import Clock, SystemClock
 from fpmatch.errors import ClusterError, SearchCancelled
 from fpmatch.index import Cancel
 from fpmatch.parameters import ASKING, AskingParameters
 
-COUNTED = ("calls", "retries", "hedges", "replays", "pings", "lost", "diverged", "uncovered")
+COUNTED = (
+    "calls",
+    "retries",
+    "hedges",
+    "replays",
+    "pings",
+    "lost",
+    "refused",
+    "diverged",
+    "uncovered",
+)
 
 
 class Diverged(ClusterError):
@@ -52,6 +62,8 @@ class Asked:
     pings : int
     lost : int
         Replicas given up in a search.
+    refused : int
+        Replicas that answered, but not the question: behind, or begun again in mid-search.
     diverged : int
         Searches that had to begin again.
     uncovered : int
@@ -64,6 +76,7 @@ class Asked:
     replays: int = 0
     pings: int = 0
     lost: int = 0
+    refused: int = 0
     diverged: int = 0
     uncovered: int = 0
 
@@ -128,7 +141,7 @@ class Asking:
             Without any, nothing is covered.
         essence : callable, optional
             Of a question and its answer: what must be equal whichever replica answers. The whole
-            answer, unless given.
+            answer, unless given. Where it raises `Unusable`, another replica is asked.
         """
         turn = next(self._turn) % max(len(replicas), 1)
         order = (*replicas[turn:], *replicas[:turn])
@@ -224,7 +237,11 @@ class Asking:
                 return None
             answer, leg.future, leg.ping, leg.heard = leg.future.result(), None, None, now
             number, leg.at = leg.at, leg.at + 1
-            essence = talk.essence(talk.questions[number], answer)
+            try:
+                essence = talk.essence(talk.questions[number], answer)
+            except Unusable:
+                self._leave(talk, leg, "refused")
+                return None
             if number == len(talk.answers):
                 talk.answers.append(essence)
                 return answer
@@ -246,10 +263,13 @@ class Asking:
         return None
 
     def _give_up(self, talk: Talk, leg: Leg, now: float) -> None:
+        self._suspects.add(leg.host, now)
+        self._leave(talk, leg, "lost")
+
+    def _leave(self, talk: Talk, leg: Leg, why: str) -> None:
         talk.running.remove(leg)
         talk.out.add(leg.host)
-        self._suspects.add(leg.host, now)
-        self._count("lost")
+        self._count(why)
 
     def _settle(self, talk: Talk, winner: Leg, now: float) -> None:
         """The round is answered: the others are let be, and those that were silent suspected."""

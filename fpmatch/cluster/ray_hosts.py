@@ -9,15 +9,14 @@ slower.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from fpmatch.checks import check_text
+from fpmatch.cluster.ray_actor import HostActor
 from fpmatch.cluster.ray_session import RaySession
 from fpmatch.cluster.transport import PING
 from fpmatch.errors import ClusterError, HostLost, InputError
@@ -26,21 +25,6 @@ RESOURCE = "fpmatch"
 THREADS = 16
 """Calls that a host works on at a time; further ones wait."""
 PINGS = 2
-
-
-class Answering(Protocol):
-    """What a host is made of."""
-
-    def answer(self, call: bytes) -> bytes:
-        """Answer a call."""
-        ...
-
-    def close(self) -> None:
-        """Let go of files."""
-        ...
-
-
-Make = Callable[[str, Path, bytes], Answering]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,54 +46,6 @@ class HostState:
     alive: bool
     milliseconds: float | None
     node: str
-
-
-class HostActor:
-    """What Ray runs on a machine. Refuses nothing and knows nothing: the host does.
-
-    Parameters
-    ----------
-    make : str
-        ``module:function`` that makes the host, of the package as it is installed there.
-    name : str
-    folder : str
-        On that machine; each host has a folder of its own in it.
-    key : bytes
-        What the host needs to know its coordinator.
-    """
-
-    def __init__(self, make: str, name: str, folder: str, key: bytes) -> None:
-        module, _, function = make.partition(":")
-        build: Make = getattr(importlib.import_module(module), function)
-        place = Path(folder).expanduser() / name
-        place.mkdir(parents=True, exist_ok=True)
-        self._host = build(name, place, key)
-
-    def answer(self, call: bytes) -> bytes:
-        """See `Host.answer`.
-
-        Parameters
-        ----------
-        call : bytes
-        """
-        return self._host.answer(call)
-
-    def ping(self) -> bytes:
-        """Say that the process lives; never waits for a search."""
-        return PING
-
-    def place(self) -> tuple[int, str, str]:
-        """Process id, the machine's address, and Ray's name of the machine."""
-        import os
-
-        import ray
-
-        node = ray.get_runtime_context().get_node_id()
-        return os.getpid(), str(ray.util.get_node_ip_address()), str(node)
-
-    def end(self) -> None:
-        """Let go of files, before the actor is ended."""
-        self._host.close()
 
 
 class RayHosts:
@@ -169,31 +105,38 @@ class RayHosts:
             If not all of them answer by then; those that do go on. The message says how many
             machines there are.
         """
-        ray = session.ray
-        actor = ray.remote(
-            num_cpus=0,
-            resources={RESOURCE: 1},
-            max_restarts=-1,
-            max_task_retries=0,
-            max_concurrency=THREADS,
-            concurrency_groups={"ping": PINGS},
-        )(HostActor)
-
-        def begin() -> None:
-            for name in names:
-                actor.options(
-                    name=check_text("name", name, empty=False),
-                    namespace=session.namespace,
-                    lifetime="detached",
-                    get_if_exists=True,
-                ).remote(make, name, folder, key)
-
-        session.within(seconds, begin, "hosts cannot be started")
+        _begin(session, names, (make, folder, key), seconds)
         hosts = cls(session, names)
-        missing = hosts.wait(seconds)
-        if missing:
-            raise ClusterError(hosts._why_missing(missing, len(names), seconds))
+        hosts._wait_for(names, seconds)
         return hosts
+
+    @property
+    def session(self) -> RaySession:
+        """The connection to Ray."""
+        return self._session
+
+    def more(
+        self, names: Sequence[str], make: str, folder: str, key: bytes, *, seconds: float = 60.0
+    ) -> None:
+        """Have Ray start further hosts, as `start` does.
+
+        Parameters
+        ----------
+        names : sequence of str
+        make : str
+        folder : str
+        key : bytes
+        seconds : float
+
+        Raises
+        ------
+        ClusterError
+            If not all of them answer by then.
+        """
+        _begin(self._session, names, (make, folder, key), seconds)
+        for name in names:
+            self._handles[name] = _find(self._session, name)
+        self._wait_for(names, seconds)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -230,17 +173,19 @@ class RayHosts:
             out.set_exception(self._lost(host, error))
         return out
 
-    def wait(self, seconds: float) -> tuple[str, ...]:
-        """Wait until all hosts answer; the names of those that do not.
+    def wait(self, seconds: float, names: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Wait until hosts answer; the names of those that do not.
 
         Does not wait for those that Ray says it will not start again.
 
         Parameters
         ----------
         seconds : float
+        names : sequence of str, optional
+            All if not given.
         """
         until = time.monotonic() + seconds
-        missing, ended = list(self.hosts), []
+        missing, ended = list(self.hosts if names is None else names), []
         while missing and time.monotonic() < until:
             for name, ping in {name: self.submit(name, PING) for name in missing}.items():
                 try:
@@ -279,11 +224,13 @@ class RayHosts:
                 out.append(HostState(name, True, (time.monotonic() - begun) * 1e3, str(node)))
         return tuple(out)
 
-    def stop(self, seconds: float = 10.0) -> None:
-        """End the hosts; what they hold on disk stays.
+    def stop(self, names: Sequence[str] | None = None, seconds: float = 10.0) -> None:
+        """End hosts; what they hold on disk stays.
 
         Parameters
         ----------
+        names : sequence of str, optional
+            All if not given.
         seconds : float
             For each to let go of its files, and for Ray to end them.
 
@@ -292,21 +239,25 @@ class RayHosts:
         ClusterError
             If Ray's head does not answer.
         """
+        self._session.check_head()
+        chosen = self.hosts if names is None else names
+        handles = [self._handles[name] for name in chosen if name in self._handles]
         ends = []
-        for handle in self._handles.values():
+        for handle in handles:
             with contextlib.suppress(Exception):
                 ends.append(handle.end.options(concurrency_group="ping").remote().future())
         until = time.monotonic() + seconds
         for end in ends:
             with contextlib.suppress(Exception):
                 end.result(max(until - time.monotonic(), 0.0))
-        ray = self._session.ray
 
         def kill() -> None:
-            for handle in self._handles.values():
-                ray.kill(handle, no_restart=True)
+            for handle in handles:
+                self._session.ray.kill(handle, no_restart=True)
 
         self._session.within(seconds, kill, "hosts cannot be ended")
+        for name in chosen:
+            self._handles.pop(name, None)
 
     def close(self) -> None:
         """Let go of Ray; the hosts go on. See `Transport.close`, and `stop`."""
@@ -328,6 +279,11 @@ class RayHosts:
         lost.__cause__ = error
         return lost
 
+    def _wait_for(self, names: Sequence[str], seconds: float) -> None:
+        missing = self.wait(seconds, names)
+        if missing:
+            raise ClusterError(self._why_missing(missing, len(names), seconds))
+
     def _why_missing(self, missing: Sequence[str], asked: int, seconds: float) -> str:
         machines = [node for node in self._session.ray.nodes() if node["Alive"]]
         room = sum(int(node["Resources"].get(RESOURCE, 0)) for node in machines)
@@ -342,6 +298,31 @@ class RayHosts:
                 lines = str(error.__cause__).strip().splitlines()
                 return f"{said}; host {name}: {lines[-1][:200]}"
         return said
+
+
+def _begin(
+    session: RaySession, names: Sequence[str], how: tuple[str, str, bytes], seconds: float
+) -> None:
+    """Ask Ray for hosts; does not wait for them."""
+    actor = session.ray.remote(
+        num_cpus=0,
+        resources={RESOURCE: 1},
+        max_restarts=-1,
+        max_task_retries=0,
+        max_concurrency=THREADS,
+        concurrency_groups={"ping": PINGS},
+    )(HostActor)
+
+    def begin() -> None:
+        for name in names:
+            actor.options(
+                name=check_text("name", name, empty=False),
+                namespace=session.namespace,
+                lifetime="detached",
+                get_if_exists=True,
+            ).remote(how[0], name, how[1], how[2])
+
+    session.within(seconds, begin, "hosts cannot be started")
 
 
 def running(session: RaySession) -> tuple[str, ...]:

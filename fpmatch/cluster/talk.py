@@ -6,8 +6,17 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from fpmatch.errors import ClusterError
+
 Essence = Callable[[bytes, bytes], object]
-"""Of a question and its answer: what must be equal whichever replica answers."""
+"""Of a question and its answer: what must be equal whichever replica answers.
+
+Raises `Unusable` where the answer is none: the host lives, and another has to be asked.
+"""
+
+
+class Unusable(ClusterError):
+    """What a host said is no answer to the question: it is behind, or does not know the search."""
 
 
 def whole(question: bytes, answer: bytes) -> object:
