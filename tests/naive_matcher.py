@@ -139,11 +139,12 @@ def transfer(a, b, anchors, cosine, sine, tables):
 
 def inside(ex, ey, b, j, tables):
     c, s = int(tables.cosine[b.angle[j]]), int(tables.sine[b.angle[j]])
-    half = tables.side * tables.cell // 2
-    column = ((c * ex + s * ey + 8192) // 16384 + half) // tables.cell
-    row = ((c * ey - s * ex + 8192) // 16384 + half) // tables.cell
-    if not (0 <= column < tables.side and 0 <= row < tables.side):
+    whole = len(tables.cell_of)
+    across = (c * ex + s * ey + 8192) // 16384 + whole // 2
+    down = (c * ey - s * ex + 8192) // 16384 + whole // 2
+    if not (0 <= across < whole and 0 <= down < whole):
         return False
-    number = int(tables.cell_number[row * tables.side + column])
+    cell = whole // len(tables.cell_number)
+    number = int(tables.cell_number[down // cell, across // cell])
     valid = int(b.texture[j, 2])
     return number >= 0 and (valid == 0 or bool(valid >> number & 1))

@@ -34,8 +34,8 @@ def forms(seed, mated, orientation=True):
 
 def assigned(a, b):
     work = scratch(len(a), len(b))
-    kernels.queue_pairs(a.codes, a.texture, a.angle, b.codes, b.texture, b.angle, T, work)
-    count = kernels.assign(len(a), len(b), T, work)
+    similar = kernels.queue_pairs(a.codes, a.texture, a.angle, b.codes, b.texture, b.angle, T, work)
+    count = kernels.assign(similar, len(a), len(b), work)
     return count, work
 
 
@@ -144,9 +144,9 @@ def test_motion_transfer_tally(seed, orientation):
     assert (cosine, sine) == naive.motion(anchors, a, b)
     there = naive.transfer(a, b, anchors, cosine, sine, T)
     back = naive.transfer(b, a, [(j, i) for i, j in anchors], cosine, -sine, T)
-    args = (len(anchors), work.anchor_a, work.anchor_b, cosine, sine, T, work.match_a)
+    args = (len(anchors), work.anchor_a, work.anchor_b, cosine, sine, T, work, work.match_a)
     kernels.transfer(_columns(a), _columns(b), *args)
-    args = (len(anchors), work.anchor_b, work.anchor_a, cosine, -sine, T, work.match_b)
+    args = (len(anchors), work.anchor_b, work.anchor_a, cosine, -sine, T, work, work.match_b)
     kernels.transfer(_columns(b), _columns(a), *args)
     assert work.match_a[: len(a)].tolist() == there
     assert work.match_b[: len(b)].tolist() == back

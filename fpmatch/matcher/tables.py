@@ -43,15 +43,19 @@ def tables(p: MatcherParameters = MATCHER, turned: int = 0) -> Tables:
     ]
     most = DESCRIPTOR.max_minutiae
     span = p.pairs_most - p.pairs_least
+    cylinder = np.array(
+        [
+            round(ONE * p.cylinder_weight * (1 - math.sqrt((1 - c / DESCRIPTOR.weight) / 2)))
+            for c in range(DESCRIPTOR.weight + 1)
+        ],
+        np.int32,
+    )
+    texture = np.array([_texture_row(p, n) for n in range(cells + 1)], np.int32)
+    least = round(ONE * p.least_similarity)
     return Tables(
-        cylinder=np.array(
-            [
-                round(ONE * p.cylinder_weight * (1 - math.sqrt((1 - c / DESCRIPTOR.weight) / 2)))
-                for c in range(DESCRIPTOR.weight + 1)
-            ],
-            np.int32,
-        ),
-        texture=np.array([_texture_row(p, n) for n in range(cells + 1)], np.int32),
+        cylinder=cylinder,
+        texture=texture,
+        wanted=_wanted(cylinder, texture, least),
         distance=np.array([v for v in near if v > 0], np.int32),
         turn=np.array(turn, np.int32),
         arctangent=np.array(
@@ -74,12 +78,15 @@ def tables(p: MatcherParameters = MATCHER, turned: int = 0) -> Tables:
         size=_evidence(lambda n: -_between(n, p.size_minutiae, p.size_evidence), most + 1),
         cosine=np.array([round(16384 * math.cos(k * math.pi / 128)) for k in range(256)], np.int64),
         sine=np.array([round(16384 * math.sin(k * math.pi / 128)) for k in range(256)], np.int64),
-        cell_number=code_tables().number,
-        side=DESCRIPTOR.side,
-        cell=round(2 * DESCRIPTOR.radius * unit / DESCRIPTOR.side),
+        cell_number=code_tables().number.reshape(DESCRIPTOR.side, DESCRIPTOR.side),
+        cell_of=np.repeat(
+            np.arange(DESCRIPTOR.side, dtype=np.int32),
+            round(2 * DESCRIPTOR.radius * unit / DESCRIPTOR.side),
+        ),
         window=p.window,
         turned=turned,
-        least=round(ONE * p.least_similarity),
+        most_turn=sum(v > 0 for v in turn) - 1,
+        least=least,
         stay=round(ONE * p.stay),
         sweeps=p.sweeps,
         fewest=p.fewest,
@@ -88,6 +95,16 @@ def tables(p: MatcherParameters = MATCHER, turned: int = 0) -> Tables:
         near=round(p.near_distance * unit),
         near_turn=round(p.near_turn * 128 / math.pi),
     )
+
+
+def _wanted(cylinder: np.ndarray, texture: np.ndarray, least: int) -> np.ndarray:
+    """Common code bits that make a pair similar enough, (2**14,) uint8 by 128 times the valid cells
+    and the differing bits of texture; one more than a code has where none do.
+    """
+    enough = np.searchsorted(cylinder, least - texture, side="right").astype(np.uint8)
+    wanted = np.full((128, 128), len(cylinder), np.uint8)
+    wanted[: len(enough)] = enough[:, :128]
+    return wanted.reshape(-1)
 
 
 def _between(value: int, at: Sequence[int], heights: Sequence[float]) -> float:
@@ -128,15 +145,22 @@ def scratch(side_a: int, side_b: int) -> Scratch:
         words=np.zeros((8, side_b), np.uint64),
         below=line(257),
         counts=np.zeros(side_b, np.uint64),
-        head=line(ONE + 2),
-        after=line(side_a * side_b),
+        listed=np.zeros(side_a * side_b + 1, np.uint64),
+        queue=np.zeros(side_a * side_b + 1, np.uint64),
+        bucket=line(ONE + 2),
         used_a=line(side_a),
         used_b=line(side_b),
         pair_a=line(most),
         pair_b=line(most),
+        at_x=line(most),
+        at_y=line(most),
+        turned=line(most),
+        near=line(most),
+        candidates=line(most),
         start=line(most),
         support=line(most),
         next=line(most),
+        kept=np.zeros(most, np.int64),
         chosen=line(most),
         anchor_a=line(most),
         anchor_b=line(most),

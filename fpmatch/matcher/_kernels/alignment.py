@@ -13,15 +13,22 @@ from fpmatch.matcher._kernels.geometry import angle_between, direction
 @kernel(inner=True)
 def consensus(count, total, tables, scratch):
     """How far the pairs agree with the chosen ones: the sum, and the pairs that do as anchors."""
+    support, chosen, weight, compatible = (
+        scratch.support,
+        scratch.chosen,
+        scratch.next,
+        scratch.compatible,
+    )
+    for t in range(np.uint64(count)):
+        weight[t] = support[t] * chosen[t]
     agreement = 0
     anchors = 0
     for t in range(count):
-        support = np.int64(0)
-        for s in range(count):
-            if scratch.chosen[s] != 0:
-                support += np.int64(scratch.compatible[t, s]) * scratch.support[s]
-        others = total - (scratch.support[t] if scratch.chosen[t] != 0 else 0)
-        agree = support // others if others > 0 else 0
+        together = np.int32(0)  # as in `relax`, it fits in 32 bits
+        for s in range(np.uint64(count)):
+            together = np.int32(together + np.int32(compatible[t, s] * weight[s]))
+        others = total - weight[t]
+        agree = np.int64(together / np.float64(others)) if others > 0 else 0
         agreement += agree
         if agree >= tables.anchor:
             scratch.anchor_a[anchors] = scratch.pair_a[t]
@@ -65,17 +72,16 @@ def motion(anchors, xa, ya, xb, yb, scratch):
 
 
 @kernel(inner=True)
-def _inside(ex, ey, j, angle, texture, tables):
+def _inside(ex, ey, j, angle, texture, cosine, sine, cell_of, cell_number):
     """Whether the place (ex, ey) from minutia j lies in its disc and inside the finger."""
-    turn = np.int32(angle[j])
-    c = tables.cosine[turn]
-    s = tables.sine[turn]
-    side = tables.side
-    column = (((c * ex + s * ey + 8192) >> 14) + side * tables.cell // 2) // tables.cell
-    row = (((c * ey - s * ex + 8192) >> 14) + side * tables.cell // 2) // tables.cell
-    if not (0 <= column < side and 0 <= row < side):
+    c = cosine[angle[j]]
+    s = sine[angle[j]]
+    whole = cell_of.shape[0]
+    across = ((c * ex + s * ey + 8192) >> 14) + whole // 2
+    down = ((c * ey - s * ex + 8192) >> 14) + whole // 2
+    if not (0 <= across < whole and 0 <= down < whole):
         return False
-    number = tables.cell_number[row * side + column]
+    number = cell_number[cell_of[down], cell_of[across]]
     if number < 0:
         return False
     # Without an orientation field nothing says where the finger ends: take the disc as inside.
@@ -84,40 +90,68 @@ def _inside(ex, ey, j, angle, texture, tables):
 
 
 @kernel(inner=True)
-def transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, match):
+def _nearest(x, y, anchors, at_x, at_y):
+    """The anchor nearest to (x, y), the earlier of equal ones."""
+    best = np.int64(1) << 60
+    for t in range(np.uint64(anchors)):
+        dx = np.int64(at_x[t] - x)
+        dy = np.int64(at_y[t] - y)
+        best = min(best, (dx * dx + dy * dy) << 8 | np.int64(t))
+    return best & 255
+
+
+@kernel(inner=True)
+def _at(x, y, turn, xs, ys, angles, most, most_turn):
+    """The minutia nearest to (x, y) within `most`, whose direction is about `turn`; or -1."""
+    low = np.int32(-most - 1)
+    high = np.int32(most + 1)
+    square = np.int32(most * most)
+    best = np.int32(0x7FFFFFFF)
+    for m in range(np.uint64(xs.shape[0])):
+        # What is farther is as good as just too far, and stays within 32 bits.
+        dx = min(max(np.int32(np.int32(xs[m]) - x), low), high)
+        dy = min(max(np.int32(np.int32(ys[m]) - y), low), high)
+        far = np.int32(np.int32(dx * dx) + np.int32(dy * dy))
+        around = np.int32((np.int32(angles[m]) - turn + most_turn) & 255)
+        # A bit above all distances: a least value without a condition becomes vector code.
+        no = np.int32((far > square) | (around > 2 * most_turn)) << 22
+        best = min(best, np.int32(np.int32(np.int32(no | far) << 8) | np.int32(m)))
+    return np.int64(best & 255) if best >> 8 <= square else np.int64(-1)
+
+
+@kernel(inner=True)
+def transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, scratch, match):
     """Move every minutia of `a` with its nearest anchor and find it in `b`.
 
     match : the minutia of `b` it falls on, -1 if there is none but the place is inside the
     finger, -2 if the place is outside.
     """
+    xa, ya, angle_a, xb, yb, angle_b, texture = a[2], a[3], a[4], b[2], b[3], b[4], b[1]
+    at_x, at_y = scratch.at_x, scratch.at_y
+    cell_of, cell_number = tables.cell_of, tables.cell_number
+    cosines, sines = tables.cosine, tables.sine
+    most, most_turn = np.int32(tables.near), np.int32(tables.near_turn)
     turned = direction(np.int64(cosine), np.int64(sine), tables.arctangent)
-    for k in range(a[4].shape[0]):
-        nearest = np.int64(1) << 60
-        i = np.int64(0)  # not the literal 0, for which a second `_inside` would be compiled
-        j = np.int64(0)
-        for t in range(anchors):
-            dx = np.int64(a[2][k]) - np.int64(a[2][anchor_a[t]])
-            dy = np.int64(a[3][k]) - np.int64(a[3][anchor_a[t]])
-            if dx * dx + dy * dy < nearest:
-                nearest = dx * dx + dy * dy
-                i = anchor_a[t]
-                j = anchor_b[t]
-        dx = np.int64(a[2][k]) - np.int64(a[2][i])
-        dy = np.int64(a[3][k]) - np.int64(a[3][i])
+    for t in range(anchors):
+        at_x[t] = xa[anchor_a[t]]
+        at_y[t] = ya[anchor_a[t]]
+    for k in range(angle_a.shape[0]):
+        x = np.int32(xa[k])
+        y = np.int32(ya[k])
+        t = _nearest(x, y, anchors, at_x, at_y)
+        j = np.int64(anchor_b[t])
+        dx = np.int64(x - at_x[t])
+        dy = np.int64(y - at_y[t])
         ex = (cosine * dx - sine * dy + 8192) >> 14
         ey = (sine * dx + cosine * dy + 8192) >> 14
-        least = np.int64(tables.near) * tables.near + 1
-        match[k] = -2
-        for m in range(b[4].shape[0]):
-            qx = np.int64(b[2][j]) + ex - np.int64(b[2][m])
-            qy = np.int64(b[3][j]) + ey - np.int64(b[3][m])
-            if qx * qx + qy * qy < least:
-                off = angle_between(np.int32(a[4][k]) + turned, np.int32(b[4][m]))
-                if off <= tables.near_turn:
-                    least = qx * qx + qy * qy
-                    match[k] = m
-        if match[k] < 0 and _inside(ex, ey, j, b[4], b[1], tables):
-            match[k] = -1
+        to_x = np.int32(np.int64(xb[j]) + ex)
+        to_y = np.int32(np.int64(yb[j]) + ey)
+        turn = np.int32(np.int64(angle_a[k]) + turned)
+        found = _at(to_x, to_y, turn, xb, yb, angle_b, most, most_turn)
+        if found < 0:
+            args = (cosines, sines, cell_of, cell_number)
+            found = -1 if _inside(ex, ey, j, angle_b, texture, *args) else -2
+        match[k] = found
 
 
 @kernel(inner=True)

@@ -12,6 +12,7 @@ class Tables(NamedTuple):
 
     cylinder: np.ndarray
     texture: np.ndarray
+    wanted: np.ndarray
     distance: np.ndarray
     turn: np.ndarray
     arctangent: np.ndarray
@@ -25,10 +26,10 @@ class Tables(NamedTuple):
     cosine: np.ndarray
     sine: np.ndarray
     cell_number: np.ndarray
-    side: int
-    cell: int
+    cell_of: np.ndarray
     window: int
     turned: int
+    most_turn: int
     least: int
     stay: int
     sweeps: int
@@ -45,15 +46,22 @@ class Scratch(NamedTuple):
     words: np.ndarray
     below: np.ndarray
     counts: np.ndarray
-    head: np.ndarray
-    after: np.ndarray
+    listed: np.ndarray
+    queue: np.ndarray
+    bucket: np.ndarray
     used_a: np.ndarray
     used_b: np.ndarray
     pair_a: np.ndarray
     pair_b: np.ndarray
+    at_x: np.ndarray
+    at_y: np.ndarray
+    turned: np.ndarray
+    near: np.ndarray
+    candidates: np.ndarray
     start: np.ndarray
     support: np.ndarray
     next: np.ndarray
+    kept: np.ndarray
     chosen: np.ndarray
     anchor_a: np.ndarray
     anchor_b: np.ndarray

@@ -33,39 +33,24 @@ if jit_enabled():
 
 
 @kernel(inner=True)
-def _insert(i, j, nb, s, head, after):
-    """Queue a pair by similarity; equal ones in an order that exchanging the sides keeps."""
-    this = i * nb + j
-    before = -1
-    at = head[s]
-    # i + j, then |i - j|: two pairs equal in both share no minutia, so their order is no matter.
-    while at >= 0:
-        p = at // nb
-        q = at - p * nb
-        if p + q > i + j or (p + q == i + j and abs(p - q) > abs(i - j)):
-            break
-        before = at
-        at = after[at]
-    after[this] = at
-    if before < 0:
-        head[s] = this
-    else:
-        after[before] = this
-
-
-@kernel(inner=True)
 def _spread(codes, texture, angle, words, below):
     """Lay out one side by words, and count its minutiae below every angle."""
+    w0, w1, w2, w3, w4 = words[0], words[1], words[2], words[3], words[4]
+    w5, w6, w7 = words[5], words[6], words[7]
+    turn = 0
     for j in range(angle.shape[0]):
-        for w in range(5):
-            words[w, j] = codes[j, w]
-        for w in range(3):
-            words[5 + w, j] = texture[j, w]
-    j = 0
-    for turn in range(257):
-        while j < angle.shape[0] and np.int32(angle[j]) < turn:
-            j += 1
-        below[turn] = j
+        w0[j] = codes[j, 0]
+        w1[j] = codes[j, 1]
+        w2[j] = codes[j, 2]
+        w3[j] = codes[j, 3]
+        w4[j] = codes[j, 4]
+        w5[j] = texture[j, 0]
+        w6[j] = texture[j, 1]
+        w7[j] = texture[j, 2]
+        while turn <= np.int64(angle[j]):
+            below[turn] = j
+            turn += 1
+    below[turn:257] = angle.shape[0]
 
 
 @kernel(inner=True)
@@ -99,57 +84,104 @@ def _ranges(angle, window, below, nb):
 
 
 @kernel(inner=True)
-def queue_pairs(codes_a, texture_a, angle_a, codes_b, texture_b, angle_b, tables, scratch):
-    """Queue all pairs within the window of directions that are similar enough.
+def _similar(codes_a, texture_a, angle_a, nb, words, below, window, turned, wanted, counts, listed):
+    """List the pairs within the window that are similar enough; returns their number.
 
-    The window lies about `tables.turned`: how far the first side is thought to be turned.
-
-    `scratch.head[s]` is the first pair ``i * nb + j`` of similarity s, `scratch.after` the next.
+    listed : minutia of the first side in bits 32 and up, of the second in 21 to 31,
+    common code bits in 14 to 20, valid cells in 7 to 13, differing texture bits in 0 to 6.
     """
-    # Passing a tuple of arrays costs as much as ten pairs: inner loops see plain arrays.
-    head, after, words, below = scratch.head, scratch.after, scratch.words, scratch.below
-    counts = scratch.counts
-    cylinder, texture = tables.cylinder, tables.texture
-    nb = angle_b.shape[0]
-    head[:] = -1
-    _spread(codes_b, texture_b, angle_b, words, below)
+    number = np.uint64(0)
     for i in range(angle_a.shape[0]):
         code = (codes_a[i, 0], codes_a[i, 1], codes_a[i, 2], codes_a[i, 3], codes_a[i, 4])
         around = (texture_a[i, 0], texture_a[i, 1], texture_a[i, 2])
-        middle = (np.int64(angle_a[i]) + tables.turned) & 255
-        first, last, wrapped, end = _ranges(middle, tables.window, below, nb)
+        middle = (np.int64(angle_a[i]) + turned) & 255
+        first, last, wrapped, end = _ranges(middle, window, below, nb)
+        row = np.uint64(i) << np.uint64(32)
         for _ in range(2):
             # Unsigned, so that no index can be negative and the loops become vector code.
             for j in range(np.uint64(first), np.uint64(last)):
                 counts[j] = _agree(code, around, words, j)
+            # Written always and counted where it holds: no branch that nobody can foresee.
             for j in range(np.uint64(first), np.uint64(last)):
-                k = np.int64(counts[j])
-                s = cylinder[k >> 14] + texture[(k >> 7) & 127, k & 127]
-                if s > tables.least:
-                    _insert(i, np.int64(j), nb, s, head, after)
+                k = counts[j]
+                listed[number] = row | (np.uint64(j) << np.uint64(21)) | k
+                number += np.uint64(k >> np.uint64(14) >= wanted[k & np.uint64(16383)])
             first, last = wrapped, end
+    return np.int64(number)
 
 
 @kernel(inner=True)
-def assign(na, nb, tables, scratch):
+def _sort(number, listed, cylinder, texture, least, bucket, queue):
+    """Sort the listed pairs into `queue`, by buckets of equal similarity.
+
+    Bits 40 and up hold how far the similarity is below the highest. Of equal pairs first those of the
+    smaller i + j, then of the smaller abs(i - j), then of the smaller i: two pairs that are equal
+    in both sums share no minutia, so exchanging the sides changes nothing but their order.
+    """
+    beyond = bucket.shape[0] - 1
+    bucket[: beyond - least] = 0
+    for z in range(number):
+        k = np.int64(listed[z])
+        i = k >> 32
+        j = k >> 21 & 2047
+        lacks = beyond - (cylinder[k >> 14 & 127] + texture[k >> 7 & 127, k & 127])
+        bucket[lacks] += 1
+        listed[z] = np.uint64(lacks << 40 | (i + j) << 24 | abs(i - j) << 16 | i << 8 | j)
+    total = 0
+    for s in range(beyond - least):
+        total += bucket[s]
+        bucket[s] = total - bucket[s]
+    for z in range(number):
+        k = np.int64(listed[z])
+        at = bucket[k >> 40]
+        bucket[k >> 40] = at + 1
+        queue[at] = np.uint64(k)
+    # What is out of order is within a bucket, and few.
+    for z in range(1, number):
+        k = queue[z]
+        y = z
+        while y > 0 and queue[y - 1] > k:
+            queue[y] = queue[y - 1]
+            y -= 1
+        queue[y] = k
+
+
+@kernel(inner=True)
+def queue_pairs(codes_a, texture_a, angle_a, codes_b, texture_b, angle_b, tables, scratch):
+    """Queue all pairs within the window of directions that are similar enough; their number.
+
+    The window lies about `tables.turned`: how far the first side is thought to be turned.
+    `scratch.queue` has the most similar pair first.
+    """
+    # Passing a tuple of arrays costs as much as ten pairs: what is below sees plain arrays.
+    words, below, listed = scratch.words, scratch.below, scratch.listed
+    _spread(codes_b, texture_b, angle_b, words, below)
+    near = (words, below, tables.window, tables.turned, tables.wanted, scratch.counts, listed)
+    number = _similar(codes_a, texture_a, angle_a, angle_b.shape[0], *near)
+    sums = (tables.cylinder, tables.texture, tables.least)
+    _sort(number, listed, *sums, scratch.bucket, scratch.queue)
+    return number
+
+
+@kernel(inner=True)
+def assign(number, na, nb, scratch):
     """One-to-one pairs from the queue, the most similar first; returns their number."""
-    scratch.used_a[:na] = 0
-    scratch.used_b[:nb] = 0
-    most = min(na, nb)
+    queue, used_a, used_b = scratch.queue, scratch.used_a, scratch.used_b
+    pair_a, pair_b, start = scratch.pair_a, scratch.pair_b, scratch.start
+    beyond = scratch.bucket.shape[0] - 1
+    used_a[:na] = 0
+    used_b[:nb] = 0
     count = 0
-    for s in range(scratch.head.shape[0] - 1, tables.least, -1):
-        at = scratch.head[s]
-        while at >= 0:
-            i = at // nb
-            j = at - i * nb
-            if scratch.used_a[i] == 0 and scratch.used_b[j] == 0:
-                scratch.used_a[i] = 1
-                scratch.used_b[j] = 1
-                scratch.pair_a[count] = i
-                scratch.pair_b[count] = j
-                scratch.start[count] = s << 4
-                count += 1
-                if count == most:
-                    return count
-            at = scratch.after[at]
+    for z in range(number):
+        k = np.int64(queue[z])
+        i = k >> 8 & 255
+        j = k & 255
+        # Written always; it stays where both are free.
+        free = (1 - used_a[i]) & (1 - used_b[j])
+        pair_a[count] = i
+        pair_b[count] = j
+        start[count] = (beyond - (k >> 40)) << 4
+        used_a[i] |= free
+        used_b[j] |= free
+        count += free
     return count

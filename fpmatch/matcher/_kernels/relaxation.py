@@ -11,33 +11,56 @@ from fpmatch.matcher._kernels.geometry import angle_between, direction
 
 
 @kernel(inner=True)
+def _near(t, distances, at_a, at_x, at_y, turned, most_off, most_turn, near, candidates):
+    """List the pairs before pair `t` that it may be compatible with; returns their number."""
+    x, y, turn = at_x[t], at_y[t], turned[t]
+    row = distances[at_a[t]]
+    for s in range(np.uint64(t)):
+        dx = np.float64(at_x[s] - x)
+        dy = np.float64(at_y[s] - y)
+        off = np.int32(math.sqrt(dx * dx + dy * dy)) - row[np.uint64(at_a[s])]
+        around = np.int32((turned[s] - turn + most_turn) & 255)
+        near[s] = (abs(off) <= most_off) & (around <= 2 * most_turn)
+    number = np.uint64(0)
+    for s in range(np.uint64(t)):
+        candidates[number] = s
+        number += np.uint64(near[s])
+    return np.int64(number)
+
+
+@kernel(inner=True)
 def compatibilities(count, distances, directions, angle_a, x, y, angle_b, tables, scratch):
     """How well every two pairs fit one another as a motion with a little distortion."""
+    pair_a, compatible, candidates = scratch.pair_a, scratch.compatible, scratch.candidates
+    at_x, at_y, turned, near = scratch.at_x, scratch.at_y, scratch.turned, scratch.near
+    most_turn = tables.most_turn
+    distance, turn, arctangent = tables.distance, tables.turn, tables.arctangent
     for t in range(count):
-        i = scratch.pair_a[t]
         j = scratch.pair_b[t]
-        scratch.compatible[t, t] = 0
-        for s in range(t):
-            k = scratch.pair_a[s]
-            m = scratch.pair_b[s]
-            fit = 0
-            dx = np.int64(x[m]) - np.int64(x[j])
-            dy = np.int64(y[m]) - np.int64(y[j])
+        at_x[t] = x[j]
+        at_y[t] = y[j]
+        turned[t] = np.int32(angle_a[pair_a[t]]) - np.int32(angle_b[j])
+        compatible[t, :count] = 0
+    for t in range(count):
+        i = pair_a[t]
+        ai = np.int64(angle_a[i])
+        bj = ai - turned[t]
+        args = (at_x, at_y, turned, distance.shape[0] - 1, most_turn, near, candidates)
+        for c in range(_near(t, distances, pair_a, *args)):
+            s = candidates[c]
+            k = pair_a[s]
+            ak = np.int64(angle_a[k])
+            bm = ak - turned[s]
+            dx = np.int64(at_x[s]) - np.int64(at_x[t])
+            dy = np.int64(at_y[s]) - np.int64(at_y[t])
             far = np.int32(math.sqrt(np.float64(dx * dx + dy * dy)))
-            off = abs(far - distances[i, k])
-            if off < tables.distance.shape[0]:
-                ai = np.int32(angle_a[i])
-                ak = np.int32(angle_a[k])
-                bj = np.int32(angle_b[j])
-                bm = np.int32(angle_b[m])
-                turned = tables.turn[angle_between(ai - ak, bj - bm)]
-                if turned > 0:
-                    a = directions[i, k]
-                    b = direction(dx, dy, tables.arctangent)
-                    radial = max(angle_between(a - ai, b - bj), angle_between(a - ak, b - bm))
-                    fit = (tables.distance[off] * turned >> 10) * tables.turn[radial] >> 10
-            scratch.compatible[t, s] = fit
-            scratch.compatible[s, t] = fit
+            a = directions[i, k]
+            b = direction(dx, dy, arctangent)
+            radial = max(angle_between(a - ai, b - bj), angle_between(a - ak, b - bm))
+            fit = distance[abs(far - distances[i, k])] * turn[angle_between(ai - ak, bj - bm)]
+            fit = (fit >> 10) * turn[radial] >> 10
+            compatible[t, s] = fit
+            compatible[s, t] = fit
 
 
 @kernel(inner=True)
@@ -63,23 +86,20 @@ def relax(count, tables, scratch):
 @kernel(inner=True)
 def select(count, wanted, scratch):
     """Sum of the support of the `wanted` pairs that kept most of theirs; marks them as chosen."""
-    for t in range(count):
-        # 14 bits: the kept share fits in 32 bits.
-        scratch.next[t] = (np.int64(scratch.support[t]) << 14) // scratch.start[t]
-        scratch.chosen[t] = 0
+    support, start, chosen, kept = scratch.support, scratch.start, scratch.chosen, scratch.kept
+    for t in range(np.uint64(count)):
+        # Whole numbers below 2**53: the quotient of floats has the same floor. Support is below
+        # 2**15, so that one number orders by share, by support, and the earlier of equal ones.
+        share = np.int64((np.int64(support[t]) << 14) / np.float64(start[t]))
+        kept[t] = share << 32 | np.int64(support[t]) << 8 | (255 - np.int64(t))
+        chosen[t] = 0
     total = 0
     for _ in range(min(wanted, count)):
-        best = -1
-        for t in range(count):
-            if scratch.chosen[t] == 0 and (
-                best < 0
-                or scratch.next[t] > scratch.next[best]
-                or (
-                    scratch.next[t] == scratch.next[best]
-                    and scratch.support[t] > scratch.support[best]
-                )
-            ):
-                best = t
-        total += scratch.support[best]
-        scratch.chosen[best] = 1
+        best = np.int64(-1)
+        for t in range(np.uint64(count)):
+            best = max(best, kept[t])
+        at = 255 - (best & 255)
+        kept[at] = -1
+        chosen[at] = 1
+        total += best >> 8 & 0xFFFFFF
     return total

@@ -20,8 +20,8 @@ def features(a, distances, directions, b, tables, scratch):
     scratch.match_a[:] = -2
     if min(na, nb) < tables.fewest:
         return 0, -1, 0, 0
-    queue_pairs(a[0], a[1], a[4], b[0], b[1], b[4], tables, scratch)
-    count = assign(na, nb, tables, scratch)
+    similar = queue_pairs(a[0], a[1], a[4], b[0], b[1], b[4], tables, scratch)
+    count = assign(similar, na, nb, scratch)
     if count < tables.fewest:
         return 0, -1, 0, 0
     compatibilities(count, distances, directions, a[4], b[2], b[3], b[4], tables, scratch)
@@ -37,8 +37,8 @@ def features(a, distances, directions, b, tables, scratch):
     cosine, sine = motion(anchors, a[2], a[3], b[2], b[3], scratch)
     anchor_a = scratch.anchor_a
     anchor_b = scratch.anchor_b
-    transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, scratch.match_a)
-    transfer(b, a, anchors, anchor_b, anchor_a, cosine, -sine, tables, scratch.match_b)
+    transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, scratch, scratch.match_a)
+    transfer(b, a, anchors, anchor_b, anchor_a, cosine, -sine, tables, scratch, scratch.match_b)
     matched, unmatched = tally(na, nb, scratch)
     return relaxed, agreement, matched, unmatched
 
