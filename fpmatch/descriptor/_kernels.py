@@ -16,9 +16,11 @@ class CodeTables(NamedTuple):
     sine: np.ndarray
     gauss: np.ndarray
     section: np.ndarray
+    shares: np.ndarray
     number: np.ndarray
     axis: np.ndarray
     weight: int
+    words: int
 
 
 class TextureTables(NamedTuple):
@@ -29,78 +31,118 @@ class TextureTables(NamedTuple):
     centres: np.ndarray
     double: np.ndarray
     cell: int
+    cell_bits: int
+    margin: int
     least: int
 
 
 @kernel(inner=True)
-def _accumulate(u, v, turn, tables, across, values):
-    """Add one neighbour at (u, v), turned by `turn` of 256, to the cells around it."""
-    side = tables.axis.shape[0]
-    reach = tables.gauss.shape[0]
-    sections = tables.section.shape[1]
-    for k in range(side):
-        away = abs(tables.axis[k] - u)
-        across[k] = tables.gauss[away] if away < reach else 0
-    for row in range(side):
-        away = abs(tables.axis[row] - v)
-        if away >= reach:
-            continue
-        down = tables.gauss[away]
-        for column in range(side):
-            number = tables.number[row * side + column]
-            # Two factors of 1024 leave 12 bits: 64 neighbours then fit in 32 with the section's.
-            near = (down * across[column]) >> 8
-            if near == 0 or number < 0:
-                continue
-            for s in range(sections):
-                values[number * sections + s] += near * tables.section[turn, s]
+def _reached(axis, at, reach):
+    """First cell of an axis that a neighbour at `at` reaches, and the one after the last."""
+    first = 0
+    while first < axis.shape[0] and axis[first] <= at - reach:
+        first += 1
+    end = first
+    while end < axis.shape[0] and axis[end] < at + reach:
+        end += 1
+    return first, end
 
 
 @kernel(inner=True)
-def _largest(values, weight, code):
-    """Set the bits of the `weight` largest values, the earlier of equal ones; False if too few."""
-    top = 0
-    positive = 0
-    for p in range(values.shape[0]):
+def _accumulate(u, v, shares, gauss, axis, values):
+    """Add a neighbour at (u, v) to the cells around it; values : (side * side * 8,) int32."""
+    side = axis.shape[0]
+    left, right = _reached(axis, u, gauss.shape[0])
+    above, below = _reached(axis, v, gauss.shape[0])
+    for row in range(above, below):
+        down = gauss[abs(axis[row] - v)]
+        for column in range(left, right):
+            # Two factors of 1024 leave 12 bits: 64 neighbours then fit in 32 with the section's.
+            near = np.int32((down * gauss[abs(axis[column] - u)]) >> 8)
+            at = np.uint64((row * side + column) * 8)
+            for s in range(np.uint64(8)):
+                values[at + s] += np.int32(near * shares[s])
+
+
+@kernel(inner=True)
+def _threshold(values, weight, counts, among):
+    """The value of rank `weight` from the top, and how many are above it; 0 if it is not positive.
+
+    counts : (256,) int32 and among : as `values`, scratch.
+    """
+    size = np.uint64(values.shape[0])
+    top = np.int32(0)
+    for p in range(size):
         top = max(top, values[p])
-        positive += values[p] > 0
-    if positive < weight:
-        return False
-    low = 1
-    while low < top:
-        middle = (low + top + 1) >> 1
-        count = 0
-        for p in range(values.shape[0]):
-            count += values[p] >= middle
-        if count >= weight:
-            low = middle
-        else:
-            top = middle - 1
+    bits = 0
+    while top >> bits > 255:
+        bits += 1
+    counts[:] = 0
+    for p in range(size):
+        counts[np.uint64(values[p] >> bits)] += 1
     above = 0
-    for p in range(values.shape[0]):
-        above += values[p] > low
+    bucket = 255
+    while bucket > 0 and above + counts[bucket] < weight:
+        above += counts[bucket]
+        bucket -= 1
+    number = np.uint64(0)
+    for p in range(size):
+        among[number] = values[p]
+        number += np.uint64(values[p] >> bits == bucket)
+    # What is left shares its first eight bits, and is little: the largest go one by one.
+    while True:
+        best = np.int32(0)
+        for p in range(number):
+            best = max(best, among[p])
+        equal = 0
+        for p in range(number):
+            if among[p] == best:
+                equal += 1
+                among[p] = -1
+        if best == 0 or above + equal >= weight:
+            return best, above
+        above += equal
+
+
+@kernel(inner=True)
+def _largest(values, weight, counts, among, code):
+    """Set the bits of the `weight` largest values, the earlier of equal ones; False if too few."""
+    low, above = _threshold(values, weight, counts, among)
+    if low == 0:
+        return False
     equal = weight - above
-    for p in range(values.shape[0]):
-        take = values[p] > low
-        if values[p] == low and equal > 0:
-            take = True
-            equal -= 1
-        if take:
-            code[p >> 6] |= np.uint64(1) << np.uint64(p & 63)
+    size = np.uint64(values.shape[0])
+    for word in range(np.uint64(code.shape[0])):
+        start = word << np.uint64(6)
+        bits = np.uint64(0)
+        for p in range(start, min(start + np.uint64(64), size)):
+            take = values[p] > low
+            if values[p] == low and equal > 0:
+                take = True
+                equal -= 1
+            bits |= np.uint64(take) << (p - start)
+        code[word] = bits
     return True
 
 
 @kernel
-def cylinder_codes(x, y, angle, tables, across, values, codes, usable):
+def cylinder_codes(x, y, angle, tables, work, codes, usable):
     """Codes of all minutiae of a template.
 
     x, y : (M,) int32, eighths of a pixel; angle : (M,) int32, 65536 a turn.
-    across, values : scratch, (side,) and (cells * sections,) int32.
+    work : scratch, (4, side * side * 8) int32.
     codes : (M, W) uint64, zeroed; usable : (M,) bool.
     """
-    reach = tables.axis[-1] + tables.gauss.shape[0]
+    # Passing a tuple of arrays costs as much as a neighbour: the inner loops see plain arrays.
+    gauss, axis, number, shares = tables.gauss, tables.axis, tables.number, tables.shares
+    weight, sections = tables.weight, tables.section.shape[1]
+    reach = axis[-1] + gauss.shape[0]
+    size = 0
+    for cell in range(number.shape[0]):
+        size += sections * (number[cell] >= 0)
+    padded, values, among, counts = work[0], work[1, :size], work[2], work[3, :256]
     for a in range(x.shape[0]):
-        values[:] = 0
+        padded[:] = 0
         turn = ((angle[a] + 32) >> 6) & 1023
         c = tables.cosine[turn]
         s = tables.sine[turn]
@@ -113,56 +155,68 @@ def cylinder_codes(x, y, angle, tables, across, values, codes, usable):
             v = (c * dy - s * dx + 8192) >> 14
             if abs(u) < reach and abs(v) < reach:
                 away = (((angle[a] - angle[b]) & 65535) + 128) >> 8
-                _accumulate(u, v, away & 255, tables, across, values)
-        usable[a] = _largest(values, tables.weight, codes[a])
+                _accumulate(u, v, shares[away & 255], gauss, axis, padded)
+        for cell in range(number.shape[0]):
+            if number[cell] >= 0:
+                for k in range(sections):
+                    values[number[cell] * sections + k] = padded[cell * 8 + k]
+        usable[a] = _largest(values, weight, counts, among, codes[a])
 
 
 @kernel(inner=True)
-def _sample(field, tables, px, py):
-    """Bilinear doubled-angle vector of the orientation field, and the weight inside."""
-    cell = tables.cell
-    gx = px - cell // 2
-    gy = py - cell // 2
-    column = gx // cell
-    row = gy // cell
-    fx = gx - column * cell
-    fy = gy - row * cell
-    cosine = 0
-    sine = 0
-    inside = 0
-    for corner in range(4):
-        r = row + (corner >> 1)
-        k = column + (corner & 1)
-        if 0 <= r < field.shape[0] and 0 <= k < field.shape[1] and field[r, k] != 0:
-            w = (fy if corner >> 1 else cell - fy) * (fx if corner & 1 else cell - fx)
-            cosine += w * tables.double[field[r, k], 0]
-            sine += w * tables.double[field[r, k], 1]
-            inside += w
-    return cosine, sine, inside
+def _vectors(field, double, margin, vectors):
+    """Doubled-angle vector and presence of every cell of a field, with empty cells around it."""
+    vectors[:] = 0
+    for row in range(field.shape[0]):
+        for column in range(field.shape[1]):
+            value = field[row, column]
+            if value != 0:
+                at = vectors[row + margin, column + margin]
+                at[0] = double[value, 0]
+                at[1] = double[value, 1]
+                at[2] = 1
 
 
 @kernel
-def texture_bits(x, y, angle, field, tables, texture):
+def texture_bits(x, y, angle, field, tables, vectors, texture):
     """Ridge orientation around every minutia, relative to its direction.
 
     x, y : (M,) int32, eighths of a pixel; angle : (M,) int32, 65536 a turn.
     field : (h, w) uint8, `Template.orientation`.
+    vectors : scratch, (h + 2 margin, w + 2 margin, 4) int32.
     texture : (M, 3) uint64, zeroed: bit k of the words is the sign of the cosine and of the sine
     of twice the orientation at cell k, and whether cell k is valid.
     """
+    cell = np.int64(1) << tables.cell_bits
+    centres, least, bits, margin = tables.centres, tables.least, tables.cell_bits, tables.margin
+    _vectors(field, tables.double, margin, vectors)
     for a in range(x.shape[0]):
         turn = ((angle[a] + 32) >> 6) & 1023
         c = tables.cosine[turn]
         s = tables.sine[turn]
         c2 = np.int64(tables.cosine[(2 * turn) & 1023])
         s2 = np.int64(tables.sine[(2 * turn) & 1023])
-        for k in range(tables.centres.shape[0]):
-            ox = tables.centres[k, 0]
-            oy = tables.centres[k, 1]
-            px = x[a] + ((c * ox - s * oy + 8192) >> 14)
-            py = y[a] + ((s * ox + c * oy + 8192) >> 14)
-            cosine, sine, inside = _sample(field, tables, px, py)
-            if inside < tables.least:
+        for k in range(centres.shape[0]):
+            ox = centres[k, 0]
+            oy = centres[k, 1]
+            # Bilinear between the centres of cells; no disc reaches beyond the margin.
+            gx = x[a] + ((c * ox - s * oy + 8192) >> 14) - (cell >> 1)
+            gy = y[a] + ((s * ox + c * oy + 8192) >> 14) - (cell >> 1)
+            row = np.uint64((gy >> bits) + margin)
+            column = np.uint64((gx >> bits) + margin)
+            fx = gx & (cell - 1)
+            fy = gy & (cell - 1)
+            cosine = np.int64(0)
+            sine = np.int64(0)
+            inside = np.int64(0)
+            for corner in range(np.uint64(4)):
+                down = corner >> np.uint64(1)
+                right = corner & np.uint64(1)
+                w = (fy if down else cell - fy) * (fx if right else cell - fx)
+                cosine += w * vectors[row + down, column + right, 0]
+                sine += w * vectors[row + down, column + right, 1]
+                inside += w * vectors[row + down, column + right, 2]
+            if inside < least:
                 continue
             bit = np.uint64(1) << np.uint64(k)
             texture[a, 2] |= bit

@@ -25,20 +25,25 @@ def encode(template: Template) -> SearchTemplate:
     Integer arithmetic only: the result is the same on every machine. About 0.2 ms for 40
     minutiae; safe to call from several threads.
     """
-    keep = np.argsort(-template.quality.astype(np.int16), kind="stable")
-    keep = np.sort(keep[: DESCRIPTOR.max_minutiae])
+    keep = np.arange(len(template))
+    if len(keep) > DESCRIPTOR.max_minutiae:
+        best = np.argsort(-template.quality.astype(np.int16), kind="stable")
+        keep = np.sort(best[: DESCRIPTOR.max_minutiae])
     x = template.xy[keep, 0].astype(np.int32)
     y = template.xy[keep, 1].astype(np.int32)
     angle = template.angle[keep].astype(np.int32)
     tables = code_tables()
-    cells = len(tables.number[tables.number >= 0]) * tables.section.shape[1]
-    codes = np.zeros((len(x), -(-cells // 64)), np.uint64)
+    codes = np.zeros((len(x), tables.words), np.uint64)
     usable = np.zeros(len(x), np.bool_)
-    across = np.zeros(len(tables.axis), np.int32)
-    cylinder_codes(x, y, angle, tables, across, np.zeros(cells, np.int32), codes, usable)
+    work = np.empty((4, max(8 * len(tables.number), 256)), np.int32)
+    cylinder_codes(x, y, angle, tables, work, codes, usable)
     texture = np.zeros((len(x), 3), np.uint64)
-    if template.orientation is not None:
-        texture_bits(x, y, angle, template.orientation, texture_tables(), texture)
+    field = template.orientation
+    if field is not None:
+        around = texture_tables()
+        border = 2 * around.margin
+        vectors = np.zeros((field.shape[0] + border, field.shape[1] + border, 4), np.int32)
+        texture_bits(x, y, angle, field, around, vectors, texture)
     turn = (((angle + 128) >> 8) & 255).astype(np.uint8)
     order = np.argsort(turn, kind="stable")
     order = order[usable[order]]

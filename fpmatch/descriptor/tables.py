@@ -60,16 +60,22 @@ def code_tables(p: DescriptorParameters = DESCRIPTOR) -> CodeTables:
     centres = cell_centres(p)
     number[centres[:, 2]] = np.arange(len(centres))
     cosine, sine = rotation()
+    section = _section_weights(p)
+    # One vector register of 32-bit numbers each, of which the last are 0.
+    shares = np.zeros((len(section), 8), np.int32)
+    shares[:, : p.sections] = section
     return CodeTables(
         cosine=cosine,
         sine=sine,
         gauss=np.array(gauss, np.int32),
-        section=_section_weights(p),
+        section=section,
+        shares=shares,
         number=number,
         axis=np.array(
             [round(((k + 0.5) * 2 / p.side - 1) * p.radius * unit) for k in range(p.side)], np.int32
         ),
         weight=p.weight,
+        words=-(-len(centres) * p.sections // 64),
     )
 
 
@@ -105,5 +111,7 @@ def texture_tables(p: DescriptorParameters = DESCRIPTOR) -> TextureTables:
         centres=np.ascontiguousarray(cell_centres(p)[:, :2]),
         double=double,
         cell=cell,
+        cell_bits=cell.bit_length() - 1,
+        margin=2 + round(p.radius * TEMPLATE.subpixel) // cell,
         least=round(p.texture_share * cell * cell),
     )

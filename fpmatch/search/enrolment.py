@@ -260,14 +260,16 @@ def _repeated(
     return done, flags
 
 
-def _forms(batch: Iterable[object]) -> dict[Template, SearchTemplate]:
-    """Search forms of what can be enrolled: most of the work, done while searches go on."""
+def _forms(batch: Iterable[object]) -> dict[bytes, SearchTemplate]:
+    """Search forms of what can be enrolled, by its bytes: most of the work, done while searches
+    go on.
+    """
     out = {}
     for record in batch:
         fingers = record.fingers if isinstance(record, Record) else ()
         for finger in fingers if isinstance(fingers, list | tuple) else ():
             if isinstance(finger, Template) and len(finger):
-                out[finger] = encode(finger)
+                out[finger.to_bytes()] = encode(finger)
     return out
 
 
@@ -305,7 +307,7 @@ def index_rows(
     state: State,
     partition: str,
     rows: list[NewRow],
-    forms: Mapping[Template, SearchTemplate] | None = None,
+    forms: Mapping[bytes, SearchTemplate] | None = None,
 ) -> None:
     """Bring stored rows into the partition's index, or have hosts follow.
 
@@ -319,8 +321,8 @@ def index_rows(
         Its name.
     rows : list of NewRow
         Stored, with their templates.
-    forms : mapping of Template to SearchTemplate, optional
-        Search forms at hand; others are computed here.
+    forms : mapping of bytes to SearchTemplate, optional
+        Search forms at hand, by the template's bytes; others are computed here.
 
     Raises
     ------
@@ -333,19 +335,25 @@ def index_rows(
     forms = forms or {}
     first: Exception | None = None
     for few in _batched(rows, SEARCH.enrol_batch):
-        stored = dict(state.gallery.templates(partition, [r.row for r in few]))
+        stored = dict(state.gallery.stored_templates(partition, [r.row for r in few]))
         found = [r for r in few if r.row in stored]
         if found:
             try:
                 state.indexes[partition].add(
                     np.array([r.row for r in found], np.int64),
-                    pack([forms.get(stored[r.row]) or encode(stored[r.row]) for r in found]),
+                    pack([_form(stored[r.row], forms) for r in found]),
                     np.array([int(r.position) for r in found], np.uint8),
                 )
             except (OSError, FpmatchError) as error:
                 first = first or error
     if first is not None:
         raise first
+
+
+def _form(content: bytes, forms: Mapping[bytes, SearchTemplate]) -> SearchTemplate:
+    """The search form of a stored template, at hand or computed here."""
+    form = forms.get(content)
+    return encode(Template.from_bytes(content)) if form is None else form
 
 
 def _batched(rows: Iterable[NewRow], size: int) -> Iterator[list[NewRow]]:

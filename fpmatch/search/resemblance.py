@@ -28,7 +28,7 @@ def doubts(
     partition: str,
     items: Mapping[int, Record],
     added: Sequence[NewRow],
-    forms: Mapping[Template, SearchTemplate],
+    forms: Mapping[bytes, SearchTemplate],
 ) -> list[EnrolFlag]:
     """The items whose new fingers resemble nothing that their record held before them.
 
@@ -46,8 +46,8 @@ def doubts(
         The batch, by number.
     added : sequence of NewRow
         Fingers that it added, in the order of the items.
-    forms : mapping of Template to SearchTemplate
-        Search forms at hand; others are computed here.
+    forms : mapping of bytes to SearchTemplate
+        Search forms at hand, by the template's bytes; others are computed here.
     """
     out = []
     with state.partition_lock(partition).reading():
@@ -73,20 +73,21 @@ def _score(
     partition: str,
     rows: Sequence[NewRow],
     held: Sequence[tuple[int, int]],
-    forms: Mapping[Template, SearchTemplate],
+    forms: Mapping[bytes, SearchTemplate],
 ) -> float | None:
     """As a search would score the record by these fingers; None if nothing can be compared."""
     owners = state.gallery.columns(partition).row_record
     there = np.array([h for h in held if owners[h[0]] != NO_RECORD], np.int64).reshape(-1, 2)
-    new = dict(state.gallery.templates(partition, [row.row for row in rows]))
+    new = dict(state.gallery.stored_templates(partition, [row.row for row in rows]))
     best: dict[FingerPosition, int] = {}
     tries: dict[FingerPosition, int] = {}
     for row in rows:
         which = _comparable(there, row.position)
         if not len(which) or row.row not in new:
             continue
-        template = new[row.row]
-        form = forms.get(template) or encode(template)
+        form = forms.get(new[row.row])
+        if form is None:
+            form = encode(Template.from_bytes(new[row.row]))
         got = _raw(state, partition, form, which)
         got = got[(got != UNVERIFIED) & (got != REMOVED)]
         best[row.position] = max(best.get(row.position, 0), int(got.max(initial=0)))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from fpmatch.jit import kernel
-from fpmatch.matcher._kernels.geometry import angle_between, direction
+from fpmatch.matcher._kernels.geometry import direction
 
 
 @kernel(inner=True)
@@ -21,14 +21,14 @@ def consensus(count, total, tables, scratch):
     )
     for t in range(np.uint64(count)):
         weight[t] = support[t] * chosen[t]
-    agreement = 0
+    agreement = np.int64(0)
     anchors = 0
     for t in range(count):
         together = np.int32(0)  # as in `relax`, it fits in 32 bits
         for s in range(np.uint64(count)):
             together = np.int32(together + np.int32(compatible[t, s] * weight[s]))
         others = total - weight[t]
-        agree = np.int64(together / np.float64(others)) if others > 0 else 0
+        agree = np.int64(together / np.float64(others)) if others > 0 else np.int64(0)
         agreement += agree
         if agree >= tables.anchor:
             scratch.anchor_a[anchors] = scratch.pair_a[t]

@@ -114,9 +114,9 @@ def _similar(codes_a, texture_a, angle_a, nb, words, below, window, turned, want
 def _sort(number, listed, cylinder, texture, least, bucket, queue):
     """Sort the listed pairs into `queue`, by buckets of equal similarity.
 
-    Bits 40 and up hold how far the similarity is below the highest. Of equal pairs first those of the
-    smaller i + j, then of the smaller abs(i - j), then of the smaller i: two pairs that are equal
-    in both sums share no minutia, so exchanging the sides changes nothing but their order.
+    Bits 40 and up hold how far the similarity is below the highest. Of equal pairs first those of
+    the smaller i + j, then of the smaller abs(i - j), then of the smaller i: two pairs that are
+    equal in both sums share no minutia, so exchanging the sides changes nothing but their order.
     """
     beyond = bucket.shape[0] - 1
     bucket[: beyond - least] = 0
@@ -124,7 +124,7 @@ def _sort(number, listed, cylinder, texture, least, bucket, queue):
         k = np.int64(listed[z])
         i = k >> 32
         j = k >> 21 & 2047
-        lacks = beyond - (cylinder[k >> 14 & 127] + texture[k >> 7 & 127, k & 127])
+        lacks = np.int64(beyond - (cylinder[k >> 14 & 127] + texture[k >> 7 & 127, k & 127]))
         bucket[lacks] += 1
         listed[z] = np.uint64(lacks << 40 | (i + j) << 24 | abs(i - j) << 16 | i << 8 | j)
     total = 0

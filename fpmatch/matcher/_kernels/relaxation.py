@@ -93,7 +93,7 @@ def select(count, wanted, scratch):
         share = np.int64((np.int64(support[t]) << 14) / np.float64(start[t]))
         kept[t] = share << 32 | np.int64(support[t]) << 8 | (255 - np.int64(t))
         chosen[t] = 0
-    total = 0
+    total = np.int64(0)
     for _ in range(min(wanted, count)):
         best = np.int64(-1)
         for t in range(np.uint64(count)):
