@@ -16,8 +16,8 @@ from fpmatch.sqlite_errors import MissingTableError
 
 Durability = Literal["full", "normal", "off"]
 
-FORMAT = 1
-"""Of gallery and ledger; the log has one of its own."""
+FORMAT, ENCRYPTED = 1, 2
+"""Of gallery and ledger, as they are and encrypted; the log has one of its own."""
 
 
 def make(path: Path, script: str) -> sqlite3.Connection:
@@ -133,10 +133,10 @@ def open_file(path: Path, *, write: bool, durability: Durability = "full") -> sq
     except StorageError:
         database.close()
         raise
-    if found is None or int(found[0]) > FORMAT:
+    if found is None or int(found[0]) > ENCRYPTED:
         database.close()
         raise StorageError(
-            f"{path.name} has format {found and found[0]}; this release reads up to {FORMAT}"
+            f"{path.name} has format {found and found[0]}; this release reads up to {ENCRYPTED}"
         )
     return database
 

@@ -17,6 +17,7 @@
     │   ├── CorruptError                   a checksum or format check failed
     │   ├── ReadOnlyError                  a write on something opened read-only
     │   ├── LockedError                    in use by another process
+    │   ├── KeysError                      keys of an encrypted gallery are missing or others
     │   └── WriteError (OSError)           the disk is full, or does not let a file be written
     ├── ConflictError (RuntimeError)       asked of another state, or under a key that is used
     ├── AuditError (RuntimeError)          the log cannot be appended to, or does not verify
@@ -101,6 +102,10 @@ class ReadOnlyError(StorageError):
 
 class LockedError(StorageError):
     """Another process uses the files in a way that excludes this one."""
+
+
+class KeysError(StorageError):
+    """The keys of an encrypted gallery are missing, are others, or lie open to others."""
 
 
 class WriteError(StorageError, OSError):

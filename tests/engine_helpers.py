@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from fpmatch.policy import Policy
 from fpmatch.search import Engine
 from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Record, SearchRequest, SearchResponse
+
+if os.environ.get("FPMATCH_TEST_KEYS"):
+    import encrypted_everywhere  # noqa: F401
 
 SHM = Path("/dev/shm")
 NOW = datetime(2011, 1, 15, tzinfo=UTC)

@@ -61,6 +61,7 @@ TESTS = (
     "test_once.py",
     "test_cluster.py",
     "test_cluster_asking.py",
+    "test_encryption.py",
 )
 
 UNSEEN = {"a batch shared across roles"}
@@ -98,6 +99,102 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "return answer",
     ),
     (
+        "an encrypted value is bound to no place",
+        "encryption/box.py",
+        '[self._about, *(str(part).encode("utf-8", "surrogatepass") for part in place)]',
+        "[self._about]",
+    ),
+    (
+        "a file's pieces are bound to no file",
+        "encryption/files.py",
+        "        place = path.relative_to(self._folder).as_posix()\n",
+        '        place = ""\n',
+    ),
+    (
+        "pieces of a file in any order",
+        "encryption/files.py",
+        '    return number.to_bytes(12, "little")\n',
+        "    return bytes(12)\n",
+    ),
+    (
+        "a key file that others may read",
+        "encryption/ring.py",
+        'if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):',
+        "if False:",
+    ),
+    (
+        "keys of another gallery's database",
+        "gallery/cipher.py",
+        "    if (None if found is None else found[0]) != (None if chest is None else chest.gallery):",
+        "    if False:",
+    ),
+    (
+        "a removed record's key stays",
+        "gallery/removal.py",
+        "                    gallery.cipher.drop_facts(database, key)\n",
+        "",
+    ),
+    (
+        "a removed template's key stays",
+        "gallery/cipher.py",
+        "        super().drop_template(database, number)\n        self.keys.destroy(database, number)\n",
+        "        super().drop_template(database, number)\n",
+    ),
+    (
+        "a destroyed probe's key stays",
+        "ledger/ledger.py",
+        "            self.cipher.destroy(database, key)\n",
+        "",
+    ),
+    (
+        "names in the notes of removals",
+        "gallery/journal.py",
+        '        return self.cipher.values.put_text(json.dumps(fields), "removal", name)\n',
+        "        return json.dumps(fields)\n",
+    ),
+    (
+        "item keys in a backup",
+        "upkeep/keys_apart.py",
+        '    database.execute("UPDATE data_key SET wrapped = zeroblob(length(wrapped))")\n',
+        "",
+    ),
+    (
+        "item keys that are older than the backup",
+        "upkeep/keys_apart.py",
+        "            if taken.last[store] < newest:",
+        "            if False:",
+    ),
+    (
+        "records whose keys were destroyed are restored",
+        "upkeep/restore.py",
+        "        return sum(drop_unreadable(gallery))\n",
+        "        return 0\n",
+    ),
+    (
+        "a renewal that leaves files under the old key",
+        "search/rekeying.py",
+        "        files += sum(placing.renew(index) for index in list(state.indexes.values()))\n",
+        "",
+    ),
+    (
+        "a renewal that leaves probes under the old key",
+        "search/rekeying.py",
+        "    probes = renew_ledger(state.ledger)\n",
+        "    probes = 0\n",
+    ),
+    (
+        "a process that goes on under the key of before",
+        "encryption/chest.py",
+        "        if self._seen != _seen(self._folder):",
+        "        if False:",
+    ),
+    (
+        "digests that names are found by are not checked",
+        "upkeep/check_records.py",
+        "        if gallery.cipher.columns(database, key, facts) != (name, identity, contributor):",
+        "        if False:",
+    ),
+    (
         "an update of any version",
         "gallery/updating.py",
         "if wanted.version is not None and wanted.version != version_of(item):",
@@ -132,9 +229,9 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "gallery/updating.py",
         '"UPDATE record SET identity = ?, contributor = ?, protected = ?, banned = ? "\n'
         '                "WHERE id = ?",\n'
-        "                (new.identity, new.contributor, new.protected, _text(new.banned), key),",
+        "                (identity, contributor, new.protected, _text(new.banned), key),",
         '"UPDATE record SET identity = ?, contributor = ? WHERE id = ?",\n'
-        "                (new.identity, new.contributor, key),\n            )\n"
+        "                (identity, contributor, key),\n            )\n"
         "            if (new.protected, new.banned) != (old.protected, old.banned):\n"
         "                database.execute(\n"
         '                    "UPDATE record SET protected = ?, banned = ? WHERE id = ?",\n'
@@ -478,12 +575,12 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "expunged names stay in old columns",
         "gallery/loading.py",
-        "        snapshot.remove_stale(folder, now)\n",
+        "        snapshot.remove_stale(folder, now, cipher_of(self._database).files)\n",
         "",
     ),
     (
         "messages visible before the outcome",
-        "ledger/ledger.py",
+        "ledger/messages.py",
         "rows = [(m, PENDING, envelope)",
         "rows = [(m, READY, envelope)",
     ),
@@ -580,9 +677,9 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "templates not overwritten",
-        "gallery/removal.py",
-        '            "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (template,)',
-        '            "SELECT ?", (template,)',
+        "gallery/cipher.py",
+        '            "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (number,)',
+        '            "SELECT ?", (number,)',
     ),
     (
         "waiting probes survive their identity",

@@ -102,6 +102,7 @@ def calls(e: Engine) -> dict[str, Callable[[], Any]]:
         "update": lambda: e.update("criminal", "C-1", protected=True, **order),
         "seal": lambda: e.seal("C-1", **order),
         "unseal": lambda: e.unseal("C-1", **order),
+        "rekey": lambda: e.rekey(),
         "audit": lambda: e.audit.verify(),
         "request_opt_out": lambda: e.request_opt_out("CA0380100", "criminal"),
         "answer_opt_out": lambda: e.answer_opt_out("r", "refused", authority="DOJ-FBI"),

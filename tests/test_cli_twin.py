@@ -596,6 +596,8 @@ info g.fpm
 
 ELSEWHERE = {
     "demo": "its screens are looked at in test_cli_demo",
+    "item-keys": "of encrypted galleries; see test_cli_encryption",
+    "rekey": "of encrypted galleries; see test_cli_encryption",
     "draw": "one row of what was written; needs matplotlib",
     "report": "one row of what was written",
     "segment": "needs a picture of several fingers; its own test prints it",

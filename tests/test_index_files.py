@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fpmatch.descriptor import COLUMNS, encode, pack
+from fpmatch.encryption import PLAIN_FILES
 from fpmatch.errors import CorruptError, FpmatchError, InputError, ReadOnlyError, StorageError
 from fpmatch.index import REMOVED, PartitionIndex, held, manifest, segment_format, store
 from fpmatch.index.build import join, select_rows
@@ -139,7 +140,7 @@ def test_a_flipped_byte_never_reaches_an_answer(folder, probe, monkeypatch):
 
     path = sorted(folder.glob("*.seg"))[0]
     content = bytearray(path.read_bytes())
-    layout, _, _ = segment_format.read_layout(path)
+    layout, _, _ = segment_format.read_layout(path, PLAIN_FILES.load(path))
     rng = np.random.default_rng(4)
     low = dataclasses.replace(INDEX, exhaustive_below=0, scan_below=0)
 

@@ -15,11 +15,14 @@ from pathlib import Path
 
 from fpmatch.argument_types import listed, takes
 from fpmatch.checks import quoted
-from fpmatch.durable import sync_folder
-from fpmatch.errors import AuditError, InputError
+from fpmatch.durable import replacing, sync_folder
+from fpmatch.encryption import PlainBox
+from fpmatch.errors import AuditError, InputError, StorageError
 from fpmatch.types import Candidate
 
 KEY_BYTES = 32
+_ENCRYPTED = "encrypted "
+_PLACE = "log key"
 
 
 def key_path(log_path: Path) -> Path:
@@ -27,14 +30,22 @@ def key_path(log_path: Path) -> Path:
     return log_path.with_name(log_path.name + ".key")
 
 
-def create_key(log_path: Path) -> bytes:
-    """Make the key file, readable by its owner alone; `AuditError` if there is one already."""
+def create_key(log_path: Path, box: PlainBox | None = None) -> bytes:
+    """Make the key file, readable by its owner alone; `AuditError` if there is one already.
+
+    Parameters
+    ----------
+    log_path : Path
+    box : PlainBox, optional
+        Encrypts what is in it.
+    """
     path = key_path(log_path)
     key = os.urandom(KEY_BYTES)
+    content = key.hex() if box is None else _ENCRYPTED + box.put(key, _PLACE).hex()
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
-            file.write(key.hex().encode() + b"\n")
+            file.write(content.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
         with contextlib.suppress(OSError):  # not every file system can sync a folder
@@ -44,16 +55,58 @@ def create_key(log_path: Path) -> bytes:
     return key
 
 
-def read_key(log_path: Path) -> bytes:
-    """Read the key; `AuditError` if it is missing or damaged."""
+def read_key(log_path: Path, box: PlainBox | None = None) -> bytes | None:
+    """Read the key; None if it is encrypted and nothing is given to open it.
+
+    Parameters
+    ----------
+    log_path : Path
+    box : PlainBox, optional
+        As for `create_key`.
+
+    Raises
+    ------
+    AuditError
+        If it is missing or damaged.
+    """
     path = key_path(log_path)
     try:
-        key = bytes.fromhex(path.read_text("ascii").strip())
-    except (OSError, ValueError) as error:
+        text = path.read_text("ascii").strip()
+        if text.startswith(_ENCRYPTED):
+            if box is None:
+                return None
+            key = box.get(bytes.fromhex(text.removeprefix(_ENCRYPTED)), _PLACE)
+        else:
+            key = bytes.fromhex(text)
+    except (OSError, ValueError, StorageError) as error:
         raise AuditError(f"the key file {path} cannot be read: {error}") from error
     if len(key) != KEY_BYTES:
         raise AuditError(f"the key file {path} holds {len(key)} bytes instead of {KEY_BYTES}")
     return key
+
+
+def renew_key(log_path: Path, box: PlainBox) -> None:
+    """Encrypt the key anew, under the gallery's key of now.
+
+    Parameters
+    ----------
+    log_path : Path
+    box : PlainBox
+        As for `create_key`.
+
+    Raises
+    ------
+    AuditError
+        If the key is missing or damaged.
+    OSError
+        If it cannot be written.
+    """
+    key = read_key(log_path, box)
+    assert key is not None
+    with replacing(key_path(log_path)) as file:
+        if hasattr(os, "fchmod"):
+            os.fchmod(file.fileno(), 0o600)
+        file.write((_ENCRYPTED + box.put(key, _PLACE).hex()).encode() + b"\n")
 
 
 @takes(key=bytes)

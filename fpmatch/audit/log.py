@@ -16,7 +16,8 @@ from fpmatch.audit.records import OPT_OUT_STATUS, IntentRecord, Kind, OutcomeRec
 from fpmatch.audit.writer import Entry, Writer, entry, search_entry
 from fpmatch.checks import path_of, quoted
 from fpmatch.database import Durability
-from fpmatch.errors import InputError, ReadOnlyError
+from fpmatch.encryption import PlainBox
+from fpmatch.errors import InputError, KeysError, ReadOnlyError
 from fpmatch.types import Candidate
 
 _KIND = re.compile(r"[A-Z][A-Z0-9_]{1,31}")
@@ -67,6 +68,7 @@ class AuditLog(AuditReader):
         durability: Durability = "full",
         gather_seconds: float = 0.0,
         actor: str = "",
+        box: PlainBox | None = None,
     ) -> AuditLog:
         """Make a new log and its key file (``PATH.key``); parameters as for `open`.
 
@@ -82,6 +84,8 @@ class AuditLog(AuditReader):
             How long an append waits for others to share its sync.
         actor : str
             Who reads; goes into AUDIT_READ records.
+        box : PlainBox, optional
+            Encrypts the log's key.
 
         Raises
         ------
@@ -92,7 +96,7 @@ class AuditLog(AuditReader):
         log_id = secrets.token_hex(16)
         base = {"base_seq": "0", "base_hash": hashing.ZERO, "base_peaks": ""}
         store.create(path, {"log_id": log_id, **base})
-        keys.create_key(path)
+        keys.create_key(path, box)
         log = cls.open(
             path,
             "rw",
@@ -100,6 +104,7 @@ class AuditLog(AuditReader):
             durability=durability,
             gather_seconds=gather_seconds,
             actor=actor,
+            box=box,
         )
         log._append([entry(Kind.GENESIS, {"log_id": log_id, "format": store.FORMAT})])
         return log
@@ -114,6 +119,7 @@ class AuditLog(AuditReader):
         durability: Durability = "full",
         gather_seconds: float = 0.0,
         actor: str = "",
+        box: PlainBox | None = None,
     ) -> AuditLog:
         """Open a log.
 
@@ -134,6 +140,9 @@ class AuditLog(AuditReader):
             while another is being synced share the next one in any case.
         actor : str
             Who reads; goes into the AUDIT_READ records.
+        box : PlainBox, optional
+            Decrypts the log's key in an encrypted gallery. Without it records can be appended and
+            read there, and no keyed digest made.
 
         Raises
         ------
@@ -150,7 +159,7 @@ class AuditLog(AuditReader):
         if mode == "r":
             store.connect(path, write=False).close()
             return cls(path, None, None, actor)
-        key = keys.read_key(path)
+        key = keys.read_key(path, box)
         database = store.connect(path, write=True, durability=durability)
         return cls(path, Writer(database, clock, gather_seconds), key, actor)
 
@@ -317,6 +326,8 @@ class AuditLog(AuditReader):
         return self._writer
 
     def _secret(self) -> bytes:
+        if self._key is None and self._writer is not None:
+            raise KeysError("the log's key is encrypted; open the gallery with its keys")
         if self._key is None:
             raise ReadOnlyError("keyed digests need the log opened 'rw', with its key")
         return self._key

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from fpmatch.cli.inputs import Extractor, Isolated, parse_pairs, split_list
+from fpmatch.cli.keys import keys_of
 from fpmatch.cli.output import JsonFile, check_target, emit, table
 from fpmatch.cli.search import Attribute, Chain, Ori, Purpose, Role, Transaction
 from fpmatch.cli.transaction import Searched, bytes_of
@@ -86,7 +87,8 @@ def abis_command(
 
     said = parse(data)
     changes = isinstance(said, Message) and said.operation in (Operation.INSERT, Operation.DELETE)
-    with Engine.open(str(gallery), "rw" if changes else "r", threads=threads) as engine:
+    mode: Literal["r", "rw"] = "rw" if changes else "r"
+    with Engine.open(str(gallery), mode, threads=threads, keys=keys_of(gallery)) as engine:
         answer = abis.handle(data, engine, adapter=adapter, fetch=fetch)
     if out is not None:
         try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from fpmatch.checks import quoted
-from fpmatch.cli import cold
+from fpmatch.cli import cold, keys
 from fpmatch.cli.output import fail
 from fpmatch.cli.registration import with_csv
 from fpmatch.cli.unloaded import Named, Unloaded
@@ -36,6 +37,7 @@ owners = Unloaded("owners")
 policy = Unloaded("policy")
 policy_changes = Unloaded("policy_changes")
 quality = Unloaded("quality")
+rekeying = Unloaded("rekeying")
 replaying = Unloaded("replaying")
 report = Unloaded("report")
 scenario = Unloaded("scenario")
@@ -107,6 +109,8 @@ TREE: dict[str, dict[str, Command | Group]] = {
                 "stop": cluster.stop_command,
             },
         ),
+        "item-keys": rekeying.item_keys_command,
+        "rekey": rekeying.rekey_command,
     },
     "What follows a search": {
         "report-event": later.report_event_command,
@@ -227,8 +231,16 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-file",
+            metavar="FILE",
+            help="Keys of an encrypted gallery; also the variables FPMATCH_KEY_FILE, FPMATCH_KEYS.",
+        ),
+    ] = None,
 ) -> None:
-    pass
+    keys.take(key_file)
 
 
 def grown(asked: str = "") -> typer.Typer:
@@ -286,12 +298,19 @@ def spread(words: list[str]) -> list[str]:
     return out
 
 
+def first_word(words: list[str]) -> str:
+    """The command that is asked for, behind the options that all commands share."""
+    while words and words[0].startswith("--key-file"):
+        words = words[1 if "=" in words[0] else 2 :]
+    return words[0] if words else ""
+
+
 def run() -> None:
     """Run the command line; errors of `fpmatch.errors` become one line and status 2."""
     sys.argv[1:] = spread(sys.argv[1:])
     try:
         with cold.shown():
-            grown(sys.argv[1] if len(sys.argv) > 1 else "")()
+            grown(first_word(sys.argv[1:]))()
     except FpmatchError as error:
         fail(error)
     except BrokenPipeError:

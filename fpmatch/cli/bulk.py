@@ -18,6 +18,7 @@ from fpmatch.cli.inputs import (
     TrustPpi,
     parse_position,
 )
+from fpmatch.cli.keys import keys_of
 from fpmatch.cli.looking import Agency, Owner, request_of
 from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.output import JsonFile, Sheet, check_target, emit, progress_bar, table
@@ -136,7 +137,7 @@ def enrol_command(
     check_target(None if rejects is None else str(rejects))
     last: list[Progress] = []
     with (
-        Engine.open(str(gallery), mode="rw") as engine,
+        Engine.open(str(gallery), mode="rw", keys=keys_of(gallery)) as engine,
         progress_bar() as bar,
         stoppable() as stop,
     ):

@@ -9,6 +9,7 @@ import typer
 
 from fpmatch.checks import quoted
 from fpmatch.cli.inputs import split_list
+from fpmatch.cli.keys import keys_given, keys_of
 from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.output import JsonFile, emit, table
 from fpmatch.errors import InputError
@@ -37,7 +38,7 @@ def init_command(
     from fpmatch.search import Engine
 
     wanted = [_partition(text) for text in partition]
-    with Engine.create(str(gallery)) as engine:
+    with Engine.create(str(gallery), keys=keys_given()) as engine:
         for name, number, owner in wanted:
             engine.add_partition(name, ndr=number, owner=owner, expected_fingers=expected)
     result = {
@@ -136,7 +137,7 @@ def _describe(gallery: Path, ori: str, owner: str, chain: tuple[str, ...]) -> di
     from fpmatch.types import RecordsRequest
 
     asks = RecordsRequest(ori, owner, chain) if ori or owner or chain else None
-    with Engine.open(str(gallery)) as engine:
+    with Engine.open(str(gallery), keys=keys_of(gallery)) as engine:
         return {"path": str(gallery), **engine.info(asks).to_dict()}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fpmatch.checks import quoted
+from fpmatch.cli.keys import keys_of
 from fpmatch.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,10 +21,12 @@ EngineFile = Annotated[
     typer.Option(
         "--engine",
         metavar="FILE",
-        help="TOML file with options of Engine.open: actor, hit_score, withheld_ms, vault, routes.",
+        help="TOML file with options of Engine.open: actor, hit_score, vault, routes, keys ...",
     ),
 ]
-KEYS = ("threads", "durability", "hit_score", "withheld_ms", "actor", "vault", "routes", "shards")
+KEYS = (
+    "threads", "durability", "hit_score", "withheld_ms", "actor", "vault", "routes", "shards", "keys",
+)  # fmt: skip
 """What an engine file may say; `Engine.open` says what each means."""
 
 
@@ -52,6 +55,7 @@ def opened(
 
     options = engine_options(engine_file) if engine_file is not None else {}
     options |= {name: value for name, value in given.items() if value is not None}
+    options.setdefault("keys", keys_of(gallery))
     return Engine.open(str(gallery), mode, **options)
 
 
@@ -70,6 +74,8 @@ def engine_options(path: Path) -> dict[str, Any]:
         found = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}") from None
+    if not isinstance(found.get("keys", ""), str):
+        raise InputError(f"{path}: keys must be the path of a file, or env:NAME")
     unknown = sorted(set(found) - set(KEYS))
     if unknown:
         raise InputError(f"{path}: {quoted(unknown[0])} is no key; known: {', '.join(KEYS)}")

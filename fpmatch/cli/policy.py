@@ -11,6 +11,7 @@ import typer
 
 from fpmatch.checks import is_folder
 from fpmatch.cli.gallery import Key
+from fpmatch.cli.keys import keys_of
 from fpmatch.cli.output import (
     CSV_TARGET,
     JsonFile,
@@ -192,7 +193,7 @@ def publish_command(
     from fpmatch.search import Engine
 
     policy = Policy.load(policy_file)
-    with Engine.open(str(gallery), mode="rw") as engine:
+    with Engine.open(str(gallery), mode="rw", keys=keys_of(gallery)) as engine:
         version = engine.publish(policy, key=key)
     result = {"version": version, "digest": policy.digest}
     said = f"Published as version {version} ({policy.digest[:16]})."
@@ -261,7 +262,7 @@ def _policy_of(path: Path) -> Policy:
         return Policy.load(path)
     from fpmatch.search import Engine
 
-    with Engine.open(str(path)) as engine:
+    with Engine.open(str(path), keys=keys_of(path)) as engine:
         policy = engine.policy
     if policy is None:
         raise InputError(f"{path} has no policy yet; publish one with fpmatch policy publish")

@@ -9,6 +9,7 @@ import typer
 
 from fpmatch.checks import quoted
 from fpmatch.cli.inputs import Extractor, Ppi, load_template, read_once
+from fpmatch.cli.keys import keys_of
 from fpmatch.cli.output import JsonFile, check_target, emit, write_text
 from fpmatch.errors import InputError
 
@@ -95,7 +96,7 @@ def report_command(
     if gallery is None:
         page = render(saved, agency=ori, probes=probes, prints=prints)
     else:
-        with Engine.open(str(gallery)) as engine:
+        with Engine.open(str(gallery), keys=keys_of(gallery)) as engine:
             page = render(saved, engine=engine, agency=ori, probes=probes, prints=prints)
     write_text(str(out), page)
     count = sum(len(section.candidates or ()) for section in saved)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fpmatch.cli.gallery import Gallery
+from fpmatch.cli.keys import keys_given, keys_of
 from fpmatch.cli.output import JsonFile, emit, progress_bar, table
 
 
@@ -25,11 +26,12 @@ def check_command(
     """Verify everything in a gallery against everything else."""
     from fpmatch import upkeep
 
+    keys = keys_of(gallery)
     with progress_bar() as progress:
         if repair:
-            found, left = upkeep.repair(gallery, deep=deep, progress=progress)
+            found, left = upkeep.repair(gallery, deep=deep, progress=progress, keys=keys)
         else:
-            found = left = upkeep.check(gallery, deep=deep, progress=progress)
+            found = left = upkeep.check(gallery, deep=deep, progress=progress, keys=keys)
     result = {
         "findings": [asdict(finding) for finding in left],
         "mended": [asdict(finding) for finding in found if finding not in left],
@@ -50,13 +52,19 @@ def backup_command(
     gallery: Gallery,
     to: Annotated[Path, typer.Argument(help="A new folder, or a new .tar file.")],
     actor: Annotated[str, typer.Option("--actor", help="Who makes it; goes into the log.")] = "",
+    item_keys: Annotated[
+        Path | None,
+        typer.Option("--item-keys", help="Of an encrypted gallery: where its records' keys go."),
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Copy a gallery while it is searched and written, with a digest of each file."""
     from fpmatch import upkeep
 
     with progress_bar() as progress:
-        made = upkeep.backup(gallery, to, actor=actor, progress=progress)
+        made = upkeep.backup(
+            gallery, to, actor=actor, progress=progress, keys=keys_of(gallery), item_keys=item_keys
+        )
     rows = [(name, count, made.roots[name]) for name, count in made.records.items()]
     said = f"{len(made.files)} files, policy version {made.policy}, made {made.made}"
     emit(asdict(made), json_file, table(["partition", "records", "root"], rows), said)
@@ -71,7 +79,7 @@ def removals_command(
     from fpmatch import upkeep
     from fpmatch.durable import replacing, storage_errors
 
-    content = upkeep.removals(gallery)
+    content = upkeep.removals(gallery, keys=keys_of(gallery))
     with storage_errors(out.name), replacing(out) as file:
         file.write(content)
     rows = [(str(out), len(content))]
@@ -88,12 +96,23 @@ def restore_command(
         bool,
         typer.Option("--without-removals", help="There is no such list; the log says so."),
     ] = False,
+    item_keys: Annotated[
+        Path | None,
+        typer.Option("--item-keys", help="Of an encrypted gallery: its records' keys, the newest."),
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Make a gallery again from a backup, without what was withdrawn since."""
     from fpmatch import upkeep
 
-    done = upkeep.restore(backup, to, removals=removals, without_removals=without_removals)
+    done = upkeep.restore(
+        backup,
+        to,
+        removals=removals,
+        without_removals=without_removals,
+        item_keys=item_keys,
+        keys=keys_of(backup) if item_keys is None else keys_given(),
+    )
     rows = [(name, count) for name, count in done.backup.records.items()]
     said = (
         f"Of {done.backup.made}; expunged again {done.expunged}, sealed {done.sealed}, unsealed "

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from fpmatch.database import stored
 from fpmatch.errors import ConflictError
+from fpmatch.gallery.cipher import cipher_of
 from fpmatch.parameters import SEARCH
 
 SECRET = "answers"
@@ -122,6 +123,7 @@ def find(gallery: Keeper, wanted: Once) -> Answer | None:
     if found is None:
         return None
     call, journal, seq, text = found
+    text = cipher_of(gallery.database).values.get_text(text, "answer", journal)
     if not hmac.compare_digest(bytes(call), wanted.call):
         raise ConflictError(
             "this key was used for another act, or the same act with other content; nothing was "
@@ -151,7 +153,7 @@ def put(
     database.execute("DELETE FROM answered WHERE at < ?", (act.oldest,))
     database.execute(
         "INSERT INTO answered (key, call, at, journal, answer) VALUES (?, ?, ?, ?, ?)",
-        (act.key, act.call, act.at, journal, json.dumps(fields)),
+        (act.key, act.call, act.at, journal, _text(database, journal, fields)),
     )
 
 
@@ -168,8 +170,13 @@ def amend(database: sqlite3.Connection, journal: str, fields: Mapping[str, Any])
         The whole answer.
     """
     database.execute(
-        "UPDATE answered SET answer = ? WHERE journal = ?", (json.dumps(fields), journal)
+        "UPDATE answered SET answer = ? WHERE journal = ?",
+        (_text(database, journal, fields), journal),
     )
+
+
+def _text(database: sqlite3.Connection, journal: str, fields: Mapping[str, Any]) -> Any:
+    return cipher_of(database).values.put_text(json.dumps(fields), "answer", journal)
 
 
 def number(database: sqlite3.Connection, journal: str, seq: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fpmatch.database import stored_uses, transaction
 from fpmatch.gallery import schema
+from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.columns import Columns
 from fpmatch.sqlite_errors import MissingTableError
 
@@ -101,6 +102,7 @@ def _now(database: sqlite3.Connection, partition: int, key: int, row_bits: int) 
     if found is None:
         return Changed(key, "")
     name, protected, sealed, banned = found
+    name = cipher_of(database).facts(database, key, (name, "", ""))[0]
     first = partition << row_bits
     rows = database.execute("SELECT key, position FROM finger WHERE record = ?", (key,))
     return Changed(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fpmatch.database import stored_uses
+import numpy as np
+
+from fpmatch.database import reading, stored_uses
 from fpmatch.finger import FingerPosition
 from fpmatch.gallery.digest import version_of
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
@@ -29,7 +31,8 @@ def find(gallery: Gallery, partition: str, name: str) -> int | None:
     key = gallery.key_of(partition)
     with gallery.lock:
         found = gallery.database.execute(
-            "SELECT id FROM record WHERE partition = ? AND record = ?", (key, name)
+            "SELECT id FROM record WHERE partition = ? AND record = ?",
+            (key, gallery.cipher.token(gallery.database, "record", str(key), name)),
         ).fetchone()
     return None if found is None else int(found[0])
 
@@ -47,6 +50,10 @@ def names(gallery: Gallery, partition: str, after: str = "") -> Iterator[tuple[i
         Begin behind this id.
     """
     key = gallery.key_of(partition)
+    if gallery.cipher.encrypted:
+        # The database cannot order what it cannot read.
+        yield from _in_order(gallery, partition, after)
+        return
     while True:
         with gallery.lock:
             few = gallery.database.execute(
@@ -58,6 +65,15 @@ def names(gallery: Gallery, partition: str, after: str = "") -> Iterator[tuple[i
         if len(few) < PAGE:
             return
         after = few[-1][1]
+
+
+def _in_order(gallery: Gallery, partition: str, after: str) -> Iterator[tuple[int, str]]:
+    with gallery.lock:
+        held = gallery.columns(partition).names
+        there = np.flatnonzero(held.there())
+        pairs = zip(held.keys_of(there).tolist(), there.tolist(), strict=True)
+        every = sorted((name, key) for key, n in pairs if (name := held[n]) > after)
+    yield from ((key, name) for name, key in every)
 
 
 def rows(gallery: Gallery, key: int) -> list[tuple[int, int]]:
@@ -77,25 +93,25 @@ def facts(gallery: Gallery, key: int) -> RecordInfo:
     key : int
         Of a record that is there.
     """
-    with gallery.lock:
-        database = gallery.database
-        name, identity, contributor, protected, sealed, banned, item = database.execute(
+    database = gallery.database
+    with gallery.lock, reading(database):
+        *stored, protected, sealed, banned, item = database.execute(
             "SELECT record, identity, contributor, protected, sealed, banned, item FROM record "
             "WHERE id = ?",
             (key,),
         ).fetchone()
-        events = database.execute(
-            "SELECT event FROM event WHERE record = ? ORDER BY event", (key,)
-        ).fetchall()
+        events = database.execute("SELECT event FROM event WHERE record = ?", (key,)).fetchall()
         positions = database.execute(
             "SELECT position FROM finger WHERE record = ? ORDER BY position", (key,)
         ).fetchall()
+        name, identity, contributor = gallery.cipher.facts(database, key, tuple(stored))
+        box = gallery.cipher.of(database, key)
     return RecordInfo(
         record=name,
         positions=tuple(FingerPosition(p) for (p,) in positions),
         identity=identity,
         contributor=contributor,
-        events=tuple(event for (event,) in events),
+        events=tuple(sorted(box.get_text(event, "event") for (event,) in events)),
         protected=bool(protected),
         sealed=bool(sealed),
         banned_uses=stored_uses(banned),

@@ -5,22 +5,22 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
 from fpmatch import database as files
 from fpmatch.checks import quoted
 from fpmatch.database import Durability
+from fpmatch.encryption import Chest
 from fpmatch.errors import CorruptError, InputError
-from fpmatch.gallery import answers, changes, schema, snapshot
+from fpmatch.gallery import changes, schema, snapshot
 from fpmatch.gallery import partition_names as names
-from fpmatch.gallery.answers import Once
+from fpmatch.gallery.cipher import cipher_for, install
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.digest import EMPTY, Sum
-from fpmatch.gallery.journal import Journal
 from fpmatch.gallery.loading import ROW_BITS
+from fpmatch.gallery.policies import Policies
 from fpmatch.template import Template
 from fpmatch.types import PartitionInfo
 
@@ -29,7 +29,7 @@ DEFAULT_EXPECTED = 100_000
 __all__ = ["FILE", "ROW_BITS", "Gallery"]
 
 
-class Gallery(Journal):
+class Gallery(Policies):
     """Partitions, records, templates and policies in one SQLite file.
 
     Knows nothing of indexes and policies' meaning. A finger's row is numbered within its
@@ -44,12 +44,21 @@ class Gallery(Journal):
     folder : Path
     sync : bool
         Whether a change waits for the disk.
+    chest : Chest, optional
+        The keys of an encrypted gallery.
     """
 
     def __init__(
-        self, database: sqlite3.Connection, mode: str, folder: Path, *, sync: bool = True
+        self,
+        database: sqlite3.Connection,
+        mode: str,
+        folder: Path,
+        *,
+        sync: bool = True,
+        chest: Chest | None = None,
     ) -> None:
-        super().__init__(database, mode)
+        cipher = cipher_for(database, folder, chest)
+        super().__init__(database, mode, cipher)
         self.folder = folder
         self.sync = sync
         self.version = int(database.execute("PRAGMA data_version").fetchone()[0])
@@ -68,13 +77,35 @@ class Gallery(Journal):
         self.read_partitions()
 
     @classmethod
-    def create(cls, folder: Path, *, durability: Durability = "full") -> Self:
-        """Make an empty gallery in a folder that exists."""
+    def create(
+        cls, folder: Path, *, durability: Durability = "full", chest: Chest | None = None
+    ) -> Self:
+        """Make an empty gallery in a folder that exists.
+
+        Parameters
+        ----------
+        folder : Path
+        durability : Durability
+            As for `open`.
+        chest : Chest, optional
+            Its keys, if it shall be encrypted.
+        """
         files.create_file(folder / FILE, schema.GALLERY)
-        return cls.open(folder, "rw", durability=durability)
+        if chest is not None:
+            database = files.open_file(folder / FILE, write=True, durability=durability)
+            with closing(database), files.transaction(database):
+                install(database, chest)
+        return cls.open(folder, "rw", durability=durability, chest=chest)
 
     @classmethod
-    def open(cls, folder: Path, mode: str = "r", *, durability: Durability = "full") -> Self:
+    def open(
+        cls,
+        folder: Path,
+        mode: str = "r",
+        *,
+        durability: Durability = "full",
+        chest: Chest | None = None,
+    ) -> Self:
         """Open for reading (``r``) or writing (``rw``).
 
         Parameters
@@ -85,10 +116,21 @@ class Gallery(Journal):
             "r" or "rw".
         durability : Durability
             "full" waits for the disk at each commit.
+        chest : Chest, optional
+            The keys of an encrypted gallery.
+
+        Raises
+        ------
+        KeysError
+            If it is encrypted and these are not its keys.
         """
         write = mode == "rw"
         database = files.open_file(folder / FILE, write=write, durability=durability)
-        return cls(database, mode, folder, sync=durability == "full")
+        try:
+            return cls(database, mode, folder, sync=durability == "full", chest=chest)
+        except BaseException:
+            database.close()
+            raise
 
     def take_over(self, writer: str) -> None:
         """Become the one that writes: transactions of whoever did before are refused from now on.
@@ -109,11 +151,10 @@ class Gallery(Journal):
             found = self.database.execute(query, (name,)).fetchone()
         if found is None:
             with self.transaction() as database:
-                database.execute(
-                    "INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, secrets.token_bytes(32))
-                )
+                made = self.cipher.values.put(secrets.token_bytes(32), "secret", name)
+                database.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, made))
                 found = database.execute(query, (name,)).fetchone()
-        return bytes(found[0])
+        return self.cipher.values.get(found[0], "secret", name)
 
     # -- partitions ----------------------------------------------------------------------------
 
@@ -309,51 +350,14 @@ class Gallery(Journal):
         for row in rows:
             with self.lock:
                 found = self.database.execute(
-                    "SELECT t.bytes FROM finger f JOIN template t ON t.id = f.template "
+                    "SELECT t.id, t.bytes FROM finger f JOIN template t ON t.id = f.template "
                     "WHERE f.key = ?",
                     (first + row,),
                 ).fetchone()
-            if found is not None:
-                yield row, bytes(found[0])
-
-    # -- policies ------------------------------------------------------------------------------
-
-    def publish(
-        self, digest: str, document: str, version: int, at: datetime, once: Once | None = None
-    ) -> str:
-        """Store a policy document under the next version; the name of the journal entry.
-
-        Parameters
-        ----------
-        digest : str
-            SHA-256 of the document.
-        document : str
-            TOML text.
-        version : int
-            From 1.
-        at : datetime
-            Time of publication.
-        once : Once, optional
-            The caller's key.
-        """
-        with self.transaction() as database:
-            database.execute(
-                "INSERT INTO policy VALUES (?, ?, ?, ?)",
-                (version, digest, at.isoformat(), document),
-            )
-            journal = self.journal("POLICY", {"policy_version": version, "policy_digest": digest})
-            answers.put(database, once, journal, {"version": version})
-            return journal
-
-    def policy(self, version: int | None = None) -> tuple[int, str, str] | None:
-        """A policy's version, document and digest; the newest by default, None if none."""
-        with self.lock:
-            found = self.database.execute(
-                "SELECT version, document, digest FROM policy WHERE ? IS NULL OR version = ? "
-                "ORDER BY version DESC LIMIT 1",
-                (version, version),
-            ).fetchone()
-        return None if found is None else (int(found[0]), str(found[1]), str(found[2]))
+                if found is None:
+                    continue
+                content = self.cipher.template(self.database, *found)
+            yield row, content
 
     def scrub(self, *, wait: bool = True) -> None:
         """Empty the write-ahead log and remove copies of columns as they were before.

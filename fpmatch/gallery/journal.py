@@ -13,6 +13,7 @@ from typing import Any
 from fpmatch import database as files
 from fpmatch.errors import LockedError, ReadOnlyError
 from fpmatch.gallery import answers
+from fpmatch.gallery.cipher import PLAIN, Cipher, use
 from fpmatch.gallery.loading import Stamps
 from fpmatch.sqlite_errors import MissingTableError
 
@@ -25,9 +26,13 @@ class Journal:
     database : sqlite3.Connection
     mode : str
         "r" or "rw".
+    cipher : Cipher
+        How values lie.
     """
 
-    def __init__(self, database: sqlite3.Connection, mode: str) -> None:
+    def __init__(self, database: sqlite3.Connection, mode: str, cipher: Cipher = PLAIN) -> None:
+        use(database, cipher)
+        self.cipher = cipher
         self.database = database
         self.mode = mode
         self.lock = threading.RLock()
@@ -70,20 +75,30 @@ class Journal:
                 ).fetchall()
             except MissingTableError:
                 return []  # Made by an earlier release and never opened for writing since.
-        rows = [(name, files.stored(fields, "a removal")) for name, fields in found]
+        rows = [(name, self._noted(name, fields)) for name, fields in found]
         return [(name, fields) for name, fields in rows if "done" not in fields]
 
     def begin_removal(self, fields: Mapping[str, Any]) -> str:
         """Note, in the running transaction, what a removal has still to do elsewhere; its id."""
         name = uuid.uuid4().hex
-        self.database.execute("INSERT INTO unfinished VALUES (?, ?)", (name, json.dumps(fields)))
+        self.database.execute(
+            "INSERT INTO unfinished VALUES (?, ?)", (name, self._note(name, fields))
+        )
         return name
+
+    def _note(self, name: str, fields: Mapping[str, Any]) -> Any:
+        return self.cipher.values.put_text(json.dumps(fields), "removal", name)
+
+    def _noted(self, name: str, stored: Any) -> dict[str, Any]:
+        text = self.cipher.values.get_text(stored, "removal", name)
+        noted: dict[str, Any] = files.stored(text, "a removal")
+        return noted
 
     def note_removal(self, name: str, fields: Mapping[str, Any]) -> None:
         """Change what is noted of a removal."""
         with self.transaction() as database:
             database.execute(
-                "UPDATE unfinished SET fields = ? WHERE id = ?", (json.dumps(fields), name)
+                "UPDATE unfinished SET fields = ? WHERE id = ?", (self._note(name, fields), name)
             )
 
     def end_removal(
@@ -112,14 +127,15 @@ class Journal:
                 database.execute("DELETE FROM unfinished WHERE id = ?", (name,))
             else:
                 database.execute(
-                    "UPDATE unfinished SET fields = ? WHERE id = ?", (json.dumps(fields), name)
+                    "UPDATE unfinished SET fields = ? WHERE id = ?",
+                    (self._note(name, fields), name),
                 )
 
     def unanswered(self, done: str) -> dict[str, Any] | None:
         """What a repeated removal is answered with, once; None if it was not cut off before."""
         with self.transaction() as database:
             for name, text in database.execute("SELECT id, fields FROM unfinished").fetchall():
-                fields: dict[str, Any] = files.stored(text, "a removal")
+                fields = self._noted(name, text)
                 if fields.get("done") == done:
                     database.execute("DELETE FROM unfinished WHERE id = ?", (name,))
                     return fields

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from fpmatch.database import reading, stored_uses
+from fpmatch.errors import KeysError
 from fpmatch.gallery import changes, schema, snapshot
+from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.columns import Columns
 from fpmatch.sqlite_errors import MissingTableError
 
@@ -26,6 +28,9 @@ def from_tables(database: sqlite3.Connection, partition: int) -> Columns:
     run = database.execute
     # Names come from an index alone; the table is read for what bars a record, which few have.
     records = run("SELECT id, record FROM record WHERE partition = ?", (partition,)).fetchall()
+    cipher = cipher_of(database)
+    if cipher.encrypted:
+        records = [(key, cipher.facts(database, key, (name, "", ""))[0]) for key, name in records]
     barred = run(
         "SELECT id, protected, sealed, banned FROM record NOT INDEXED WHERE partition = ? "
         "AND (protected != 0 OR sealed != 0 OR banned != '[]')",
@@ -145,10 +150,11 @@ class Stamps:
         """The partition's columns."""
         database = self._database
         inside = database.in_transaction
+        files = cipher_of(database).files
         with reading(database):
             last = changes.newest(database)
             stamp = self.now().get(partition) if self._guarded() else None
-            found = None if stamp is None else snapshot.read(folder, partition, stamp)
+            found = None if stamp is None else snapshot.read(folder, partition, stamp, files)
             columns = from_tables(database, partition) if found is None else Columns.from_(found)
         if stamp is not None and not inside:
             self.shows(partition, stamp, last)
@@ -176,13 +182,14 @@ class Stamps:
         if self.now().get(partition) != stamp:
             return
         try:
-            snapshot.write(folder, partition, stamp, columns.snapshot(), sync=sync)
+            files = cipher_of(self._database).files
+            snapshot.write(folder, partition, stamp, columns.snapshot(), sync=sync, files=files)
             self._kept[partition] = stamp
-        except OSError as error:
+        except (OSError, KeysError) as error:
             log.warning("no snapshot of partition %d was written: %s", partition, error)
 
     def scrub(self, folder: Path) -> None:
         """Remove files of other states than the present."""
         now = self.now()
-        snapshot.remove_stale(folder, now)
+        snapshot.remove_stale(folder, now, cipher_of(self._database).files)
         self._kept = {k: v for k, v in self._kept.items() if now.get(k) == v}

@@ -6,7 +6,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from fpmatch.checks import check_several, quoted
+from fpmatch.database import reading
 from fpmatch.errors import InputError
+from fpmatch.gallery import facts
+from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.gallery import Gallery
 from fpmatch.template import Template
 from fpmatch.types import Record, SourcedRecord, StoredFinger
@@ -54,11 +57,19 @@ def put(
         From `check`.
     """
     item, sources = origin
+    if not item and not any(sources):
+        return
+    record = database.execute("SELECT record FROM event WHERE id = ?", (event,)).fetchone()[0]
+    box = cipher_of(database).of(database, record)
     if item:
-        database.execute("INSERT OR IGNORE INTO item VALUES (?, ?)", (event, item))
+        database.execute("INSERT OR IGNORE INTO item VALUES (?, ?)", (event, box.put(item, "item")))
     database.executemany(
         "INSERT OR REPLACE INTO origin VALUES (?, ?, ?)",
-        [(event, key, source) for key, source in zip(fingers, sources, strict=False) if source],
+        [
+            (event, key, box.put(source, "source"))
+            for key, source in zip(fingers, sources, strict=False)
+            if source
+        ],
     )
 
 
@@ -76,17 +87,17 @@ def taken(gallery: Gallery, partition: str, record: str, event: str) -> frozense
     event : str
         Its name.
     """
-    key = gallery.key_of(partition)
-    with gallery.lock:
-        if not _kept(gallery):
+    database, cipher = gallery.database, gallery.cipher
+    with gallery.lock, reading(database):
+        if not _kept(gallery) or (key := facts.find(gallery, partition, record)) is None:
             return frozenset()
-        found = gallery.database.execute(
-            "SELECT i.digest FROM record r JOIN event e ON e.record = r.id "
-            "JOIN item i ON i.event = e.id "
-            "WHERE r.partition = ? AND r.record = ? AND e.event = ?",
-            (key, record, event),
+        box = cipher.of(database, key)
+        found = database.execute(
+            "SELECT i.digest FROM event e JOIN item i ON i.event = e.id "
+            "WHERE e.record = ? AND e.event = ?",
+            (key, box.put_text(event, "event")),
         ).fetchall()
-    return frozenset(bytes(digest) for (digest,) in found)
+    return frozenset(box.get(digest, "item") for (digest,) in found)
 
 
 def fingers(gallery: Gallery, key: int, *, events: bool) -> tuple[StoredFinger, ...]:
@@ -101,21 +112,27 @@ def fingers(gallery: Gallery, key: int, *, events: bool) -> tuple[StoredFinger, 
     events : bool
         One for each event that holds an impression; else one for each impression, and no event.
     """
-    with gallery.lock:
+    database, cipher = gallery.database, gallery.cipher
+    with gallery.lock, reading(database):
+        box = cipher.of(database, key)
         source = "o.source" if _kept(gallery) else "NULL"
         join = "LEFT JOIN origin o ON o.event = h.event AND o.finger = h.finger"
-        found = gallery.database.execute(
-            f"SELECT e.event, f.key, t.bytes, {source} FROM event e "
+        found = database.execute(
+            f"SELECT e.event, f.key, t.id, t.bytes, {source} FROM event e "
             "JOIN held h ON h.event = e.id JOIN finger f ON f.key = h.finger "
             f"JOIN template t ON t.id = f.template {join if source != 'NULL' else ''} "
-            "WHERE e.record = ? ORDER BY e.event, f.key",
+            "WHERE e.record = ?",
             (key,),
         ).fetchall()
+        held_by = sorted(
+            (box.get_text(event, "event"), finger, cipher.template(database, number, content), said)
+            for event, finger, number, content, said in found
+        )
     out: dict[tuple[str, int], StoredFinger] = {}
-    for event, finger, content, digest in found:
+    for event, finger, content, digest in held_by:
         template = Template.from_bytes(content)
         named = str(event) if events else ""
-        one = StoredFinger(template, named, bytes(digest or b""))
+        one = StoredFinger(template, named, b"" if digest is None else box.get(digest, "source"))
         held = out.get((named, finger))
         if held is None or not held.source:
             out[named, finger] = one

@@ -14,8 +14,10 @@ from fpmatch.database import stored_uses
 from fpmatch.errors import InputError
 from fpmatch.gallery import answers, origins
 from fpmatch.gallery.answers import Once
-from fpmatch.gallery.digest import Sum, record_item
+from fpmatch.gallery.cipher import cipher_of
+from fpmatch.gallery.digest import Sum
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
+from fpmatch.gallery.items import refresh_item
 from fpmatch.gallery.results import EnrolError, NewRow
 from fpmatch.gallery.sources import Unreadable
 from fpmatch.template import Template
@@ -268,11 +270,10 @@ def _put(
     origin: tuple[bytes, tuple[bytes, ...]],
 ) -> tuple[Taken, list[NewRow], tuple[bytes | None, bytes]]:
     taken, old = _put_record(database, partition, record)
-    database.execute(
-        "INSERT OR IGNORE INTO event (record, event) VALUES (?, ?)", (taken.key, record.event)
-    )
+    name = cipher_of(database).of(database, taken.key).put_text(record.event, "event")
+    database.execute("INSERT OR IGNORE INTO event (record, event) VALUES (?, ?)", (taken.key, name))
     event = database.execute(
-        "SELECT id FROM event WHERE record = ? AND event = ?", (taken.key, record.event)
+        "SELECT id FROM event WHERE record = ? AND event = ?", (taken.key, name)
     ).fetchone()[0]
     rows, keys = store_fingers(database, (partition, taken.key, event), record.fingers, item)
     origins.put(database, event, keys, origin)
@@ -300,20 +301,20 @@ def store_fingers(
         Number of the item that they came with.
     """
     partition, record, event = place
+    cipher = cipher_of(database)
+    box = cipher.of(database, record)
     rows = []
     keys = []
     for finger in fingers:
         content = finger.to_bytes()
-        sha = hashlib.sha256(content).digest()
+        sha = box.put(hashlib.sha256(content).digest(), "sha256")
         found = database.execute(
             "SELECT key FROM finger WHERE record = ? AND sha256 = ?", (record, sha)
         ).fetchone()
         if found is None:
             row = _next_row(database, partition)
             finger_key = (partition << ROW_BITS) + row
-            template = database.execute(
-                "INSERT INTO template (bytes) VALUES (?)", (content,)
-            ).lastrowid
+            template = cipher.add_template(database, content)
             database.execute(
                 "INSERT INTO finger VALUES (?, ?, ?, ?, ?)",
                 (finger_key, record, int(finger.position), template, sha),
@@ -329,12 +330,15 @@ def store_fingers(
 def _put_record(
     database: sqlite3.Connection, partition: int, record: Record
 ) -> tuple[Taken, bytes | None]:
+    cipher = cipher_of(database)
+    identity = record.identity or record.record
+    facts = (record.record, identity, record.contributor)
+    shown = cipher.columns(database, partition, facts)
     found = database.execute(
         "SELECT id, identity, contributor, protected, sealed, banned, item FROM record "
         "WHERE partition = ? AND record = ?",
-        (partition, record.record),
+        (partition, shown[0]),
     ).fetchone()
-    identity = record.identity or record.record
     banned = frozenset(str(use) for use in record.banned_uses)
     if found is None:
         key = database.execute(
@@ -342,16 +346,16 @@ def _put_record(
             "banned, item) VALUES (?, ?, ?, ?, ?, 0, ?, X'')",
             (
                 partition,
-                record.record,
-                identity,
-                record.contributor,
+                *shown,
                 bool(record.protected),
                 json.dumps(sorted(banned)),
             ),
         ).lastrowid
         assert key is not None
+        cipher.put_facts(database, key, facts)
         return Taken(key, record.record, bool(record.protected), False, banned), None
     key, was, contributor, protected, sealed, old_banned, item = found
+    _, was, contributor = cipher.facts(database, key, (record.record, was, contributor))
     if record.identity and was != identity:
         raise InputError(f"record {quoted(record.record)} belongs to another identity already")
     if record.contributor and contributor != record.contributor:
@@ -371,21 +375,3 @@ def _next_row(database: sqlite3.Connection, partition: int) -> int:
         (partition,),
     ).fetchone()[0]
     return int(row)
-
-
-def refresh_item(database: sqlite3.Connection, key: int) -> bytes:
-    """Recompute and store a record's digest after a change."""
-    name, identity, contributor, protected, sealed, banned = database.execute(
-        "SELECT record, identity, contributor, protected, sealed, banned FROM record WHERE id = ?",
-        (key,),
-    ).fetchone()
-    events = database.execute(
-        "SELECT e.event, f.position, hex(f.sha256) FROM held h JOIN event e ON e.id = h.event "
-        "JOIN finger f ON f.key = h.finger WHERE e.record = ?",
-        (key,),
-    ).fetchall()
-    item = record_item(
-        name, identity, contributor, (bool(protected), bool(sealed)), stored_uses(banned), events
-    )
-    database.execute("UPDATE record SET item = ? WHERE id = ?", (item, key))
-    return item

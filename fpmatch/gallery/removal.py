@@ -10,8 +10,9 @@ from typing import Any
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery import answers, withdrawn
 from fpmatch.gallery.answers import Once
+from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
-from fpmatch.gallery.records import refresh_item
+from fpmatch.gallery.items import refresh_item
 
 LEVELS = ("event", "record", "identity")
 UNIFORM = "no such record, or it is not open to you"
@@ -59,12 +60,15 @@ def targets(
         raise InputError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
     found: list[tuple[str, int]] = []
     column = "identity" if level == "identity" else "record"
+    database, cipher = gallery.database, gallery.cipher
     with gallery.lock:
         for info in gallery.partitions:
             if partition is None or info.name == partition:
-                for (key,) in gallery.database.execute(
+                place = gallery.key_of(info.name)
+                under = () if level == "identity" else (str(place),)
+                for (key,) in database.execute(
                     f"SELECT id FROM record WHERE partition = ? AND {column} = ? ORDER BY id",
-                    (gallery.key_of(info.name), name),
+                    (place, cipher.token(database, column, *under, name)),
                 ):
                     found.append((info.name, key))
     if not found:
@@ -121,7 +125,7 @@ def expunge(
                 withdrawn.note(database, withdrawn.IDENTITY, withdrawn.mark(secret, name))
             for place, key in found:
                 old = _one(database, "SELECT item FROM record WHERE id = ?", key)
-                name = str(_one(database, "SELECT record FROM record WHERE id = ?", key))
+                name = name_of(database, key)
                 lost = _drop_events(database, key, event if level == "event" else None, out)
                 rows = drop_fingers(database, key, out)
                 out.kept += lost - len(rows)
@@ -135,6 +139,7 @@ def expunge(
                 else:
                     marked = withdrawn.mark(secret, place, name)
                     withdrawn.note(database, withdrawn.RECORD, marked)
+                    gallery.cipher.drop_facts(database, key)
                     database.execute("DELETE FROM record WHERE id = ?", (key,))
                     out.names.add((place, name))
                     out.records += 1
@@ -201,6 +206,14 @@ def answer_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: fields[key] for key in ANSWERED}
 
 
+def name_of(database: sqlite3.Connection, key: int) -> str:
+    """The id of a record that is there."""
+    stored = database.execute(
+        "SELECT record, identity, contributor FROM record WHERE id = ?", (key,)
+    ).fetchone()
+    return cipher_of(database).facts(database, key, stored)[0]
+
+
 def _one(database: sqlite3.Connection, query: str, value: object) -> Any:
     return database.execute(query, (value,)).fetchone()[0]
 
@@ -211,7 +224,7 @@ def _drop_events(database: sqlite3.Connection, key: int, event: str | None, out:
     values: list[object] = [key]
     if event is not None:
         query += " AND event = ?"
-        values.append(event)
+        values.append(cipher_of(database).of(database, key).put_text(event, "event"))
     found = database.execute(query, values).fetchall()
     if not found:
         raise RefusedError(UNIFORM)
@@ -238,18 +251,18 @@ def drop_fingers(database: sqlite3.Connection, key: int, out: Removal) -> list[i
         Is told the digests of what is gone.
     """
     rows = []
+    cipher = cipher_of(database)
     found = database.execute(
-        "SELECT key, template, hex(sha256) FROM finger f WHERE record = ? "
+        "SELECT key, template, sha256 FROM finger f WHERE record = ? "
         "AND NOT EXISTS (SELECT 1 FROM held h WHERE h.finger = f.key)",
         (key,),
     ).fetchall()
+    box = cipher.of(database, key)
     for finger, template, sha in found:
-        database.execute(
-            "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (template,)
-        )
+        cipher.drop_template(database, template)
         database.execute("DELETE FROM finger WHERE key = ?", (finger,))
         rows.append(finger & ((1 << ROW_BITS) - 1))
-        out.removed.append(sha.lower())
+        out.removed.append(box.get(sha, "sha256").hex())
     return rows
 
 

@@ -27,8 +27,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.durable import replacing, storage_errors
-from fpmatch.errors import CorruptError
+from fpmatch.durable import storage_errors
+from fpmatch.encryption import PLAIN_FILES, Files
+from fpmatch.errors import CorruptError, KeysError
 
 MAGIC = b"FPMCOL\r\n"
 VERSION = 1
@@ -36,6 +37,9 @@ SUFFIX = ".col"
 _START = struct.Struct("<8sII")
 _DIGEST = 32
 _ALIGN = 64
+_UNREADABLE = (
+    OSError, CorruptError, KeysError, ValueError, KeyError, TypeError, RecursionError, struct.error
+)  # fmt: skip
 log = logging.getLogger(__name__)
 
 
@@ -53,7 +57,13 @@ def path_of(folder: Path, partition: int) -> Path:
 
 
 def write(
-    folder: Path, partition: int, stamp: bytes, snapshot: Snapshot, *, sync: bool = True
+    folder: Path,
+    partition: int,
+    stamp: bytes,
+    snapshot: Snapshot,
+    *,
+    sync: bool = True,
+    files: Files = PLAIN_FILES,
 ) -> None:
     """Write a file so that a crash leaves the old one or the new one.
 
@@ -69,6 +79,8 @@ def write(
         Of the state that the columns show.
     sync : bool
         Wait for the disk. Without, a crash of the machine may leave a file that is passed over.
+    files : Files
+        How files lie.
 
     Raises
     ------
@@ -96,13 +108,10 @@ def write(
     header += b" " * (-(len(header) + _START.size + _DIGEST) % _ALIGN)
     start = _START.pack(MAGIC, VERSION, len(header))
     digest = _digest([start, header, *pieces])
-    path = path_of(folder, partition)
-    with replacing(path, sync=sync) as file:
-        for piece in (start, digest, header, *pieces):
-            file.write(piece)
+    files.write(path_of(folder, partition), (start, digest, header, *pieces), sync=sync)
 
 
-def read(folder: Path, partition: int, stamp: bytes) -> Snapshot | None:
+def read(folder: Path, partition: int, stamp: bytes, files: Files = PLAIN_FILES) -> Snapshot | None:
     """The columns under this stamp, or None if there is no sound file of them.
 
     Reads and checks every byte: about 35 MB a million records of one finger.
@@ -115,18 +124,12 @@ def read(folder: Path, partition: int, stamp: bytes) -> Snapshot | None:
         Its name.
     stamp : bytes
         Of the database state that the columns must show.
-
-    Raises
-    ------
-    CorruptError
-        If the file is damaged.
+    files : Files
+        How files lie.
     """
     path = path_of(folder, partition)
     try:
-        content = np.fromfile(path, np.uint8)
-    except OSError:
-        return None
-    try:
+        content = files.read(path)
         head = _START.size + _DIGEST
         digest = _digest([content[: _START.size], content[head:]])
         if digest != content[_START.size : head].tobytes():
@@ -137,40 +140,51 @@ def read(folder: Path, partition: int, stamp: bytes) -> Snapshot | None:
             return None
         arrays = {name: _view(data, *where) for name, where in header["sections"].items()}
         return Snapshot(arrays, tuple(frozenset(ban) for ban in header["bans"]))
-    except (CorruptError, ValueError, KeyError, TypeError) as error:
+    except OSError:
+        return None
+    except (CorruptError, KeysError, ValueError, KeyError, TypeError) as error:
         log.warning("%s is passed over: %s", path.name, error)
         return None
 
 
-def remove_stale(folder: Path, stamps: Mapping[int, bytes]) -> None:
+def remove_stale(folder: Path, stamps: Mapping[int, bytes], files: Files = PLAIN_FILES) -> None:
     """Remove files that show another state than now, unreadable ones and unfinished ones.
 
     Parameters
     ----------
     stamps : mapping of partition key to stamp
         As the database has them.
+    files : Files
+        How files lie.
     """
     fresh = {path_of(folder, key).name: stamp.hex() for key, stamp in stamps.items()}
     with storage_errors(f"columns{SUFFIX}"):
         for path in folder.glob(f"columns-*{SUFFIX}*"):
-            if path.name not in fresh or _stamp(path) != fresh[path.name]:
+            if path.name not in fresh or _stamp(path, files) != fresh[path.name]:
                 path.unlink(missing_ok=True)
 
 
-def claims(path: Path, stamp: bytes) -> bool:
-    """Whether a file says that it shows the state of this stamp, sound or not."""
-    return _stamp(path) == stamp.hex()
+def claims(path: Path, stamp: bytes, files: Files = PLAIN_FILES) -> bool:
+    """Whether a file says that it shows the state of this stamp, sound or not.
+
+    Parameters
+    ----------
+    path : Path
+    stamp : bytes
+    files : Files
+        How files lie.
+    """
+    return _stamp(path, files) == stamp.hex()
 
 
-def _stamp(path: Path) -> str:
+def _stamp(path: Path, files: Files) -> str:
     """The stamp that a file claims; "" if it claims none."""
     try:
-        with open(path, "rb") as file:
-            start = file.read(_START.size)
-            length = _START.unpack(start)[2] if len(start) == _START.size else 0
-            content = np.frombuffer(start + file.read(_DIGEST + length), np.uint8)
+        start = files.read(path, _START.size)
+        length = _START.unpack(start[: _START.size].tobytes())[2]
+        content = files.read(path, _START.size + _DIGEST + length)
         return str(_parts(content)[0]["stamp"])
-    except (OSError, CorruptError, ValueError, KeyError, TypeError, RecursionError):
+    except _UNREADABLE:
         return ""
 
 

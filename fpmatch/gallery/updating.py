@@ -13,9 +13,11 @@ from fpmatch.database import stored_uses
 from fpmatch.errors import ConflictError, InputError, RefusedError
 from fpmatch.gallery import answers, withdrawn
 from fpmatch.gallery.answers import Once
+from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.digest import version_of
 from fpmatch.gallery.gallery import Gallery
-from fpmatch.gallery.records import refresh_item, store_fingers
+from fpmatch.gallery.items import refresh_item
+from fpmatch.gallery.records import store_fingers
 from fpmatch.gallery.removal import UNIFORM, Removal, drop_fingers, noted
 from fpmatch.gallery.results import NewRow
 from fpmatch.template import Template
@@ -137,11 +139,14 @@ def update(
             new = _facts(name, old, wanted)
             accept(new.banned - old.banned)
             # All columns in one statement: what others follow is stamped by it, whatever changed.
+            facts = (name, new.identity, new.contributor)
+            _, identity, contributor = gallery.cipher.columns(database, place, facts)
             database.execute(
                 "UPDATE record SET identity = ?, contributor = ?, protected = ?, banned = ? "
                 "WHERE id = ?",
-                (new.identity, new.contributor, new.protected, _text(new.banned), key),
+                (identity, contributor, new.protected, _text(new.banned), key),
             )
+            gallery.cipher.put_facts(database, key, facts)
             rows: list[int] = []
             other = False
             if wanted.fingers is not None:
@@ -192,14 +197,16 @@ def update(
 def _found(
     database: sqlite3.Connection, partition: int, name: str
 ) -> tuple[int, _Facts, bool, bytes]:
+    cipher = cipher_of(database)
     found = database.execute(
         "SELECT id, identity, contributor, protected, banned, sealed, item FROM record "
         "WHERE partition = ? AND record = ?",
-        (partition, name),
+        (partition, cipher.token(database, "record", str(partition), name)),
     ).fetchone()
     if found is None:
         raise RefusedError(UNIFORM)
     key, identity, contributor, protected, banned, sealed, item = found
+    _, identity, contributor = cipher.facts(database, key, (name, identity, contributor))
     facts = _Facts(identity, contributor, bool(protected), stored_uses(banned))
     return int(key), facts, bool(sealed), bytes(item)
 
@@ -222,7 +229,9 @@ def _event(database: sqlite3.Connection, key: int, event: str | None) -> tuple[i
     found = database.execute("SELECT id, event FROM event WHERE record = ?", (key,)).fetchall()
     if event is None and len(found) > 1:
         raise InputError(f"the record has {len(found)} events; say whose fingers these are: event=")
-    for number, name in found:
+    box = cipher_of(database).of(database, key)
+    for number, stored in found:
+        name = box.get_text(stored, "event")
         if event is None or name == event:
             return int(number), str(name)
     raise InputError(f"the record has no event {quoted(event)}; enrolling adds one")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import PackedTemplates
+from fpmatch.encryption import PLAIN_FILES, Files
 from fpmatch.errors import CorruptError, InputError, LockedError, StorageError
 from fpmatch.index import manifest as manifests
 from fpmatch.index.build import build_arrays, join
@@ -35,6 +36,8 @@ class Held:
     folder : Path
     mode : str
         ``r`` or ``rw``.
+    files : Files
+        How files lie.
 
     Raises
     ------
@@ -44,9 +47,10 @@ class Held:
         If the manifest is damaged.
     """
 
-    def __init__(self, folder: Path, mode: str) -> None:
+    def __init__(self, folder: Path, mode: str, files: Files = PLAIN_FILES) -> None:
         self.folder = folder
         self.mode = mode
+        self._files = files
         self.manifest = manifests.read(folder)
         self._lock = threading.RLock()
         self._segments: tuple[Segment, ...] = ()
@@ -84,7 +88,7 @@ class Held:
         known = {(segment.path.name, segment.digest): segment for segment in self._segments}
         segments = []
         for name, sha256, rows in found.segments:
-            segment = known.get((name, sha256)) or Segment(self.folder / name, sha256)
+            segment = known.get((name, sha256)) or Segment(self.folder / name, sha256, self._files)
             if len(segment) != rows:
                 raise CorruptError(f"{name}: {len(segment)} rows, the manifest says {rows}")
             segments.append(segment)

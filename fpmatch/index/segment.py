@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import mmap
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates
+from fpmatch.encryption import PLAIN_FILES, Files
 from fpmatch.errors import CorruptError
 from fpmatch.index._kernels import checksum_blocks
 from fpmatch.index.list_layout import lists_of_version_1
@@ -140,6 +140,8 @@ class Part:
 class Segment(Part):
     """A part mapped read-only from its file; pages are shared between processes.
 
+    Where files are encrypted, all of it is decrypted into memory of this process when it is opened.
+
     Opening reads the header, the table of checksums and the few arrays that every search uses
     (row ids, positions, offsets: 17 bytes a finger).
 
@@ -150,17 +152,16 @@ class Segment(Part):
         would use a block whose checksum does not match.
     """
 
-    def __init__(self, path: Path, digest: str | None = None) -> None:
+    def __init__(self, path: Path, digest: str | None = None, files: Files = PLAIN_FILES) -> None:
         self.path = path
-        self.layout, self._table, found = read_layout(path)
+        try:
+            self._map = files.load(path)
+        except OSError as error:
+            raise CorruptError(f"{path.name}: cannot be read ({error.strerror})") from error
+        self.layout, self._table, found = read_layout(path, self._map)
         if digest is not None and digest != found:
             raise CorruptError(f"{path.name}: not the segment that the manifest names")
         self.digest = found
-        try:
-            with open(path, "rb") as file:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        except OSError as error:
-            raise CorruptError(f"{path.name}: cannot be read ({error.strerror})") from error
         data = np.frombuffer(self._map, np.uint8)[self.layout.data_offset :]
         self._words = data.view(np.uint64)
         self._checked = np.zeros(self.layout.blocks, np.bool_)

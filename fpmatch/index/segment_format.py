@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import mmap
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.durable import put_in_place, remove_if_possible, reserve, storage_errors
+from fpmatch.durable import put_in_place, remove_if_possible, storage_errors
+from fpmatch.encryption import PLAIN_FILES, Files
 from fpmatch.errors import CorruptError, WriteError
 from fpmatch.index._kernels import checksum_blocks
 from fpmatch.parameters import INDEX
@@ -91,6 +92,8 @@ class SegmentWriter:
         Plain values for the header.
     arrays : mapping of name to (dtype, shape)
         Everything that will be written, in order.
+    files : Files
+        How files lie.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class SegmentWriter:
         path: Path,
         attributes: Mapping[str, Any],
         arrays: Mapping[str, tuple[np.dtype, tuple[int, ...]]],
+        files: Files = PLAIN_FILES,
     ) -> None:
         self.path = path
         self.temporary = path.with_name(path.name + ".part")
@@ -114,31 +118,27 @@ class SegmentWriter:
         self.layout = Layout(dict(attributes), sections, start, blocks, INDEX.block_bytes)
         try:
             with storage_errors(path.name):
-                with open(self.temporary, "wb") as file:
-                    reserve(file, self.layout.file_bytes)
-                self._bytes = np.memmap(self.temporary, np.uint8, "r+")
+                self._filling = files.fill(self.temporary, path, self.layout.file_bytes)
         except WriteError:
             remove_if_possible(self.temporary)
             raise
 
     def array(self, name: str) -> NDArray:
         """The section to be filled, mapped."""
-        return view(self._bytes[self.layout.data_offset :], self.layout.sections[name])
+        return view(self._filling.array[self.layout.data_offset :], self.layout.sections[name])
 
     def commit(self) -> str:
         """Checksum, flush, rename; returns the SHA-256 of header and table, hexadecimal."""
         table = np.zeros(self.layout.blocks, "<u8")
-        words = self._bytes[self.layout.data_offset :].view(np.uint64)
+        words = self._filling.array[self.layout.data_offset :].view(np.uint64)
         checksum_blocks(words, self.layout.block_bytes // 8, 0, len(table), table)
         digest = hashlib.sha256(self._header + table.tobytes())
         prefix = _PREFIX.pack(MAGIC, VERSION, len(self._header), len(table), digest.digest())
         head = np.frombuffer(prefix + self._header + table.tobytes(), np.uint8)
-        self._bytes[: len(head)] = head
+        self._filling.array[: len(head)] = head
+        del words
         with storage_errors(self.path.name):
-            self._bytes.flush()
-            del self._bytes
-            with open(self.temporary, "rb") as file:
-                os.fsync(file.fileno())
+            self._filling.finish()
             put_in_place(self.temporary, self.path)
         return digest.hexdigest()
 
@@ -156,33 +156,35 @@ def view(data: NDArray[np.uint8], section: Section) -> NDArray:
     return np.asarray(part).view(section.dtype).reshape(section.shape)
 
 
-def read_layout(path: Path) -> tuple[Layout, NDArray[np.uint64], str]:
+def read_layout(path: Path, content: mmap.mmap) -> tuple[Layout, NDArray[np.uint64], str]:
     """Read and check the header of a segment; cost follows the header and table, not the data.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file, for messages.
+    content : mmap
+        All of it.
 
     Raises
     ------
     CorruptError
         If the magic, the length or the SHA-256 does not fit.
     """
-    try:
-        with open(path, "rb") as file:
-            prefix = file.read(_PREFIX.size)
-            if len(prefix) < _PREFIX.size:
-                raise CorruptError(f"{path.name}: {len(prefix)} bytes are too short for a segment")
-            magic, version, length, blocks, digest = _PREFIX.unpack(prefix)
-            if magic != MAGIC:
-                raise CorruptError(f"{path.name}: not an index segment (wrong magic)")
-            if version not in READABLE:
-                raise CorruptError(
-                    f"{path.name}: segment version {version}; this release reads "
-                    f"{READABLE[0]} to {READABLE[-1]}"
-                )
-            size = os.fstat(file.fileno()).st_size
-            if _PREFIX.size + length + 8 * blocks > size:
-                raise CorruptError(f"{path.name}: truncated inside its header")
-            body = file.read(length + 8 * blocks)
-    except OSError as error:
-        raise CorruptError(f"{path.name}: cannot be read ({error.strerror})") from error
+    size = len(content)
+    if size < _PREFIX.size:
+        raise CorruptError(f"{path.name}: {size} bytes are too short for a segment")
+    magic, version, length, blocks, digest = _PREFIX.unpack(content[: _PREFIX.size])
+    if magic != MAGIC:
+        raise CorruptError(f"{path.name}: not an index segment (wrong magic)")
+    if version not in READABLE:
+        raise CorruptError(
+            f"{path.name}: segment version {version}; this release reads "
+            f"{READABLE[0]} to {READABLE[-1]}"
+        )
+    if _PREFIX.size + length + 8 * blocks > size:
+        raise CorruptError(f"{path.name}: truncated inside its header")
+    body = content[_PREFIX.size : _PREFIX.size + length + 8 * blocks]
     if hashlib.sha256(body).digest() != digest:
         raise CorruptError(f"{path.name}: header checksum does not match: the file is damaged")
     header = json.loads(body[:length])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fpmatch.descriptor import PackedTemplates
 from fpmatch.durable import storage_errors
+from fpmatch.encryption import PLAIN_FILES, Files
 from fpmatch.errors import LockedError, ReadOnlyError, StorageError, WriteError
 from fpmatch.index import manifest as manifests
 from fpmatch.index.held import Held
@@ -42,6 +43,8 @@ class Store(Held):
     folder : Path
     mode : str
         ``r`` or ``rw``.
+    files : Files
+        How files lie.
 
     Raises
     ------
@@ -53,8 +56,8 @@ class Store(Held):
         If a file is missing, truncated or its header is damaged.
     """
 
-    def __init__(self, folder: Path, mode: str) -> None:
-        super().__init__(folder, mode)
+    def __init__(self, folder: Path, mode: str, files: Files = PLAIN_FILES) -> None:
+        super().__init__(folder, mode, files)
         self._writing = threading.RLock()
         self._background = Background("fpmatch-index-write")
         self._lockfile = None
@@ -74,7 +77,7 @@ class Store(Held):
             manifests.remove_strays(folder, self.manifest)
 
     @classmethod
-    def create(cls, folder: Path, expected_fingers: int) -> Self:
+    def create(cls, folder: Path, expected_fingers: int, files: Files = PLAIN_FILES) -> Self:
         """Make an empty index; StorageError if the folder holds one already."""
         with storage_errors(folder.name):
             folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +85,7 @@ class Store(Held):
             raise StorageError("this folder already holds an index")
         lists = list_count(expected_fingers)
         manifests.write(folder, Manifest(1, lists, parameter_hash(lists)))
-        return cls(folder, "rw")
+        return cls(folder, "rw", files)
 
     def add(
         self, row_ids: NDArray[np.int64], packed: PackedTemplates, positions: NDArray[np.uint8]
@@ -156,6 +159,20 @@ class Store(Held):
                 # What a write that failed has left holds rows that may be gone by now.
                 manifests.remove_strays(self.folder, self.manifest)
 
+    def renew(self) -> int:
+        """Write segments that are under an older key anew, while searches go on; how many."""
+        self._writable()
+        done = 0
+        # Held throughout: no file may go meanwhile, or it would be back.
+        with self._writing:
+            for name, _, _ in self.manifest.segments:
+                path = self.folder / name
+                with storage_errors(name):
+                    if self._files.stale(path):
+                        self._files.renew(path)
+                        done += 1
+        return done
+
     def settle(self) -> None:
         """See `PartitionIndex.settle`."""
         self._background.wait()
@@ -186,7 +203,7 @@ class Store(Held):
                 self._frozen, self._memory = tuple(self._memory), []
                 keep = [part.live.astype(np.bool_) for part in self._frozen]
             try:
-                entry = write_parts(self.folder, self.manifest, self._frozen, keep)
+                entry = write_parts(self.folder, self.manifest, self._frozen, keep, self._files)
                 with self._lock:
                     # Rows tombstoned before are not in the segment; those since must stay so.
                     pairs = zip(self._frozen, keep, strict=True)
@@ -214,7 +231,7 @@ class Store(Held):
             stale = stale or any(s.earlier for s in chosen)
             if len(chosen) <= 1 and not (everything and stale):
                 return
-            entry = write_merged(self.folder, self.manifest, chosen, keep)
+            entry = write_merged(self.folder, self.manifest, chosen, keep, self._files)
             with self._lock:
                 names = {s.path.name for s in chosen}
                 rest = tuple(e for e in self.manifest.segments if e[0] not in names)

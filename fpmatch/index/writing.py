@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.encryption import PLAIN_FILES, Files
 from fpmatch.index.build import build_arrays, join, select_rows, shapes, stream_arrays
 from fpmatch.index.manifest import Manifest
 from fpmatch.index.quantizer import quantizer
@@ -41,7 +42,11 @@ def joined(
 
 
 def write_parts(
-    folder: Path, manifest: Manifest, parts: Sequence[Part], keep: Sequence[NDArray[np.bool_]]
+    folder: Path,
+    manifest: Manifest,
+    parts: Sequence[Part],
+    keep: Sequence[NDArray[np.bool_]],
+    files: Files = PLAIN_FILES,
 ) -> Entry | None:
     """Write the kept rows of parts in memory; None if there are none.
 
@@ -52,6 +57,8 @@ def write_parts(
     parts : sequence of Part
     keep : sequence of (N,) bool
         Of each part the rows that are kept.
+    files : Files
+        How files lie.
 
     Raises
     ------
@@ -63,7 +70,8 @@ def write_parts(
     arrays = parts[0].arrays
     if len(parts) > 1 or not keep[0].all():
         arrays = joined(parts, keep, manifest.lists)
-    writer = _writer(folder, manifest, {n: (a.dtype, a.shape) for n, a in arrays.items()})
+    shaped = {n: (a.dtype, a.shape) for n, a in arrays.items()}
+    writer = _writer(folder, manifest, shaped, files)
     for section, array in arrays.items():
         writer.array(section)[...] = array
     return writer.path.name, writer.commit(), len(arrays["row_ids"])
@@ -74,6 +82,7 @@ def write_merged(
     manifest: Manifest,
     segments: Sequence[Segment],
     keep: Sequence[NDArray[np.bool_]],
+    files: Files = PLAIN_FILES,
 ) -> Entry | None:
     """Stream the kept rows of some segments into a new one; None if there are none.
 
@@ -84,6 +93,8 @@ def write_merged(
     segments : sequence of Segment
     keep : sequence of (N,) bool
         Of each segment the rows that are kept.
+    files : Files
+        How files lie.
 
     Raises
     ------
@@ -98,7 +109,7 @@ def write_merged(
         return None
     pairs = zip(segments, rows, strict=True)
     cylinders = sum(int((s.offsets[r + 1] - s.offsets[r]).sum()) for s, r in pairs)
-    writer = _writer(folder, manifest, shapes(total, cylinders, manifest.lists))
+    writer = _writer(folder, manifest, shapes(total, cylinders, manifest.lists), files)
     arrays = {name: writer.array(name) for name in writer.layout.sections}
     stream_arrays(segments, rows, arrays, quantizer(manifest.lists))
     del arrays
@@ -156,9 +167,12 @@ def smaller(segments: Sequence[Segment]) -> list[Segment]:
 
 
 def _writer(
-    folder: Path, manifest: Manifest, arrays: Mapping[str, tuple[np.dtype, tuple[int, ...]]]
+    folder: Path,
+    manifest: Manifest,
+    arrays: Mapping[str, tuple[np.dtype, tuple[int, ...]]],
+    files: Files,
 ) -> SegmentWriter:
     taken = [int(p.name[8:16]) for p in folder.glob("segment-????????.seg*")]
     name = f"segment-{1 + max([0, *taken]):08d}.seg"
     attributes = {"parameters": manifest.parameters, "lists": manifest.lists}
-    return SegmentWriter(folder / name, attributes, arrays)
+    return SegmentWriter(folder / name, attributes, arrays, files)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from fpmatch.encryption import PLAIN_BOX, PlainBox
 from fpmatch.ledger.values import DELIVERING, PENDING, READY
 
 TABLE = """
@@ -66,12 +67,17 @@ class Copies:
     ----------
     transaction : callable
         Begins one of the ledger's file.
+    box : PlainBox
+        How bodies lie.
     """
 
     def __init__(
-        self, transaction: Callable[[], AbstractContextManager[sqlite3.Connection]]
+        self,
+        transaction: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        box: PlainBox = PLAIN_BOX,
     ) -> None:
         self._transaction = transaction
+        self._box = box
 
     def prepare(self, made: Sequence[KeptCopy], now: str) -> None:
         """Store copies that nobody can fetch before `show`, and drop those whose time is over.
@@ -90,7 +96,8 @@ class Copies:
                     "INSERT INTO copy (booking, tcn, recipient, intent, state, expires, sealed, "
                     "body, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (one.booking, one.tcn, one.recipient, one.intent, PENDING, one.expires,
-                     int(one.sealed), one.body, one.owner),
+                     int(one.sealed), self._box.put(one.body, *place(one.intent, one.recipient)),
+                     one.owner),
                 )  # fmt: skip
 
     def show(self, intent: int) -> None:
@@ -125,7 +132,7 @@ class Copies:
                 "AND expires > ? AND (? IS NULL OR booking = ?) ORDER BY id",
                 (tcn, recipient, READY, now, booking, booking),
             ).fetchall()
-        return [_copy(row) for row in found]
+        return [self._copy(row) for row in found]
 
     def claim(self, copy: int, owner: str) -> bool:
         """Take a copy up to hand it out: one statement, so one of all succeeds.
@@ -159,13 +166,18 @@ class Copies:
     def rewrite(self, copy: int, body: bytes) -> None:
         """Put another body in the place of a copy's own."""
         with self._transaction() as database:
-            database.execute("UPDATE copy SET body = ? WHERE id = ?", (body, copy))
+            found = database.execute(
+                "SELECT intent, recipient FROM copy WHERE id = ?", (copy,)
+            ).fetchone()
+            if found is not None:
+                body = self._box.put(body, *place(*found))
+                database.execute("UPDATE copy SET body = ? WHERE id = ?", (body, copy))
 
     def every(self) -> list[KeptCopy]:
         """All copies, whatever becomes of them at the moment."""
         with self._transaction() as database:
             found = database.execute(f"SELECT {_COPY} FROM copy ORDER BY id").fetchall()
-        return [_copy(row) for row in found]
+        return [self._copy(row) for row in found]
 
     def unsettled(self) -> tuple[list[KeptCopy], list[KeptCopy]]:
         """Copies that are not shown yet, and those that are being handed out."""
@@ -174,12 +186,25 @@ class Copies:
                 database.execute(f"SELECT {_COPY} FROM copy WHERE state = ?", (state,)).fetchall()
                 for state in (PENDING, DELIVERING)
             ]
-        shown, handed = ([_copy(row) for row in rows] for rows in found)
+        shown, handed = ([self._copy(row) for row in rows] for rows in found)
         return shown, handed
 
+    def _copy(self, row: tuple) -> KeptCopy:
+        number, booking, tcn, recipient, intent, expires, sealed, body, owner = row
+        content = self._box.get(body, *place(intent, recipient))
+        return KeptCopy(
+            number, booking, tcn, recipient, intent, expires, bool(sealed), content, owner
+        )
 
-def _copy(row: tuple) -> KeptCopy:
-    number, booking, tcn, recipient, intent, expires, sealed, body, owner = row
-    return KeptCopy(
-        number, booking, tcn, recipient, intent, expires, bool(sealed), bytes(body), owner
-    )
+
+def place(intent: int, recipient: str) -> tuple[object, ...]:
+    """What an encrypted body is bound to.
+
+    Parameters
+    ----------
+    intent : int
+        The audit log's record of the search.
+    recipient : str
+        Who may fetch the copy.
+    """
+    return ("copy", intent, recipient)

@@ -7,49 +7,62 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
 from fpmatch import database as files
 from fpmatch.database import Durability
-from fpmatch.errors import CorruptError
+from fpmatch.encryption import Chest
 from fpmatch.ledger import copies
+from fpmatch.ledger.cipher import cipher_for, install
+from fpmatch.ledger.messages import Messages
 from fpmatch.ledger.tables import LEDGER, LEDGER_COLUMNS
 from fpmatch.ledger.values import (
-    DECOY,
-    DELIVERED,
-    DELIVERING,
-    PENDING,
-    READY,
     SETTLED,
     KeptProbe,
-    Notification,
 )
 
 FILE = "ledger.sqlite"
-_PROBE = "token, kind, partition, event, expires, identity, request, owner, claimed"
+_PROBE = "token, kind, partition, event, expires, identity, request, owner, claimed, templates"
 
 
-class Ledger:
-    """Notifications, copies and kept probes, in one SQLite file."""
+class Ledger(Messages):
+    """Notifications, copies and kept probes, in one SQLite file.
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self.database = database
-        self.lock = threading.RLock()
-        self.copies = copies.Copies(self._transaction)
+    Parameters
+    ----------
+    database : sqlite3.Connection
+    chest : Chest, optional
+        The keys of an encrypted gallery.
+    """
+
+    def __init__(self, database: sqlite3.Connection, chest: Chest | None = None) -> None:
+        super().__init__(database, cipher_for(database, chest))
+        self.copies = copies.Copies(self._transaction, self.cipher.values)
 
     @classmethod
-    def create(cls, folder: Path, *, durability: Durability = "full") -> Self:
-        """Make an empty one."""
+    def create(
+        cls, folder: Path, *, durability: Durability = "full", chest: Chest | None = None
+    ) -> Self:
+        """Make an empty one; with a chest, an encrypted one."""
         files.create_file(folder / FILE, f"{LEDGER}{copies.TABLE};")
-        return cls.open(folder, durability=durability)
+        if chest is not None:
+            database = files.open_file(folder / FILE, write=True, durability=durability)
+            with closing(database), files.transaction(database):
+                install(database, chest)
+        return cls.open(folder, durability=durability, chest=chest)
 
     @classmethod
-    def open(cls, folder: Path, *, durability: Durability = "full", write: bool = True) -> Self:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        durability: Durability = "full",
+        write: bool = True,
+        chest: Chest | None = None,
+    ) -> Self:
         """Open it; several processes may write.
 
         Parameters
@@ -60,156 +73,34 @@ class Ledger:
             "full" waits for the disk at each commit.
         write : bool
             False to look only.
+        chest : Chest, optional
+            The keys of an encrypted gallery.
+
+        Raises
+        ------
+        KeysError
+            If it is encrypted and these are not its keys.
         """
         database = files.open_file(folder / FILE, write=write, durability=durability)
-        if write:
-            files.add_columns(database, LEDGER_COLUMNS)
-            with files.transaction(database):
-                database.execute(copies.TABLE)  # ledgers that were made before have none
-        return cls(database)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self.lock, files.transaction(self.database):
-            yield self.database
-
-    # -- notifications -------------------------------------------------------------------------
-
-    def prepare(
-        self,
-        messages: Sequence[tuple[Notification, bytes | None]],
-        decoys: Sequence[Notification] = (),
-        owner: str = "",
-    ) -> None:
-        """Store messages that nobody can see before `release`.
-
-        Parameters
-        ----------
-        messages : sequence of (Notification, bytes or None)
-            Each with its envelope, as the vault sealed it.
-        decoys : sequence of Notification
-            Never shown: they make a search without a hit wait for the disk like one with.
-        owner : str
-            The opening of the gallery whose search it is.
-        """
-        rows = [(m, PENDING, envelope) for m, envelope in messages]
-        rows += [(m, DECOY, None) for m in decoys]
-        with self._transaction() as database:
-            for message, state, envelope in rows:
-                database.execute(
-                    "INSERT OR IGNORE INTO notification VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        message.id,
-                        message.intent,
-                        state,
-                        json.dumps(asdict(message)),
-                        envelope,
-                        owner,
-                    ),
-                )
-
-    def release(self, intent: int) -> None:
-        """Show a search's messages: its outcome is in the audit log."""
-        with self._transaction() as database:
-            database.execute(
-                "UPDATE notification SET state = ? WHERE intent = ? AND state = ?",
-                (READY, intent, PENDING),
-            )
-            database.execute(
-                "DELETE FROM notification WHERE intent = ? AND state = ?", (intent, DECOY)
-            )
-
-    def discard(self, intent: int) -> None:
-        """Drop the messages of a search that was never answered."""
-        with self._transaction() as database:
-            database.execute(
-                "DELETE FROM notification WHERE intent = ? AND state IN (?, ?)",
-                (intent, PENDING, DECOY),
-            )
-
-    def pending(self) -> list[tuple[int, str]]:
-        """Searches whose messages are not shown yet, with the opening that each belongs to."""
-        with self.lock:
-            found = self.database.execute(
-                "SELECT DISTINCT intent, owner FROM notification WHERE state IN (?, ?)",
-                (PENDING, DECOY),
-            ).fetchall()
-        return [(int(intent), str(owner)) for intent, owner in found]
-
-    def notifications(self, *, delivered: bool = False) -> list[Notification]:
-        """Messages that wait, or those that were delivered, oldest first."""
-        with self.lock:
-            found = self.database.execute(
-                "SELECT body FROM notification WHERE state = ? ORDER BY intent, id",
-                (DELIVERED if delivered else READY,),
-            ).fetchall()
-        return [_notification(body) for (body,) in found]
-
-    def envelope(self, name: str) -> bytes | None:
-        """The stored envelope of a message, as the vault sealed it."""
-        with self.lock:
-            found = self.database.execute(
-                "SELECT envelope FROM notification WHERE id = ? AND state IN (?, ?)",
-                (name, READY, DELIVERED),
-            ).fetchone()
-        return None if found is None else found[0]
-
-    def deliver(self, name: str, owner: str) -> Notification | None:
-        """Take a message up for delivery: one statement, so one of all succeeds.
-
-        Parameters
-        ----------
-        name : str
-            Of the message.
-        owner : str
-            The opening of the gallery that delivers it.
-
-        Returns
-        -------
-        Notification or None
-            None if it was delivered, is being delivered, or does not exist.
-        """
-        with self._transaction() as database:
-            row = database.execute(
-                "UPDATE notification SET state = ?, owner = ? WHERE id = ? AND state = ? "
-                "RETURNING body",
-                (DELIVERING, owner, name, READY),
-            ).fetchone()
-        return None if row is None else _notification(row[0])
-
-    def delivered(self, name: str, *, done: bool = True) -> bool:
-        """End a delivery that was taken up; False if there was none.
-
-        Parameters
-        ----------
-        name : str
-            Of the message.
-        done : bool
-            Whether it was delivered; else it waits again.
-        """
-        with self._transaction() as database:
-            ended = database.execute(
-                "UPDATE notification SET state = ? WHERE id = ? AND state = ?",
-                (DELIVERED if done else READY, name, DELIVERING),
-            )
-            return ended.rowcount > 0
-
-    def delivering(self) -> list[tuple[str, str]]:
-        """Messages that are being delivered: id, and the opening that does."""
-        with self.lock:
-            found = self.database.execute(
-                "SELECT id, owner FROM notification WHERE state = ?", (DELIVERING,)
-            ).fetchall()
-        return [(str(name), str(owner)) for name, owner in found]
-
-    # -- kept probes ---------------------------------------------------------------------------
+        try:
+            if write:
+                files.add_columns(database, LEDGER_COLUMNS)
+                with files.transaction(database):
+                    database.execute(copies.TABLE)  # ledgers that were made before have none
+            return cls(database, chest)
+        except BaseException:
+            database.close()
+            raise
 
     def keep(self, probe: KeptProbe, contents: Sequence[bytes]) -> None:
         """Store a probe and its templates (as the vault sealed them)."""
         with self._transaction() as database:
+            key, box = self.cipher.new(database)
             numbers = [
-                database.execute("INSERT INTO template (bytes) VALUES (?)", (one,)).lastrowid
-                for one in contents
+                database.execute(
+                    "INSERT INTO template (bytes) VALUES (?)", (box.put(one, "template", place),)
+                ).lastrowid
+                for place, one in enumerate(contents)
             ]
             database.execute(
                 "INSERT INTO probe VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -219,9 +110,9 @@ class Ledger:
                     probe.partition,
                     probe.event,
                     probe.expires,
-                    probe.identity,
-                    json.dumps(probe.request),
-                    json.dumps(numbers),
+                    box.put_text(probe.identity, "identity"),
+                    box.put_text(json.dumps(probe.request), "request"),
+                    self.cipher.named(key, numbers),
                     probe.owner,
                     probe.claimed,
                 ),
@@ -248,7 +139,7 @@ class Ledger:
                 f"RETURNING {_PROBE}",
                 (claimed, token, kind),
             ).fetchone()
-        return None if row is None else _kept(row)
+            return None if row is None else self._kept(row)
 
     def disown(self, token: str, owner: str) -> None:
         """Note that a probe's search was answered, so that no later opening asks again."""
@@ -272,7 +163,7 @@ class Ledger:
                 "WHERE kind = ? AND (? IS NULL OR partition = ?) ORDER BY token",
                 (kind, partition, partition),
             ).fetchall()
-        return [_kept(row) for row in found]
+            return [self._kept(row) for row in found]
 
     def find(self, token: str) -> KeptProbe | None:
         """One probe, or None."""
@@ -280,7 +171,7 @@ class Ledger:
             row = self.database.execute(
                 f"SELECT {_PROBE} FROM probe WHERE token = ?", (token,)
             ).fetchone()
-        return None if row is None else _kept(row)
+            return None if row is None else self._kept(row)
 
     def contents(self, token: str) -> list[bytes]:
         """A probe's templates, as stored."""
@@ -290,13 +181,17 @@ class Ledger:
             ).fetchone()
             if found is None:
                 return []
+            key, numbers = self.cipher.names(found[0])
+            box = self.cipher.of(self.database, key)
             return [
-                bytes(
+                box.get(
                     self.database.execute(
                         "SELECT bytes FROM template WHERE id = ?", (number,)
-                    ).fetchone()[0]
+                    ).fetchone()[0],
+                    "template",
+                    place,
                 )
-                for number in files.stored(found[0], "a kept probe")
+                for place, number in enumerate(numbers)
             ]
 
     def destroy(self, token: str, *, scrub: bool = True) -> bool:
@@ -313,10 +208,12 @@ class Ledger:
             ).fetchone()
             if found is None:
                 return False
-            for number in files.stored(found[0], "a kept probe"):
+            key, numbers = self.cipher.names(found[0])
+            for number in numbers:
                 database.execute(
                     "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (number,)
                 )
+            self.cipher.destroy(database, key)
             database.execute("DELETE FROM probe WHERE token = ?", (token,))
         if scrub:
             self.scrub()
@@ -327,29 +224,22 @@ class Ledger:
         with self.lock:
             files.scrub(self.database, wait=wait)
 
+    def _kept(self, row: tuple[str, ...]) -> KeptProbe:
+        token, kind, partition, event, expires, identity, request, owner, claimed, held = row
+        box = self.cipher.of(self.database, self.cipher.names(held)[0])
+        return KeptProbe(
+            token,
+            kind,
+            partition,
+            event,
+            expires,
+            box.get_text(identity, "identity"),
+            files.stored(box.get_text(request, "request"), "a kept probe"),
+            owner,
+            claimed,
+        )
+
     def close(self) -> None:
         """Close the file."""
         with self.lock:
             self.database.close()
-
-
-def _kept(row: tuple[str, ...]) -> KeptProbe:
-    token, kind, partition, event, expires, identity, request, owner, claimed = row
-    return KeptProbe(
-        token,
-        kind,
-        partition,
-        event,
-        expires,
-        identity,
-        files.stored(request, "a kept probe"),
-        owner,
-        claimed,
-    )
-
-
-def _notification(body: str) -> Notification:
-    try:
-        return Notification(**files.stored(body, "a message"))
-    except TypeError as error:
-        raise CorruptError("a message is stored damaged: its fields are others") from error

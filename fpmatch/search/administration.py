@@ -21,10 +21,11 @@ from fpmatch.checks import (
     quoted,
 )
 from fpmatch.database import Durability
+from fpmatch.encryption import KeySource
 from fpmatch.errors import InputError, LockedError, PolicyError, StorageError
 from fpmatch.gallery.partition_names import check_partition
 from fpmatch.locking import FolderLock
-from fpmatch.monitoring import OK, CallCount, Monitor
+from fpmatch.monitoring import OK, Monitor
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
 from fpmatch.search import follow, hold, opening, opting_out, pending, recovery
@@ -97,7 +98,8 @@ class Administration:
         StorageError
             If there is something at the path.
         """
-        opening.make(path_of(path), durability_of(options.get("durability", "full")))
+        durability = durability_of(options.get("durability", "full"))
+        opening.make(path_of(path), durability, options.get("keys"))
         return cls.open(path, "rw", **options)
 
     @classmethod
@@ -118,6 +120,7 @@ class Administration:
         limits: Limits = Limits(),  # noqa: B008  # frozen
         monitor: Monitor | None = None,
         shards: Shards | None = None,
+        keys: KeySource | None = None,
     ) -> Self:
         """Open a gallery folder.
 
@@ -158,11 +161,16 @@ class Administration:
         shards : Cluster, optional
             Hosts that hold the fingers and search them (`fpmatch.cluster`); brought level with the
             gallery, and not closed with the engine.
+        keys : path, str, mapping or callable, optional
+            The caller's keys of an encrypted gallery, the current one last: a file that nobody else
+            may read, ``env:NAME``, a mapping or a callable that gives one (`docs/encryption.md`).
 
         Raises
         ------
         StorageError
             If the folder is no gallery, or with "rw" is open for writing elsewhere.
+        KeysError
+            If it is encrypted, and its keys are not given or cannot be had.
         CorruptError
             If a file is damaged and cannot be rebuilt.
         InputError
@@ -191,6 +199,7 @@ class Administration:
             wait=check_number("wait", wait, 0, 1e6),
             limits=limits,
             shards=shards,
+            keys=keys,
         )
         calls.ended("open", OK, time.monotonic() - started, {"mode": state.mode})
         return cls(state, lock, calls)
@@ -318,14 +327,6 @@ class Administration:
     def audit(self) -> AuditLog:
         """The audit log."""
         return self._state.audit
-
-    def counters(self) -> tuple[CallCount, ...]:
-        """How many calls ended how since this engine was opened, and how long they took.
-
-        Names of methods and of errors, and numbers: nothing of what was asked or found.
-        """
-        _ = self._state
-        return self._calls.counts()
 
     def close(self, *, wait: float = 0.0) -> None:
         """Let calls end, write what is in memory and let go of all files.

@@ -39,6 +39,7 @@ EXPUNGE = (
     "expunge.probes",
     "expunge.logged",
 )
+REKEY = ("rekey.begun", "rekey.step", "rekey.renewed")
 
 hook: Callable[[str], None] | None = None
 """Called with the name of every step that was just finished; None in ordinary use."""

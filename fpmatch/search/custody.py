@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal
 
+from fpmatch.checks import check_flag, quoted
+from fpmatch.errors import InputError
 from fpmatch.gallery import EnrolError, EnrolReport, Receipt, UpdateReceipt
 from fpmatch.gallery.updating import Wanted
-from fpmatch.search import enrolment, removal, updating
+from fpmatch.search import enrolment, rekeying, removal, updating
 from fpmatch.search.administration import Administration
 from fpmatch.template import Template
 
@@ -263,4 +265,43 @@ class Custody(Administration):
             authority=authority,
             partition=partition,
             key=key,
+        )
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    def rekey(
+        self, *, renew: bool = False, progress: Callable[[int], None] | None = None
+    ) -> rekeying.Rekeyed:
+        """Put an encrypted gallery under other keys, while searches and changes go on.
+
+        The caller's keys are asked for anew. The gallery's own key is wrapped under the current one
+        of them, which takes milliseconds: the older one is then of no use for this folder.
+
+        Parameters
+        ----------
+        renew : bool
+            Also make another key for the gallery, and others for all records, templates and
+            probes, and encrypt everything anew with them, some records at a time: what somebody
+            has learnt of the old ones opens nothing any more. Called again after it was cut off,
+            it goes on. Backups made before need the item keys of before (`upkeep.item_keys`).
+        progress : callable, optional
+            Called with the number of records that are done, after each step.
+
+        Returns
+        -------
+        Rekeyed
+
+        Raises
+        ------
+        InputError
+            If the gallery is not encrypted, or an argument cannot be used.
+        KeysError
+            If the caller's keys cannot be had.
+        CorruptError
+            If something stored cannot be decrypted: then what is left stays under its old keys.
+        """
+        if progress is not None and not callable(progress):
+            raise InputError(f"progress must be callable, not {quoted(progress)}")
+        return rekeying.rekey(
+            self._state, renew=bool(check_flag("renew", renew)), progress=progress
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fpmatch.audit.reports import OptOut
+from fpmatch.monitoring import CallCount
 from fpmatch.parameters import SEARCH
 from fpmatch.search import exporting, looking, opting_out, summary
 from fpmatch.search.custody import Custody
@@ -19,6 +20,14 @@ from fpmatch.types import (
 
 class Enquiries(Custody):
     """Looking at records, and opting out; between `Custody` and `Engine`."""
+
+    def counters(self) -> tuple[CallCount, ...]:
+        """How many calls ended how since this engine was opened, and how long they took.
+
+        Names of methods and of errors, and numbers: nothing of what was asked or found.
+        """
+        _ = self._state
+        return self._calls.counts()
 
     # -- looking at records --------------------------------------------------------------------
 

@@ -14,6 +14,10 @@ from fpmatch.audit import AuditLog
 from fpmatch.checks import quoted
 from fpmatch.database import Durability
 from fpmatch.durable import storage_errors
+from fpmatch.encryption import Chest, KeySource, chest_of
+from fpmatch.encryption.chest_box import ChestBox
+from fpmatch.encryption.library import aead
+from fpmatch.encryption.ring import ring_of
 from fpmatch.errors import InputError, LockedError, StorageError
 from fpmatch.gallery import Gallery
 from fpmatch.ledger import Ledger
@@ -27,26 +31,42 @@ from fpmatch.search.shards import Shards
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
 
+LOG = "audit.sqlite"
 _AGAIN = 0.05
 """How soon a lock that another holds is tried again, seconds."""
 log = logging.getLogger(__name__)
 
 
-def make(folder: Path, durability: Durability) -> None:
+def make(folder: Path, durability: Durability, keys: KeySource | None = None) -> None:
     """Make an empty gallery in a folder that does not exist or is empty.
+
+    Parameters
+    ----------
+    folder : Path
+    durability : Durability
+        Whether commits wait for the disk.
+    keys : KeySource, optional
+        The caller's keys, if it shall be encrypted.
 
     Raises
     ------
     StorageError
         If the folder is in use, or cannot be made.
+    InputError
+        If the keys cannot be used.
     """
+    if keys is not None:
+        ring_of(keys)  # Before anything is made.
+        aead()
     with storage_errors(folder.name):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise StorageError(f"{folder} exists already; choose another name or open it")
         folder.mkdir(parents=True, exist_ok=True)
-    Ledger.create(folder, durability=durability).close()
-    AuditLog.create(folder / "audit.sqlite", durability=durability).close()
-    gallery = Gallery.create(folder, durability=durability)
+    chest = None if keys is None else Chest.create(folder, keys)
+    log_key = None if chest is None else ChestBox(chest, LOG)
+    Ledger.create(folder, durability=durability, chest=chest).close()
+    AuditLog.create(folder / LOG, durability=durability, box=log_key).close()
+    gallery = Gallery.create(folder, durability=durability, chest=chest)
     gallery.secret("handles")
     gallery.close()
 
@@ -65,6 +85,7 @@ def open_state(
     actor: str,
     wait: float,
     limits: Limits,
+    keys: KeySource | None,
     shards: Shards | None = None,
 ) -> tuple[State, FolderLock]:
     """Lock and open a folder, and finish what a crash left half done.
@@ -97,6 +118,8 @@ def open_state(
         How much one call may ask.
     shards : Shards or None
         Hosts that hold the rows, if any do.
+    keys : KeySource or None
+        The caller's keys of an encrypted gallery.
 
     Raises
     ------
@@ -110,14 +133,20 @@ def open_state(
     try:
         with storage_errors(folder.name):
             living = Living(folder)
-        gallery = Gallery.open(folder, mode, durability=durability)
+        chest = chest_of(folder, keys)
+        gallery = Gallery.open(folder, mode, durability=durability, chest=chest)
         state = State(
             folder=folder,
             mode=mode,
             gallery=gallery,
-            ledger=Ledger.open(folder, durability=durability),
+            ledger=Ledger.open(folder, durability=durability, chest=chest),
             audit=AuditLog.open(
-                folder / "audit.sqlite", "rw", clock=clock, durability=durability, actor=actor
+                folder / LOG,
+                "rw",
+                clock=clock,
+                durability=durability,
+                actor=actor,
+                box=None if chest is None else ChestBox(chest, LOG),
             ),
             clock=clock,
             opaque_key=gallery.secret("handles"),
@@ -129,6 +158,7 @@ def open_state(
             vault=vault,
             limits=limits,
             shards=shards,
+            chest=chest,
         )
         state.relevel = partial(recovery.relevel, state)
         if mode == "rw":

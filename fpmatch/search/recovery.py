@@ -10,15 +10,24 @@ from pathlib import Path
 import numpy as np
 
 from fpmatch.audit import Kind
-from fpmatch.errors import CorruptError, LockedError, ReadOnlyError, StorageError, WriteError
+from fpmatch.errors import (
+    CorruptError,
+    KeysError,
+    LockedError,
+    ReadOnlyError,
+    StorageError,
+    WriteError,
+)
 from fpmatch.gallery import NewRow
 from fpmatch.gallery.partition_names import folder_name
-from fpmatch.index import PartitionIndex
+from fpmatch.index import placing
 from fpmatch.search import copies, follow, kept_probes, opting_out, outbox, pending
 from fpmatch.search.enrolment import index_rows
 from fpmatch.search.state import State
 from fpmatch.types import FingerPosition
 
+_AS_IT_IS = LockedError | ReadOnlyError | WriteError | KeysError
+"""What an index is not made anew for."""
 log = logging.getLogger(__name__)
 
 
@@ -65,14 +74,15 @@ def attach(state: State, partition: str) -> None:
         return
     try:
         if (folder / "index.json").exists() or state.mode != "rw":
-            state.indexes[partition] = PartitionIndex.open(
-                folder, state.mode, threads=state.threads
+            files = state.gallery.cipher.files
+            state.indexes[partition] = placing.attach(
+                folder, files, mode=state.mode, threads=state.threads
             )
         else:
             _make(state, partition)
         level(state, partition)
     except (CorruptError, StorageError) as error:
-        if state.mode != "rw" or isinstance(error, LockedError | ReadOnlyError | WriteError):
+        if state.mode != "rw" or isinstance(error, _AS_IT_IS):
             raise
         rebuild(state, partition, error)
 
@@ -145,8 +155,9 @@ def level(state: State, partition: str) -> None:
 
 
 def _make(state: State, partition: str) -> None:
-    state.indexes[partition] = PartitionIndex.create(
+    state.indexes[partition] = placing.make(
         _folder(state, partition),
+        state.gallery.cipher.files,
         expected_fingers=state.gallery.expected(partition),
         threads=state.threads,
     )

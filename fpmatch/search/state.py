@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fpmatch.audit import AuditLog
+from fpmatch.encryption import Chest
 from fpmatch.errors import ReadOnlyError, StorageError
 from fpmatch.gallery import Gallery
 from fpmatch.index import PartitionIndex
@@ -49,6 +50,8 @@ class State:
 
     Parameters
     ----------
+    chest : Chest or None
+        The keys of an encrypted gallery.
     envelopes : dict of (str, bytes)
         By message, its partition and the owner's list, where no vault keeps them.
     shards : Shards or None
@@ -67,6 +70,7 @@ class State:
     clock: Callable[[], datetime]
     opaque_key: bytes
     living: Living
+    chest: Chest | None = None
     threads: int = 1
     hit_score: float = 0.0
     withheld_ms: float = 0.0
@@ -82,6 +86,7 @@ class State:
     lock: threading.RLock = field(default_factory=threading.RLock)
     logging: threading.RLock = field(default_factory=threading.RLock)
     finishing: threading.RLock = field(default_factory=threading.RLock)
+    rekeying: threading.RLock = field(default_factory=threading.RLock)
     following: threading.RLock = field(default_factory=threading.RLock)
     recovering: bool = False
     unlogged: bool = False

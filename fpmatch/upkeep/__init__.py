@@ -3,8 +3,19 @@
 from fpmatch.upkeep.backup import Backup, backup
 from fpmatch.upkeep.check import check
 from fpmatch.upkeep.finding import Finding
+from fpmatch.upkeep.keys_apart import item_keys
 from fpmatch.upkeep.removals import removals
 from fpmatch.upkeep.repair import repair
 from fpmatch.upkeep.restore import Restored, restore
 
-__all__ = ["Backup", "Finding", "Restored", "backup", "check", "removals", "repair", "restore"]
+__all__ = [
+    "Backup",
+    "Finding",
+    "Restored",
+    "backup",
+    "check",
+    "item_keys",
+    "removals",
+    "repair",
+    "restore",
+]

@@ -21,11 +21,14 @@ from fpmatch.audit.log import now
 from fpmatch.checks import check_text, path_of
 from fpmatch.database import connect
 from fpmatch.durable import replacing, storage_errors, sync_folder
-from fpmatch.errors import CorruptError, LockedError, StorageError
+from fpmatch.encryption import NAME as KEYS
+from fpmatch.encryption import Chest, KeySource, chest_of
+from fpmatch.errors import CorruptError, InputError, LockedError, StorageError
 from fpmatch.gallery import Gallery, withdrawn
 from fpmatch.index import manifest as manifests
 from fpmatch.search.opening import lock
 from fpmatch.sqlite_errors import ours
+from fpmatch.upkeep import keys_apart
 
 Progress = Callable[[str, int, int], None]
 LIST = "backup.json"
@@ -75,6 +78,8 @@ def backup(
     actor: str = "",
     clock: Callable[[], datetime] = now,
     progress: Progress | None = None,
+    keys: KeySource | None = None,
+    item_keys: str | Path | None = None,
 ) -> Backup:
     """Copy a gallery while searches and changes go on; the log says so first.
 
@@ -91,6 +96,11 @@ def backup(
         Gives the time, with a time zone.
     progress : callable, optional
         Called as ``progress(file, done, total)``.
+    keys : KeySource, optional
+        The caller's keys of an encrypted gallery, as for `Engine.open`.
+    item_keys : str or Path, optional
+        Where the keys of its records go, a file that is replaced: the backup has none of them, and
+        is of no use without. Needed where the gallery is encrypted.
 
     Returns
     -------
@@ -105,16 +115,26 @@ def backup(
         If the log cannot take the record: then nothing is copied.
     InputError
         If an argument cannot be used.
+    KeysError
+        If it is encrypted, and its keys are not given or others.
 
     Notes
     -----
     Each database is copied as of one moment (SQLite's online backup), the gallery before the log.
     Segments of the index never change; they are copied as some manifest names them, and brought
-    level with the records when the copy is opened. Copies of columns are left out.
+    level with the records when the copy is opened. Copies of columns are left out; of an encrypted
+    gallery the whole index is, which is made anew (0.3 ms a finger).
     """
     folder, target = path_of(path), path_of(to)
     check_text("actor", actor, longest=255)
     with contextlib.closing(lock(folder, "r")), storage_errors(target.name):
+        chest = chest_of(folder, keys)
+        if (chest is None) != (item_keys is None):
+            raise InputError(
+                f"{folder.name} is not encrypted: it has no item keys"
+                if chest is None
+                else "say where the item keys go (--item-keys FILE): a backup has none of them"
+            )
         if target.exists():
             raise StorageError(f"{target.name} exists already; choose another name")
         part = target.with_name(target.name + ".making")
@@ -126,15 +146,27 @@ def backup(
                 AuditLog.open(folder / "audit.sqlite", "rw", clock=clock, actor=actor)
             ) as log:
                 log.event(Kind.ENGINE, {"what": "backup", "by": actor})
-            _copy_all(folder, part, progress or (lambda *_: None))
-            made = _described(part, clock())
+            _copy_all(folder, part, progress or (lambda *_: None), encrypted=chest is not None)
+            if chest is not None:
+                # Before the backup has its name: it is never there without them.
+                taken_out(part, path_of(item_keys), chest)
+            made = _described(part, clock(), chest)
             _put(part, target)
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return made
 
 
-def _copy_all(folder: Path, to: Path, progress: Progress) -> None:
+def taken_out(part: Path, to: Path, chest: Chest) -> None:
+    """Move the item keys of a copy into a file."""
+    keys_apart.export(part, to, chest)
+    for store in keys_apart.STORES:
+        with contextlib.closing(connect(part / f"{store}.sqlite", write=True)) as copy:
+            keys_apart.strip(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+
+
+def _copy_all(folder: Path, to: Path, progress: Progress, *, encrypted: bool) -> None:
     names = [*DATABASES, "index"]
     for number, name in enumerate(DATABASES):
         progress(name, number, len(names))
@@ -142,6 +174,10 @@ def _copy_all(folder: Path, to: Path, progress: Progress) -> None:
     key = key_path(folder / "audit.sqlite")
     shutil.copyfile(key, to / key.name)
     (to / key.name).chmod(0o600)
+    if encrypted:
+        shutil.copyfile(folder / KEYS, to / KEYS)
+        (to / KEYS).chmod(0o600)
+        return
     progress(names[-1], len(DATABASES), len(names))
     for path in sorted((folder / "index").iterdir()) if (folder / "index").is_dir() else ():
         if (path / manifests.NAME).exists():
@@ -149,9 +185,9 @@ def _copy_all(folder: Path, to: Path, progress: Progress) -> None:
     progress(names[-1], len(names), len(names))
 
 
-def _described(to: Path, at: datetime) -> Backup:
+def _described(to: Path, at: datetime, chest: Chest | None) -> Backup:
     """What was copied, read from the copy: the gallery itself may have gone on."""
-    with contextlib.closing(Gallery.open(to, "r")) as gallery:
+    with contextlib.closing(Gallery.open(to, "r", chest=chest)) as gallery:
         counts = gallery.database.execute(
             "SELECT p.name, COUNT(r.id) FROM partition p LEFT JOIN record r ON r.partition = p.id "
             "GROUP BY p.id"

@@ -10,10 +10,14 @@ from fpmatch.audit import AuditLog
 from fpmatch.audit.keys import read_key
 from fpmatch.checks import check_flag, path_of
 from fpmatch.durable import storage_errors
+from fpmatch.encryption import NAME as KEYS
+from fpmatch.encryption import Chest, KeySource, chest_of
+from fpmatch.encryption.chest_box import ChestBox
 from fpmatch.errors import AuditError, FpmatchError, StorageError
 from fpmatch.gallery import Gallery
 from fpmatch.ledger import Ledger
 from fpmatch.search.opening import lock
+from fpmatch.upkeep.check_encrypted import check_owed, check_values
 from fpmatch.upkeep.check_index import check_columns, check_index
 from fpmatch.upkeep.check_ledger import check_ledger
 from fpmatch.upkeep.check_records import check_policies, check_records, check_tables
@@ -26,7 +30,11 @@ _BESIDE = ("-wal", "-shm")
 
 
 def check(
-    path: str | Path, *, deep: bool = False, progress: Progress | None = None
+    path: str | Path,
+    *,
+    deep: bool = False,
+    progress: Progress | None = None,
+    keys: KeySource | None = None,
 ) -> tuple[Finding, ...]:
     """Verify everything in a gallery folder against everything else; changes nothing.
 
@@ -41,6 +49,8 @@ def check(
         otherwise stored checksums are verified.
     progress : callable, optional
         Called as ``progress(what, done, total)``.
+    keys : KeySource, optional
+        The caller's keys of an encrypted gallery, as for `Engine.open`.
 
     Returns
     -------
@@ -51,6 +61,8 @@ def check(
     ------
     StorageError
         If it is no gallery folder; `LockedError` if somebody has it open for writing.
+    KeysError
+        If it is encrypted, and its keys are not given or others.
     InputError
         If an argument cannot be used.
 
@@ -62,20 +74,22 @@ def check(
     deep = bool(check_flag("deep", deep))
     held = lock(folder, "rw")
     try:
-        return tuple(_all(folder, deep, progress or (lambda *_: None)))
+        chest = chest_of(folder, keys)
+        return tuple(_all(folder, deep, progress or (lambda *_: None), chest))
     finally:
         held.close()
 
 
-def _all(folder: Path, deep: bool, progress: Progress) -> Iterator[Finding]:
+def _all(folder: Path, deep: bool, progress: Progress, chest: Chest | None) -> Iterator[Finding]:
     with ExitStack() as stack:
         gallery = None
         try:
-            gallery = Gallery.open(folder, "r")
+            gallery = Gallery.open(folder, "r", chest=chest)
             stack.callback(gallery.close)
             yield from check_tables(gallery.database, "gallery.sqlite")
             yield from check_policies(gallery)
             yield from _pending(gallery)
+            yield from check_values(gallery)
         except StorageError as error:
             yield Finding("gallery.sqlite", str(error), "restore a backup")
         if gallery is not None:
@@ -89,13 +103,14 @@ def _all(folder: Path, deep: bool, progress: Progress) -> Iterator[Finding]:
             yield from _strays(folder, gallery)
         progress("ledger and log", 0, 2)
         try:
-            ledger = Ledger.open(folder, write=False)
+            ledger = Ledger.open(folder, write=False, chest=chest)
             stack.callback(ledger.database.close)
             yield from check_tables(ledger.database, "ledger.sqlite")
             yield from check_ledger(ledger)
+            yield from check_owed(ledger)
         except StorageError as error:
             yield Finding("ledger.sqlite", str(error), "restore a backup")
-        yield from _log(folder)
+        yield from _log(folder, chest)
         progress("ledger and log", 2, 2)
 
 
@@ -120,7 +135,7 @@ def _pending(gallery: Gallery) -> Iterator[Finding]:
         )
 
 
-def _log(folder: Path) -> Iterator[Finding]:
+def _log(folder: Path, chest: Chest | None) -> Iterator[Finding]:
     try:
         report = AuditLog.open(folder / LOG).verify()
     except AuditError as error:
@@ -134,7 +149,7 @@ def _log(folder: Path) -> Iterator[Finding]:
         what = f"{len(report.dangling)} searches were begun and have no outcome"
         yield Finding(LOG, what, "none: they were cut off, and nothing of them was released")
     try:
-        read_key(folder / LOG)
+        read_key(folder / LOG, None if chest is None else ChestBox(chest, LOG))
     except AuditError as error:
         yield Finding(f"{LOG}.key", str(error), "restore it from a backup: no log without it")
 
@@ -146,6 +161,7 @@ def _strays(folder: Path, gallery: Gallery) -> Iterator[Finding]:
     known = {*_KNOWN, *(name + more for name in _KNOWN for more in _BESIDE), f"{LOG}.key"}
     # The lock is that of older releases, and of systems whose folders cannot be locked.
     known |= {"index", "living", "lock", *gallery.column_files()}
+    known |= {KEYS} if gallery.cipher.encrypted else set()
     indexes = {folder_name(info.name) for info in gallery.partitions}
     with storage_errors(folder.name):
         strange = sorted(p.name for p in folder.iterdir() if p.name not in known)

@@ -11,7 +11,7 @@ from fpmatch.errors import FpmatchError
 from fpmatch.gallery import Gallery, snapshot
 from fpmatch.gallery.loading import from_tables
 from fpmatch.gallery.partition_names import folder_name
-from fpmatch.index import PartitionIndex, contents
+from fpmatch.index import PartitionIndex, contents, placing
 from fpmatch.upkeep.finding import REBUILD, Finding
 
 _BATCH = 256
@@ -22,9 +22,10 @@ def check_columns(gallery: Gallery, partition: str) -> Iterator[Finding]:
     key = gallery.key_of(partition)
     path = snapshot.path_of(gallery.folder, key)
     stamp = gallery.stamps.now().get(key)
-    if stamp is None or not path.exists() or not snapshot.claims(path, stamp):
+    files = gallery.cipher.files
+    if stamp is None or not path.exists() or not snapshot.claims(path, stamp, files):
         return  # Passed over, and made anew, whatever is in it.
-    found = snapshot.read(gallery.folder, key, stamp)
+    found = snapshot.read(gallery.folder, key, stamp, files)
     true = from_tables(gallery.database, key).snapshot()
     same = (
         found is not None
@@ -51,7 +52,7 @@ def check_index(gallery: Gallery, partition: str, deep: bool) -> Iterator[Findin
     """
     folder = f"index/{folder_name(partition)}"
     try:
-        with PartitionIndex.open(gallery.folder / folder) as index:
+        with placing.attach(gallery.folder / folder, gallery.cipher.files) as index:
             contents.verify_blocks(index)
             what = _differs(gallery, partition, index, deep)
     except FpmatchError as error:

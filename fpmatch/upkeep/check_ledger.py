@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from fpmatch.encryption import PLAIN_BOX, PlainBox
+from fpmatch.errors import CorruptError
 from fpmatch.ledger import Ledger
+from fpmatch.ledger.copies import place
 from fpmatch.upkeep.finding import Finding
 
 
 def check_ledger(ledger: Ledger) -> Iterator[Finding]:
     """Messages, copies and kept probes, each as far as it can be read without the vault's key."""
-    database = ledger.database
+    database, cipher = ledger.database, ledger.cipher
     for name, body in database.execute("SELECT id, body FROM notification").fetchall():
-        if not _is_object(body):
+        if not _is_object(cipher.values, body, "message", name):
             yield Finding(
                 "ledger.sqlite", f"message {name!r} is damaged", "the log names its search: ask it"
             )
     if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'copy'").fetchone():
-        waiting = database.execute("SELECT tcn, recipient, body FROM copy WHERE NOT sealed")
-        for tcn, recipient, body in waiting.fetchall():
-            if not _is_object(body):
+        waiting = database.execute("SELECT tcn, intent, recipient, body FROM copy WHERE NOT sealed")
+        for tcn, intent, recipient, body in waiting.fetchall():
+            if not _is_object(cipher.values, body, *place(intent, recipient)):
                 yield Finding(
                     "ledger.sqlite",
                     f"the copy of {tcn!r} for {recipient!r} is damaged",
@@ -30,10 +33,11 @@ def check_ledger(ledger: Ledger) -> Iterator[Finding]:
     kept = database.execute("SELECT kind, partition, request, templates FROM probe").fetchall()
     for kind, partition, request, held in kept:
         try:
-            rows = set(json.loads(held))
-        except (ValueError, TypeError):
-            rows = {-1}
-        if not _is_object(request) or not rows <= templates:
+            key, rows = cipher.names(held)
+            box = cipher.of(database, key)
+        except CorruptError:
+            rows, box = [-1], PLAIN_BOX
+        if not _is_object(box, request, "request") or not set(rows) <= templates:
             yield Finding(
                 "ledger.sqlite",
                 f"a {kind} probe of partition {partition!r} is damaged",
@@ -41,8 +45,8 @@ def check_ledger(ledger: Ledger) -> Iterator[Finding]:
             )
 
 
-def _is_object(text: object) -> bool:
+def _is_object(box: PlainBox, stored: object, *place: object) -> bool:
     try:
-        return isinstance(json.loads(text), dict)  # type: ignore[arg-type]
-    except (ValueError, TypeError):
+        return isinstance(json.loads(box.get_text(stored, *place)), dict)
+    except (ValueError, TypeError, CorruptError):
         return False

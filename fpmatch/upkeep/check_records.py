@@ -11,6 +11,7 @@ from fpmatch.errors import CorruptError, FpmatchError
 from fpmatch.gallery import Gallery
 from fpmatch.gallery.digest import Sum, record_item
 from fpmatch.gallery.gallery import ROW_BITS
+from fpmatch.gallery.items import held_by
 from fpmatch.policy import Policy
 from fpmatch.template import Template
 from fpmatch.upkeep.finding import REBUILD, Finding, of_record
@@ -66,40 +67,50 @@ def check_records(gallery: Gallery, partition: str) -> Iterator[Finding]:
     )
     for number, name, identity, contributor, protected, sealed, banned, item in records:
         total.add(bytes(item))
-        held = database.execute(
-            "SELECT e.event, f.position, hex(f.sha256) FROM held h JOIN event e ON e.id = h.event "
-            "JOIN finger f ON f.key = h.finger WHERE e.record = ?",
-            (number,),
-        ).fetchall()
         flags = (bool(protected), bool(sealed))
         try:
-            uses = stored_uses(banned)
-            fits = item == record_item(name, identity, contributor, flags, uses, held)
+            facts = gallery.cipher.facts(database, number, (name, identity, contributor))
+            held = held_by(database, number)
+        except CorruptError as error:
+            yield of_record(partition, f"number {number}", str(error))
+            continue
+        if gallery.cipher.columns(database, key, facts) != (name, identity, contributor):
+            yield of_record(partition, facts[0], "its facts are not what its digests are found by")
+        name = facts[0]
+        try:
+            fits = item == record_item(*facts, flags, stored_uses(banned), held)
         except CorruptError:
             fits = False
         if not fits:
             yield of_record(partition, name, "its digest is not that of its facts")
         if not held:
             yield of_record(partition, name, "it has no finger")
-        yield from _templates(database, partition, number, name)
+        yield from _templates(gallery, partition, number, name)
     if total.root() != gallery.sum_of(partition).root():
         where = f"partition {partition!r}"
         yield Finding(where, "its root is not that of its records", REBUILD, True)
     yield from _rows(database, key, partition)
 
 
-def _templates(
-    database: sqlite3.Connection, partition: str, number: int, name: str
-) -> Iterator[Finding]:
+def _templates(gallery: Gallery, partition: str, number: int, name: str) -> Iterator[Finding]:
+    database = gallery.database
+    box = gallery.cipher.of(database, number)
     fingers = database.execute(
-        "SELECT f.position, f.sha256, t.bytes FROM finger f LEFT JOIN template t "
+        "SELECT f.position, f.sha256, t.id, t.bytes FROM finger f LEFT JOIN template t "
         "ON t.id = f.template WHERE f.record = ?",
         (number,),
     )
-    for position, sha256, content in fingers:
-        if content is None:
+    for position, digest, place, stored in fingers:
+        if stored is None:
             yield of_record(partition, name, "a finger has no template")
-        elif hashlib.sha256(content).digest() != sha256:
+            continue
+        try:
+            content = gallery.cipher.template(database, place, stored)
+            sha256 = box.get(digest, "sha256")
+        except CorruptError:
+            yield of_record(partition, name, "a template cannot be decrypted")
+            continue
+        if hashlib.sha256(content).digest() != sha256:
             yield of_record(partition, name, "a template is damaged: its SHA-256 differs")
         else:
             try:

@@ -11,6 +11,7 @@ from typing import Any
 
 from fpmatch.checks import path_of
 from fpmatch.database import reading
+from fpmatch.encryption import KeySource, chest_of
 from fpmatch.errors import CorruptError, InputError
 from fpmatch.gallery import Gallery, withdrawn
 from fpmatch.search.opening import lock
@@ -40,7 +41,7 @@ class Removals:
     policy: tuple[int, str] | None
 
 
-def removals(path: str | Path) -> bytes:
+def removals(path: str | Path, *, keys: KeySource | None = None) -> bytes:
     """What has been withdrawn from a gallery until now, as JSON; it names nobody.
 
     Keep the newest apart from the backups: `restore` asks it, so that nothing comes back that was
@@ -51,6 +52,8 @@ def removals(path: str | Path) -> bytes:
     ----------
     path : str or Path
         The gallery's folder; others may have it open.
+    keys : KeySource, optional
+        The caller's keys of an encrypted gallery, as for `Engine.open`.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def removals(path: str | Path) -> bytes:
     folder = path_of(path)
     with (
         contextlib.closing(lock(folder, "r")),
-        contextlib.closing(Gallery.open(folder, "r")) as gallery,
+        contextlib.closing(Gallery.open(folder, "r", chest=chest_of(folder, keys))) as gallery,
         reading(gallery.database),
     ):
         found = withdrawn.since(gallery)

@@ -9,6 +9,7 @@ from typing import Any
 
 from fpmatch.checks import path_of
 from fpmatch.durable import storage_errors
+from fpmatch.encryption import KeySource, chest_of
 from fpmatch.gallery import Gallery
 from fpmatch.search import Engine
 from fpmatch.search.opening import lock
@@ -21,6 +22,7 @@ def repair(
     *,
     deep: bool = False,
     progress: Progress | None = None,
+    keys: KeySource | None = None,
     **options: Any,
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """Check a gallery, mend what is derived, and check again.
@@ -37,6 +39,8 @@ def repair(
         As for `check`.
     progress : callable, optional
         Called as ``progress(what, done, total)``.
+    keys : KeySource, optional
+        The caller's keys of an encrypted gallery.
     **options
         As for `Engine.open`.
 
@@ -51,7 +55,7 @@ def repair(
         If it is no gallery folder, cannot be written, or is open for writing elsewhere.
     """
     folder = path_of(path)
-    found = check(folder, deep=deep, progress=progress)
+    found = check(folder, deep=deep, progress=progress, keys=keys)
     mending = [finding for finding in found if finding.repairable]
     if not mending:
         return found, found
@@ -60,12 +64,13 @@ def repair(
         for finding in mending:
             if finding.mend:
                 _remove(folder / finding.mend)
-        with contextlib.closing(Gallery.open(folder, "rw")) as gallery:
+        chest = chest_of(folder, keys)
+        with contextlib.closing(Gallery.open(folder, "rw", chest=chest)) as gallery:
             gallery.doubt_sums()
     finally:
         held.close()
-    Engine.open(folder, "rw", **options).close()
-    return found, check(folder, deep=deep, progress=progress)
+    Engine.open(folder, "rw", keys=keys, **options).close()
+    return found, check(folder, deep=deep, progress=progress, keys=keys)
 
 
 def _remove(path: Path) -> None:

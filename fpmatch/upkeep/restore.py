@@ -12,12 +12,17 @@ from typing import Any
 from fpmatch.audit import Kind
 from fpmatch.checks import path_of
 from fpmatch.durable import storage_errors
+from fpmatch.encryption import Chest, KeySource, chest_of
 from fpmatch.errors import InputError, StorageError
 from fpmatch.gallery import Gallery, facts, withdrawn
+from fpmatch.gallery.unreadable import drop_unreadable
 from fpmatch.ledger import DEFERRED, RETAINED, Ledger
+from fpmatch.ledger.renewing import drop_unreadable as drop_unreadable_probes
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
 from fpmatch.upkeep.backup import LIST, Backup, read_list
+from fpmatch.upkeep.keys_apart import ItemKeys, put
+from fpmatch.upkeep.keys_apart import read as read_item_keys
 from fpmatch.upkeep.removals import Removals, name_of, read_removals
 
 ORDER = "restored from a backup"
@@ -55,6 +60,8 @@ def restore(
     *,
     removals: bytes | str | Path | None = None,
     without_removals: bool = False,
+    item_keys: str | Path | None = None,
+    keys: KeySource | None = None,
     **options: Any,
 ) -> Restored:
     """Make a gallery again from a backup, in a new folder.
@@ -70,6 +77,11 @@ def restore(
     without_removals : bool
         Restore though there is no list of removals: what was expunged since is back, and has to be
         expunged again by hand. The log says so.
+    item_keys : str or Path, optional
+        Of an encrypted gallery the keys of its records: the file that `backup` or `item_keys` wrote
+        last. What has none in it any more is gone from what is restored.
+    keys : KeySource, optional
+        The caller's keys of an encrypted gallery, those of when the backup was made.
     **options
         As for `Engine.open`.
 
@@ -82,7 +94,9 @@ def restore(
     InputError
         If no list of removals is given, or it is of another gallery or older than the backup.
     CorruptError
-        If the backup or the list is damaged.
+        If the backup, the list or the file of keys is damaged.
+    KeysError
+        If it is of an encrypted gallery, and its keys are not given or others.
     StorageError
         If it is no backup, there is something at the place, or it cannot be written.
 
@@ -93,6 +107,7 @@ def restore(
     """
     target = path_of(to)
     taken = None if removals is None else read_removals(removals)
+    held = None if item_keys is None else read_item_keys(item_keys)
     if taken is None and without_removals is not True:
         raise InputError(
             "name the list of removals (fpmatch removals), or say that there is none: without it "
@@ -105,7 +120,8 @@ def restore(
         shutil.rmtree(part, ignore_errors=True)
         try:
             found = _unpacked(path_of(source), part)
-            done = _cleared(part, found, taken, options)
+            gone = _with_keys(part, held, keys)
+            done = _cleared(part, found, taken, {**options, "keys": keys}, gone)
             part.rename(target)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -127,13 +143,32 @@ def _unpacked(source: Path, part: Path) -> Backup:
     return found
 
 
+def _with_keys(part: Path, held: ItemKeys | None, keys: KeySource | None) -> int:
+    """Give an encrypted backup its item keys; how many records no key opens any more."""
+    chest = chest_of(part, keys)
+    if (chest is None) != (held is None):
+        raise InputError(
+            "this backup is of a gallery that is not encrypted: it has no item keys"
+            if chest is None
+            else "name the item keys (--item-keys FILE): without them nothing in it can be read"
+        )
+    if chest is None or held is None:
+        return 0
+    put(part, held, chest)
+    with contextlib.closing(Ledger.open(part, chest=chest)) as ledger:
+        drop_unreadable_probes(ledger)
+    with contextlib.closing(Gallery.open(part, "rw", chest=chest)) as gallery:
+        return sum(drop_unreadable(gallery))
+
+
 def _cleared(
-    part: Path, found: Backup, taken: Removals | None, options: dict[str, Any]
+    part: Path, found: Backup, taken: Removals | None, options: dict[str, Any], gone: int
 ) -> Restored:
-    orders = Orders() if taken is None else _orders(part, taken, found)
+    chest = chest_of(part, options["keys"])
+    orders = Orders() if taken is None else _orders(part, taken, found, chest)
     probes = 0
     if orders.identities:
-        probes = _drop_probes(part, orders)
+        probes = _drop_probes(part, orders, chest)
     with Engine.open(part, "rw", **options) as engine:
         _carry_out(engine, orders)
         if taken is not None and taken.policy is not None and taken.policy[0] > found.policy:
@@ -143,7 +178,7 @@ def _cleared(
             )
         done = Restored(
             found,
-            expunged=len(orders.expunge),
+            expunged=len(orders.expunge) + gone,
             sealed=len(orders.seal),
             unsealed=len(orders.unseal),
             probes=probes,
@@ -166,12 +201,12 @@ class Orders:
     secret: bytes = b""
 
 
-def _orders(part: Path, taken: Removals, found: Backup) -> Orders:
+def _orders(part: Path, taken: Removals, found: Backup, chest: Chest | None) -> Orders:
     """Whom the list names, among the records of the backup."""
     later = [(kind, mark) for seq, kind, mark in taken.marks if seq > found.withdrawn]
     gone = set(later)
     seals = {m: kind for kind, m in later if kind in (withdrawn.SEAL, withdrawn.UNSEAL)}
-    with contextlib.closing(Gallery.open(part, "rw")) as gallery:
+    with contextlib.closing(Gallery.open(part, "rw", chest=chest)) as gallery:
         secret = gallery.secret("withdrawn")
         if taken.gallery != name_of(secret):
             raise InputError("this list of removals is of another gallery")
@@ -195,9 +230,9 @@ def _orders(part: Path, taken: Removals, found: Backup) -> Orders:
     return out
 
 
-def _drop_probes(part: Path, orders: Orders) -> int:
+def _drop_probes(part: Path, orders: Orders, chest: Chest | None) -> int:
     """Destroy the kept probes of identities that were expunged."""
-    ledger = Ledger.open(part)
+    ledger = Ledger.open(part, chest=chest)
     with contextlib.closing(ledger.database):
         tokens = [
             probe.token
