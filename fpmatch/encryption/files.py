@@ -99,7 +99,16 @@ class Files:
         return np.fromfile(path, np.uint8, -1 if most is None else most)
 
     def write(self, path: Path, pieces: Iterable[Any], *, sync: bool = True) -> None:
-        """Write a file whole, in place of what is there; errors as for `durable.replacing`."""
+        """Write a file whole, in place of what is there; errors as for `durable.replacing`.
+
+        Parameters
+        ----------
+        path : Path
+        pieces : iterable of bytes or arrays
+            Its contents, in order.
+        sync : bool
+            Wait for the disk.
+        """
         with replacing(path, sync=sync) as file:
             for piece in pieces:
                 file.write(piece)
@@ -200,12 +209,31 @@ class EncryptedFiles(Files):
             )
 
     def write(self, path: Path, pieces: Iterable[Any], *, sync: bool = True) -> None:
-        """See `Files.write`."""
+        """See `Files.write`.
+
+        Parameters
+        ----------
+        path : Path
+        pieces : iterable of bytes or arrays
+            Its contents, in order.
+        sync : bool
+            Wait for the disk.
+        """
         content = np.frombuffer(b"".join(bytes(piece) for piece in pieces), np.uint8)
         super().write(path, self.encrypted(path, content), sync=sync)
 
     def fill(self, temporary: Path, path: Path, size: int) -> Filling:
-        """See `Files.fill`: in memory, so that nothing of it is on the disk before it is done."""
+        """See `Files.fill`: in memory, so that nothing of it is on the disk before it is done.
+
+        Parameters
+        ----------
+        temporary : Path
+            Where it lies until its caller renames it.
+        path : Path
+            Where it will.
+        size : int
+            Bytes of its contents.
+        """
         return _Encrypting(self, temporary, path, size)
 
     def stale(self, path: Path) -> bool:

@@ -66,11 +66,31 @@ class Cipher:
     def columns(
         self, database: sqlite3.Connection, partition: int, facts: Facts
     ) -> tuple[str, str, str]:
-        """What the columns record, identity and contributor hold, beside `put_facts`."""
+        """What the columns record, identity and contributor hold, beside `put_facts`.
+
+        Parameters
+        ----------
+        database : sqlite3.Connection
+            Of the gallery.
+        partition : int
+            Its key.
+        facts : (str, str, str)
+            As they are.
+        """
         return facts
 
     def put_facts(self, database: sqlite3.Connection, key: int, facts: Facts) -> None:
-        """Store the facts of a record, new or changed, in the running transaction."""
+        """Store the facts of a record, new or changed, in the running transaction.
+
+        Parameters
+        ----------
+        database : sqlite3.Connection
+            Of the gallery.
+        key : int
+            Of the record.
+        facts : (str, str, str)
+            As they are.
+        """
 
     def facts(self, database: sqlite3.Connection, key: int, stored: tuple[Any, ...]) -> Facts:
         """The facts of a record.
@@ -163,13 +183,33 @@ class Encrypted(Cipher):
     def columns(
         self, database: sqlite3.Connection, partition: int, facts: Facts
     ) -> tuple[str, str, str]:
-        """See `Cipher.columns`: what they are found by."""
+        """See `Cipher.columns`: what they are found by.
+
+        Parameters
+        ----------
+        database : sqlite3.Connection
+            Of the gallery.
+        partition : int
+            Its key.
+        facts : (str, str, str)
+            As they are.
+        """
         name, identity, _ = facts
         record = self.token(database, "record", str(partition), name)
         return record, self.token(database, "identity", identity), ""
 
     def put_facts(self, database: sqlite3.Connection, key: int, facts: Facts) -> None:
-        """See `Cipher.put_facts`."""
+        """See `Cipher.put_facts`.
+
+        Parameters
+        ----------
+        database : sqlite3.Connection
+            Of the gallery.
+        key : int
+            Of the record.
+        facts : (str, str, str)
+            As they are.
+        """
         found = self._row(database, key)
         if found is None:
             number, box = self.keys.new(database)
@@ -185,7 +225,22 @@ class Encrypted(Cipher):
         )
 
     def facts(self, database: sqlite3.Connection, key: int, stored: tuple[Any, ...]) -> Facts:
-        """See `Cipher.facts`; 20 us."""
+        """See `Cipher.facts`; 20 us.
+
+        Parameters
+        ----------
+        database : sqlite3.Connection
+            Of the gallery.
+        key : int
+            Of the record.
+        stored : tuple
+            Not looked at.
+
+        Raises
+        ------
+        CorruptError
+            If they cannot be decrypted.
+        """
         number, wrapped, facts = self._found(database, key)
         said = self.keys.box(number, wrapped).get_text(facts, "facts", key).split(_BETWEEN)
         if len(said) != 3:
@@ -213,7 +268,22 @@ class Encrypted(Cipher):
         return number
 
     def template(self, database: sqlite3.Connection, number: int, stored: Any) -> bytes:
-        """See `Cipher.template`: read with its key, in one state of both; 20 us."""
+        """See `Cipher.template`: read with its key, in one state of both; 20 us.
+
+        Parameters
+        ----------
+        database : sqlite3.Connection
+            Of the gallery.
+        number : int
+            Its own.
+        stored : bytes
+            Not looked at: it may be of another state than the key.
+
+        Raises
+        ------
+        CorruptError
+            If it cannot be decrypted.
+        """
         found = database.execute(
             "SELECT t.bytes, k.wrapped FROM template t JOIN data_key k ON k.id = t.id "
             "WHERE t.id = ?",
@@ -270,6 +340,15 @@ def install(database: sqlite3.Connection, chest: Chest) -> None:
 
 def cipher_for(database: sqlite3.Connection, folder: Path, chest: Chest | None) -> Cipher:
     """How the values of a gallery that was just opened lie.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        Of the gallery.
+    folder : Path
+        Where it lies.
+    chest : Chest or None
+        The keys that are given.
 
     Raises
     ------

@@ -126,6 +126,11 @@ def read(folder: Path, partition: int, stamp: bytes, files: Files = PLAIN_FILES)
         Of the database state that the columns must show.
     files : Files
         How files lie.
+
+    Raises
+    ------
+    CorruptError
+        Never: what is damaged is passed over.
     """
     path = path_of(folder, partition)
     try:
@@ -152,6 +157,8 @@ def remove_stale(folder: Path, stamps: Mapping[int, bytes], files: Files = PLAIN
 
     Parameters
     ----------
+    folder : Path
+        Of the gallery.
     stamps : mapping of partition key to stamp
         As the database has them.
     files : Files

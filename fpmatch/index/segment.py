@@ -145,6 +145,14 @@ class Segment(Part):
     Opening reads the header, the table of checksums and the few arrays that every search uses
     (row ids, positions, offsets: 17 bytes a finger).
 
+    Parameters
+    ----------
+    path : Path
+    digest : str, optional
+        SHA-256 of header and table, as a manifest names it.
+    files : Files
+        How files lie.
+
     Raises
     ------
     CorruptError

@@ -78,7 +78,16 @@ class Store(Held):
 
     @classmethod
     def create(cls, folder: Path, expected_fingers: int, files: Files = PLAIN_FILES) -> Self:
-        """Make an empty index; StorageError if the folder holds one already."""
+        """Make an empty index; StorageError if the folder holds one already.
+
+        Parameters
+        ----------
+        folder : Path
+        expected_fingers : int
+            Order of magnitude to come.
+        files : Files
+            How files lie.
+        """
         with storage_errors(folder.name):
             folder.mkdir(parents=True, exist_ok=True)
         if (folder / manifests.NAME).exists():

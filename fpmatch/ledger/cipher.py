@@ -84,7 +84,13 @@ class Encrypted(Cipher):
         return json.dumps({"key": key, "templates": numbers})
 
     def names(self, text: str) -> tuple[int, list[int]]:
-        """See `Cipher.names`."""
+        """See `Cipher.names`.
+
+        Raises
+        ------
+        CorruptError
+            If they cannot be read.
+        """
         found = stored(text, "a kept probe")
         if not isinstance(found, dict) or not isinstance(found.get("key"), int):
             raise CorruptError("a kept probe is stored damaged: it has no key")

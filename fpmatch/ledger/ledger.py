@@ -46,7 +46,17 @@ class Ledger(Messages):
     def create(
         cls, folder: Path, *, durability: Durability = "full", chest: Chest | None = None
     ) -> Self:
-        """Make an empty one; with a chest, an encrypted one."""
+        """Make an empty one.
+
+        Parameters
+        ----------
+        folder : Path
+            Of the gallery.
+        durability : Durability
+            As for `open`.
+        chest : Chest, optional
+            Its keys, if it shall be encrypted.
+        """
         files.create_file(folder / FILE, f"{LEDGER}{copies.TABLE};")
         if chest is not None:
             database = files.open_file(folder / FILE, write=True, durability=durability)

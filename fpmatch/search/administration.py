@@ -162,8 +162,7 @@ class Administration:
             Hosts that hold the fingers and search them (`fpmatch.cluster`); brought level with the
             gallery, and not closed with the engine.
         keys : path, str, mapping or callable, optional
-            The caller's keys of an encrypted gallery, the current one last: a file that nobody else
-            may read, ``env:NAME``, a mapping or a callable that gives one (`docs/encryption.md`).
+            The caller's keys of an encrypted gallery, the current one last (`docs/encryption.md`).
 
         Raises
         ------

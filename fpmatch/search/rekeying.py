@@ -55,6 +55,11 @@ def rekey(state: State, *, renew: bool, progress: Progress | None) -> Rekeyed:
         Whether all data is encrypted anew.
     progress : callable or None
         Called with the number of records that are done.
+
+    Raises
+    ------
+    InputError
+        If the gallery is not encrypted.
     """
     state.writable()
     chest = state.chest

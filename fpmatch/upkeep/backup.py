@@ -158,7 +158,17 @@ def backup(
 
 
 def taken_out(part: Path, to: Path, chest: Chest) -> None:
-    """Move the item keys of a copy into a file."""
+    """Move the item keys of a copy into a file.
+
+    Parameters
+    ----------
+    part : Path
+        Folder of the copy.
+    to : Path
+        The file.
+    chest : Chest
+        The gallery's keys.
+    """
     keys_apart.export(part, to, chest)
     for store in keys_apart.STORES:
         with contextlib.closing(connect(part / f"{store}.sqlite", write=True)) as copy:

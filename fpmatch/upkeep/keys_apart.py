@@ -120,7 +120,17 @@ def needed(chest: Chest | None, folder: Path) -> Chest:
 
 
 def export(folder: Path, to: Path, chest: Chest) -> int:
-    """Write the keys that the databases in a folder hold; how many."""
+    """Write the keys that the databases in a folder hold; how many.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a gallery, or of a copy.
+    to : Path
+        The file, replaced whole.
+    chest : Chest
+        The gallery's keys.
+    """
     found: dict[str, list[tuple[int, bytes]]] = {}
     for store in STORES:
         with contextlib.closing(connect(folder / f"{store}.sqlite", write=False)) as database:
@@ -203,6 +213,15 @@ def strip(database: sqlite3.Connection) -> None:
 
 def put(folder: Path, taken: ItemKeys, chest: Chest) -> None:
     """Put item keys into the databases of a restored folder.
+
+    Parameters
+    ----------
+    folder : Path
+        What a backup was unpacked to.
+    taken : ItemKeys
+        As `read` gave them.
+    chest : Chest
+        The gallery's keys, of when the backup was made.
 
     Raises
     ------
