@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import threading
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -23,6 +24,7 @@ from fpmatch.parameters import DESCRIPTOR, INDEX, digest
 
 SIZES = (256, 1024, 4096, 16384)
 """Numbers of lists that are shipped."""
+_reading = threading.Lock()
 
 
 class Quantizer:
@@ -140,14 +142,16 @@ def write_quantizer(
     return path
 
 
+@functools.cache
 def file_hash(lists: int) -> str:
-    """The checksum that the shipped file of a size carries."""
+    """The checksum that the shipped file of a size carries; read once for a process."""
     path = Path(str(resources.files("fpmatch.index"))) / "data" / _name(lists)
     return str(_read(path)["sha256"])
 
 
 def _read(path: Path) -> dict[str, Any]:
-    with np.load(path) as file:
+    # NumPy parses headers as Python, which CPython 3.11 fails at now and then in two threads.
+    with _reading, np.load(path) as file:
         stored = {name: file[name] for name in file.files}
     arrays = {name: stored[name] for name in ("centroids", "heads", "masks")}
     if str(stored["sha256"]) != _sha256(arrays):
