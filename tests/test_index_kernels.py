@@ -141,8 +141,7 @@ def test_lists_hold_every_cylinder_once(seed):
         keys = [(int(arrays["positions"][r]), t, r) for r, t in zip(rows, turns, strict=True)]
         assert keys == sorted(keys)
         for e, row, turn in zip(entries, rows, turns, strict=True):
-            low, high = int(arrays["list_fold_low"][e]), int(arrays["list_fold_high"][e])
-            found.append((number, row, turn, low, high))
+            found.append((number, row, turn, *map(int, arrays["list_folds"][e])))
     expected = []
     for row in range(40):
         for c in range(arrays["offsets"][row], arrays["offsets"][row + 1]):

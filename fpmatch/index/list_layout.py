@@ -15,8 +15,7 @@ from fpmatch.index._kernels import fill_lists, sort_lists, turn_lists
 from fpmatch.index.quantizer import Quantizer
 
 LIST_COLUMNS: dict[str, tuple[type, tuple[int, ...]]] = {
-    "list_fold_low": (np.uint64, ()),
-    "list_fold_high": (np.uint64, ()),
+    "list_folds": (np.uint64, (2,)),
     "list_owners": (np.uint32, ()),
     "list_turns": (np.uint8, ()),
 }
@@ -56,7 +55,7 @@ def lay_out_lists(arrays: Mapping[str, NDArray], order: NDArray[np.int64]) -> No
     longest = int(np.diff(starts).max(initial=0))
     scratch = (np.zeros(longest, np.int64), np.zeros(longest, np.uint32))
     turn_lists(starts, arrays["positions"], angle, order, arrays["list_owners"], scratch)
-    out = (arrays["list_fold_low"], arrays["list_fold_high"], arrays["list_turns"])
+    out = (arrays["list_folds"], arrays["list_turns"])
     fill_lists(order, 0, len(order), codes, angle, out)
 
 
@@ -73,7 +72,10 @@ def lists_of_version_1(arrays: Mapping[str, NDArray]) -> dict[str, NDArray]:
     """
     owners = arrays["list_rows"].astype(np.uint32)
     order = arrays["offsets"][owners] + arrays["list_places"]
-    out = {name: np.zeros(len(owners), dtype) for name, (dtype, _) in LIST_COLUMNS.items()}
+    out: dict[str, NDArray] = {
+        name: np.zeros((len(owners), *entry), dtype)
+        for name, (dtype, entry) in LIST_COLUMNS.items()
+    }
     out["list_owners"] = owners
     lay_out_lists({**arrays, **out}, order)
     return out

@@ -135,7 +135,7 @@ class ListVotes:
             self._search.scanned.add(0, looked)
 
 
-_SIFTED = ("list_fold_low", "list_fold_high", "list_owners")
+_SIFTED = ("list_folds", "list_owners")
 
 
 def _ranges(

@@ -82,18 +82,18 @@ def turn_lists(starts, positions, angle, order, rows, scratch):
     spare_order, spare_rows = scratch
     place = np.zeros(257, np.int64)
     for n in range(starts.shape[0] - 1):
-        first = starts[n]
+        first = np.int64(starts[n])
         while first < starts[n + 1]:
             position = positions[rows[first]]
-            last = first
+            last = np.int64(first)
             place[:] = 0
             while last < starts[n + 1] and positions[rows[last]] == position:
                 spare_order[last - first] = order[last]
                 spare_rows[last - first] = rows[last]
                 place[np.int64(angle[order[last]]) + 1] += 1
-                last += 1
-            for a in range(256):
-                place[a + 1] += place[a]
+                last = last + 1
+            for turn in range(256):
+                place[turn + 1] += place[turn]
             for e in range(last - first):
                 a = np.int64(angle[spare_order[e]])
                 order[first + place[a]] = spare_order[e]
@@ -106,14 +106,14 @@ def turn_lists(starts, positions, angle, order, rows, scratch):
 def fill_lists(order, first, last, codes, angle, out):
     """Write the entries ``first..last`` of the lists, but for their rows.
 
-    ``out`` is the tuple of columns (low (C,) uint64, high (C,) uint64, angle (C,) uint8): the code
-    folded onto 128 bits, see `fold`, and the direction.
+    ``out`` is the tuple of columns (folds (C, 2) uint64, angle (C,) uint8): the code folded onto
+    128 bits, see `fold`, and the direction.
     """
-    low, high, direction = out
+    folds, direction = out
     for e in range(first, last):
         c = order[e]
-        low[e] = codes[c, 0] ^ codes[c, 2] ^ codes[c, 4]
-        high[e] = codes[c, 1] ^ codes[c, 3]
+        folds[e, 0] = codes[c, 0] ^ codes[c, 2] ^ codes[c, 4]
+        folds[e, 1] = codes[c, 1] ^ codes[c, 3]
         direction[e] = angle[c]
 
 
@@ -138,7 +138,7 @@ def list_ranges(lists, starts, rows, directions, spans, angle, window, out_pair,
     ``out_pair[m]``; M is at most ``2 * K * S``. Returns the number of ranges; empty ones are left
     out. Pairs ascend.
     """
-    m = 0
+    m = np.int64(0)
     for k in range(lists.shape[0]):
         first = starts[lists[k]]
         end = starts[lists[k] + 1]

@@ -7,8 +7,8 @@ import numpy as np
 from fpmatch.index._kernels.bits import popcount, prefetch
 from fpmatch.jit import kernel
 
-AHEAD = 12
-"""Entries between asking for a line of memory and using it."""
+LINES = 4
+"""Lines of memory asked for at the beginning of the next range; what follows is foretold."""
 
 
 @kernel
@@ -18,21 +18,21 @@ def sift(pairs, ranges, first, last, cylinder, probe, entries, seen, scratch, st
     Range m is looked into by probe cylinder ``cylinder[pairs[m]]``; all ranges of a cylinder are
     handed over one after the other, with the same state. ``probe`` is (folded (P, 2) uint64,
     limit (P,) int64, worth (P, 129) uint16): an entry at folded distance d up to the limit is worth
-    ``worth[i, d]``. ``entries`` is (low, high, row) of the lists. Of a row and a probe cylinder the
+    ``worth[i, d]``. ``entries`` is (folds, row) of the lists. Of a row and a probe cylinder the
     best entry counts. ``scratch`` is (uint8, int64), each longer than the longest range.
 
     ``state (N,) uint64``: votes in the upper half, then the best vote of the current probe
-    cylinder (16 bits) and that cylinder's number plus one (16 bits). The first pass writes
-    distances as vector code; the second writes every entry and advances only for those that stay:
-    no branch to mispredict. Returns how many entries were looked at.
+    cylinder (16 bits) and that cylinder's number plus one (16 bits). What nothing foretells, the
+    rows of near entries and their states, is asked for a pass before its use. Returns how many
+    entries were looked at.
     """
     folded, limit, worth = probe
-    low, high, rows = entries
+    folds, rows = entries
     near, found = scratch
     word = np.uint64(0xFFFF)
     shift = np.uint64(16)
     half = np.uint64(32)
-    looked = 0
+    looked = np.int64(0)
     for m in range(first, last):
         i = cylinder[pairs[m]]
         begin = np.uint64(ranges[m, 0])
@@ -40,23 +40,31 @@ def sift(pairs, ranges, first, last, cylinder, probe, entries, seen, scratch, st
         looked += np.int64(count)
         s0 = folded[i, 0]
         s1 = folded[i, 1]
+        most = np.uint64(limit[i])
+        if m + 1 < last:
+            for line in range(LINES):
+                prefetch(folds, min(ranges[m + 1, 0] + 4 * line, ranges[m + 1, 1] - 1))
+        kept = 0
         for e in range(count):
-            near[e] = np.uint8(popcount(low[begin + e] ^ s0) + popcount(high[begin + e] ^ s1))
-        most = np.uint8(limit[i])
-        kept = np.uint64(0)
-        for e in range(count):
-            found[kept] = e
-            kept += np.uint64(near[e] <= most)
+            d = popcount(folds[begin + e, 0] ^ s0) + popcount(folds[begin + e, 1] ^ s1)
+            if d <= most:
+                near[kept] = d
+                found[kept] = begin + e
+                prefetch(rows, begin + e)
+                kept += 1
+        for t in range(kept):
+            r = np.int64(rows[found[t]])
+            found[t] = r
+            prefetch(seen, r)
+            prefetch(state, r)
         mark = np.uint64(i + 1)
-        for t in range(np.int64(kept)):
-            if t + AHEAD < kept:
-                prefetch(state, np.int64(rows[begin + found[t + AHEAD]]))
-            r = rows[begin + found[t]]
+        for t in range(kept):
+            r = found[t]
             if seen[r] == 0:
                 continue
             was = state[r]
             before = ((was >> shift) & word) * np.uint64(was & word == mark)
-            best = max(before, np.uint64(worth[i, near[found[t]]]))
+            best = max(before, np.uint64(worth[i, near[t]]))
             state[r] = (((was >> half) + (best - before)) << half) | (best << shift) | mark
     return looked
 
