@@ -155,3 +155,38 @@ def test_training_goes_on_from_a_model_file() -> None:
     fresh = unfold(MODEL, crops)
     assert np.abs(by_opencv(onnx_bytes(fresh)) - expected).max() < 1e-3
     assert all(not m._forward_pre_hooks for m in fresh.modules())
+
+
+def test_a_synthetic_print_is_asked_for_what_can_be_seen(monkeypatch) -> None:
+    """Seen: the truth. Clear and not seen: asked for. Neither: not asked. A firm claim without a
+    truth: not asked; a weak one is no label at all, so its absence is asked for."""
+    import training.vote as module
+
+    truth = np.array([[60, 60, 0, 1, 0.4], [100, 60, 0, 1, 0.9], [140, 60, 0, 1, 0.3]], np.float32)
+    seen = np.array([[62, 60, 0, 1, 0.7], [60, 150, 0, 1, 0.6], [140, 150, 0, 1, 0.05]], np.float32)
+    monkeypatch.setattr(module, "own", lambda pixels: seen)
+    labels = module.witnessed(ridges(truth)).minutiae
+    confidence = {tuple(m[:2].astype(int)): float(m[4]) for m in labels}
+    expected = {(60, 60): 0.7, (100, 60): 0.5, (140, 60): -1, (60, 150): -0.6}
+    assert confidence == pytest.approx(expected)  # below 0: nothing is asked
+
+
+def test_runs_of_several_seeds_are_averaged(tmp_path: Path) -> None:
+    """Weights and statistics: the mean of the runs, and the sum of their steps."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from training.export import load_average
+    from training.network import MinutiaNet
+
+    nets = [MinutiaNet((4, 6, 6, 8)) for _ in range(2)]
+    for k, net in enumerate(nets):
+        net.stem[0][1].running_mean.fill_(float(k))
+        (tmp_path / str(k)).mkdir()
+        (tmp_path / str(k) / "arguments.json").write_text('{"widths": [4, 6, 6, 8]}')
+        state = {f"module.{name}": value for name, value in net.state_dict().items()}
+        torch.save({"average": state, "step": 30 + k}, tmp_path / str(k) / "checkpoint.pt")
+    mean, steps = load_average([tmp_path / "0", tmp_path / "1"])
+    assert steps == 61
+    expected = (nets[0].head[1].weight + nets[1].head[1].weight) / 2
+    assert torch.allclose(mean.head[1].weight, expected)
+    assert (mean.stem[0][1].running_mean == 0.5).all()

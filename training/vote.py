@@ -30,7 +30,7 @@ from fpmatch.minutiae.neural import extract_neural
 from fpmatch.parameters import TEMPLATE, NeuralParameters
 from fpmatch.template import Template
 from training.prints import CELL, Print, read, write
-from training.teach import further, taught
+from training.teach import confirmed, further, taught
 
 TWICE = NeuralParameters(threshold=0.03, second_look=1.01)
 """Own labels: every claim, after two looks."""
@@ -44,6 +44,10 @@ NEAR, TURN = 12.0, np.pi / 7
 """The same minutia, pixels and radians."""
 SUPPORT = 2.0
 """Weight of matched pairs round a point below which its place in the other print is not known."""
+CLEAR = 0.6
+"""Quality of a true minutia of a synthetic print from which on it is asked for, seen or not."""
+FIRM = 0.2
+"""Confidence from which on a claim that the truth does not have is not held against the network."""
 RAISE = 0.4
 """What votes can add to the heat: what is hardly seen here is not asked for as if it were clear."""
 RIM = 12
@@ -177,6 +181,22 @@ def _unseen(others: list[NDArray[np.float32]], labels: NDArray[np.float32]) -> N
     return np.concatenate(out)
 
 
+def witnessed(one: Print) -> Print:
+    """A synthetic print with the labels of its truth that can be seen, by our own network or by
+    the truth's own clearness.
+
+    What the network claims and the truth does not have is asked for nowhere: where it claims it
+    firmly nothing is asked, for the generator too makes breaks that are no minutiae.
+    """
+    seen = own(one.pixels)
+    labels = confirmed(one.minutiae, seen)
+    truth = len(one.minutiae)
+    clear = (labels[:truth, 4] < 0) & (one.minutiae[:, 4] >= CLEAR)
+    labels[:truth][clear, 4] = np.float32(0.5)
+    firm = np.r_[np.ones(truth, np.bool_), labels[truth:, 4] <= -FIRM]
+    return Print(one.pixels, labels[firm], one.orientation)
+
+
 def by_finger(prints: Mapping[str, Print]) -> dict[str, dict[str, Print]]:
     """Impressions of each finger, by ``<finger>_<impression>``."""
     out: dict[str, dict[str, Print]] = defaultdict(dict)
@@ -231,12 +251,19 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, help="folder of training.teach")
     parser.add_argument("--own", type=Path, help="folder with ppi.json, labelled by ourselves")
     parser.add_argument("--names", nargs="*", default=[], help="sets of it")
+    parser.add_argument("--synthetic", type=Path, help="of training.synthesise")
+    parser.add_argument("--every", type=int, default=1, help="take every so manieth of them")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     for name in args.names:
         target = args.out / f"{name.replace('/', '_')}.npz"
         if not target.exists():
             _write(target, own_prints(args.own, [name])[target.stem])
+    target = args.out / "synthetic.npz"
+    if args.synthetic and not target.exists():
+        prints = read(args.synthetic)
+        some = list(prints)[:: args.every]
+        _write(target, {name: witnessed(prints[name]) for name in some})
     for file in sorted(args.labels.glob("*.npz")) if args.labels else []:
         if not (args.out / file.name).exists():
             _write(args.out / file.name, read(file))
