@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_site")]
 
-from jupyter_client.connect import ConnectionFileMixin  # noqa: E402
+from nbclient import NotebookClient  # noqa: E402
 
 import fpmatch  # noqa: E402
 
@@ -39,8 +39,10 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_output_stderr = "remove"  # a cold start says there that it compiles
-# Outputs are not in the repository: they are made with the site, over pipes and no port.
-ConnectionFileMixin.transport.default_value = "ipc"  # type: ignore[misc]
+# Outputs are not in the repository: they are made with the site. Kernels are heard on this machine
+# alone, and their warning of that is none about a page.
+NotebookClient.extra_arguments.default_args = (["--log-level=40"],)
+NotebookClient.startup_timeout.default_value = 300
 
 default_role = "py:obj"  # `name` in a docstring is a link where that name is in the reference
 suppress_warnings = ["ref.python"]  # rooms may use one word for two things: then no link is made
