@@ -250,7 +250,7 @@ def test_a_failed_search_keeps_no_probe(monkeypatch):
 
     with engine() as e:
         with monkeypatch.context() as patch:
-            patch.setattr(run.copies, "make", lambda *a: 1 / 0)
+            patch.setattr(run.copies, "prepare", lambda *a: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 e.search(request(LATER))
         assert e._state.ledger.kept("deferred") == []
