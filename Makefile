@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint setup dev bench site mutations matrix release-check clean
+.PHONY: demo test lint setup dev bench bench-record site mutations matrix release-check clean
 
 setup: $(VENV)/.installed
 dev: $(VENV)/.dev
@@ -41,6 +41,9 @@ lint: dev
 
 bench: dev
 	@$(BIN)/python -m pytest benchmarks --benchmark-enable -q
+
+bench-record: dev
+	@$(BIN)/python -m benchmarks.record
 
 site: dev
 	@echo "== Building the documentation into site/ (every warning is an error)"
