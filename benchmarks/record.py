@@ -2,9 +2,9 @@
 
     make bench-record                       # or: python -m benchmarks.record [--draw]
 
-Only ratios are kept: of fpmatch's processor time to that of something else that does comparable work
-in the same run, turn by turn, so that lines of one machine can be put beside each other and those of
-several nearly so. What is at hand is measured; without nbis-py its ratio is left out.
+Only ratios are kept: of fpmatch's processor time to that of something else that does comparable
+work in the same run, turn by turn, so that lines of one machine can be put beside each other and
+those of several nearly so. What is at hand is measured; without nbis-py its ratio is left out.
 """
 
 from __future__ import annotations
