@@ -20,6 +20,7 @@ from fpmatch.cluster.ray_actor import HostActor
 from fpmatch.cluster.ray_session import RaySession
 from fpmatch.cluster.transport import PING
 from fpmatch.errors import ClusterError, HostLost, InputError
+from fpmatch.parameters import ASKING
 
 RESOURCE = "fpmatch"
 THREADS = 16
@@ -285,15 +286,19 @@ class RayHosts:
             raise ClusterError(self._why_missing(missing, len(names), seconds))
 
     def _why_missing(self, missing: Sequence[str], asked: int, seconds: float) -> str:
-        machines = [node for node in self._session.ray.nodes() if node["Alive"]]
+        machines = [node for node in self._session.nodes if node["Alive"]]
         room = sum(int(node["Resources"].get(RESOURCE, 0)) for node in machines)
         said = (
             f"{len(missing)} of {asked} hosts do not answer: "
             f"{', '.join(missing)}; Ray has {len(machines)} machines, {room} with room for a host "
             f"(`ray start --address=... --resources='{{\"{RESOURCE}\": 1}}'`)"
         )
-        for name in missing:
-            error = self.submit(name, PING).exception(seconds) if room >= asked else None
+        for name in missing if room >= asked else ():
+            try:
+                # Of one that cannot be made Ray knows why, and says so at once.
+                error = self.submit(name, PING).exception(ASKING.lost_after)
+            except TimeoutError:
+                continue
             if error is not None and error.__cause__ is not None:
                 lines = str(error.__cause__).strip().splitlines()
                 return f"{said}; host {name}: {lines[-1][:200]}"
