@@ -38,7 +38,7 @@ from fpmatch.policy import Policy
 from fpmatch.search import Engine
 
 NAMES = ("h1", "h2")
-LONG = 120.0
+LONG = 300.0
 pytestmark = pytest.mark.slow
 
 

@@ -339,6 +339,14 @@ def forked(do: Callable[[Callable[[Any], None]], None]) -> tuple[int, list[Any]]
     return os.waitpid(child, 0)[1] & 127, said
 
 
+def enrol(place: Path, sockets: dict[str, str], names: dict[str, int]) -> None:
+    """Enrol more people, where few are left."""
+    from socket_hosts import SocketHosts
+
+    with opened(place, SocketHosts(sockets)) as (engine, _):
+        engine.enrol("criminal", [record(name, person) for name, person in names.items()])
+
+
 def judge(place: Path, sockets: dict[str, str], truth: Truth, say: Callable[[Any], None]) -> None:
     """The next coordinator: everything against the truth, and against an engine of its own."""
     from socket_hosts import SocketHosts
@@ -424,6 +432,10 @@ def of_coordinator(place: Path, each: int, seed: int, faults: set[str]) -> list[
                 seen, missed = Seen(fault), 0
                 while seen.trials < each and missed < 3 * each:
                     trial += 1
+                    if len(truth.there) < PEOPLE // 2:
+                        more = {f"R-{trial}-{n}": n for n in range(PEOPLE)}
+                        forked(lambda say, more=more: enrol(place, sockets, more))
+                        truth.there |= more
                     do, settle = acts(rng, truth, trial)[act]
                     calls = rng.randint(1, CALLS[act])
 
