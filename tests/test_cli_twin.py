@@ -572,6 +572,8 @@ check g.fpm
 removals g.fpm --out gone
 backup g.fpm kept
 restore kept again.fpm --without-removals
+archive export g.fpm g.zip
+archive import g.zip imported.fpm
 audit verify g.fpm
 audit checkpoint g.fpm --out w.json
 audit records g.fpm

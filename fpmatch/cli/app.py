@@ -21,6 +21,7 @@ Command = Callable[..., None] | Named
 
 # The modules of the commands, each loaded when a command of it is asked for.
 abis = Unloaded("abis")
+archive = Unloaded("archive")
 audit = Unloaded("audit")
 audit_reports = Unloaded("audit_reports")
 bulk = Unloaded("bulk")
@@ -108,6 +109,10 @@ TREE: dict[str, dict[str, Command | Group]] = {
                 "rebalance": cluster.rebalance_command,
                 "stop": cluster.stop_command,
             },
+        ),
+        "archive": Group(
+            "A whole gallery as a portable file.",
+            {"export": archive.export_command, "import": archive.import_command},
         ),
         "item-keys": rekeying.item_keys_command,
         "rekey": rekeying.rekey_command,

@@ -25,7 +25,8 @@ EngineFile = Annotated[
     ),
 ]
 KEYS = (
-    "threads", "durability", "hit_score", "withheld_ms", "actor", "vault", "routes", "shards", "keys",
+    "threads", "durability", "hit_score", "withheld_ms", "actor", "vault", "routes", "shards",
+    "keys",
 )  # fmt: skip
 """What an engine file may say; `Engine.open` says what each means."""
 

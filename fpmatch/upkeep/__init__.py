@@ -1,5 +1,6 @@
-"""Keeping a gallery: checked, mended, backed up, restored."""
+"""Keeping a gallery: checked, mended, backed up, restored, moved."""
 
+from fpmatch.upkeep.archive import Archived, export_archive, import_archive
 from fpmatch.upkeep.backup import Backup, backup
 from fpmatch.upkeep.check import check
 from fpmatch.upkeep.finding import Finding
@@ -9,11 +10,14 @@ from fpmatch.upkeep.repair import repair
 from fpmatch.upkeep.restore import Restored, restore
 
 __all__ = [
+    "Archived",
     "Backup",
     "Finding",
     "Restored",
     "backup",
     "check",
+    "export_archive",
+    "import_archive",
     "item_keys",
     "removals",
     "repair",
