@@ -36,6 +36,7 @@ class KeyTable:
     def __init__(self, chest: Chest, store: str) -> None:
         self.chest = chest
         self.store = store
+        self._last: tuple[int, bytes, Box] | None = None
 
     def new(self, database: sqlite3.Connection) -> tuple[int, Box]:
         """Make a key, in the running transaction: its number, and a box under it."""
@@ -43,14 +44,14 @@ class KeyTable:
         wrapped = self.chest.put(key, "key", self.store)
         number = database.execute("INSERT INTO data_key (wrapped) VALUES (?)", (wrapped,)).lastrowid
         assert number is not None
-        return number, Box(key, f"{self.chest.gallery} {self.store} {number}")
+        return number, self._box(number, wrapped, key)
 
     def renew(self, database: sqlite3.Connection, number: int) -> Box:
         """Put another key in the place of one, in the running transaction; a box under it."""
         key = new_key()
         wrapped = self.chest.put(key, "key", self.store)
         database.execute("UPDATE data_key SET wrapped = ? WHERE id = ?", (wrapped, number))
-        return Box(key, f"{self.chest.gallery} {self.store} {number}")
+        return self._box(number, wrapped, key)
 
     def box(self, number: int, wrapped: object) -> Box:
         """The box of a key.
@@ -69,10 +70,18 @@ class KeyTable:
         """
         if not isinstance(wrapped, bytes) or is_destroyed(wrapped):
             raise CorruptError(f"the key {number} of {self.store} has been destroyed")
+        last = self._last  # Several values of one thing are read or written after each other.
+        if last is not None and last[:2] == (number, wrapped):
+            return last[2]
         key = self.chest.get(wrapped, "key", self.store)
         if len(key) != KEY_BYTES:
             raise CorruptError(f"the key {number} of {self.store} is damaged")
-        return Box(key, f"{self.chest.gallery} {self.store} {number}")
+        return self._box(number, wrapped, key)
+
+    def _box(self, number: int, wrapped: bytes, key: bytes) -> Box:
+        box = Box(key, f"{self.chest.gallery} {self.store} {number}")
+        self._last = (number, wrapped, box)
+        return box
 
     def read(self, database: sqlite3.Connection, number: int) -> Box:
         """The box of a key, by its number; errors as for `box`."""
