@@ -33,6 +33,8 @@ SETTINGS = {
     "RAY_gcs_rpc_server_reconnect_timeout_s": "15552000",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
+    # Ray runs its workers as if nothing waited for them, at niceness 15.
+    "RAY_worker_niceness": "0",
 }
 """Of Ray's environment, where nobody has set them; read when Ray is imported."""
 
