@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,3 +25,24 @@ def data() -> Path:
 def synthetic_data() -> Path:
     """Folder of the committed synthetic prints."""
     return ROOT / "data" / "synthetic"
+
+
+@pytest.fixture
+def fpm(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in this process: status, standard output, standard error."""
+    from fpmatch.cli.app import run
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fpmatch", *map(str, words)])
+        capsys.readouterr()
+        try:
+            run()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        else:
+            code = 0
+        return code, *capsys.readouterr()
+
+    return call

@@ -21,25 +21,6 @@ POLICY = Path(__file__).parents[1] / "fpmatch" / "cli" / "demo_policy.toml"
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def fpm(monkeypatch, capsys) -> Run:
-    """Run a command line in this process: status, standard output, standard error."""
-    from fpmatch.cli.app import run
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fpmatch", *map(str, words)])
-        capsys.readouterr()
-        try:
-            run()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        else:
-            code = 0
-        return code, *capsys.readouterr()
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def prints(synthetic_data) -> Path:
     return synthetic_data / "optical"

@@ -20,24 +20,6 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def fpm(monkeypatch, capsys) -> Run:
-    from fpmatch.cli.app import run
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fpmatch", *map(str, words)])
-        capsys.readouterr()
-        try:
-            run()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        else:
-            code = 0
-        return code, *capsys.readouterr()
-
-    return call
-
-
-@pytest.fixture
 def folders(tmp_path) -> list[Path]:
     from PIL import Image
 

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from fpmatch.cli.app import run
-
 DEMO = Path(__file__).parents[1] / "fpmatch" / "cli" / "demo_policy.toml"
-
-
-@pytest.fixture
-def fpm(monkeypatch, capsys):
-    def call(*words) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fpmatch", *map(str, words)])
-        try:
-            run()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        else:
-            code = 0
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,24 +19,6 @@ from fpmatch.types import Candidate
 PEOPLE = 'partition,record,ucn,name\ncriminal,C-17,A17,"ROE,RICHARD"\ntown,C-17,T17,"ROE,R"\n'
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def fpm(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Run:
-    """Run a command line in this process: status, standard output, standard error."""
-    from fpmatch.cli.app import run
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fpmatch", *map(str, words)])
-        capsys.readouterr()
-        code = 0
-        try:
-            run()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture

@@ -186,22 +186,11 @@ def place(tmp_path) -> Path:
 
 
 @pytest.fixture
-def fpm(place, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
+def fpm(fpm, place, monkeypatch) -> Callable[..., tuple[int, str, str]]:
+    """The command line, called where the gallery lies."""
     monkeypatch.chdir(place)
     monkeypatch.syspath_prepend(str(place))
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fpmatch", *map(str, words)])
-        capsys.readouterr()
-        try:
-            tree.run()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        else:
-            code = 0
-        return code, *capsys.readouterr()
-
-    return call
+    return fpm
 
 
 def as_json(result: tuple[int, str, str], code: int = 0) -> Any:
