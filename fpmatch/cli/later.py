@@ -70,7 +70,7 @@ def cascade_command(
 
 def copy_command(
     gallery: Gallery,
-    tcn: Annotated[str, typer.Argument(help="Control number of the search.")],
+    tcn: Annotated[str, typer.Argument(metavar="TCN", help="Control number of the search.")],
     ori: Annotated[str, typer.Option(help="The agency that gets the copy, nine characters.")],
     booking_ori: Annotated[
         str | None, typer.Option(help="Who submitted, where several used the number.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fpmatch.checks import is_folder
-from fpmatch.cli.gallery import Key
+from fpmatch.cli.gallery import Gallery, Key
 from fpmatch.cli.keys import keys_of
 from fpmatch.cli.output import (
     CSV_TARGET,
@@ -183,7 +183,7 @@ def matrix_command(
 
 
 def publish_command(
-    gallery: Annotated[Path, typer.Argument(help="The gallery's folder.")],
+    gallery: Gallery,
     policy_file: PolicyFile,
     key: Key = "",
     json_file: JsonFile = None,

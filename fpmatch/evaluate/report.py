@@ -111,7 +111,8 @@ def _head(e: Evaluation) -> str:
     extractor = "" if e.extractor == "none" else f"extractor {escape(e.extractor)}, "
     return (
         f"<h1>Fingerprint matching: {escape(e.matcher)}</h1>\n<p class='note'>{len(e.names)} "
-        f"folders, {fingers} fingers, {len(e.samples)} impressions; {extractor}"
+        f"folder{'s' * (len(e.names) != 1)}, {fingers} fingers, {len(e.samples)} impressions; "
+        f"{extractor}"
         f"protocol {escape(e.protocol)}</p>\n<div class='key'>{cells}</div>"
     )
 
