@@ -993,3 +993,24 @@ def test_rows_of_nobody_are_not_seen(many):
     bucket.put(np.array([77]), np.zeros(1, np.uint8), [print_of(9).to_bytes()])
     assert visible(caller.ask(caller.grant(search="t"))) == before
     assert found(here, 9) == set()
+
+
+def test_a_host_masks_what_is_barred_before_anything_is_counted():
+    """Of sealed, protected and banned records nothing is looked at, wherever they lie."""
+    people = {
+        "criminal": [
+            record("C-1", 1),
+            record("C-2", 2, protected=True),
+            record("C-3", 3, banned_uses=frozenset({"CAR"})),
+            record("C-4", 4),
+            record("C-5", 5, banned_uses=frozenset({"CNA"})),
+        ]
+    }
+    with over(people, replicas=3) as (here, cluster):
+        here.seal("C-4", order="o", authority="a")
+        caller = Caller(cluster)
+        assert visible(caller.ask(caller.grant())) == 2
+        mask = mask_digest(sees_protected=True, uses={"CNA"}, below=100)
+        asked = caller.probe(sees_protected=True, uses=frozenset({"CNA"}))
+        reply = caller.ask(caller.grant(mask=mask, search="t"), asked=asked)
+        assert visible(reply) == 3

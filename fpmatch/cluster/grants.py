@@ -26,8 +26,9 @@ TAG = 32
 """Bytes of a signature."""
 KEY = 32
 """Bytes of a cluster's key."""
-SECONDS = 60.0
-"""How long a call may be under way, or wait at a host, before it is worthless."""
+SECONDS = 300.0
+"""How long all rounds of a search may take that has no deadline: beyond the first search of a cold
+gallery, which reads and checks what it touches."""
 SKEW = 5.0
 """By how much the clocks of two machines may differ, seconds."""
 FIELDS = ("act", "partition", "mask", "seq", "stamp", "search", "expires")

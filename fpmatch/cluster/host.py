@@ -169,9 +169,9 @@ class Host:
             talk = conversations.begin(view, request, below, lists, self._workers, grant.expires)
             talk.ahead = any(one.owners.level != grant.level for one in seen)
             now = time.time()
+            self._talks = {k: t for k, t in self._talks.items() if t.expires >= now}
             if len(self._talks) >= MOST_CONVERSATIONS:
                 raise InputError("a host has too many searches under way")
-            self._talks = {k: t for k, t in self._talks.items() if t.expires >= now}
             self._talks[which] = talk
 
     @staticmethod

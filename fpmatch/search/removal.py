@@ -85,6 +85,8 @@ def _expunge(
         state.unfinished = True
         out = removal.expunge(state.gallery, **asked, order=order, authority=authority, once=once)
         crash_point("expunge.committed")
+        for place in sorted(places):
+            state.hosts_follow(place)
     # No search sees the records from here on; what is left to do makes none of them wait.
     return pending.finish_removals(state, own=out.id)[out.id]
 
@@ -158,6 +160,7 @@ def _seal(
         )
         state.unlogged = True
         crash_point("seal.committed")
+        state.hosts_follow(place)
         seq = state.log(journal)
         crash_point("seal.logged")
         return seq

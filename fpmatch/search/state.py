@@ -110,6 +110,11 @@ class State:
             return any(info.name == partition for info in self.gallery.partitions)
         return partition in self.indexes
 
+    def hosts_follow(self, partition: str) -> None:
+        """Have hosts, if any hold rows, show a change before the next search meets them."""
+        if self.shards is not None:
+            self.shards.level(partition)
+
     def searcher(self, partition: str) -> PartitionSearcher:
         """The capability to search one partition.
 
