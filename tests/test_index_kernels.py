@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import naive_index as naive
@@ -216,6 +217,32 @@ def test_votes_by_lists(seed, threads, monkeypatch):
     )
     assert (got == expected).all()
     assert expected.any()
+
+
+def test_threads_that_meet_in_the_lists_add_up_apart(monkeypatch):
+    """Each of two threads has its own piece in hand before either goes on."""
+    monkeypatch.setattr(list_votes, "_LEAST_ENTRIES", 1)
+    rng = np.random.default_rng(3)
+    packed = packed_of(rng, 25)
+    quantizer, _ = quantizer_of(rng)
+    part = Part(build_arrays(np.arange(25), np.zeros(25, np.uint8), packed, quantizer))
+    probe = votes_of(rng, 12)
+    view = View((part,), [np.ones(25, np.uint8)], 0, 25)
+    alone = stages.vote_by_lists(SearchContext((part,), quantizer), view, probe, 6, 1000)
+    met, both, real = threading.local(), threading.Barrier(2, timeout=60), list_votes.sift
+
+    def meeting(*args):
+        if not hasattr(met, "once"):
+            met.once = True
+            both.wait()
+        return real(*args)
+
+    monkeypatch.setattr(list_votes, "sift", meeting)
+    search = SearchContext((part,), quantizer, Workers(2))
+    together = stages.vote_by_lists(search, view, probe, 6, 1000)
+    search.workers.close()
+    assert all((a == b).all() for a, b in zip(alone, together, strict=True))
+    assert len(alone[0])
 
 
 @pytest.mark.parametrize("seed", range(10))
