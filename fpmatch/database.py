@@ -45,7 +45,9 @@ def make(path: Path, script: str) -> sqlite3.Connection:
     return database
 
 
-def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqlite3.Connection:
+def connect(
+    path: Path, *, write: bool, durability: Durability = "full", still: bool = False
+) -> sqlite3.Connection:
     """Open a file for any number of threads, one at a time.
 
     Deleted rows are overwritten with zeros, and other processes' locks waited for up to
@@ -60,15 +62,20 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
     durability : {"full", "normal", "off"}
         "full" waits for the disk at each commit, "normal" may lose the last ones in a power cut,
         "off" leaves it to the system.
+    still : bool
+        Nobody writes it meanwhile: it is read without a file beside it and without locks.
 
     Raises
     ------
     StorageError
         If it cannot be opened, or is no SQLite file; `CorruptError` if it is damaged.
     """
+    if still:
+        _check_still(path)
+    how = "rw" if write else "ro&immutable=1" if still else "ro"
     database = sqlite_errors.connect(
         path,
-        f"{path.resolve().as_uri()}?mode={'rw' if write else 'ro'}",
+        f"{path.resolve().as_uri()}?mode={how}",
         isolation_level=None,
         check_same_thread=False,
         timeout=DATABASE.busy_seconds,
@@ -89,6 +96,20 @@ def connect(path: Path, *, write: bool, durability: Durability = "full") -> sqli
     return database
 
 
+def _check_still(path: Path) -> None:
+    """StorageError where the file alone is not all that was committed."""
+    beside = path.with_name(path.name + "-wal")
+    try:
+        left = beside.stat().st_size if beside.exists() else 0
+    except OSError as error:
+        raise StorageError(f"{beside.name} cannot be looked at: {error.strerror}") from error
+    if left:
+        raise StorageError(
+            f"{path.name} was not closed by its last writer: open the gallery once, where it can "
+            "be written, with mode='rw'"
+        )
+
+
 def create_file(path: Path, script: str) -> None:
     """Make a new file with the given tables.
 
@@ -106,7 +127,9 @@ def create_file(path: Path, script: str) -> None:
         database.close()
 
 
-def open_file(path: Path, *, write: bool, durability: Durability = "full") -> sqlite3.Connection:
+def open_file(
+    path: Path, *, write: bool, durability: Durability = "full", still: bool = False
+) -> sqlite3.Connection:
     """Open a file made by `create`.
 
     Parameters
@@ -117,6 +140,8 @@ def open_file(path: Path, *, write: bool, durability: Durability = "full") -> sq
         Whether it may be changed.
     durability : Durability
         "full" waits for the disk at each commit.
+    still : bool
+        Nobody writes it meanwhile.
 
     Raises
     ------
@@ -127,7 +152,7 @@ def open_file(path: Path, *, write: bool, durability: Durability = "full") -> sq
     """
     if not path.exists():
         raise StorageError(f"{path.name} is missing: this folder is no gallery")
-    database = connect(path, write=write, durability=durability)
+    database = connect(path, write=write, durability=durability, still=still)
     try:
         found = database.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
     except StorageError:

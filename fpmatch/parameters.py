@@ -731,6 +731,16 @@ class IndexParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentParameters:
+    """The files of an index; no answer depends on them."""
+
+    rows_most: int = 65536
+    """Rows that a merge puts into one segment. A removal rewrites the one that holds the row."""
+    joined_most: int = 4096
+    """Rows up to which parts in memory are joined."""
+
+
+@dataclass(frozen=True, slots=True)
 class EffortParameters:
     """How far a shortlist looks; no part of what an index stores."""
 
@@ -940,6 +950,7 @@ DESCRIPTOR = DescriptorParameters()
 MATCHER = MatcherParameters()
 SCALE = ScaleParameters()
 INDEX = IndexParameters()
+SEGMENTS = SegmentParameters()
 EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000, 2.5)
 EFFORT_BALANCED = EffortParameters(1 / 64, 8, 4000, 1 / 125, 300, 1 / 2500)
 EFFORT_BALANCED_LARGE = EffortParameters(1 / 192, 8, 4000, 1 / 250, 300, 1 / 1000, 2.0)

@@ -148,9 +148,12 @@ def _search(folder: Path, forms: list[SearchTemplate]) -> None:
             several = pack(forms * (rows // len(forms)))
             count = len(several)
             index.add(np.arange(count), several, _positions(count))
+            index.row_ids()
+            index.add(np.arange(count, count + len(forms)), pack(forms), _positions(len(forms)))
             index.flush()
             index.settle()
-            index.tombstone(np.array([count - 1]))
+            index.tombstone(np.arange(count - 1, count + len(forms)))
+            index.purge()
             allowed = np.arange(count) % 64 > 0
             for effort in efforts:
                 short = index.shortlist(forms[0], allowed=allowed, effort=effort)

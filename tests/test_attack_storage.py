@@ -135,7 +135,8 @@ def test_an_index_that_takes_nothing_is_level_when_it_does(place, monkeypatch):
     with opened(place) as e:
         index = type(e._state.indexes["criminal"])
         with monkeypatch.context() as patch:
-            patch.setattr(index, "add", lambda *a: (_ for _ in ()).throw(OSError(5, "i/o")))
+            for name in ("add", "add_part"):
+                patch.setattr(index, name, lambda *a: (_ for _ in ()).throw(OSError(5, "i/o")))
             with pytest.raises(OSError, match="i/o"):
                 e.enrol("criminal", [record("N-1", 50)])
             with pytest.raises(StorageError):

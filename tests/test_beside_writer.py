@@ -370,10 +370,24 @@ def test_a_new_record_is_not_taken_for_the_removed_one_of_its_key(place):
         w.enrol("criminal", [record("C-1", 1)])
         assert found(r, 1) == ["C-1"]
         w.expunge("C-1", **ORDER)
+        # As releases gave keys that did not know better.
+        w._state.gallery.database.execute("UPDATE meta SET value = 1 WHERE key = 'next_record'")
         w.enrol("criminal", [record("C-9", 9)])
         keys = [k for (k,) in w._state.gallery.database.execute("SELECT id FROM record")]
-        assert keys == [1]  # SQLite gives it again
+        assert keys == [1]
         assert (found(r, 9), found(r, 1)) == (["C-9"], [])
+
+
+def test_no_key_is_given_again(place):
+    with opened(place, "rw") as w:
+        w.enrol("criminal", [record("C-1", 1)])
+        w.expunge("C-1", **ORDER)
+        w.enrol("criminal", [record("C-2", 2)])
+        w.expunge("C-2", **ORDER)
+    with opened(place, "rw") as w:
+        w.enrol("criminal", [record("C-3", 3)])
+        keys = [k for (k,) in w._state.gallery.database.execute("SELECT id FROM record")]
+        assert keys == [3]
 
 
 def test_a_new_segment_is_not_taken_for_the_removed_one_of_its_name(place):

@@ -34,6 +34,7 @@ def gallery():
 
 def put(gallery, partition, *items):
     done = records.enrol(gallery, partition, list(enumerate(items)))
+    records.show(gallery, partition, done)
     assert not done.errors
     return [r.row for r in done.rows]
 

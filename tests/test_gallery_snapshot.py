@@ -38,6 +38,7 @@ def place():
 
 def put(gallery, *items):
     done = records.enrol(gallery, "a", list(enumerate(items)))
+    records.show(gallery, "a", done)
     assert not done.errors
     return done.rows
 

@@ -260,14 +260,14 @@ def test_kill_9_leaves_the_old_state_or_the_new(tmp_path, gallery, probe, kill_a
         assert index.row_ids().tolist() == [r for r in range(ROWS) if r not in gone]
 
 
-def test_an_expungement_cut_off_before_compaction_is_finished_at_the_next_opening(monkeypatch):
+def test_an_expungement_cut_off_before_the_purge_is_finished_at_the_next_opening(monkeypatch):
     with engine({"criminal": [record("C-1", 1), record("C-2", 2)]}) as e:
         home = e._state.folder
         codes = e._state.indexes["criminal"]._store.parts()[0].packed.codes[:4].tobytes()
         e._state.indexes["criminal"].flush()
         assert any(codes[:80] in p.read_bytes() for p in home.rglob("*.seg"))
         with monkeypatch.context() as patch:
-            patch.setattr(PartitionIndex, "compact", lambda _: 1 / 0)
+            patch.setattr(PartitionIndex, "purge", lambda _: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 e.expunge("C-1", order="o", authority="CA")
         e.close()
@@ -277,7 +277,7 @@ def test_an_expungement_cut_off_before_compaction_is_finished_at_the_next_openin
 
 
 @pytest.mark.parametrize("people", [1, 2])
-def test_a_kill_before_compaction_leaves_no_tombstone_of_a_row_that_is_nowhere(people):
+def test_a_kill_before_the_purge_leaves_no_tombstone_of_a_row_that_is_nowhere(people):
     """The row was in memory alone: no later opening fails, or rewrites the index again."""
     home = folder()
     script = f"""
@@ -288,7 +288,7 @@ from fpmatch.search import Engine
 e = Engine.create({str(home / "g")!r}, durability="off", clock=Clock())
 e.add_partition("criminal", 1, "DOJ-FBI", expected_fingers=100)
 e.enrol("criminal", [record("C-1", 1), record("C-2", 2)][:{people}])
-PartitionIndex.compact = lambda s: os.kill(os.getpid(), signal.SIGKILL)
+PartitionIndex.purge = lambda s: os.kill(os.getpid(), signal.SIGKILL)
 e.expunge("C-1", order="o", authority="CA")
 """
     tests = Path(__file__).parent

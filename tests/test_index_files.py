@@ -15,7 +15,15 @@ import pytest
 from fpmatch.descriptor import COLUMNS, encode, pack
 from fpmatch.encryption import PLAIN_FILES
 from fpmatch.errors import CorruptError, FpmatchError, InputError, ReadOnlyError, StorageError
-from fpmatch.index import REMOVED, PartitionIndex, held, manifest, segment_format, store
+from fpmatch.index import (
+    REMOVED,
+    PartitionIndex,
+    held,
+    manifest,
+    segment_format,
+    store,
+    writing,
+)
 from fpmatch.index.build import join, select_rows
 from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
@@ -85,12 +93,64 @@ def test_merging_changes_no_answer(folder, probe):
     assert not list(folder.glob("tombstones-*.ids"))
 
 
-def test_expunged_bytes_are_gone_after_compaction(folder, gallery):
+@pytest.mark.parametrize("how", ["compact", "purge"])
+def test_expunged_bytes_are_gone_afterwards(folder, gallery, how):
     secret = gallery[7].codes.tobytes()[:80]
     assert any(secret in path.read_bytes() for path in folder.iterdir())
     with PartitionIndex.open(folder, "rw") as index:
-        index.compact()
+        getattr(index, how)()
     assert not any(secret in path.read_bytes() for path in folder.iterdir())
+
+
+def test_a_purge_rewrites_the_segments_that_hold_the_rows_and_no_other(folder, gallery, probe):
+    fresh = pack([encode(t) for t in templates(80, 77)])
+    with PartitionIndex.open(folder, "rw") as index:
+        index.purge()
+        (first,) = folder.glob("*.seg")
+        fill(index, fresh, range(60, 70))
+        index.flush()
+        (second,) = set(folder.glob("*.seg")) - {first}
+        fill(index, fresh, range(70, 80))
+        index.tombstone(np.array([8, 75]))
+        before = index.verify(probe, index.row_ids())
+        index.purge()
+        assert second.exists()
+        assert not first.exists()
+        assert index.expunged.tolist() == [7, 8, 50, 75]
+        assert not index.tombstones
+        assert index.verify(probe, index.row_ids()).tolist() == before.tolist()
+        (memory,) = index._store._memory
+        assert len(memory) == 10
+        at = memory.find(np.array([75]))[0]
+        for name in COLUMNS:
+            held = memory.arrays[name][memory.offsets[at] : memory.offsets[at + 1]]
+            assert len(held)
+            assert not held.any()
+        mine = memory.arrays["list_owners"] == at
+        assert not any(memory.arrays[n][mine].any() for n in LIST_COLUMNS if n != "list_owners")
+    with PartitionIndex.open(folder) as again:
+        assert again.row_ids().tolist() == [r for r in range(80) if r not in (7, 8, 50, 75)]
+        assert again.verify(probe, again.row_ids()).tolist() == before.tolist()
+
+
+def test_large_segments_are_cut_where_they_are_rewritten_and_merged_no_more(
+    folder, probe, gallery, monkeypatch
+):
+    monkeypatch.setattr(writing, "SEGMENT_ROWS", 16)
+    before = answers(folder, probe)
+    with PartitionIndex.open(folder, "rw") as index:
+        index.purge()
+        sizes = sorted(rows for _, _, rows in index._store.manifest.segments)
+        assert sum(sizes) == ROWS - 2
+        assert max(sizes) <= 16
+        names = [name for name, _, _ in index._store.manifest.segments]
+        index.compact()
+        fill(index, pack([encode(t) for t in templates(67, 77)]), range(60, 67))
+        index.compact()
+        assert [name for name, _, _ in index._store.manifest.segments][:-1] == names
+        index.tombstone(np.arange(60, 67))
+        index.compact()
+    assert answers(folder, probe) == before
 
 
 def test_a_tombstone_counts_at_once_and_for_good(folder, probe):
@@ -211,7 +271,7 @@ class Crash(Exception):
     """Stands in for the power going."""
 
 
-@pytest.mark.parametrize("action", ["flush", "tombstone", "compact"])
+@pytest.mark.parametrize("action", ["flush", "tombstone", "compact", "purge"])
 def test_a_crash_leaves_the_old_state_or_the_new(folder, gallery, probe, action, monkeypatch):
     def act(index):
         if action == "flush":
@@ -219,7 +279,7 @@ def test_a_crash_leaves_the_old_state_or_the_new(folder, gallery, probe, action,
         elif action == "tombstone":
             index.tombstone(np.array([9, 41]))
         else:
-            index.compact()
+            getattr(index, action)()
 
     kept = folder.parent / "kept"
     shutil.copytree(folder, kept)
@@ -266,7 +326,7 @@ def test_a_crash_leaves_the_old_state_or_the_new(folder, gallery, probe, action,
             break
     assert finished
     assert step >= 3
-    assert len(outcomes) == (1 if action == "compact" else 2)
+    assert len(outcomes) == (1 if action in ("compact", "purge") else 2)
 
 
 def test_what_was_expunged_is_never_missing_again(folder, gallery):
@@ -314,7 +374,12 @@ def test_one_writer_and_many_readers(folder, gallery, probe):
             PartitionIndex.open(folder, "rw")
         with pytest.raises(ReadOnlyError):
             fill(reader, gallery, [0])
-        for act in (reader.flush, reader.compact, lambda: reader.tombstone(np.array([1]))):
+        for act in (
+            reader.flush,
+            reader.compact,
+            reader.purge,
+            lambda: reader.tombstone(np.array([1])),
+        ):
             with pytest.raises(ReadOnlyError):
                 act()
         assert not reader.refresh()

@@ -17,10 +17,11 @@ import pytest
 from fpmatch.descriptor import COLUMNS, PackedTemplates
 from fpmatch.index import _kernels as kernels
 from fpmatch.index import list_votes, stages
-from fpmatch.index.build import build_arrays
+from fpmatch.index.build import build_arrays, join, select_rows
 from fpmatch.index.context import SearchContext, View
 from fpmatch.index.list_layout import LIST_COLUMNS, build_lists
 from fpmatch.index.lookup import lookup_for
+from fpmatch.index.merging import merge_rows
 from fpmatch.index.quantizer import Quantizer
 from fpmatch.index.ranking import unplace
 from fpmatch.index.segment import Part
@@ -163,6 +164,33 @@ def test_folding():
         d = sum(int(x).bit_count() for x in folded[a] ^ folded[b])
         assert d == naive.folded_distance(codes[a], codes[b])
         assert d <= naive.distance(codes[a], codes[b])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_merged_rows_are_as_if_built_together(seed):
+    """Twin of the kernels that carry lists over: `build_arrays`, which computes them anew."""
+    rng = np.random.default_rng(seed)
+    quantizer, _ = quantizer_of(rng)
+    blocks = [packed_of(rng, int(rng.integers(0, 25))) for _ in range(1 + seed % 4)]
+    every = rng.permutation(1000)[: sum(map(len, blocks))]
+    parts, kept, first = [], [], 0
+    for block in blocks:
+        ids = every[first : first + len(block)]
+        first += len(block)
+        positions = rng.integers(0, 3, len(block)).astype(np.uint8)
+        parts.append(Part(build_arrays(ids, positions, block, quantizer)))
+        kept.append(np.flatnonzero(rng.random(len(block)) < rng.choice([0.5, 1.0])))
+    pairs = list(zip(parts, kept, strict=True))
+    expected = build_arrays(
+        np.concatenate([p.row_ids[k] for p, k in pairs]),
+        np.concatenate([p.positions[k] for p, k in pairs]),
+        join([select_rows(p.packed, k) for p, k in pairs]),
+        quantizer,
+    )
+    arrays = {name: np.full_like(a, 7) for name, a in expected.items()}
+    merge_rows(parts, kept, arrays)
+    for name, array in expected.items():
+        assert (arrays[name] == array).all(), name
 
 
 @pytest.mark.parametrize("position", [0, 1, 2, 9])

@@ -41,9 +41,10 @@ def until(condition) -> None:
 
 
 def test_a_reader_goes_before_the_next_writer_however_many_wait():
-    lock, order, leave = ReadWriteLock(), [], threading.Event()
+    lock, order, leave, tried = ReadWriteLock(), [], threading.Event(), []
 
     def write(name):
+        tried.append(name)
         with lock.writing():
             order.append(name)
             assert leave.wait(LONG)
@@ -58,7 +59,7 @@ def test_a_reader_goes_before_the_next_writer_however_many_wait():
     reader = Thread(read)
     until(lambda: lock._queued == 1)
     others = [Thread(lambda: write("other")) for _ in range(3)]
-    until(lambda: lock._writers == 3)
+    until(lambda: len(tried) == 4)
     leave.set()
     for thread in (first, reader, *others):
         thread.end()
@@ -84,6 +85,33 @@ def test_a_reader_waits_for_a_writer_that_was_there_first():
     writer.end()
     reader.end()
     assert order == ["writer", "reader"]
+
+
+def test_who_is_about_to_change_keeps_other_changes_out_and_no_reader():
+    lock, order = ReadWriteLock(), []
+
+    def write():
+        with lock.writing():
+            order.append("other")
+
+    def look():
+        with lock.settled():
+            order.append("settled")
+
+    with lock.changing():
+        threads = [Thread(write), Thread(look)]
+        with lock.reading(time.monotonic()) as held:
+            assert held
+        with lock.writing():
+            order.append("change")
+            with lock.reading(time.monotonic()) as held:
+                assert not held
+        with lock.reading(time.monotonic()) as held:
+            assert held
+        assert order == ["change"]
+    for thread in threads:
+        thread.end()
+    assert sorted(order[1:]) == ["other", "settled"]
 
 
 def test_a_deadline_ends_the_wait_and_leaves_the_gate_as_it_was():

@@ -14,8 +14,10 @@ from engine_helpers import HELD, KEEPS, ON, POLICY, Clock, folder, print_of, rec
 
 from fpmatch import upkeep
 from fpmatch.errors import CorruptError, FpmatchError, InputError, StorageError
+from fpmatch.gallery import facts
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
+from fpmatch.upkeep.removals import _digest
 
 OPTIONS = {"clock": Clock(), "durability": "off"}
 BY = {"order": "o", "authority": "a"}
@@ -98,6 +100,62 @@ def test_nothing_comes_back_that_was_withdrawn_after_the_backup(place, tmp_path)
     for path in (tmp_path / "new").rglob("*"):
         assert path.is_dir() or gone not in path.read_bytes(), path
     assert upkeep.check(tmp_path / "new") == ()
+
+
+def test_protection_and_bans_are_as_they_were_last(place, tmp_path):
+    """Also a ban that the policy in force does not know, and one that an enrolment added."""
+    with Engine.open(place, "rw", **OPTIONS) as e:
+        e.update("criminal", "C-2", protected=True, banned_uses={"CAR"}, **BY)
+        upkeep.backup(place, tmp_path / "copy")
+        e.update("criminal", "C-1", protected=True, **BY)
+        e.update("criminal", "C-2", protected=False, banned_uses=(), **BY)
+        e.update("criminal", "C-3", banned_uses={"CAR"}, **BY)
+        e.update("criminal", "C-3", banned_uses={"CNA"}, **BY)
+        e.enrol("criminal", [record("C-4", 4, banned_uses={"CAR"}, identity="person 4")])
+        e.enrol("criminal", [record("C-4", 4, event="e", protected=True, identity="person 4")])
+        e.update("criminal", "C-6", protected=True, **BY)
+        e.update("criminal", "C-6", protected=False, **BY)
+        e.update("criminal", "C-6", contributor="CA0190000", **BY)
+        other = POLICY.replace('["CAR", "CNA"]', '["CAR"]')
+        assert other != POLICY
+        e.publish(Policy.parse(other))
+        listed = upkeep.removals(place)
+        now = _bars(e)
+    assert json.loads(listed)["format"] == 2
+    done = upkeep.restore(tmp_path / "copy", tmp_path / "new", removals=listed, **OPTIONS)
+    assert done.barred == 4
+    with Engine.open(tmp_path / "new", **OPTIONS) as e:
+        assert _bars(e) == now
+        assert now["C-1"] == (True, frozenset())
+        assert now["C-2"] == (False, frozenset())
+        assert now["C-3"] == (False, {"CNA"})
+        assert now["C-4"] == (True, {"CAR"})
+        assert e.audit.verify().ok
+        (said,) = [r.fields for r in e.audit.records(kind="ENGINE") if "barred" in r.fields]
+        assert said["barred"] == 4
+        orders = [r.fields["order"] for r in e.audit.records(kind="UPDATE")]
+        assert orders.count("restored from a backup") == 4
+    assert upkeep.check(tmp_path / "new") == ()
+    spoilt = json.loads(listed)
+    spoilt["removals"]["marks"][-1][1] = "bars 7"
+    spoilt["sha256"] = _digest(spoilt["removals"])
+    with pytest.raises(CorruptError):
+        upkeep.restore(
+            tmp_path / "copy",
+            tmp_path / "other",
+            removals=json.dumps(spoilt).encode(),
+            **OPTIONS,
+        )
+
+
+def _bars(e: Engine) -> dict[str, tuple[bool, frozenset[str]]]:
+    gallery = e._state.gallery
+    every = (facts.facts(gallery, key) for key, _ in facts.names(gallery, "criminal"))
+    return {one.record: (one.protected, one.banned_uses) for one in every if one is not None}
+
+
+def test_a_list_without_bars_can_be_read_by_earlier_releases(place):
+    assert json.loads(upkeep.removals(place))["format"] == 1
 
 
 def test_without_a_list_of_removals_it_is_refused_or_said(place, tmp_path):

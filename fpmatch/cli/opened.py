@@ -26,7 +26,7 @@ EngineFile = Annotated[
 ]
 KEYS = (
     "threads", "durability", "hit_score", "withheld_ms", "actor", "vault", "routes", "shards",
-    "keys",
+    "keys", "apart",
 )  # fmt: skip
 """What an engine file may say; `Engine.open` says what each means."""
 

@@ -75,7 +75,7 @@ def removals_command(
     out: Annotated[Path, typer.Option("--out", help="Write the list there; replaced whole.")],
     json_file: JsonFile = None,
 ) -> None:
-    """What was expunged and sealed until now, by keyed digest: `restore` asks for it."""
+    """What was expunged, sealed and barred until now, by keyed digest: `restore` asks for it."""
     from fpmatch import upkeep
     from fpmatch.durable import replacing, storage_errors
 
@@ -116,6 +116,7 @@ def restore_command(
     rows = [(name, count) for name, count in done.backup.records.items()]
     said = (
         f"Of {done.backup.made}; expunged again {done.expunged}, sealed {done.sealed}, unsealed "
-        f"{done.unsealed}, kept probes destroyed {done.probes}; policy version {done.policy}."
+        f"{done.unsealed}, barred as last {done.barred}; kept probes destroyed {done.probes}; "
+        f"policy version {done.policy}."
     )
     emit(asdict(done), json_file, table(["partition", "records then"], rows), said)

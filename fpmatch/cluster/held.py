@@ -137,7 +137,7 @@ class Bucket:
             again = np.setdiff1d(given, self._index.missing(given))
             if len(again):
                 if self._index.tombstones:
-                    self._index.compact()
+                    self._index.purge()
                 self._index.forget(again)
             if len(given):
                 forms = [encode(Template.from_bytes(templates[n])) for n in new.tolist()]
@@ -202,7 +202,7 @@ class Bucket:
                     file.write(owners.to_bytes())
                 self._written = owners
             if purge and self._index.tombstones:
-                self._index.compact()
+                self._index.purge()
 
     def close(self) -> None:
         """Commit and let go of files."""

@@ -53,18 +53,25 @@ class Filling:
             reserve(file, size)
         self.array: NDArray[np.uint8] = np.memmap(temporary, np.uint8, "r+")
 
-    def finish(self) -> None:
+    def finish(self, *, sync: bool = True) -> None:
         """Have all of it on the disk, under its temporary name.
+
+        Parameters
+        ----------
+        sync : bool
+            Wait for the disk.
 
         Raises
         ------
         OSError
             If it cannot be written.
         """
-        self.array.flush()  # type: ignore[attr-defined]  # a memmap
+        if sync:
+            self.array.flush()  # type: ignore[attr-defined]  # a memmap
         del self.array
-        with open(self.temporary, "rb") as file:
-            os.fsync(file.fileno())
+        if sync:
+            with open(self.temporary, "rb") as file:
+                os.fsync(file.fileno())
 
 
 class Files:
@@ -148,14 +155,20 @@ class _Encrypting(Filling):
         self._memory = private(size)
         self.array = np.frombuffer(self._memory, np.uint8)[:size]
 
-    def finish(self) -> None:
-        """See `Filling.finish`."""
+    def finish(self, *, sync: bool = True) -> None:
+        """See `Filling.finish`.
+
+        Parameters
+        ----------
+        sync : bool
+        """
         content, self.array = self.array, np.zeros(0, np.uint8)
         with open(self.temporary, "wb") as file:
             for piece in self._files.encrypted(self._path, content):
                 file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
 
 
 class EncryptedFiles(Files):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +62,11 @@ def newest(database: sqlite3.Connection) -> int | None:
 
 
 def since(
-    database: sqlite3.Connection, partition: int, seq: int, row_bits: int
+    database: sqlite3.Connection,
+    partition: int,
+    seq: int,
+    row_bits: int,
+    only: Container[int] | None = None,
 ) -> list[Changed] | None:
     """Records of a partition that changed after a number, as they are now; part of a transaction.
 
@@ -76,6 +80,8 @@ def since(
         As `newest` gave it.
     row_bits : int
         Bits of a finger's key that number its row.
+    only : container of int, optional
+        The keys of the records that are of interest.
 
     Returns
     -------
@@ -91,7 +97,8 @@ def since(
     keys = database.execute(
         "SELECT DISTINCT record FROM change WHERE seq > ? AND partition = ?", (seq, partition)
     ).fetchall()
-    return [_now(database, partition, key, row_bits) for (key,) in keys]
+    wanted = [key for (key,) in keys if only is None or key in only]
+    return [_now(database, partition, key, row_bits) for key in wanted]
 
 
 def _now(database: sqlite3.Connection, partition: int, key: int, row_bits: int) -> Changed:

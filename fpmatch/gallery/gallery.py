@@ -74,6 +74,8 @@ class Gallery(Policies):
             self.secret("withdrawn")
             database.executescript(schema.ORIGINS)
             database.executescript(schema.ANSWERED)
+            with files.transaction(database):
+                database.execute(schema.NEXT_RECORD)
         self.read_partitions()
 
     @classmethod
@@ -105,6 +107,7 @@ class Gallery(Policies):
         *,
         durability: Durability = "full",
         chest: Chest | None = None,
+        still: bool = False,
     ) -> Self:
         """Open for reading (``r``) or writing (``rw``).
 
@@ -118,6 +121,8 @@ class Gallery(Policies):
             "full" waits for the disk at each commit.
         chest : Chest, optional
             The keys of an encrypted gallery.
+        still : bool
+            Nobody writes it meanwhile, so that nothing needs to be written to read it.
 
         Raises
         ------
@@ -125,7 +130,7 @@ class Gallery(Policies):
             If it is encrypted and these are not its keys.
         """
         write = mode == "rw"
-        database = files.open_file(folder / FILE, write=write, durability=durability)
+        database = files.open_file(folder / FILE, write=write, durability=durability, still=still)
         try:
             return cls(database, mode, folder, sync=durability == "full", chest=chest)
         except BaseException:
@@ -220,6 +225,9 @@ class Gallery(Policies):
 
     def root(self, partition: str) -> str:
         """Digest of the partition's contents; see `fpmatch.gallery.digest`."""
+        found = self._roots.get(partition)
+        if found is not None:
+            return found  # A search does not wait for a transaction.
         with self.lock:
             if partition not in self._roots:
                 self._roots[partition] = self.sum_of(partition).root()
@@ -306,6 +314,9 @@ class Gallery(Policies):
 
     def columns(self, partition: str) -> Columns:
         """The partition's columns, loaded once."""
+        found = self._columns.get(partition)
+        if found is not None:
+            return found
         with self.lock:
             if partition not in self._columns:
                 self._columns[partition] = self.stamps.load(self.folder, self.key_of(partition))

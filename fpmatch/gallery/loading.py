@@ -91,7 +91,8 @@ class Stamps:
         """At the start of a transaction: notices what others have changed."""
         found = self.now()
         self.known = {k: v for k, v in self.known.items() if found.get(k) == v}
-        self._coming.clear()  # What was not followed by now never will be.
+        # What is not as it was then will never be followed.
+        self._coming = {k: v for k, v in self._coming.items() if found.get(k) == v}
         return found
 
     def committing(self, before: dict[int, bytes]) -> None:

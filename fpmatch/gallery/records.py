@@ -7,13 +7,13 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fpmatch.checks import check_flag, check_several, check_text, check_uses, quoted
 from fpmatch.database import stored_uses
 from fpmatch.errors import InputError
-from fpmatch.gallery import answers, origins
+from fpmatch.gallery import answers, origins, withdrawn
 from fpmatch.gallery.answers import Once
+from fpmatch.gallery.batch_answers import LONGEST, answer, name_of
 from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.digest import Sum
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
@@ -26,13 +26,20 @@ from fpmatch.types import Ori, Record
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A record's state after enrolment, for the columns."""
+    """A record's state after enrolment, for the columns.
+
+    Parameters
+    ----------
+    barred : bool
+        Whether it was there before, and is protected or banned from more than it was.
+    """
 
     key: int
     name: str
     protected: bool
     sealed: bool
     banned: frozenset[str]
+    barred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +56,21 @@ class Enrolled:
         One for each item that was refused.
     journal : str
         Name of the journal entry.
+    taken : list of Taken
+        The records, as they are now.
+    total : Sum
+        Of the partition.
     """
 
     keys: list[int]
     rows: list[NewRow]
     errors: list[EnrolError]
     journal: str
+    taken: list[Taken]
+    total: Sum
 
 
 MOST_FINGERS = 1000
-LONGEST = 255
 
 
 def check(record: Record) -> Record:
@@ -133,8 +145,11 @@ def enrol(
     items: Sequence[tuple[int, Record]],
     accept: Callable[[Record], Record] = lambda record: record,
     once: Once | None = None,
+    announce: Callable[[list[NewRow]], None] = lambda _: None,
 ) -> Enrolled:
     """Store a batch: each record whole or not at all, all of it on disk when this returns.
+
+    What memory holds of the partition does not show it before `show`.
 
     Parameters
     ----------
@@ -148,6 +163,8 @@ def enrol(
         Looks at a checked record and returns it, or raises `InputError`.
     once : Once, optional
         The caller's key.
+    announce : callable
+        Told of the rows that are about to be committed.
 
     Returns
     -------
@@ -157,101 +174,70 @@ def enrol(
     errors: list[EnrolError] = []
     rows: list[NewRow] = []
     taken: list[Taken] = []
-    with gallery.lock:
-        columns = gallery.columns(partition)
-        with gallery.transaction() as database:
-            total = gallery.sum_of(partition)
-            for number, record in items:
-                database.execute("SAVEPOINT item")
-                try:
-                    checked = accept(check(record))
-                    origin = origins.check(record)
-                    one, fresh, swap = _put(database, key, number, checked, origin)
-                except InputError as error:
-                    database.execute("ROLLBACK TO item")
-                    errors.append(EnrolError(number, _name_of(record), str(error)))
-                else:
-                    taken.append(one)
-                    rows += fresh
-                    _exchange(total, *swap)
-                database.execute("RELEASE item")
-            gallery.store_sum(partition, total)
-            journal = gallery.journal(
-                "ENROL",
-                {
-                    "partition": partition,
-                    "records": len({one.key for one in taken}),
-                    "fingers": len(rows),
-                    "errors": len(errors),
-                    "gallery_root": total.root(),
-                },
-            )
-            done = Enrolled([one.key for one in taken], rows, errors, journal)
-            if once is not None:
-                answers.put(database, once, journal, answer(dict(items), done))
-        with gallery.following(partition):
-            for one in taken:
-                columns.put_record(
-                    one.key, one.name, protected=one.protected, sealed=one.sealed, banned=one.banned
-                )
-            for row in reversed(rows):
-                columns.put_row(row.row, row.record, int(row.position))
-            gallery.committed_sum(partition, total)
+    for info in gallery.partitions:
+        # In memory before the transaction: no search waits for it to read them.
+        gallery.columns(info.name)
+        gallery.root(info.name)
+    secret = gallery.secret("withdrawn")
+    with gallery.transaction() as database:
+        total = gallery.sum_of(partition)
+        for number, record in items:
+            database.execute("SAVEPOINT item")
+            try:
+                checked = accept(check(record))
+                origin = origins.check(record)
+                one, fresh, swap = _put(database, key, number, checked, origin)
+                if one.barred:
+                    kind = withdrawn.bars(one.protected, one.banned)
+                    withdrawn.note(database, kind, withdrawn.mark(secret, partition, one.name))
+            except InputError as error:
+                database.execute("ROLLBACK TO item")
+                errors.append(EnrolError(number, name_of(record), str(error)))
+            else:
+                taken.append(one)
+                rows += fresh
+                _exchange(total, *swap)
+            database.execute("RELEASE item")
+        gallery.store_sum(partition, total)
+        journal = gallery.journal(
+            "ENROL",
+            {
+                "partition": partition,
+                "records": len({one.key for one in taken}),
+                "fingers": len(rows),
+                "errors": len(errors),
+                "gallery_root": total.root(),
+            },
+        )
+        done = Enrolled([one.key for one in taken], rows, errors, journal, taken, total)
+        if once is not None:
+            said = answer(dict(items), done.keys, rows, errors)
+            answers.put(database, once, journal, said)
+        announce(rows)
     return done
 
 
-def _name_of(item: object) -> str:
-    """The id of an item as a report can show it; "" where it has none."""
-    name = getattr(item, "record", "")
-    return (
-        name[:LONGEST].encode("utf-8", "backslashreplace").decode() if isinstance(name, str) else ""
-    )
-
-
-_NAME, _BARE = "\ue000", "\ue001"
-"""Stand for the record's id in a message that is kept."""
-
-
-def answer(items: dict[int, Record], done: Enrolled) -> dict[str, Any]:
-    """What a repetition of a batch is answered with: no name. Its flags are not known yet.
+def show(gallery: Gallery, partition: str, done: Enrolled) -> None:
+    """Have memory show what was stored; no other change of the partition came in between.
 
     Parameters
     ----------
-    items : dict of int to Record
-        The batch, by number.
+    gallery : Gallery
+        Open.
+    partition : str
+        Its name; nobody searches it meanwhile.
     done : Enrolled
-        What became of it.
+        As `enrol` gave it.
     """
-    said = []
-    for error in done.errors:
-        name = _name_of(items[error.item])
-        message = error.message.replace(quoted(name), _NAME)
-        said.append([error.item, message.replace(name, _BARE) if name else message])
-    return {
-        "keys": done.keys,
-        "fingers": len(done.rows),
-        "rows": [[row.row, int(row.position), row.record, row.item] for row in done.rows],
-        "errors": said,
-        "flags": None,
-    }
-
-
-def errors_of(items: dict[int, Record], said: list[list[Any]]) -> list[EnrolError]:
-    """The errors of a batch that was answered before.
-
-    Parameters
-    ----------
-    items : dict of int to Record
-        The same batch, by number.
-    said : list of [int, str]
-        As they were kept.
-    """
-    out = []
-    for item, message in said:
-        name = _name_of(items[item])
-        text = str(message).replace(_BARE, name).replace(_NAME, quoted(name))
-        out.append(EnrolError(item, name, text))
-    return out
+    with gallery.lock, gallery.following(partition):
+        columns = gallery.columns(partition)
+        for one in done.taken:
+            columns.put_record(
+                one.key, one.name, protected=one.protected, sealed=one.sealed, banned=one.banned
+            )
+        for row in reversed(done.rows):
+            columns.put_row(row.row, row.record, int(row.position))
+        gallery.committed_sum(partition, done.total)
 
 
 def _exchange(total: Sum, old: bytes | None, new: bytes) -> None:
@@ -305,7 +291,7 @@ def store_fingers(
     box = cipher.of(database, record)
     rows = []
     keys = []
-    for finger in fingers:
+    for place_of, finger in enumerate(fingers):
         content = finger.to_bytes()
         sha = box.put(hashlib.sha256(content).digest(), "sha256")
         found = database.execute(
@@ -319,7 +305,7 @@ def store_fingers(
                 "INSERT INTO finger VALUES (?, ?, ?, ?, ?)",
                 (finger_key, record, int(finger.position), template, sha),
             )
-            rows.append(NewRow(row, finger.position, record, item))
+            rows.append(NewRow(row, finger.position, record, item, place_of, sha))
         else:
             finger_key = found[0]
         database.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (event, finger_key))
@@ -341,17 +327,18 @@ def _put_record(
     ).fetchone()
     banned = frozenset(str(use) for use in record.banned_uses)
     if found is None:
-        key = database.execute(
-            "INSERT INTO record (partition, record, identity, contributor, protected, sealed, "
-            "banned, item) VALUES (?, ?, ?, ?, ?, 0, ?, X'')",
+        key = _next_key(database)
+        database.execute(
+            "INSERT INTO record (id, partition, record, identity, contributor, protected, sealed, "
+            "banned, item) VALUES (?, ?, ?, ?, ?, ?, 0, ?, X'')",
             (
+                key,
                 partition,
                 *shown,
                 bool(record.protected),
                 json.dumps(sorted(banned)),
             ),
-        ).lastrowid
-        assert key is not None
+        )
         cipher.put_facts(database, key, facts)
         return Taken(key, record.record, bool(record.protected), False, banned), None
     key, was, contributor, protected, sealed, old_banned, item = found
@@ -360,13 +347,23 @@ def _put_record(
         raise InputError(f"record {quoted(record.record)} belongs to another identity already")
     if record.contributor and contributor != record.contributor:
         raise InputError(f"record {quoted(record.record)} has another contributor already")
-    protected = bool(protected) or bool(record.protected)
-    banned |= stored_uses(old_banned)
+    before = bool(protected), stored_uses(old_banned)
+    protected = before[0] or bool(record.protected)
+    banned |= before[1]
     database.execute(
         "UPDATE record SET protected = ?, banned = ? WHERE id = ?",
         (protected, json.dumps(sorted(banned)), key),
     )
-    return Taken(key, record.record, protected, bool(sealed), banned), item
+    more = (protected, banned) != before
+    return Taken(key, record.record, protected, bool(sealed), banned, more), item
+
+
+def _next_key(database: sqlite3.Connection) -> int:
+    """A key that no record ever had: a search that has compared one knows it by its key alone."""
+    key = database.execute(
+        "UPDATE meta SET value = value + 1 WHERE key = 'next_record' RETURNING value - 1"
+    ).fetchone()[0]
+    return int(key)
 
 
 def _next_row(database: sqlite3.Connection, partition: int) -> int:

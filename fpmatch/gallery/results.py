@@ -100,12 +100,18 @@ class NewRow:
         Key of its record.
     item : int
         Number of the item that it came with; -1 where it came with none.
+    place : int
+        Among the fingers of that item; -1 where that is not known.
+    sha256 : bytes
+        Of its template; empty where that is not known.
     """
 
     row: int
     position: FingerPosition
     record: int
     item: int = -1
+    place: int = -1
+    sha256: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

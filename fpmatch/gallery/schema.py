@@ -165,5 +165,12 @@ CREATE TABLE IF NOT EXISTS origin (
 """What records were made from: digests of items and of files, gone with what they are of. Added to
 galleries that lack them when they are opened for writing."""
 
+NEXT_RECORD = """
+INSERT INTO meta SELECT 'next_record', COALESCE(MAX(id), 0) + 1 FROM record WHERE TRUE
+ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE excluded.value > value
+"""
+"""The key that the next record gets: larger than any that one ever had. Releases that did not know
+of it took the smallest that was free at the end."""
+
 GALLERY_COLUMNS = (("partition", "sum_stamp"),)
 """Columns that galleries made before do not have; added when they are opened for writing."""

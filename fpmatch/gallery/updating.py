@@ -147,6 +147,9 @@ def update(
                 (identity, contributor, new.protected, _text(new.banned), key),
             )
             gallery.cipher.put_facts(database, key, facts)
+            if (new.protected, new.banned) != (old.protected, old.banned):
+                kind = withdrawn.bars(new.protected, new.banned)
+                withdrawn.note(database, kind, withdrawn.mark(secret, partition, name))
             rows: list[int] = []
             other = False
             if wanted.fingers is not None:

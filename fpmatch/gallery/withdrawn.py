@@ -1,4 +1,4 @@
-"""What was taken out of a gallery or hidden in it, for whoever restores an older copy: no names."""
+"""What was taken out of a gallery, hidden or barred in it, for who restores a copy: no names."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import hashlib
 import hmac
 import json
 import sqlite3
+from collections.abc import Iterable
 
 from fpmatch.gallery.journal import Journal
 from fpmatch.sqlite_errors import MissingTableError
 
 RECORD, EVENT, IDENTITY, SEAL, UNSEAL = "record", "event", "identity", "seal", "unseal"
+BARS = "bars "
+"""Begins the kind of a record whose protection or bans changed; what they are now follows."""
 
 
 def mark(key: bytes, *names: str) -> bytes:
@@ -26,6 +29,33 @@ def mark(key: bytes, *names: str) -> bytes:
     return hmac.new(key, json.dumps(names).encode(), hashlib.sha256).digest()
 
 
+def bars(protected: bool, banned: Iterable[str]) -> str:
+    """The kind that says how a record is barred from now on.
+
+    Parameters
+    ----------
+    protected : bool
+        Shown to certain roles only.
+    banned : iterable of str
+        Uses.
+    """
+    return BARS + json.dumps([bool(protected), sorted(map(str, banned))])
+
+
+def read_bars(kind: str) -> tuple[bool, frozenset[str]]:
+    """What `bars` said.
+
+    Raises
+    ------
+    ValueError
+        If it says nothing of the kind.
+    """
+    protected, banned = json.loads(kind.removeprefix(BARS))
+    if not isinstance(protected, bool) or not all(isinstance(use, str) for use in banned):
+        raise ValueError("neither a flag nor uses")
+    return protected, frozenset(banned)
+
+
 def note(database: sqlite3.Connection, kind: str, marked: bytes) -> None:
     """Note, in the running transaction, what is withdrawn.
 
@@ -34,7 +64,7 @@ def note(database: sqlite3.Connection, kind: str, marked: bytes) -> None:
     database : sqlite3.Connection
         Of the gallery.
     kind : str
-        One of those above.
+        One of those above, or what `bars` gave.
     marked : bytes
         As `mark` gave it.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import COLUMNS, PackedTemplates
 from fpmatch.index.list_layout import LIST_COLUMNS, build_lists
 from fpmatch.index.quantizer import Quantizer
-from fpmatch.index.segment import Part
-
-_CHUNK = 4096
 
 
 def select_rows(packed: PackedTemplates, rows: NDArray[np.int64]) -> PackedTemplates:
@@ -104,56 +101,6 @@ def shapes(rows: int, cylinders: int, lists: int) -> dict[str, tuple[np.dtype, t
     for name, (dtype, entry) in (*LIST_COLUMNS.items(), *COLUMNS.items()):
         out[name] = (np.dtype(dtype), (cylinders, *entry))
     return out
-
-
-def stream_arrays(
-    parts: Sequence[Part],
-    rows: Sequence[NDArray[np.int64]],
-    arrays: Mapping[str, NDArray],
-    quantizer: Quantizer,
-) -> None:
-    """Fill the arrays of a part with some rows of others, a few thousand rows at a time.
-
-    Parameters
-    ----------
-    parts : sequence of Part
-        Where the rows are.
-    rows : sequence of (K,) int64
-        Of each part.
-    arrays : mapping of name to array
-        As in `shapes`, for all rows together; filled in place.
-    quantizer : Quantizer
-
-    Raises
-    ------
-    CorruptError
-        If a block of a part fails its checksum.
-    """
-    pairs = list(zip(parts, rows, strict=True))
-    ids = np.concatenate([p.row_ids[r] for p, r in pairs])
-    positions = np.concatenate([p.positions[r] for p, r in pairs])
-    length = np.concatenate([p.offsets[r + 1] - p.offsets[r] for p, r in pairs])
-    source = np.concatenate([np.full(len(r), n, np.int64) for n, (_, r) in enumerate(pairs)])
-    row = np.concatenate(list(rows))
-    order = np.lexsort((ids, positions))
-    arrays["row_ids"][...] = ids[order]
-    arrays["positions"][...] = positions[order]
-    arrays["offsets"][0] = 0
-    np.cumsum(length[order], out=arrays["offsets"][1:])
-    for first in range(0, len(order), _CHUNK):
-        chunk = order[first : first + _CHUNK]
-        target = arrays["offsets"][first : first + len(chunk) + 1]
-        for number, (part, _) in enumerate(pairs):
-            here = np.flatnonzero(source[chunk] == number)
-            if not len(here):
-                continue
-            taken = row[chunk[here]]
-            part.ensure_rows(taken, tuple(COLUMNS))
-            old = entries_of(part.offsets[taken], length[chunk[here]])
-            new = entries_of(target[here], length[chunk[here]])
-            for name in COLUMNS:
-                arrays[name][new] = part.arrays[name][old]
-    build_lists(arrays, quantizer)
 
 
 def entries_of(first: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -13,12 +13,13 @@ from fpmatch.descriptor import PackedTemplates
 from fpmatch.encryption import PLAIN_FILES, Files
 from fpmatch.errors import CorruptError, InputError, LockedError, StorageError
 from fpmatch.index import manifest as manifests
+from fpmatch.index import tail
 from fpmatch.index.build import build_arrays, join
 from fpmatch.index.manifest import Manifest
 from fpmatch.index.quantizer import Quantizer, parameter_hash, quantizer
 from fpmatch.index.segment import Part, Segment
 from fpmatch.index.writing import joined, without_written
-from fpmatch.parameters import DESCRIPTOR
+from fpmatch.parameters import DESCRIPTOR, SEGMENTS
 
 Added = tuple[NDArray[np.int64], NDArray[np.uint8], PackedTemplates]
 _TRIES = 20
@@ -51,6 +52,7 @@ class Held:
         self.folder = folder
         self.mode = mode
         self._files = files
+        self._text = manifests.text(folder)
         self.manifest = manifests.read(folder)
         self._lock = threading.RLock()
         self._segments: tuple[Segment, ...] = ()
@@ -109,12 +111,19 @@ class Held:
         self._segments = segments
         self.manifest = found
 
+    def is_level(self) -> bool:
+        """See `PartitionIndex.is_level`."""
+        return manifests.text(self.folder) == self._text
+
     def refresh(self) -> bool:
         """See `PartitionIndex.refresh`."""
         with self._lock:
-            if manifests.read(self.folder) == self.manifest:
+            text = manifests.text(self.folder)
+            if text == self._text:
                 return False
             self._load()
+            # Of before what was read: a later one is never taken for this.
+            self._text = text
             self.parts()
             self._memory = without_written(self._memory, self._segments, self.manifest.lists)
             return True
@@ -143,17 +152,43 @@ class Held:
         """Everything that a search visits; a snapshot, but tombstones count at once.
 
         Rows added since the last call become a part. Parts in memory are joined when the newer
-        is at least half as large, so that a row is moved a logarithmic number of times.
+        is at least half as large, so that a row is moved a logarithmic number of times, and both
+        are small.
         """
         with self._lock:
             if self._fresh:
                 every, self._fresh = self._fresh, []
                 self._memory.append(self._part(every))
-                while len(self._memory) > 1 and len(self._memory[-2]) <= 2 * len(self._memory[-1]):
-                    newest = [self._memory.pop(), self._memory.pop()]
-                    keep = [part.live.view(np.bool_) for part in newest]
-                    self._memory.append(Part(joined(newest, keep, self.manifest.lists)))
+                while pair := self._joinable():
+                    self._memory[-2:] = [self._joined(pair)]
             return (*self._segments, *self._frozen, *self._memory)
+
+    def _joinable(self) -> list[Part] | None:
+        """The newest two parts in memory, where they are to be joined; ``_lock`` is held."""
+        pair = self._memory[-2:]
+        sizes = [len(part) for part in pair]
+        if len(pair) < 2 or sizes[0] > 2 * sizes[1] or sum(sizes) > SEGMENTS.joined_most:
+            return None
+        return pair
+
+    def _joined(self, pair: Sequence[Part]) -> Part:
+        keep = [part.live.view(np.bool_) for part in pair]
+        return Part(joined(pair, keep, self.manifest.lists))
+
+    def take_tails(self, missing: NDArray[np.int64], of: tail.Of) -> None:
+        """See `PartitionIndex.take_tails`.
+
+        Parameters
+        ----------
+        missing : (K,) int64
+        of : Of
+        """
+        for part in tail.read(self.folder, self.manifest, missing, of, self._files):
+            with self._lock:
+                if len(self.missing(part.row_ids)) == len(part):
+                    self._memory.append(part)
+                    while pair := self._joinable():
+                        self._memory[-2:] = [self._joined(pair)]
 
     def _part(self, every: Sequence[Added]) -> Part:
         return Part(

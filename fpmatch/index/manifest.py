@@ -56,6 +56,22 @@ class Manifest:
         return (*(name for name, _, _ in self.segments), *ids)
 
 
+def text(folder: Path) -> bytes:
+    """The manifest as it is stored: equal where nothing changed.
+
+    Raises
+    ------
+    StorageError
+        If the folder holds no index.
+    """
+    try:
+        return (folder / NAME).read_bytes()
+    except FileNotFoundError as error:
+        raise StorageError(f"no index in this folder: {NAME} is missing") from error
+    except OSError as error:
+        raise StorageError(f"the index's {NAME} cannot be read: {error.strerror}") from error
+
+
 def read(folder: Path) -> Manifest:
     """Read the manifest.
 
@@ -67,13 +83,7 @@ def read(folder: Path) -> Manifest:
         If the manifest is damaged.
     """
     try:
-        text = (folder / NAME).read_bytes()
-    except FileNotFoundError as error:
-        raise StorageError(f"no index in this folder: {NAME} is missing") from error
-    except OSError as error:
-        raise StorageError(f"the index's {NAME} cannot be read: {error.strerror}") from error
-    try:
-        stored = json.loads(text)
+        stored = json.loads(text(folder))
         body = stored["manifest"]
         if stored["sha256"] != _digest(body):
             raise CorruptError(f"{NAME}: checksum does not match: the file is damaged")
@@ -95,8 +105,8 @@ def write(folder: Path, manifest: Manifest) -> None:
         # As earlier releases wrote and read it.
         del body["expunged"], body["expunged_sha256"]
         version = PLAIN
-    text = json.dumps({"format": version, "manifest": body, "sha256": _digest(body)}, indent=1)
-    write_file(folder / NAME, text.encode())
+    whole = json.dumps({"format": version, "manifest": body, "sha256": _digest(body)}, indent=1)
+    write_file(folder / NAME, whole.encode())
 
 
 def write_file(path: Path, content: bytes) -> None:

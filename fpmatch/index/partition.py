@@ -9,8 +9,9 @@ from typing import Self, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.descriptor import PackedTemplates, SearchTemplate
+from fpmatch.descriptor import SearchTemplate
 from fpmatch.errors import InputError
+from fpmatch.index.changing import Changing
 from fpmatch.index.context import SearchContext
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.search import PartitionSearch
@@ -21,7 +22,7 @@ from fpmatch.index.subject import Subjects
 from fpmatch.index.work import Cancel, Clock, SearchBounds, Workers
 
 
-class PartitionIndex:
+class PartitionIndex(Changing):
     """Shortlists and scores over the fingers of one partition.
 
     A row is one enrolled finger, named by an int64 id that the caller gives and never uses twice.
@@ -35,7 +36,7 @@ class PartitionIndex:
     """
 
     def __init__(self, store: Store, threads: int) -> None:
-        self._store = store
+        super().__init__(store)
         self._workers = Workers(threads)
 
     @classmethod
@@ -134,104 +135,15 @@ class PartitionIndex:
         """
         return self._store.missing(row_ids)
 
-    def add(
-        self, row_ids: NDArray[np.int64], packed: PackedTemplates, positions: NDArray[np.uint8]
-    ) -> None:
-        """Add rows; the next search sees them.
-
-        Parameters
-        ----------
-        row_ids : (K,) int64
-            Not negative, and none that the index holds or ever held.
-        packed : PackedTemplates
-            Search forms of the K rows.
-        positions : (K,) uint8
-            Finger positions, 0 for unknown.
-
-        Raises
-        ------
-        InputError
-            If the lengths differ, an id is not new, or a row has too many minutiae.
-        ReadOnlyError
-        """
-        self._store.add(row_ids, packed, positions)
-
-    def hold(
-        self, row_ids: NDArray[np.int64], packed: PackedTemplates, positions: NDArray[np.uint8]
-    ) -> None:
-        """Take rows that the writer has not written yet into this process's memory, for searches.
-
-        For an index open for reading; `refresh` drops them once the writer has written them.
-
-        Parameters
-        ----------
-        row_ids, packed, positions
-            As for `add`; none that the index holds.
-
-        Raises
-        ------
-        InputError
-            As for `add`, or if the index is open for writing.
-        """
-        self._store.hold(row_ids, packed, positions)
-
-    def release(self, row_ids: NDArray[np.int64]) -> None:
-        """Drop rows that `hold` took.
-
-        Parameters
-        ----------
-        row_ids : (K,) int64
-        """
-        self._store.release(row_ids)
-
-    def tombstone(self, row_ids: NDArray[np.int64]) -> int:
-        """Make rows invisible at once and for good; returns how many existed.
-
-        Durable when it returns; `compact` removes their bytes.
-
-        Parameters
-        ----------
-        row_ids : (K,) int64
-        """
-        return self._store.tombstone(row_ids)
-
-    def forget(self, row_ids: NDArray[np.int64]) -> None:
-        """Take expunged ids for new: the system of record was restored from before that.
-
-        Parameters
-        ----------
-        row_ids : (K,) int64
-        """
-        self._store.forget(row_ids)
-
     @property
     def expunged(self) -> NDArray[np.int64]:
         """Ids of rows that were tombstoned and are no longer stored, ascending."""
         return self._store.expunged
 
-    def flush(self) -> None:
-        """Write the rows in memory as a segment; they are on disk when the call returns."""
-        self._store.flush()
-
-    def compact(self) -> None:
-        """Merge everything into one segment without tombstoned rows, and delete the old files.
-
-        Streams: memory does not grow with the columns. Searches and changes go on meanwhile.
-        """
-        self._store.compact()
-
-    def settle(self) -> None:
-        """Wait until the background has nothing left to do; raises what went wrong there."""
-        self._store.settle()
-
     @property
     def tombstones(self) -> int:
-        """Rows tombstoned whose bytes are still stored: `compact` removes them."""
+        """Rows tombstoned whose bytes are still stored: `purge` removes them."""
         return self._store.tombstones
-
-    def refresh(self) -> bool:
-        """Take over what another process has committed; whether there was any."""
-        return self._store.refresh()
 
     def begin(
         self,

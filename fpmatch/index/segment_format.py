@@ -127,8 +127,14 @@ class SegmentWriter:
         """The section to be filled, mapped."""
         return view(self._filling.array[self.layout.data_offset :], self.layout.sections[name])
 
-    def commit(self) -> str:
-        """Checksum, flush, rename; returns the SHA-256 of header and table, hexadecimal."""
+    def commit(self, *, sync: bool = True) -> str:
+        """Checksum, flush, rename; returns the SHA-256 of header and table, hexadecimal.
+
+        Parameters
+        ----------
+        sync : bool
+            Wait until all of it is on the disk.
+        """
         table = np.zeros(self.layout.blocks, "<u8")
         words = self._filling.array[self.layout.data_offset :].view(np.uint64)
         checksum_blocks(words, self.layout.block_bytes // 8, 0, len(table), table)
@@ -138,8 +144,8 @@ class SegmentWriter:
         self._filling.array[: len(head)] = head
         del words
         with storage_errors(self.path.name):
-            self._filling.finish()
-            put_in_place(self.temporary, self.path)
+            self._filling.finish(sync=sync)
+            put_in_place(self.temporary, self.path, sync=sync)
         return digest.hexdigest()
 
 

@@ -14,15 +14,19 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import PackedTemplates
 from fpmatch.durable import storage_errors
 from fpmatch.encryption import PLAIN_FILES, Files
-from fpmatch.errors import LockedError, ReadOnlyError, StorageError, WriteError
+from fpmatch.errors import InputError, LockedError, StorageError, WriteError
 from fpmatch.index import manifest as manifests
-from fpmatch.index.held import Held
+from fpmatch.index import tail
+from fpmatch.index.announcing import Announcing
 from fpmatch.index.manifest import Manifest
 from fpmatch.index.quantizer import list_count, parameter_hash
+from fpmatch.index.segment import Part, Segment
 from fpmatch.index.work import Background
 from fpmatch.index.writing import (
     Entry,
+    blank,
     died_since,
+    is_small,
     smaller,
     write_merged,
     write_parts,
@@ -31,7 +35,7 @@ from fpmatch.locking import try_lock
 from fpmatch.parameters import INDEX
 
 
-class Store(Held):
+class Store(Announcing):
     """An index that may change; used by `PartitionIndex` alone.
 
     ``_writing`` is held while a segment is written, during which searches, additions and
@@ -75,6 +79,7 @@ class Store(Held):
             raise
         if mode == "rw":
             manifests.remove_strays(folder, self.manifest)
+            tail.remove(folder)
 
     @classmethod
     def create(cls, folder: Path, expected_fingers: int, files: Files = PLAIN_FILES) -> Self:
@@ -116,7 +121,31 @@ class Store(Held):
         ReadOnlyError
         """
         self._writable()
-        waiting = self._remember(row_ids, packed, positions)
+        self._gathered(self._remember(row_ids, packed, positions))
+
+    def add_part(self, part: Part) -> None:
+        """See `PartitionIndex.add_part`.
+
+        Parameters
+        ----------
+        part : Part
+
+        Raises
+        ------
+        InputError
+            If an id is not new.
+        ReadOnlyError
+        """
+        self._writable()
+        with self._lock:
+            if len(self.missing(part.row_ids)) < len(part):
+                raise InputError("a row id is already in the index; ids are never used twice")
+            self._memory.append(part)
+            waiting = sum(map(len, self._memory)) + sum(len(ids) for ids, _, _ in self._fresh)
+        self._gathered(waiting)
+
+    def _gathered(self, waiting: int) -> None:
+        """Have rows in memory written once they are many."""
         if waiting >= INDEX.tail_rows:
             self._background.ask(self._tidy)
         if waiting >= INDEX.waiting_most:
@@ -153,7 +182,7 @@ class Store(Held):
         """See `PartitionIndex.flush`."""
         self._writable()
         self._write_memory()
-        if len(self._segments) > INDEX.segments_most:
+        if self._many():
             self._background.ask(self._tidy)
         self._background.check()
 
@@ -165,7 +194,6 @@ class Store(Held):
             self._write_memory()
             self._merge(everything=True)
             with self._lock:
-                # What a write that failed has left holds rows that may be gone by now.
                 manifests.remove_strays(self.folder, self.manifest)
 
     def renew(self) -> int:
@@ -181,6 +209,20 @@ class Store(Held):
                         self._files.renew(path)
                         done += 1
         return done
+
+    def purge(self) -> None:
+        """See `PartitionIndex.purge`."""
+        self._writable()
+        with self._writing:
+            with self._lock:
+                for part in self.parts():
+                    if not isinstance(part, Segment):
+                        blank(part)
+                chosen = [s for s in self._segments if not s.live.all()]
+                keep = [s.live.astype(np.bool_) for s in chosen]
+                gone = self._dead
+            self._unannounce(gone)
+            self._rewrite(chosen, keep, gone)
 
     def settle(self) -> None:
         """See `PartitionIndex.settle`."""
@@ -199,8 +241,12 @@ class Store(Held):
                     self._fresh = self._fresh[len(every) :]
                     self._memory.append(part)
         self._write_memory()
-        if len(self._segments) > INDEX.segments_most:
+        if self._many():
             self._merge(everything=False)
+
+    def _many(self) -> bool:
+        """Whether there are so many segments that the smaller ones are to be merged."""
+        return sum(map(is_small, self._segments)) > INDEX.segments_most
 
     def _write_memory(self) -> None:
         """Write the rows in memory as a segment."""
@@ -221,36 +267,42 @@ class Store(Held):
                     dead = np.union1d(dead, died_since(self._frozen, keep))
                     entries = self.manifest.segments
                     self._commit((*entries, *(() if entry is None else (entry,))), dead)
+                    written = np.concatenate([part.row_ids for part in self._frozen])
                     self._frozen = ()
+                self._unannounce(written)
             except BaseException:
                 with self._lock:
                     self._memory, self._frozen = [*self._frozen, *self._memory], ()
                 raise
 
     def _merge(self, *, everything: bool) -> None:
-        """Merge segments into one without their tombstoned rows, then delete the old files."""
+        """Merge segments into few without their tombstoned rows, then delete the old files."""
         with self._writing:
             with self._lock:
-                chosen = list(self._segments)
-                dropped = self._dead
+                chosen = [s for s in self._segments if is_small(s) or s.earlier or not s.live.all()]
+                gone = self._dead
                 if not everything:
-                    chosen = smaller(chosen)
+                    chosen = smaller(self._segments)
+                    gone = np.intersect1d(gone, _row_ids(chosen))
                 keep = [s.live.astype(np.bool_) for s in chosen]
-            stale = len(dropped) or not all(k.all() for k in keep)
+            stale = len(gone) or not all(k.all() for k in keep)
             stale = stale or any(s.earlier for s in chosen)
             if len(chosen) <= 1 and not (everything and stale):
                 return
-            entry = write_merged(self.folder, self.manifest, chosen, keep, self._files)
-            with self._lock:
-                names = {s.path.name for s in chosen}
-                rest = tuple(e for e in self.manifest.segments if e[0] not in names)
-                gone = dropped
-                if not everything:
-                    gone = np.intersect1d(dropped, np.concatenate([s.row_ids for s in chosen]))
-                dead = np.setdiff1d(self._dead, gone)
-                dead = np.union1d(dead, died_since(chosen, keep))
-                self._commit((*rest, *(() if entry is None else (entry,))), dead)
-                manifests.remove_strays(self.folder, self.manifest)
+            self._rewrite(chosen, keep, gone)
+
+    def _rewrite(
+        self, chosen: list[Segment], keep: list[NDArray[np.bool_]], gone: NDArray[np.int64]
+    ) -> None:
+        """Replace segments by what is kept of them; of the tombstones, `gone` are none any more."""
+        entries = write_merged(self.folder, self.manifest, chosen, keep, self._files)
+        with self._lock:
+            names = {s.path.name for s in chosen}
+            rest = tuple(e for e in self.manifest.segments if e[0] not in names)
+            dead = np.union1d(np.setdiff1d(self._dead, gone), died_since(chosen, keep))
+            self._commit((*rest, *entries), dead)
+            # Also what a write that failed has left: it holds rows that may be gone by now.
+            manifests.remove_strays(self.folder, self.manifest)
 
     def forget(self, row_ids: NDArray[np.int64]) -> None:
         """See `PartitionIndex.forget`.
@@ -301,16 +353,13 @@ class Store(Held):
             with storage_errors(name):
                 (self.folder / name).unlink(missing_ok=True)
 
-    def _writable(self) -> None:
-        if self.mode != "rw":
-            raise ReadOnlyError("the index is open for reading only")
-
     def close(self) -> None:
         """Write what is in memory and let go of everything."""
         try:
             if self._lockfile is not None:
                 self._background.wait()
                 self._write_memory()
+                tail.remove(self.folder)
                 self._background.check()
         finally:
             self._background.close()
@@ -321,3 +370,7 @@ class Store(Held):
                 self.mode = "r"
                 self._segments = ()
                 self._memory = []
+
+
+def _row_ids(segments: list[Segment]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(0, np.int64), *(s.row_ids for s in segments)])

@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.descriptor import COLUMNS
 from fpmatch.encryption import PLAIN_FILES, Files
-from fpmatch.index.build import build_arrays, join, select_rows, shapes, stream_arrays
+from fpmatch.index.build import shapes
+from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.manifest import Manifest
-from fpmatch.index.quantizer import quantizer
+from fpmatch.index.merging import merge_rows
 from fpmatch.index.segment import Part, Segment
 from fpmatch.index.segment_format import SegmentWriter
+from fpmatch.parameters import SEGMENTS
 
+SEGMENT_ROWS = SEGMENTS.rows_most
 Entry = tuple[str, str, int]
 """Name, SHA-256 and rows of a segment."""
 
@@ -32,13 +36,21 @@ def joined(
     lists : int
         Lists of the quantizer.
     """
-    pairs = [(part, np.flatnonzero(k)) for part, k in zip(parts, keep, strict=True)]
-    return build_arrays(
-        np.concatenate([p.row_ids[k] for p, k in pairs]),
-        np.concatenate([p.positions[k] for p, k in pairs]),
-        join([select_rows(p.packed, k) for p, k in pairs]),
-        quantizer(lists),
+    rows = [np.flatnonzero(k) for k in keep]
+    arrays = {
+        name: np.zeros(shape, dtype) for name, (dtype, shape) in _shapes(parts, rows, lists).items()
+    }
+    merge_rows(parts, rows, arrays)
+    return arrays
+
+
+def _shapes(
+    parts: Sequence[Part], rows: Sequence[NDArray[np.int64]], lists: int
+) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
+    cylinders = sum(
+        int((p.offsets[r + 1] - p.offsets[r]).sum()) for p, r in zip(parts, rows, strict=True)
     )
+    return shapes(sum(map(len, rows)), cylinders, lists)
 
 
 def write_parts(
@@ -83,8 +95,8 @@ def write_merged(
     segments: Sequence[Segment],
     keep: Sequence[NDArray[np.bool_]],
     files: Files = PLAIN_FILES,
-) -> Entry | None:
-    """Stream the kept rows of some segments into a new one; None if there are none.
+) -> tuple[Entry, ...]:
+    """Stream the kept rows of some segments into new ones, as few as may hold them.
 
     Parameters
     ----------
@@ -101,19 +113,35 @@ def write_merged(
     CorruptError
         If a block of a segment fails its checksum.
     WriteError
-        If the segment cannot be written.
+        If a segment cannot be written.
     """
     rows = [np.flatnonzero(k) for k in keep]
     total = sum(map(len, rows))
-    if not total:
-        return None
-    pairs = zip(segments, rows, strict=True)
-    cylinders = sum(int((s.offsets[r + 1] - s.offsets[r]).sum()) for s, r in pairs)
-    writer = _writer(folder, manifest, shapes(total, cylinders, manifest.lists), files)
-    arrays = {name: writer.array(name) for name in writer.layout.sections}
-    stream_arrays(segments, rows, arrays, quantizer(manifest.lists))
-    del arrays
-    return writer.path.name, writer.commit(), total
+    out = []
+    # Cut at the same share of each: what was sorted stays so.
+    pieces = -(-total // SEGMENT_ROWS)
+    for n in range(pieces):
+        some = [r[len(r) * n // pieces : len(r) * (n + 1) // pieces] for r in rows]
+        writer = _writer(folder, manifest, _shapes(segments, some, manifest.lists), files)
+        arrays = {name: writer.array(name) for name in writer.layout.sections}
+        merge_rows(segments, some, arrays)
+        del arrays
+        out.append((writer.path.name, writer.commit(), sum(map(len, some))))
+    return tuple(out)
+
+
+def blank(part: Part) -> None:
+    """Overwrite what a part in memory holds of its tombstoned rows; no search visits them."""
+    dead = np.flatnonzero(part.live == 0)
+    for row in dead.tolist():
+        first, last = part.offsets[row], part.offsets[row + 1]
+        for name in COLUMNS:
+            part.arrays[name][first:last] = 0
+    if len(dead):
+        entries = np.flatnonzero(np.isin(part.arrays["list_owners"], dead))
+        for name in LIST_COLUMNS:
+            if name != "list_owners":
+                part.arrays[name][entries] = 0
 
 
 def died_since(parts: Sequence[Part], keep: Sequence[NDArray[np.bool_]]) -> NDArray[np.int64]:
@@ -151,15 +179,21 @@ def without_written(memory: Sequence[Part], segments: Sequence[Segment], lists: 
     return out
 
 
+def is_small(segment: Segment) -> bool:
+    """Whether a segment may be merged with others; large ones are rewritten for removals alone."""
+    return len(segment) <= SEGMENT_ROWS // 2
+
+
 def smaller(segments: Sequence[Segment]) -> list[Segment]:
     """The smaller segments, in the order given.
 
-    From the smallest up as long as the next is no larger than those before it together.
+    From the smallest up as long as the next is no larger than those before it together, and one
+    segment may hold them all.
     """
     chosen: set[str] = set()
     total = 0
-    for segment in sorted(segments, key=lambda s: (len(s), s.path.name)):
-        if len(chosen) > 1 and len(segment) > total:
+    for segment in sorted(filter(is_small, segments), key=lambda s: (len(s), s.path.name)):
+        if (len(chosen) > 1 and len(segment) > total) or total + len(segment) > SEGMENT_ROWS:
             break
         chosen.add(segment.path.name)
         total += len(segment)

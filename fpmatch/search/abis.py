@@ -251,7 +251,7 @@ def _stored(
 ) -> tuple[StoredProbe, tuple[Template, ...], RecordInfo]:
     """The fingers of a reference, as a probe."""
     state, adapter = serving.state, serving.adapter
-    with state.partition_lock(adapter.partition).reading():
+    with state.partition_lock(adapter.partition).settled():
         key, known = _own(serving, asked)
         rows = [row for row, _ in facts.rows(state.gallery, key)]
         templates = state.gallery.templates(adapter.partition, rows[:MOST_FINGERS])

@@ -121,6 +121,7 @@ class Administration:
         monitor: Monitor | None = None,
         shards: Shards | None = None,
         keys: KeySource | None = None,
+        apart: str | Path | None = None,
     ) -> Self:
         """Open a gallery folder.
 
@@ -163,6 +164,8 @@ class Administration:
             gallery, and not closed with the engine.
         keys : path, str, mapping or callable, optional
             The caller's keys of an encrypted gallery, the current one last (`docs/encryption.md`).
+        apart : str or Path, optional
+            Folder of log and ledger where the gallery cannot be written (mode "r", no writer).
 
         Raises
         ------
@@ -175,14 +178,7 @@ class Administration:
         InputError
             If an option cannot be used.
         """
-        if not callable(clock):
-            raise InputError(f"clock must be callable, not {quoted(clock)}")
-        if monitor is not None and not callable(monitor):
-            raise InputError(f"monitor must be callable, not {quoted(monitor)}")
-        if not isinstance(limits, Limits):
-            raise InputError(f"limits must be Limits, not {quoted(limits)}")
-        if shards is not None and not isinstance(shards, Shards):
-            raise InputError(f"shards must be a Cluster, not {quoted(shards)}")
+        opening.check(clock, monitor, limits, shards)
         calls, started = Calls(monitor), time.monotonic()
         state, lock = opening.open_state(
             path_of(path),
@@ -199,6 +195,7 @@ class Administration:
             limits=limits,
             shards=shards,
             keys=keys,
+            aside=None if apart is None else path_of(apart),
         )
         calls.ended("open", OK, time.monotonic() - started, {"mode": state.mode})
         return cls(state, lock, calls)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
 from fpmatch.checks import quoted
-from fpmatch.descriptor import SearchTemplate, encode, pack
-from fpmatch.errors import FpmatchError, InputError, StorageError
+from fpmatch.errors import InputError, StorageError
 from fpmatch.gallery import (
     EnrolError,
     EnrolFlag,
@@ -20,6 +17,7 @@ from fpmatch.gallery import (
     EnrolReport,
     NewRow,
     answers,
+    batch_answers,
     facts,
     records,
     sources,
@@ -28,6 +26,7 @@ from fpmatch.gallery.answers import Answer, Once
 from fpmatch.parameters import SEARCH
 from fpmatch.search import pending, resemblance, sequence
 from fpmatch.search.crash_points import crash_point
+from fpmatch.search.indexing import Ready
 from fpmatch.search.once import check_key, digest, turn
 from fpmatch.search.state import State
 from fpmatch.template import Template
@@ -196,22 +195,34 @@ def _batch(
     once: Once | None = None,
 ) -> tuple[_Done, list[EnrolFlag]]:
     crash_point("enrol.checked")
-    forms = _forms(record for _, record in batch)
-    with state.partition_lock(partition).writing(), _carried_through(state, partition):
+    ready = Ready.of(state, partition, batch)
+    lock = state.partition_lock(partition)
+    with lock.changing(), _carried_through(state, partition):
         done = records.enrol(
-            state.gallery, partition, batch, lambda record: accept(known_uses(state, record)), once
+            state.gallery,
+            partition,
+            batch,
+            lambda record: accept(known_uses(state, record)),
+            once,
+            ready.announce,
         )
         crash_point("enrol.committed")
         try:
             state.log(done.journal)
             crash_point("enrol.logged")
         finally:
-            index_rows(state, partition, done.rows, forms)
+            # Searches wait for this alone: all else is done while they go on.
+            with lock.writing():
+                records.show(state.gallery, partition, done)
+                ready.add(done.rows)
         crash_point("enrol.indexed")
+    ready.settle()
+    forms = ready.forms
     flags = resemblance.doubts(state, partition, dict(batch), done.rows, forms)
     if once is not None:
         crash_point("enrol.compared")
-        _flagged(state, done.journal, records.answer(dict(batch), done), flags)
+        said = batch_answers.answer(dict(batch), done.keys, done.rows, done.errors)
+        _flagged(state, done.journal, said, flags)
     return _Done(done.keys, len(done.rows), done.errors), flags
 
 
@@ -238,7 +249,9 @@ def _repeated(
 ) -> tuple[_Done, list[EnrolFlag]]:
     """The answer that the same batch was given."""
     fields = answer.fields
-    done = _Done(fields["keys"], fields["fingers"], records.errors_of(items, fields["errors"]))
+    done = _Done(
+        fields["keys"], fields["fingers"], batch_answers.errors_of(items, fields["errors"])
+    )
     if fields["flags"] is not None:
         return done, [
             EnrolFlag(item, items[item].record, items[item].event, score)
@@ -258,19 +271,6 @@ def _repeated(
     flags = resemblance.doubts(state, partition, items, rows, {})
     _flagged(state, answer.journal, fields, flags)
     return done, flags
-
-
-def _forms(batch: Iterable[object]) -> dict[bytes, SearchTemplate]:
-    """Search forms of what can be enrolled, by its bytes: most of the work, done while searches
-    go on.
-    """
-    out = {}
-    for record in batch:
-        fingers = record.fingers if isinstance(record, Record) else ()
-        for finger in fingers if isinstance(fingers, list | tuple) else ():
-            if isinstance(finger, Template) and len(finger):
-                out[finger.to_bytes()] = encode(finger)
-    return out
 
 
 @contextmanager
@@ -301,62 +301,3 @@ def known_uses(state: State, record: Record) -> Record:
                 f"{', '.join(state.policy.declared.transactions[:20])}, its purposes and its roles"
             )
     return record
-
-
-def index_rows(
-    state: State,
-    partition: str,
-    rows: list[NewRow],
-    forms: Mapping[bytes, SearchTemplate] | None = None,
-) -> None:
-    """Bring stored rows into the partition's index, or have hosts follow.
-
-    All of them, also where an addition raises what went wrong in the background before it.
-
-    Parameters
-    ----------
-    state : State
-        The open engine.
-    partition : str
-        Its name.
-    rows : list of NewRow
-        Stored, with their templates.
-    forms : mapping of bytes to SearchTemplate, optional
-        Search forms at hand, by the template's bytes; others are computed here.
-
-    Raises
-    ------
-    FpmatchError, OSError
-        The first that an addition raised.
-    """
-    if state.shards is not None:
-        state.shards.level(partition)
-        return
-    forms = forms or {}
-    first: Exception | None = None
-    for few in _batched(rows, SEARCH.enrol_batch):
-        stored = dict(state.gallery.stored_templates(partition, [r.row for r in few]))
-        found = [r for r in few if r.row in stored]
-        if found:
-            try:
-                state.indexes[partition].add(
-                    np.array([r.row for r in found], np.int64),
-                    pack([_form(stored[r.row], forms) for r in found]),
-                    np.array([int(r.position) for r in found], np.uint8),
-                )
-            except (OSError, FpmatchError) as error:
-                first = first or error
-    if first is not None:
-        raise first
-
-
-def _form(content: bytes, forms: Mapping[bytes, SearchTemplate]) -> SearchTemplate:
-    """The search form of a stored template, at hand or computed here."""
-    form = forms.get(content)
-    return encode(Template.from_bytes(content)) if form is None else form
-
-
-def _batched(rows: Iterable[NewRow], size: int) -> Iterator[list[NewRow]]:
-    each = iter(rows)
-    while few := list(islice(each, size)):
-        yield few

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import encode, pack
 from fpmatch.errors import CorruptError, StorageError
 from fpmatch.gallery import following
+from fpmatch.gallery.changes import Changed
 from fpmatch.parameters import INDEX, SEARCH
 from fpmatch.policy import Policy
 from fpmatch.search.state import State
@@ -20,8 +22,9 @@ log = logging.getLogger(__name__)
 def follow(state: State) -> None:
     """Bring an engine that is open for reading level with what has been committed by now.
 
-    About 5 us where nothing has. Otherwise the policy first, then each partition on its own, while
-    no search of it runs here: records, seals, root and index of one and the same state.
+    About 5 us where nothing has. Otherwise the policy first, then each partition that changed on
+    its own, while no search of it runs here: records, seals, root and index of one and the same
+    state.
 
     Raises
     ------
@@ -31,12 +34,63 @@ def follow(state: State) -> None:
     if state.mode == "rw":
         return
     with state.following:
-        if following.anything(state.gallery):
-            state.policy = newest(state)
-            state.behind.update(info.name for info in state.gallery.partitions)
-        for partition in sorted(state.behind):
-            with state.partition_lock(partition).writing():
-                state.relevel(partition)
+        _look(state)
+        for partition in sorted(state.stale | state.behind):
+            if partition in state.behind or not _is_level(state, partition):
+                with state.partition_lock(partition).writing():
+                    state.relevel(partition)
+            state.stale.discard(partition)
+
+
+def bars(state: State, scored: Mapping[str, Iterable[int]]) -> dict[str, list[Changed]]:
+    """What has been committed since a search began, of the records that it is about to show.
+
+    The policy of now is taken over. New records and the index wait for the next call, so that this
+    costs what changed of these records, and nothing else.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    scored : mapping of str to iterable of int
+        Keys of records, by partition.
+
+    Returns
+    -------
+    dict of str to list of Changed
+        Those of them that changed, as they are now.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be told.
+    """
+    if state.mode == "rw":
+        return {}
+    out = {}
+    with state.following:
+        _look(state)
+        for partition in sorted(state.stale & scored.keys()):
+            changed = following.changed_of(state.gallery, partition, set(scored[partition]))
+            if changed is None:
+                with state.partition_lock(partition).writing():
+                    state.relevel(partition)
+                state.stale.discard(partition)
+            else:
+                out[partition] = changed
+    return out
+
+
+def _look(state: State) -> None:
+    """Take over the policy, and note the partitions that may have changed."""
+    if following.anything(state.gallery):
+        state.stale.update(info.name for info in state.gallery.partitions)
+        state.policy = newest(state)
+
+
+def _is_level(state: State, partition: str) -> bool:
+    index = state.indexes.get(partition)
+    return index is not None and following.is_level(state.gallery, partition) and index.is_level()
 
 
 def newest(state: State) -> Policy | None:
@@ -86,6 +140,11 @@ def level(state: State, partition: str) -> None:
         missing = np.flatnonzero(owned & ~held)
     else:
         missing = index.missing(np.array(new, np.int64))
+    if len(missing):
+        index.take_tails(
+            missing, lambda rows: following.digest_of(state.gallery, partition, rows.tolist())
+        )
+        missing = index.missing(missing)
     if len(missing) > 2 * INDEX.waiting_most:
         raise StorageError(
             f"the index of partition {partition!r} is behind its gallery; open it once with "

@@ -222,7 +222,7 @@ def look(
             if not first.view:
                 said(result="refused", reason=first.reason)
                 raise RefusedError(_why(partition, first))
-            with state.partition_lock(partition).reading():
+            with state.partition_lock(partition).settled():
                 found, names = read(_opened(state, partition, asker, first))
                 crash_point("look.read")
                 second = _decide(state, partition, asker)

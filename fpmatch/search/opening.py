@@ -23,7 +23,8 @@ from fpmatch.gallery import Gallery
 from fpmatch.ledger import Ledger
 from fpmatch.locking import FolderLock
 from fpmatch.policy import Policy
-from fpmatch.search import follow, hold, recovery
+from fpmatch.search import apart, follow, hold, recovery
+from fpmatch.search.apart import LOG
 from fpmatch.search.limits import Limits
 from fpmatch.search.living import FOLDER as LIVING
 from fpmatch.search.living import Living
@@ -31,7 +32,6 @@ from fpmatch.search.shards import Shards
 from fpmatch.search.state import State, Vault
 from fpmatch.types import PartitionInfo
 
-LOG = "audit.sqlite"
 _AGAIN = 0.05
 """How soon a lock that another holds is tried again, seconds."""
 log = logging.getLogger(__name__)
@@ -87,6 +87,7 @@ def open_state(
     limits: Limits,
     keys: KeySource | None,
     shards: Shards | None = None,
+    aside: Path | None = None,
 ) -> tuple[State, FolderLock]:
     """Lock and open a folder, and finish what a crash left half done.
 
@@ -120,6 +121,8 @@ def open_state(
         Hosts that hold the rows, if any do.
     keys : KeySource or None
         The caller's keys of an encrypted gallery.
+    aside : Path or None
+        Where log, ledger and openings are, if not in the folder.
 
     Raises
     ------
@@ -127,21 +130,29 @@ def open_state(
         If an option cannot be used.
     """
     hold.check(withheld_ms)
-    folder_lock = lock(folder, mode, wait)
+    own = folder
+    if aside is not None:
+        if mode != "r":
+            raise InputError("apart= goes with mode 'r': what changes a gallery is logged in it")
+        own = aside
+        _found(folder)
+        apart.make(own, durability, chest_of(folder, keys))
+    folder_lock = lock(folder, mode, wait, own)
     state: State | None = None
     living: Living | None = None
     try:
-        with storage_errors(folder.name):
-            living = Living(folder)
+        with storage_errors(folder.name), apart.writable(folder):
+            living = Living(own)
         chest = chest_of(folder, keys)
-        gallery = Gallery.open(folder, mode, durability=durability, chest=chest)
+        still = aside is not None
+        gallery = Gallery.open(folder, mode, durability=durability, chest=chest, still=still)
         state = State(
             folder=folder,
             mode=mode,
             gallery=gallery,
-            ledger=Ledger.open(folder, durability=durability, chest=chest),
+            ledger=Ledger.open(own, durability=durability, chest=chest),
             audit=AuditLog.open(
-                folder / LOG,
+                own / LOG,
                 "rw",
                 clock=clock,
                 durability=durability,
@@ -160,6 +171,8 @@ def open_state(
             shards=shards,
             chest=chest,
         )
+        if still:
+            apart.belongs(state.ledger, gallery)
         state.relevel = partial(recovery.relevel, state)
         if mode == "rw":
             gallery.take_over(living.name)
@@ -188,7 +201,36 @@ def open_state(
     return state, folder_lock
 
 
-def lock(folder: Path, mode: str, wait: float = 0.0) -> FolderLock:
+def check(clock: object, monitor: object, limits: object, shards: object) -> None:
+    """Options of an opening are of their kinds.
+
+    Parameters
+    ----------
+    clock : object
+        Has to be callable.
+    monitor : object
+        Has to be callable, or None.
+    limits : object
+        Has to be `Limits`.
+    shards : object
+        Have to be `Shards`, or None.
+
+    Raises
+    ------
+    InputError
+        If one is not.
+    """
+    if not callable(clock):
+        raise InputError(f"clock must be callable, not {quoted(clock)}")
+    if monitor is not None and not callable(monitor):
+        raise InputError(f"monitor must be callable, not {quoted(monitor)}")
+    if not isinstance(limits, Limits):
+        raise InputError(f"limits must be Limits, not {quoted(limits)}")
+    if shards is not None and not isinstance(shards, Shards):
+        raise InputError(f"shards must be a Cluster, not {quoted(shards)}")
+
+
+def lock(folder: Path, mode: str, wait: float = 0.0, own: Path | None = None) -> FolderLock:
     """Any number of processes may read, and one of them may write meanwhile.
 
     Parameters
@@ -199,6 +241,8 @@ def lock(folder: Path, mode: str, wait: float = 0.0) -> FolderLock:
         "r" or "rw".
     wait : float
         How long to wait for another writer, seconds.
+    own : Path, optional
+        Where openings are, if not in the folder.
 
     Raises
     ------
@@ -209,11 +253,12 @@ def lock(folder: Path, mode: str, wait: float = 0.0) -> FolderLock:
     """
     until = time.monotonic() + wait
     try:
-        if not (folder / "gallery.sqlite").exists():
-            raise StorageError(f"{folder} is no gallery folder; make one with Engine.create")
+        _found(folder)
         if mode == "r":
-            (folder / LIVING).mkdir(exist_ok=True)
-            return FolderLock(folder / LIVING, shared=True)
+            place = (own or folder) / LIVING
+            with apart.writable(folder):
+                place.mkdir(exist_ok=True)
+            return FolderLock(place, shared=True)
         while True:
             try:
                 # The folder itself is what older releases lock to read: they follow no writer.
@@ -228,6 +273,11 @@ def lock(folder: Path, mode: str, wait: float = 0.0) -> FolderLock:
         ) from error
     except OSError as error:
         raise StorageError(f"{folder} cannot be opened: {error.strerror}") from error
+
+
+def _found(folder: Path) -> None:
+    if not (folder / "gallery.sqlite").exists():
+        raise StorageError(f"{folder} is no gallery folder; make one with Engine.create")
 
 
 def check_partitions(mine: Iterable[PartitionInfo], policy: Policy) -> None:

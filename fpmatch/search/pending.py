@@ -40,8 +40,11 @@ def catch_up(state: State) -> None:
             _attempt(lambda: finish_removals(state, wait=False))
         finally:
             state.finishing.release()
-    if state.unlogged:
-        _attempt(state.log)
+    if state.unlogged and state.logging.acquire(blocking=False):
+        try:
+            _attempt(state.log)
+        finally:
+            state.logging.release()
 
 
 def _attempt(step: Any) -> None:
@@ -139,11 +142,9 @@ def _drop_from_index(state: State, partition: str, rows: list[int]) -> None:
     if index is None:
         return
     with state.partition_lock(partition).writing():
-        there = np.intersect1d(np.array(rows, np.int64), index.row_ids())
-        if len(there):
-            index.tombstone(there)
+        index.tombstone(np.array(rows, np.int64))
     if index.tombstones:
-        index.compact()
+        index.purge()
 
 
 def destroy_probes(state: State, name: str, fields: dict[str, Any]) -> None:

@@ -29,6 +29,22 @@ class ReadWriteLock:
         self._writers = 0
         self._queued = 0
         self._phase = 0
+        self._turn = threading.RLock()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Be the one that is about to change the partition; searches go on until `writing`.
+
+        For a change of which most can be prepared while the partition is searched.
+        """
+        with self._turn:
+            yield
+
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Hold the partition as it is, with no change half prepared."""
+        with self._turn, self.reading():
+            yield
 
     @contextmanager
     def reading(self, deadline: float | None = None) -> Iterator[bool]:
@@ -82,6 +98,11 @@ class ReadWriteLock:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Change the partition."""
+        with self._turn, self._exclusive():
+            yield
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
         with self._condition:
             self._writers += 1
             try:

@@ -22,7 +22,7 @@ from fpmatch.gallery import NewRow
 from fpmatch.gallery.partition_names import folder_name
 from fpmatch.index import placing
 from fpmatch.search import copies, follow, kept_probes, opting_out, outbox, pending
-from fpmatch.search.enrolment import index_rows
+from fpmatch.search.indexing import index_rows
 from fpmatch.search.state import State
 from fpmatch.types import FingerPosition
 
@@ -138,7 +138,7 @@ def level(state: State, partition: str) -> None:
     if len(extra):
         index.tombstone(extra)
     if index.tombstones:
-        index.compact()
+        index.purge()
     # The gallery decides: restored from before, it has rows that went since, and gives ids again.
     gone = index.expunged
     index.forget(gone[(gone >= state.gallery.next_row(partition)) | np.isin(gone, missing)])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from fpmatch.gallery.changes import Changed
 from fpmatch.parameters import SEARCH
 from fpmatch.search.candidates import best_candidates
 from fpmatch.search.decision import decide, kept_quiet
-from fpmatch.search.follow import follow
+from fpmatch.search.follow import bars
 from fpmatch.search.opaque_ids import under_opaque_ids
 from fpmatch.search.pairings import with_minutiae
 from fpmatch.search.partition_scores import PartitionScores
@@ -26,7 +28,7 @@ from fpmatch.types import (
 
 def judge(state: State, running: Running) -> Released:
     """Ask the current policy again at the current time, and cut what may not leave."""
-    follow(state)
+    changed = bars(state, {name: one.records.tolist() for name, one in running.scores.items()})
     again = decide(state, running.submission.facts, state.policy, running.kept)
     later = {d.partition: d for d in again.partitions}
     out = []
@@ -37,7 +39,7 @@ def judge(state: State, running: Running) -> Released:
         scores = running.scores.get(first.partition)
         if scores is not None:
             with kept_quiet(running, first.partition):
-                one = _searched(state, running, scores, granted)
+                one = _searched(state, running, scores, granted, changed.get(first.partition, ()))
         out.append(one or _without_scores(running, first, granted))
         running.opaque |= out[-1].hidden
         running.withheld |= out[-1].section.outcome is Outcome.SEARCHED_WITHHELD
@@ -73,12 +75,25 @@ def narrowed(first: PartitionDecision, second: PartitionDecision | None) -> Part
 
 
 def _searched(
-    state: State, running: Running, scores: PartitionScores, granted: PartitionDecision
+    state: State,
+    running: Running,
+    scores: PartitionScores,
+    granted: PartitionDecision,
+    changed: Iterable[Changed],
 ) -> ReleasedPartition:
     request = running.submission.request
     name = scores.partition
     columns = state.gallery.columns(name)
     barred = columns.barred(sees_protected=granted.sees_protected, uses=running.uses)
+    for one in changed:
+        ordinal = columns.names.ordinal(one.key)
+        if ordinal is not None:
+            barred[ordinal] |= (
+                one.name != columns.names[ordinal]
+                or one.sealed
+                or (one.protected and not granted.sees_protected)
+                or bool(one.banned & running.uses)
+            )
     if running.apart is not None and running.apart.partition == name:
         own = columns.names.ordinal(running.apart.key)
         if own is not None:

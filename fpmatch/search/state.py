@@ -58,6 +58,10 @@ class State:
         Hosts that hold the rows of all partitions; without, this process has an index of each.
     ending : threading.Event
         Set when the engine closes and waits no longer: searches and enrolments are to end.
+    behind : set of str
+        Partitions whose index may lack what was committed: they are not searched.
+    stale : set of str
+        Partitions in which another process may have committed something since they were followed.
     logged : dict of int
         Journal entries that the log has, and under which number; whose they are takes them out.
     """
@@ -92,6 +96,7 @@ class State:
     unlogged: bool = False
     unfinished: bool = False
     behind: set[str] = field(default_factory=set)
+    stale: set[str] = field(default_factory=set)
     relevel: Callable[[str], None] = lambda _: None
     shards: Shards | None = None
     turns: tuple[threading.RLock, ...] = field(

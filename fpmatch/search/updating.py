@@ -10,12 +10,14 @@ from fpmatch.checks import check_flag, check_text, check_uses, quoted
 from fpmatch.errors import ConflictError, InputError, RefusedError
 from fpmatch.gallery import UpdateReceipt, updating
 from fpmatch.gallery.answers import Once
+from fpmatch.gallery.batch_answers import LONGEST
 from fpmatch.gallery.digest import VERSION_DIGITS
-from fpmatch.gallery.records import LONGEST, check_contributor, check_fingers
+from fpmatch.gallery.records import check_contributor, check_fingers
 from fpmatch.gallery.updating import Updated, Wanted
 from fpmatch.search import pending
 from fpmatch.search.crash_points import crash_point
-from fpmatch.search.enrolment import index_rows, known_uses
+from fpmatch.search.enrolment import known_uses
+from fpmatch.search.indexing import index_rows
 from fpmatch.search.once import check_key, digest, turn
 from fpmatch.search.removal import check_order
 from fpmatch.search.state import State

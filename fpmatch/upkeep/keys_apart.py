@@ -31,7 +31,8 @@ from fpmatch.encryption import Chest, KeySource, chest_of
 from fpmatch.encryption.chest import generation_of
 from fpmatch.encryption.key_table import is_destroyed
 from fpmatch.errors import CorruptError, InputError, KeysError
-from fpmatch.search.opening import LOG, lock
+from fpmatch.search.apart import LOG
+from fpmatch.search.opening import lock
 
 STORES = ("gallery", "ledger")
 MAGIC = b"FPMKEYS\n"

@@ -16,12 +16,15 @@ from fpmatch.errors import CorruptError, InputError
 from fpmatch.gallery import Gallery, withdrawn
 from fpmatch.search.opening import lock
 
-FORMAT = 1
+FORMAT = 2
+"""Of a list that says how records are barred; an earlier release must not pass that over."""
+PLAIN = 1
+"""Of one that says of nothing but removals and seals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Removals:
-    """What was expunged, sealed and unsealed, by keyed digest, and the policy in force.
+    """What was expunged, sealed, unsealed and barred, by keyed digest, and the policy in force.
 
     Parameters
     ----------
@@ -45,8 +48,8 @@ def removals(path: str | Path, *, keys: KeySource | None = None) -> bytes:
     """What has been withdrawn from a gallery until now, as JSON; it names nobody.
 
     Keep the newest apart from the backups: `restore` asks it, so that nothing comes back that was
-    expunged after a backup was made, no later seal is lost, and no withdrawn grant is in force
-    again. 100 bytes for each removal or seal.
+    expunged after a backup was made, no later seal, protection or ban is lost, and no withdrawn
+    grant is in force again. 100 bytes for each removal, seal or change of protection or bans.
 
     Parameters
     ----------
@@ -75,7 +78,9 @@ def removals(path: str | Path, *, keys: KeySource | None = None) -> bytes:
         "marks": [[seq, kind, mark.hex()] for seq, kind, mark in found],
         "policy": None if policy is None else [policy[0], policy[1]],
     }
-    return json.dumps({"format": FORMAT, "sha256": _digest(body), "removals": body}).encode()
+    barred = any(kind.startswith(withdrawn.BARS) for _, kind, _ in found)
+    version = FORMAT if barred else PLAIN
+    return json.dumps({"format": version, "sha256": _digest(body), "removals": body}).encode()
 
 
 def read_removals(source: bytes | str | Path) -> Removals:

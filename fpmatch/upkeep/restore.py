@@ -9,23 +9,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fpmatch.audit import Kind
+from fpmatch.audit import AuditLog, Kind
 from fpmatch.checks import path_of
 from fpmatch.durable import storage_errors
 from fpmatch.encryption import Chest, KeySource, chest_of
-from fpmatch.errors import InputError, StorageError
-from fpmatch.gallery import Gallery, facts, withdrawn
+from fpmatch.encryption.chest_box import ChestBox
+from fpmatch.errors import CorruptError, InputError, StorageError
+from fpmatch.gallery import Gallery, facts, updating, withdrawn
 from fpmatch.gallery.unreadable import drop_unreadable
 from fpmatch.ledger import DEFERRED, RETAINED, Ledger
 from fpmatch.ledger.renewing import drop_unreadable as drop_unreadable_probes
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
+from fpmatch.search.apart import LOG
 from fpmatch.upkeep.backup import LIST, Backup, read_list
 from fpmatch.upkeep.keys_apart import ItemKeys, put
 from fpmatch.upkeep.keys_apart import read as read_item_keys
 from fpmatch.upkeep.removals import Removals, name_of, read_removals
 
 ORDER = "restored from a backup"
+_BY: dict[str, Any] = {"order": ORDER, "authority": "the list of removals"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Restored:
         Kept probes of identities that were expunged after the backup.
     policy : int
         Version in force.
+    barred : int
+        Records whose protection or bans changed after the backup, and are as they were last.
     """
 
     backup: Backup
@@ -52,6 +57,7 @@ class Restored:
     unsealed: int
     probes: int
     policy: int
+    barred: int = 0
 
 
 def restore(
@@ -75,8 +81,8 @@ def restore(
     removals : bytes, str or Path
         What `removals` gave after the backup was made, the later the better.
     without_removals : bool
-        Restore though there is no list of removals: what was expunged since is back, and has to be
-        expunged again by hand. The log says so.
+        Restore though there is no list of removals: what was expunged since is back, what was
+        sealed, protected or banned since is not, and has to be done again by hand. The log says so.
     item_keys : str or Path, optional
         Of an encrypted gallery the keys of its records: the file that `backup` or `item_keys` wrote
         last. What has none in it any more is gone from what is restored.
@@ -169,6 +175,8 @@ def _cleared(
     probes = 0
     if orders.identities:
         probes = _drop_probes(part, orders, chest)
+    if orders.bars:
+        _bar(part, orders, chest)
     with Engine.open(part, "rw", **options) as engine:
         _carry_out(engine, orders)
         if taken is not None and taken.policy is not None and taken.policy[0] > found.policy:
@@ -183,9 +191,11 @@ def _cleared(
             unsealed=len(orders.unseal),
             probes=probes,
             policy=0 if engine.policy is None else engine.policy.version,
+            barred=len(orders.bars),
         )
         said = {"what": ORDER, "made": found.made, "removals": taken is not None}
-        counts = {"expunged": done.expunged, "sealed": done.sealed, "unsealed": done.unsealed}
+        kinds = ("expunged", "sealed", "unsealed", "barred")
+        counts = {kind: getattr(done, kind) for kind in kinds}
         engine.audit.event(Kind.ENGINE, {**said, **counts, "probes": probes})
         return done
 
@@ -197,6 +207,7 @@ class Orders:
     expunge: list[tuple[str, ...]] = field(default_factory=list)
     seal: list[tuple[str, ...]] = field(default_factory=list)
     unseal: list[tuple[str, ...]] = field(default_factory=list)
+    bars: list[tuple[str, str, bool, frozenset[str]]] = field(default_factory=list)
     identities: set[bytes] = field(default_factory=set)
     secret: bytes = b""
 
@@ -206,6 +217,7 @@ def _orders(part: Path, taken: Removals, found: Backup, chest: Chest | None) -> 
     later = [(kind, mark) for seq, kind, mark in taken.marks if seq > found.withdrawn]
     gone = set(later)
     seals = {m: kind for kind, m in later if kind in (withdrawn.SEAL, withdrawn.UNSEAL)}
+    barred = {m: _bars_of(kind) for kind, m in later if kind.startswith(withdrawn.BARS)}
     with contextlib.closing(Gallery.open(part, "rw", chest=chest)) as gallery:
         secret = gallery.secret("withdrawn")
         if taken.gallery != name_of(secret):
@@ -220,7 +232,10 @@ def _orders(part: Path, taken: Removals, found: Backup, chest: Chest | None) -> 
                 if (withdrawn.RECORD, mark) in gone:
                     out.expunge.append((info.name, record))
                     continue
-                for event in facts.facts(gallery, key).events:
+                known = facts.facts(gallery, key)
+                if barred.get(mark, now := (known.protected, known.banned_uses)) != now:
+                    out.bars.append((info.name, record, *barred[mark]))
+                for event in known.events:
                     one = (info.name, record, event)
                     if (withdrawn.EVENT, withdrawn.mark(secret, *one)) in gone:
                         out.expunge.append(one)
@@ -228,6 +243,32 @@ def _orders(part: Path, taken: Removals, found: Backup, chest: Chest | None) -> 
                     sealed = seals[mark] == withdrawn.SEAL
                     (out.seal if sealed else out.unseal).append((info.name, record))
     return out
+
+
+def _bars_of(kind: str) -> tuple[bool, frozenset[str]]:
+    try:
+        return withdrawn.read_bars(kind)
+    except (ValueError, TypeError) as error:
+        raise CorruptError(f"the list of removals is damaged: {error}") from error
+
+
+def _bar(part: Path, orders: Orders, chest: Chest | None) -> None:
+    """Protect and ban as it was last, also what the policy in force knows no more."""
+    box = None if chest is None else ChestBox(chest, LOG)
+    with (
+        contextlib.closing(AuditLog.open(part / LOG, "rw", box=box)) as log,
+        contextlib.closing(Gallery.open(part, "rw", chest=chest)) as gallery,
+    ):
+        for partition, record, protected, banned in orders.bars:
+            updating.update(
+                gallery,
+                partition,
+                record,
+                updating.Wanted(protected=protected, banned_uses=banned),
+                **_BY,
+                record_digest=log.records_digest(partition, [record]),
+                accept=lambda _: None,
+            )
 
 
 def _drop_probes(part: Path, orders: Orders, chest: Chest | None) -> int:
@@ -244,13 +285,12 @@ def _drop_probes(part: Path, orders: Orders, chest: Chest | None) -> int:
 
 
 def _carry_out(engine: Engine, orders: Orders) -> None:
-    by: dict[str, Any] = {"order": ORDER, "authority": "the list of removals"}
     for partition, record, *event in orders.expunge:
         if event:
-            engine.expunge(record, level="event", event=event[0], partition=partition, **by)
+            engine.expunge(record, level="event", event=event[0], partition=partition, **_BY)
         else:
-            engine.expunge(record, partition=partition, **by)
+            engine.expunge(record, partition=partition, **_BY)
     for partition, record in orders.seal:
-        engine.seal(record, partition=partition, **by)
+        engine.seal(record, partition=partition, **_BY)
     for partition, record in orders.unseal:
-        engine.unseal(record, partition=partition, **by)
+        engine.unseal(record, partition=partition, **_BY)

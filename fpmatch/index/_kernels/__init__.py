@@ -9,6 +9,7 @@ delete the ``*.nbi`` beside all of them.
 """
 
 from fpmatch.index._kernels.bits import BITS, FOLDED, WORDS, distance, fold, popcount, prefetch
+from fpmatch.index._kernels.carry import carry_over, count_kept
 from fpmatch.index._kernels.checksum import checksum_blocks
 from fpmatch.index._kernels.lists import (
     fill_lists,
@@ -26,7 +27,9 @@ __all__ = [
     "WORDS",
     "add_up",
     "best_distances",
+    "carry_over",
     "checksum_blocks",
+    "count_kept",
     "distance",
     "fill_lists",
     "fold",

@@ -95,10 +95,10 @@ def turn_lists(starts, positions, angle, order, rows, scratch):
             for turn in range(256):
                 place[turn + 1] += place[turn]
             for e in range(last - first):
-                a = np.int64(angle[spare_order[e]])
-                order[first + place[a]] = spare_order[e]
-                rows[first + place[a]] = spare_rows[e]
-                place[a] += 1
+                turn = np.int64(angle[spare_order[e]])
+                order[first + place[turn]] = spare_order[e]
+                rows[first + place[turn]] = spare_rows[e]
+                place[turn] += 1
             first = last
 
 
