@@ -166,7 +166,7 @@ def test_a_batch_that_cannot_be_written_costs_readers_their_time_alone(place, mo
         raise OSError(28, "No space left on device")
 
     with opened(place, "rw") as w, opened(place) as r:
-        monkeypatch.setattr("fpmatch.index.segment_format.reserve", full)
+        monkeypatch.setattr("fpmatch.encryption.files.reserve", full)
         assert w.enrol("criminal", [record("C-1", 1)]).accepted == 1
         assert not tails(place)
         assert not list(place.rglob("*.part"))

@@ -20,7 +20,8 @@ from fpmatch.errors import CorruptError, FpmatchError, InputError, StorageError
 from fpmatch.gallery import Gallery, facts, opt_outs, origins
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
-from fpmatch.search.opening import LOG, lock
+from fpmatch.search.apart import LOG
+from fpmatch.search.opening import lock
 from fpmatch.template import Template
 from fpmatch.types import OptOutReceipt, SourcedRecord
 from fpmatch.upkeep.archive_file import GALLERY, POLICIES, Reader, arrow, reading, writing

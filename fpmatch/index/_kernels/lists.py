@@ -95,10 +95,10 @@ def turn_lists(starts, positions, angle, order, rows, scratch):
             for turn in range(256):
                 place[turn + 1] += place[turn]
             for e in range(last - first):
-                turn = np.int64(angle[spare_order[e]])
-                order[first + place[turn]] = spare_order[e]
-                rows[first + place[turn]] = spare_rows[e]
-                place[turn] += 1
+                at = np.int64(angle[spare_order[e]])
+                order[first + place[at]] = spare_order[e]
+                rows[first + place[at]] = spare_rows[e]
+                place[at] += 1
             first = last
 
 
