@@ -346,7 +346,7 @@ def breaks_release(patch):
     patch.setattr(
         run.release,
         "_searched",
-        lambda s, r, x, g: 1 / 0 if x.partition == "immigration" else searched(s, r, x, g),
+        lambda s, r, x, *more: 1 / 0 if x.partition == "immigration" else searched(s, r, x, *more),
     )
 
 

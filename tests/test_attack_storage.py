@@ -272,12 +272,12 @@ def test_galleries_that_took_such_things_before_open_again(place):
 
 
 def test_a_partition_whose_index_cannot_be_made_has_one_later(place, monkeypatch):
-    from fpmatch.index import PartitionIndex
+    from fpmatch.index import placing
 
     with opened(place) as e:
         with monkeypatch.context() as patch:
             patch.setattr(
-                PartitionIndex, "create", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "full"))
+                placing, "make", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "full"))
             )
             with pytest.raises(OSError, match="full"):
                 e.add_partition("later", 5, "DHS", expected_fingers=10)

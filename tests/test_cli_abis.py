@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from abis_cases import gallery, image, message, minutiae, person, pictures
 from engine_helpers import OFF, ON, POLICY, Clock, record
-from test_cli_transaction import Run, fpm  # noqa: F401
+from test_cli_transaction import Run
 
 import fpmatch as fp
 from fpmatch.policy import Policy
@@ -37,7 +37,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_round(fpm: Run, here: Path) -> None:  # noqa: F811
+def test_the_round(fpm: Run, here: Path) -> None:
     code, shown, _ = fpm("abis", "insert.json", *WORDS, "--biometrics", "bir.xml")
     assert (code, json.loads(shown)["returnValue"]) == (0, "1")
     code, shown, _ = fpm("abis", "identify.json", *WORDS, "--out", "answer.json")
@@ -56,7 +56,7 @@ def test_the_round(fpm: Run, here: Path) -> None:  # noqa: F811
     assert (code, json.loads(shown)["failureReason"]) == (1, "12")
 
 
-def test_a_table_is_shown(fpm: Run, here: Path) -> None:  # noqa: F811
+def test_a_table_is_shown(fpm: Run, here: Path) -> None:
     assert fpm("abis", "insert.json", *WORDS, "--biometrics", "bir.xml")[0] == 0
     code, shown, _ = fpm("abis", "identify.json", *WORDS[:-2])
     assert code == 0
@@ -64,7 +64,7 @@ def test_a_table_is_shown(fpm: Run, here: Path) -> None:  # noqa: F811
     assert "mosip.abis.identify" in shown
 
 
-def test_without_the_file_nothing_is_inserted(fpm: Run, here: Path) -> None:  # noqa: F811
+def test_without_the_file_nothing_is_inserted(fpm: Run, here: Path) -> None:
     code, shown, _ = fpm("abis", "insert.json", *WORDS)
     assert (code, json.loads(shown)["failureReason"]) == (1, "7")
 
@@ -79,14 +79,14 @@ def test_without_the_file_nothing_is_inserted(fpm: Run, here: Path) -> None:  # 
         (("insert.json", *WORDS, "--least-quality", "200"), "least_quality"),
     ],
 )
-def test_bad_words(fpm: Run, here: Path, words: tuple[str, ...], said: str) -> None:  # noqa: F811
+def test_bad_words(fpm: Run, here: Path, words: tuple[str, ...], said: str) -> None:
     code, _, err = fpm("abis", *words)
     assert code == 2
     assert said in err
     assert len(err.strip().splitlines()) == 1
 
 
-def test_cbeff_files_are_converted(fpm: Run, here: Path) -> None:  # noqa: F811
+def test_cbeff_files_are_converted(fpm: Run, here: Path) -> None:
     code, _, err = fpm("convert", "bir.xml", "finger.fpt")
     assert (code, err) == (0, "")
     assert fp.Template.from_bytes((here / "finger.fpt").read_bytes()).position == 2

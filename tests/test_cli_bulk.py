@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from engine_helpers import print_of
-from test_cli import as_json, fpm  # noqa: F401
+from test_cli import as_json
 
 
 @pytest.fixture
-def gallery(fpm, tmp_path) -> Path:  # noqa: F811
+def gallery(fpm, tmp_path) -> Path:
     path = tmp_path / "g.fpm"
     assert fpm("init", path, "--partition", "criminal:1:DOJ-FBI")[0] == 0
     return path
@@ -28,7 +28,7 @@ def prints(tmp_path) -> Path:
     return folder
 
 
-def test_a_folder_is_enrolled_resumed_exported_and_enrolled_again(fpm, gallery, prints, tmp_path):  # noqa: F811
+def test_a_folder_is_enrolled_resumed_exported_and_enrolled_again(fpm, gallery, prints, tmp_path):
     rejects = tmp_path / "bad.jsonl"
     words = ("enrol", gallery, "criminal", prints, "--pattern", "*.fpt", "--names", "path")
     code, out, _ = fpm(*words, "--rejects", rejects, "--json", "-")
@@ -51,7 +51,7 @@ def test_a_folder_is_enrolled_resumed_exported_and_enrolled_again(fpm, gallery, 
         assert [r["record"] for r in records["records"]] == [f"more/R-{i}" for i in range(4)]
 
 
-def test_who_may_not_have_templates_gets_one_line_and_no_file(fpm, gallery, tmp_path):  # noqa: F811
+def test_who_may_not_have_templates_gets_one_line_and_no_file(fpm, gallery, tmp_path):
     for who in (("--owner", "DHS"), ("--ori", "CA0380100"), ()):
         code, _, err = fpm("export-records", gallery, "criminal", tmp_path / "out", *who)
         assert code == 2
@@ -59,7 +59,7 @@ def test_who_may_not_have_templates_gets_one_line_and_no_file(fpm, gallery, tmp_
         assert not (tmp_path / "out").exists()
 
 
-def test_too_many_errors_say_how_to_go_on(fpm, gallery, tmp_path):  # noqa: F811
+def test_too_many_errors_say_how_to_go_on(fpm, gallery, tmp_path):
     for i in range(3):
         (tmp_path / f"{i}.png").write_bytes(b"no picture")
     code, out, _ = fpm("enrol", gallery, "criminal", *sorted(tmp_path.glob("*.png")),
@@ -79,14 +79,14 @@ def test_too_many_errors_say_how_to_go_on(fpm, gallery, tmp_path):  # noqa: F811
     ],
     ids=str,
 )
-def test_options_that_mean_nothing(fpm, gallery, prints, words, says):  # noqa: F811
+def test_options_that_mean_nothing(fpm, gallery, prints, words, says):
     code, _, err = fpm("enrol", gallery, "criminal", prints, "--pattern", "*.fpt", *words)
     assert code == 2
     assert says in err
     assert err.count("\n") == 1
 
 
-def test_a_table_is_enrolled_alone(fpm, gallery, prints, tmp_path):  # noqa: F811
+def test_a_table_is_enrolled_alone(fpm, gallery, prints, tmp_path):
     pa = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_cli import as_json, fpm  # noqa: F401
+from test_cli import as_json
 
 from fpmatch.bulk import files
 from fpmatch.bulk.manifest import read_manifest
@@ -24,12 +24,12 @@ def people(synthetic_data, tmp_path) -> Path:
     return tmp_path / "people"
 
 
-def _init(fpm, path):  # noqa: F811
+def _init(fpm, path):
     assert fpm("init", path, "--partition", "criminal:1:DOJ-FBI")[0] == 0
     return path
 
 
-def test_prints_of_several_people_do_not_become_one_record(fpm, people, tmp_path):  # noqa: F811
+def test_prints_of_several_people_do_not_become_one_record(fpm, people, tmp_path):
     gallery = _init(fpm, tmp_path / "g.fpm")
     files = sorted(people.glob("*/right_index.png"))
     code, _, err = fpm("enrol", gallery, "criminal", *files)
@@ -42,7 +42,7 @@ def test_prints_of_several_people_do_not_become_one_record(fpm, people, tmp_path
     assert result["accepted"] == 3
 
 
-def test_extract_does_not_overwrite_one_persons_template_by_anothers(fpm, people, tmp_path):  # noqa: F811
+def test_extract_does_not_overwrite_one_persons_template_by_anothers(fpm, people, tmp_path):
     files = sorted(people.glob("*/right_index.png"))
     out = tmp_path / "templates"
     code, _, err = fpm("extract", *files, "--out", out)
@@ -55,7 +55,7 @@ def test_extract_does_not_overwrite_one_persons_template_by_anothers(fpm, people
     ]  # fmt: skip
 
 
-def test_a_second_call_does_not_overwrite_either(fpm, people, tmp_path):  # noqa: F811
+def test_a_second_call_does_not_overwrite_either(fpm, people, tmp_path):
     first, second = people / "ash/right_index.png", people / "birch/right_index.png"
     out = tmp_path / "templates"
     assert fpm("extract", first, "--out", out)[0] == 0
@@ -176,7 +176,7 @@ def test_a_manifest_in_another_encoding_says_so(tmp_path):
         read_manifest(path)
 
 
-def test_file_names_that_are_no_utf8_are_reported(fpm, people, tmp_path):  # noqa: F811
+def test_file_names_that_are_no_utf8_are_reported(fpm, people, tmp_path):
     odd = tmp_path / "odd\udcff.png"
     try:
         odd.write_bytes(b"no image")

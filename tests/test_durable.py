@@ -71,7 +71,7 @@ def test_a_segment_is_reserved_before_it_is_mapped(tmp_path, monkeypatch):
     found = os.stat(writer.temporary)
     assert found.st_blocks * 512 >= found.st_size
     monkeypatch.setattr(durable, "reserve", full)
-    monkeypatch.setattr("fpmatch.index.segment_format.reserve", full)
+    monkeypatch.setattr("fpmatch.encryption.files.reserve", full)
     with pytest.raises(WriteError, match="full"):
         SegmentWriter(tmp_path / "t.seg", {}, ARRAYS)
     assert not (tmp_path / "t.seg.part").exists()

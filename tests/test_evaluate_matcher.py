@@ -219,7 +219,7 @@ def test_numbers_of_numpy_are_numbers(prints):
         ("toy_matchers:CannotBeMade", "RuntimeError: no licence file"),
         ("toy_matchers:Leaves", "SystemExit: 4"),
         ("nowhere/at/all.py:x", "FileNotFoundError"),
-        ("bozorth", "none of fpmatch, nbis, and not module:function"),
+        ("bozorth", "none of fpmatch, nbis, sourceafis, and not module:function"),
         (":x", "not module:function"),
     ],
 )

@@ -20,7 +20,6 @@ import fuzz_pictures
 import numpy as np
 import pytest
 from PIL import Image
-from test_cli import fpm as fpm
 
 import fpmatch as fp
 from fpmatch import formats

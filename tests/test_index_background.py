@@ -315,7 +315,7 @@ def test_compaction_takes_what_a_failed_write_has_left(tmp_path, gallery, monkey
     rows = np.arange(5)
     with monkeypatch.context() as patch:
         if step == "segment":
-            patch.setattr("fpmatch.index.segment_format.os.fsync", fails)
+            patch.setattr("fpmatch.encryption.files.os.fsync", fails)
         else:
             patch.setattr("fpmatch.index.manifest.write", fails)
         index.add(rows, select_rows(gallery, rows), np.zeros(5, np.uint8))

@@ -11,7 +11,6 @@ from pathlib import Path
 import format_cases as cases
 import numpy as np
 import pytest
-from test_cli import fpm as fpm
 
 import fpmatch as fp
 from fpmatch import formats

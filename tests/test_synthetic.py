@@ -354,6 +354,15 @@ def test_corpus_is_what_its_manifest_says():
         assert hashlib.sha256((CORPUS / name).read_bytes()).hexdigest() == entry["sha256"], name
 
 
+def rounded(value):
+    """A value of JSON, its numbers to nine digits behind the point."""
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [rounded(v) for v in value]
+    return round(value, 9) if isinstance(value, float) else value
+
+
 @pytest.mark.parametrize(("sensor", "finger", "k"), [("optical", 3, 1), ("capacitive", 8, 4)])
 def test_corpus_is_reproduced(tmp_path, sensor, finger, k):
     # Fingers are numbered from the seed, so one folder with a later seed starts at that finger.
@@ -363,5 +372,6 @@ def test_corpus_is_reproduced(tmp_path, sensor, finger, k):
     with Image.open(paths[-1]) as image:
         pixels = hashlib.sha256(np.asarray(image).tobytes()).hexdigest()
     assert pixels == files[f"{name}.png"]["pixels"]
-    text = paths[-1].with_suffix(".json").read_bytes()
-    assert hashlib.sha256(text).hexdigest() == files[f"{name}.json"]["sha256"]
+    # The last digit of a sine is the processor's own.
+    told = json.loads(paths[-1].with_suffix(".json").read_text())
+    assert rounded(told) == rounded(json.loads((CORPUS / f"{name}.json").read_text()))

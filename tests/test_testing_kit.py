@@ -148,11 +148,14 @@ def test_without_seals_and_expungement_what_needs_them_is_left_out():
             self.publish, self.search = made.publish, made.search
 
     found = testing.assert_masks_respected(Bare)
-    assert [f.check.id for f in found if f.ok is None] == [
+    left = {f.check.id for f in found if f.ok is None}
+    assert left >= {
         "L10-sealed-during-a-search",
         "L17-expunged-never-comes-back",
         "L17-no-bytes-are-left",
-    ]
+    }
+    # Nor has it copies, deferred probes and what is handed out later.
+    assert {name.split("-")[0] for name in left} <= {"L10", "L12", "L17", "L18", "L19"}
 
 
 def test_an_engine_that_breaks_down_fails_the_check_and_no_more():

@@ -9,6 +9,9 @@ import pytest
 
 from fpmatch.minutiae import neural
 from fpmatch.parameters import NEURAL
+
+pytest.importorskip("torch", reason="training needs PyTorch, which is no dependency")
+
 from training.augment import CROP, crop
 from training.faults import FAULTS, Scene, spoil
 from training.prints import CELL, Print

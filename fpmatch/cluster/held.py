@@ -136,8 +136,8 @@ class Bucket:
             # The system of record decides: restored from before, it gives a number again.
             again = np.setdiff1d(given, self._index.missing(given))
             if len(again):
-                if self._index.tombstones:
-                    self._index.purge()
+                # Not purge: that blanks a row in memory and keeps its number.
+                self._index.compact()
                 self._index.forget(again)
             if len(given):
                 forms = [encode(Template.from_bytes(templates[n])) for n in new.tolist()]
