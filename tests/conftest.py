@@ -46,3 +46,17 @@ def fpm(
         return code, *capsys.readouterr()
 
     return call
+
+
+LONGEST = (
+    "test_cluster_ray", "test_site", "test_walks", "test_warming", "test_engine_properties",
+    "test_adversary", "test_encryption_engine", "test_cluster", "test_typed_face", "test_notebooks",
+    "test_upkeep", "test_policy_never", "test_testing_plugin", "test_policy_properties",
+)  # fmt: skip
+"""Files with the longest tests: begun first, so that no worker is left alone with one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take longest first; the others, and the tests of a file, in their order."""
+    place = {name: n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
