@@ -166,6 +166,27 @@ def open_file(
     return database
 
 
+def mark_encrypted(database: sqlite3.Connection, gallery: str) -> None:
+    """Note in a new file under which gallery's keys it is, in the running transaction.
+
+    Parameters
+    ----------
+    database : sqlite3.Connection
+        With a table ``meta``.
+    gallery : str
+        What those keys name.
+    """
+    database.execute("INSERT INTO meta VALUES ('encrypted', ?)", (gallery,))
+    # Or an earlier release would read it, and take ciphertexts for names.
+    database.execute("UPDATE meta SET value = ? WHERE key = 'format'", (ENCRYPTED,))
+
+
+def encrypted_under(database: sqlite3.Connection) -> str | None:
+    """Under which gallery's keys a file is; None if it is not encrypted."""
+    found = database.execute("SELECT value FROM meta WHERE key = 'encrypted'").fetchone()
+    return None if found is None else found[0]
+
+
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
     """All or nothing; committed on leaving. Other processes' changes are waited for at the start.

@@ -127,7 +127,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "keys of another gallery's database",
         "gallery/cipher.py",
-        "    if (None if found is None else found[0]) != (None if chest is None else chest.gallery):",
+        "    if found != (None if chest is None else chest.gallery):",
         "    if False:",
     ),
     (

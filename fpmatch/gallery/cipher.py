@@ -15,7 +15,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from fpmatch.database import ENCRYPTED
+from fpmatch.database import encrypted_under, mark_encrypted
 from fpmatch.encryption import PLAIN_BOX, PLAIN_FILES, Box, Chest, EncryptedFiles, Files, PlainBox
 from fpmatch.encryption.chest_box import ChestBox
 from fpmatch.encryption.key_table import TABLE, KeyTable
@@ -333,9 +333,7 @@ def install(database: sqlite3.Connection, chest: Chest) -> None:
         database.execute(statement)
     secret = ChestBox(chest, _STORE).put(os.urandom(32), "secret", "lookup")
     database.execute("INSERT INTO meta VALUES ('lookup', ?)", (secret,))
-    database.execute("INSERT INTO meta VALUES ('encrypted', ?)", (chest.gallery,))
-    # Or an earlier release would read it, and take ciphertexts for names.
-    database.execute("UPDATE meta SET value = ? WHERE key = 'format'", (ENCRYPTED,))
+    mark_encrypted(database, chest.gallery)
 
 
 def cipher_for(database: sqlite3.Connection, folder: Path, chest: Chest | None) -> Cipher:
@@ -356,10 +354,10 @@ def cipher_for(database: sqlite3.Connection, folder: Path, chest: Chest | None) 
         If it is encrypted and its keys are not given, or those of another are.
     """
     try:
-        found = database.execute("SELECT value FROM meta WHERE key = 'encrypted'").fetchone()
+        found = encrypted_under(database)
     except MissingTableError:
         found = None
-    if (None if found is None else found[0]) != (None if chest is None else chest.gallery):
+    if found != (None if chest is None else chest.gallery):
         raise KeysError(
             f"{folder.name} is encrypted, and these are not its keys: keys.json is missing, is "
             "another gallery's, or the caller gives none"

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from fpmatch.database import ENCRYPTED, stored
+from fpmatch.database import encrypted_under, mark_encrypted, stored
 from fpmatch.encryption import PLAIN_BOX, Chest, PlainBox
 from fpmatch.encryption.chest_box import ChestBox
 from fpmatch.encryption.key_table import TABLE, KeyTable
@@ -106,9 +106,7 @@ def _numbers(found: Any) -> list[int]:
 def install(database: sqlite3.Connection, chest: Chest) -> None:
     """Make a new, empty ledger an encrypted one, in the running transaction."""
     database.execute(TABLE)
-    database.execute("INSERT INTO meta VALUES ('encrypted', ?)", (chest.gallery,))
-    # Or an earlier release would read it, and take ciphertexts for names.
-    database.execute("UPDATE meta SET value = ? WHERE key = 'format'", (ENCRYPTED,))
+    mark_encrypted(database, chest.gallery)
 
 
 def cipher_for(database: sqlite3.Connection, chest: Chest | None) -> Cipher:
@@ -119,7 +117,6 @@ def cipher_for(database: sqlite3.Connection, chest: Chest | None) -> Cipher:
     KeysError
         If it is encrypted and its keys are not given, or those of another are.
     """
-    found = database.execute("SELECT value FROM meta WHERE key = 'encrypted'").fetchone()
-    if (None if found is None else found[0]) != (None if chest is None else chest.gallery):
+    if encrypted_under(database) != (None if chest is None else chest.gallery):
         raise KeysError("ledger.sqlite is under other keys than the gallery that it lies with")
     return Cipher() if chest is None else Encrypted(chest)
