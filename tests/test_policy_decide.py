@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from fpmatch.errors import InputError
 from fpmatch.policy import Policy
 from fpmatch.policy.instant import instant
-from fpmatch.types import Decision, Facts, Ori, Permission
+from fpmatch.types import Decision, Facts, Ori, Permission, Reason
 
 SITE, OTHER, BUREAU, FBI = "CA0380100", "CA0380200", "CASIR0000", "USFBI0000"
 
@@ -732,3 +733,16 @@ def test_times_need_an_offset() -> None:
         make(OPEN).decide(Facts((Ori(SITE),), "CAR"), datetime(2011, 1, 1))
     with pytest.raises(InputError, match="ISO"):
         make(OPEN).explain(ori=SITE, partition="immigration", at="yesterday")
+
+
+def test_a_grant_of_probing_that_forgets_accepting_is_no_grant_and_says_so():
+    """Read from a file a permit always accepts; a rule made in Python may not."""
+    text = make(OPEN)
+    rules = tuple(
+        replace(rule, bits=Permission.PROBE.value) if rule.id == "open" else rule
+        for rule in text.declared.rules
+    )
+    policy = Policy(replace(text.declared, rules=rules))
+    entry = ask(policy)["immigration"]
+    assert not entry.permissions and entry.reason is Reason.NO_GRANT
+    assert not ask(policy, SITE)["immigration"].permissions

@@ -128,9 +128,9 @@ def stand(
         _forbidding(registry, rule, unknown, grants, ori, facts, partition)
         for rule, unknown in forbids
     ]
-    if not (own | mandated) & PROBE:
+    if (own | mandated) & NEEDED != NEEDED:
         blocks += shut
-        if not granted & PROBE:
+        if granted & NEEDED != NEEDED:
             blocks.append(_ungranted(missed, ori))
     return Link(
         ori=ori,
