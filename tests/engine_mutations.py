@@ -2116,7 +2116,7 @@ def run(place: Path, *more: str) -> str:
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-rfE", *more]
             + [f"tests/{t}" for t in TESTS],
             cwd=place,
-            env={**os.environ, "PYTHONPATH": str(place)},
+            env={**os.environ, "PYTHONPATH": str(place), "FPMATCH_THOROUGH": "1"},
             capture_output=True,
             text=True,
             check=False,

@@ -6,6 +6,7 @@ import hashlib
 import json
 
 import pytest
+from how_often import often
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +41,7 @@ def naive_items(fields, prefix=""):
     return out
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=often(1000), deadline=None)
 @given(FIELDS)
 def test_the_body_is_the_canonical_json_of_the_flat_fields(fields):
     body = canonical.body(canonical.items(fields))
@@ -136,7 +137,7 @@ def row_of(fields, nonce=b"\x05" * 32):
     return store.Row(1, "0" * 64, "t", "K", "", None, canonical.body(items), nonce, digest)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=often(1000), deadline=None)
 @given(FIELDS, st.data())
 def test_any_redaction_keeps_the_record_hash_and_shows_only_what_it_should(fields, data):
     row = row_of(fields)

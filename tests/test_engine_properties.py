@@ -12,6 +12,7 @@ from functools import cache
 import policy_cases as cases
 import pytest
 from engine_helpers import Clock, again, folder, print_of, told
+from how_often import often
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ from fpmatch.search.probe import Probe
 from fpmatch.types import FingerPosition, Outcome, Permission, Record, SearchRequest
 
 CASES = settings(
-    max_examples=1000,
+    max_examples=often(1000),
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

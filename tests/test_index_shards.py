@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import shard_cases
+from how_often import often
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -125,7 +126,7 @@ class Lists:
         return Answer(spreads=(Spread.of(tied[inside], ranges[inside]),))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=often(400), deadline=None)
 @given(st.data())
 def test_a_cut_leaves_the_best_of_all(data):
     """However the list is spread, however many tie, however far apart their ids are."""

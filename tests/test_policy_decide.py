@@ -744,5 +744,6 @@ def test_a_grant_of_probing_that_forgets_accepting_is_no_grant_and_says_so():
     )
     policy = Policy(replace(text.declared, rules=rules))
     entry = ask(policy)["immigration"]
-    assert not entry.permissions and entry.reason is Reason.NO_GRANT
+    assert not entry.permissions
+    assert entry.reason is Reason.NO_GRANT
     assert not ask(policy, SITE)["immigration"].permissions

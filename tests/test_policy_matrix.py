@@ -9,6 +9,7 @@ import random
 
 import policy_cases as cases
 import pytest
+from how_often import often
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from fpmatch.policy.matrix import COLUMNS, PERMISSION_NAMES
 from fpmatch.policy.model import permission_names
 
 CASES = settings(
-    max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=often(400), deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -8,6 +8,7 @@ import random
 
 import policy_cases as cases
 import pytest
+from how_often import often
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from fpmatch.policy.possible import Need, can_grant, in_the_way, satisfiable
 from fpmatch.types import Facts, Ori, Reason
 
 CASES = settings(
-    max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=often(200), deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 SEEDS = st.integers(0, 2**40)
 ALL = (*cases.AGENCIES, cases.BUREAU)
@@ -110,7 +111,7 @@ def removed(policy: Policy, ori: str, partition: m.Partition, gone: tuple[Obstac
     return Policy(dataclasses.replace(d, **changes))
 
 
-@settings(CASES, max_examples=200)
+@settings(CASES, max_examples=often(400))
 @given(SEEDS)
 def test_all_obstacles_have_to_go_and_no_more(seed: int) -> None:
     rng = random.Random(seed)

@@ -7,6 +7,7 @@ import random
 from datetime import timedelta
 
 import policy_cases as cases
+from how_often import often
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from fpmatch.policy.policy import Policy
 from fpmatch.types import Facts, Ori
 
 CASES = settings(
-    max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=often(1000), deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 SEEDS = st.integers(0, 2**40)
 PLANES = ("accept", "probe", "view", "notify", "retain")

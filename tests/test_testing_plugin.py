@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import subprocess
 import sys
 from pathlib import Path
@@ -42,8 +43,12 @@ class TestOurs(EngineTests):
     return run(pytester, "-q", "-rsf", *args)
 
 
+def failed_lines(result):
+    return [line for line in result.outlines if line.startswith("FAILED")]
+
+
 def failures(result):
-    return [line.split("::", 2)[2] for line in result.outlines if line.startswith("FAILED")]
+    return [line.split("::", 2)[2] for line in failed_lines(result)]
 
 
 def test_a_project_with_a_right_engine_is_green(pytester, installed):
@@ -52,24 +57,44 @@ def test_a_project_with_a_right_engine_is_green(pytester, installed):
     result.stdout.fnmatch_lines(["*keeps no files in setup.folder*"])
 
 
-@pytest.mark.parametrize(
-    ("engine", "test", "why"),
-    [
-        ("ListsProtected", "test_leak[L1-masked-records-crowd-nobody-out]",
+BROKEN = {
+    "ListsProtected": ("test_leak[L1-masked-records-crowd-nobody-out]",
          "*records that are protected are listed: ?'A-00'?*"),
-        ("SearchesTheDenied", "test_leak[L5-denied-partition-is-not-compared]",
+    "SearchesTheDenied": ("test_leak[L5-denied-partition-is-not-compared]",
          "*for an agency that is switched off: 4 prints were compared*"),
-        ("RanksWrong", "test_agrees_with_the_reference", "*it says*expected*"),
-        ("WrongMatcher", "test_agrees_with_the_reference", "*not the reference's twin*"),
-        ("ForgetsToForget", "test_leak[L17-expunged-never-comes-back]",
+    "RanksWrong": ("test_agrees_with_the_reference", "*it says*expected*"),
+    "WrongMatcher": ("test_agrees_with_the_reference", "*not the reference's twin*"),
+    "ForgetsToForget": ("test_leak[L17-expunged-never-comes-back]",
          "*an expunged record is back after an enrolment*"),
-    ],
-)  # fmt: skip
-def test_a_project_with_a_broken_engine_fails_by_name(pytester, installed, engine, test, why):
-    only = "L1- or L5 or L17 or agrees"
-    result = engine_tests(pytester, engine, "-k", only)
-    assert test in [line.partition(" - ")[0] for line in failures(result)]
-    result.stdout.fnmatch_lines([why])
+}  # fmt: skip
+"""Engine, the check that has to see it, and what that has to say."""
+
+
+def test_a_project_with_broken_engines_fails_by_name(pytester, installed):
+    """All of them in one project: starting pytest costs more than their checks."""
+    classes = "".join(
+        f"""
+class Test{engine}(EngineTests):
+    several_fingers = False
+
+    def make_engine(self, setup):
+        return tiny.{engine}(setup)
+"""
+        for engine in BROKEN
+    )
+    pytester.makepyfile(
+        test_engine=f"import tiny\nfrom fpmatch.testing import EngineTests\n{classes}"
+    )
+    result = run(pytester, "-q", "-rsf", "-k", "L1- or L5 or L17 or agrees")
+    failed = [line.split("::", 1)[1].partition(" - ")[0] for line in failed_lines(result)]
+    for engine, (test, why) in BROKEN.items():
+        assert f"Test{engine}::{test}" in failed
+        said = [
+            section for section in "\n".join(result.outlines).split("\n____")
+            if section.startswith("_") and f" Test{engine}.{test} " in section.partition("\n")[0]
+        ]  # fmt: skip
+        assert len(said) == 1
+        assert fnmatch.fnmatchcase(said[0], why), said[0]
     assert not [line for line in result.outlines if "fpmatch/testing/" in line and ": " in line]
 
 

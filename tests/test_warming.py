@@ -112,33 +112,32 @@ def test_what_it_tells_has_to_be_callable():
         fpmatch.warm(3)
 
 
-def test_the_command_names_what_it_compiles_where_no_terminal_looks_on(tmp_path):
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "0", "NUMBA_CACHE_DIR": str(tmp_path)}
-    run = subprocess.run(
-        [sys.executable, "-m", "fpmatch.cli", "warm", "--json", "-"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
-    )
-    said = json.loads(run.stdout)
-    lines = run.stderr.splitlines()
-    assert said["made"] == said["kernels"] == len(lines)
-    assert lines[0].startswith("fpmatch: compiling ")
-    assert lines[0].endswith(f"(1 of {said['kernels']})")
-    assert len(set(lines)) == len(lines)
-    assert str(tmp_path) in said["cache"]
-
-
-def test_a_cold_start_of_the_command_line_is_one_line(tmp_path, synthetic_data):
+def test_a_cold_start_is_one_line_and_the_command_names_what_is_left_to_compile(
+    tmp_path, synthetic_data
+):
+    """One cache for both, where no terminal looks on: compiling it twice costs half a minute."""
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "0", "NUMBA_CACHE_DIR": str(tmp_path)}
     pictures = [str(synthetic_data / "optical" / f"1_{k}.png") for k in (1, 2)]
-    for expected in (1, 0):
-        run = subprocess.run(
-            [sys.executable, "-m", "fpmatch.cli", "compare", *pictures, "--ppi", "500"],
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "fpmatch.cli", *words],
             capture_output=True,
             text=True,
             check=True,
             env=environment,
         )
+
+    for expected in (1, 0):
+        run = command("compare", *pictures, "--ppi", "500")
         assert len([line for line in run.stderr.splitlines() if "compiling" in line]) == expected
+
+    run = command("warm", "--json", "-")
+    said = json.loads(run.stdout)
+    lines = run.stderr.splitlines()
+    assert 10 < said["made"] == len(lines) < said["kernels"]
+    assert lines[0].startswith("fpmatch: compiling ")
+    assert lines[0].endswith(f" of {said['kernels']})")
+    assert len(set(lines)) == len(lines)
+    assert str(tmp_path) in said["cache"]
+    assert json.loads(command("warm", "--json", "-").stdout)["made"] == 0
