@@ -29,7 +29,7 @@ demo: setup
 
 test: dev
 	@echo "== Running the tests (two processes; a few minutes)"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(if $(THOROUGH),FPMATCH_THOROUGH=1 )$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: dev
 	@echo "== Linting: ruff, mypy, import contracts, docstrings"

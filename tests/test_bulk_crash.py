@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from engine_helpers import print_of, record
+from how_often import often
 
 from fpmatch.search import Engine
 
@@ -28,7 +29,7 @@ def source(tmp_path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs fork and /proc")
-@pytest.mark.parametrize(("workers", "kills"), [(0, 14), (2, 4)])
+@pytest.mark.parametrize(("workers", "kills"), [(0, often(24)), (2, often(8))])
 def test_killed_at_random_and_gone_on(tmp_path, source, workers, kills):
     place = tmp_path / "g.fpm"
     with Engine.create(place) as e:
