@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from how_often import often
 
 PLAY = Path(__file__).resolve().parent / "faults" / "play.py"
 sys.path.insert(0, str(PLAY.parent))
@@ -36,7 +37,7 @@ def run(library: str, *arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.slow
 def test_faults_lose_nothing_revive_nothing_and_raise_our_errors(library):
-    done = run(library, "--trials", "40", "--seed", "5")
+    done = run(library, "--trials", str(often(80)), "--seed", "5")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     last = done.stdout.splitlines()[-1].split("|")
     trials, hit = int(last[2]), int(last[3])
