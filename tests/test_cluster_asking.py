@@ -104,6 +104,43 @@ def test_the_next_search_does_not_wait_for_a_suspect():
     assert world.asking.counts.hedges == 1
 
 
+def test_a_search_waits_once_for_a_host_that_answers_for_several_sets():
+    """It stops when it has answered for one set and not yet for the other."""
+    both = FakeHost("a1")
+    both.delay = lambda call, now: 0.01 if now < 0.005 or call.startswith(b"2/1/") else NEVER
+    world = World(both, FakeHost("a2"), FakeHost("a3"))
+    talks = [world.asking.talk(("a1", "a2")), world.asking.talk(("a1", "a3"))]
+    talks[0].replicas, talks[1].replicas = ("a1", "a2"), ("a1", "a3")
+    for number in range(ROUNDS):
+        asked = [question(search, number) for search in (1, 2)]
+        assert world.asking.ask(talks, asked) == [
+            expected("", search, number) for search in (1, 2)
+        ]  # fmt: skip
+    # The hedge, and what the others are asked again; not a second hedge in the round after.
+    assert world.clock.now() == pytest.approx(0.01 + ASKING.hedge_after + 6 * 0.01)
+    assert world.asking.suspects == ("a1",)
+
+
+def test_others_do_not_wait_for_a_host_that_somebody_is_hedging():
+    """The second search begins while the first still waits for the hedge's answer."""
+    first, second = pair()
+    first.delay = lambda call, now: NEVER
+    second.delay = lambda call, now: 0.2 if call.startswith(b"1/") else 0.01
+    world = World(first, second)
+    seen: list[tuple[str, ...]] = []
+    world.clock.later(ASKING.hedge_after + 0.1, lambda: seen.append(world.asking.suspects))
+    world.search(("a1", "a2"), rounds=1)
+    assert seen == [("a1",)]
+
+
+def test_the_last_replica_is_asked_although_it_is_suspected():
+    world = World(FakeHost("a1"))
+    talk = world.asking.talk(("a1",))
+    for number in range(ROUNDS):
+        world.asking.suspect("a1")
+        assert world.asking.ask([talk], [question(1, number)]) == [expected("", 1, number)]
+
+
 def test_a_suspect_is_pinged_at_growing_distances_and_asked_again_when_it_answers():
     first, second = pair()
     first.delay = lambda call, now: NEVER if now < 20 else 0.01

@@ -207,11 +207,24 @@ class Asking:
             self._clock.wait(waiting, wake if deadline is None else min(wake, deadline))
 
     def _begin(self, talk: Talk) -> None:
-        """Ask the replica that answered last, which is in the right place."""
-        if talk.running:
+        """Ask the replica that answered last, which is in the right place.
+
+        One that has fallen silent since, elsewhere, keeps its place and is asked last: a search
+        waits for a host that fails once, not once more in each set that it answers for.
+        """
+        if talk.running and not self._is_replaceable(talk, talk.running[0].host):
             self._send(talk, talk.running[0])
-        else:
-            self._another(talk, None)
+            return
+        moved = bool(talk.running)
+        talk.running = []
+        self._another(talk, "hedges" if moved else None)
+
+    def _is_replaceable(self, talk: Talk, host: str) -> bool:
+        """Whether a host is suspected, and another may be asked that is not."""
+        suspects = self._suspects.names
+        return host in suspects and any(
+            other not in suspects and other not in talk.out for other in talk.replicas
+        )
 
     def _look(self, talk: Talk, now: float) -> bytes | None:
         """The answer to a talk's question, if it is there; whoever else has to be asked is."""
@@ -223,6 +236,7 @@ class Asking:
         if not talk.running:
             self._another(talk, "retries")
         elif all(self._is_late(leg, now) for leg in talk.running):
+            self._suspect_silent(talk, now)
             self._another(talk, "hedges")
         # One that has failed at once is looked at now: nothing else would wake the round.
         if any(leg.future is not None and leg.future.done() for leg in talk.running):
@@ -273,11 +287,16 @@ class Asking:
 
     def _settle(self, talk: Talk, winner: Leg, now: float) -> None:
         """The round is answered: the others are let be, and those that were silent suspected."""
+        talk.running.remove(winner)
+        self._suspect_silent(talk, now)
         self._suspects.clear(winner.host)
-        for leg in talk.running:
-            if leg is not winner and self._is_silent(leg, now):
-                self._suspects.add(leg.host, now)
         talk.running = [winner]
+
+    def _suspect_silent(self, talk: Talk, now: float) -> None:
+        """No other search, nor another set of this one, need wait for those as long again."""
+        for leg in talk.running:
+            if self._is_silent(leg, now):
+                self._suspects.add(leg.host, now)
 
     def _another(self, talk: Talk, why: str | None) -> None:
         """Ask a replica that is not asked yet: from the first question, or where it stayed."""
