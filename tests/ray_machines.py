@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from namespaces import Namespaces
+
 HERE = Path(__file__).resolve().parent
 MARK = "FPMATCH_TEST_MACHINES"
 STORE = 80_000_000
@@ -52,7 +54,7 @@ class Machines:
         load_ray()
         from ray.cluster_utils import Cluster
 
-        if apart and Namespaces.can():
+        if apart and not Namespaces.why_not():
             self.namespaces = Namespaces(self.mark[:6])
         head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
         if self.namespaces is not None:
@@ -80,7 +82,18 @@ class Machines:
         """One machine more; in a namespace it is not waited for."""
         if self.namespaces is None:
             return self.add()
-        return self.namespaces.start(self.address)
+        space = self.namespaces.made[address := self.namespaces.add()]
+        ray = Path(sys.executable).with_name("ray")
+        start = (
+            f"{ray} start --address={self.address} --node-ip-address={address} --num-cpus=1 "
+            f"--resources='{{\"fpmatch\": 1}}' --object-store-memory={STORE} --block"
+        )
+        # Ray gives a machine up after 30 s, which a busy one takes to start.
+        return subprocess.Popen(
+            ["ip", "netns", "exec", space, "sh", "-c", f"until {start}; do sleep 1; done"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def remove_at(self, place: tuple[int, str, str]) -> None:
         """Have the machine be gone where a process is: process id, address, Ray's name of it."""
@@ -134,83 +147,6 @@ class Machines:
         shutil.rmtree(self.place, ignore_errors=True)
         if self.namespaces is not None:
             self.namespaces.end()
-
-
-class Namespaces:
-    """Network namespaces on one bridge, each with a machine of Ray's in it.
-
-    Parameters
-    ----------
-    name : str
-        Of six characters, that no other has.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name, self.bridge = name, f"fpm{name}"
-        self.net = f"10.{64 + int(name[:2], 16) % 128}.{int(name[2:4], 16)}"
-        self.address = f"{self.net}.1"
-        self.made: dict[str, str] = {}
-        ip("link", "add", self.bridge, "type", "bridge")
-        ip("addr", "add", f"{self.address}/24", "dev", self.bridge)
-        ip("link", "set", self.bridge, "up")
-
-    @staticmethod
-    def can() -> bool:
-        """Whether this process may make them."""
-        if shutil.which("ip") is None or os.geteuid() != 0:
-            return False
-        made = subprocess.run(["ip", "netns", "add", "fpm-try"], capture_output=True, check=False)
-        subprocess.run(["ip", "netns", "del", "fpm-try"], capture_output=True, check=False)
-        return made.returncode == 0
-
-    def start(self, head: str) -> subprocess.Popen:
-        """A machine of Ray's in a new namespace."""
-        number = len(self.made) + 2
-        space, address = f"{self.bridge}-{number}", f"{self.net}.{number}"
-        self.made[address] = space
-        outer, inner = f"f{self.name}{number}o", f"f{self.name}{number}i"
-        ip("netns", "add", space)
-        ip("link", "add", outer, "type", "veth", "peer", "name", inner)
-        ip("link", "set", inner, "netns", space)
-        ip("link", "set", outer, "master", self.bridge, "up")
-        ip("-n", space, "addr", "add", f"{address}/24", "dev", inner)
-        ip("-n", space, "link", "set", inner, "up")
-        ip("-n", space, "link", "set", "lo", "up")
-        # The driver is at another address of this machine.
-        ip("-n", space, "route", "add", "default", "via", self.address)
-        ray = Path(sys.executable).with_name("ray")
-        start = (
-            f"{ray} start --address={head} --node-ip-address={address} --num-cpus=1 "
-            f"--resources='{{\"fpmatch\": 1}}' --object-store-memory={STORE} --block"
-        )
-        # Ray gives a machine up after 30 s, which a busy one takes to start.
-        return subprocess.Popen(
-            ["ip", "netns", "exec", space, "sh", "-c", f"until {start}; do sleep 1; done"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def kill(self, address: str) -> None:
-        """Every process of a machine."""
-        found = subprocess.run(
-            ["ip", "netns", "pids", self.made[address]], capture_output=True, text=True, check=True
-        )
-        for process in found.stdout.split():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(process), signal.SIGKILL)
-
-    def link(self, address: str, state: str) -> None:
-        """Take a machine's link up or down."""
-        ip("link", "set", f"f{self.name}{address.rpartition('.')[2]}o", state)
-
-    def end(self) -> None:
-        for space in self.made.values():
-            subprocess.run(["ip", "netns", "del", space], capture_output=True, check=False)
-        subprocess.run(["ip", "link", "del", self.bridge], capture_output=True, check=False)
-
-
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
 @contextlib.contextmanager

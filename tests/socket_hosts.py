@@ -1,30 +1,41 @@
 """Hosts as processes of their own behind sockets of this machine, for faults of the coordinator.
 
 They outlive whoever asks them, as hosts of Ray do, and a coordinator that was forked reaches them
-at once, so that it can be killed some hundred times. ``python tests/socket_hosts.py SOCKET NAME
-FOLDER KEY`` is one host.
+at once, so that it can be killed some hundred times. ``python tests/socket_hosts.py`` is a process
+that has everything imported, and forks hosts: one is there again in a moment. A host is behind a
+socket of this machine's, or in a network namespace behind one of its network.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
+from namespaces import Namespaces, enter  # noqa: E402
+
 THREADS = 8
+PORT = 7777
+Address = str | tuple[str, int]
+"""A socket's file, or an address of a network and a port."""
 
 
-def serve(socket: str, name: str, folder: str, key: str) -> None:
+def serve(address: Address, name: str, folder: str, key: str) -> None:
     """Answer calls until this process is ended."""
     from fpmatch.cluster.host import Host
     from fpmatch.cluster.transport import PING
@@ -49,10 +60,53 @@ def serve(socket: str, name: str, folder: str, key: str) -> None:
                 else:
                     pool.submit(lambda n=number, c=call: say(n, host.answer(c)))
 
-    with Listener(socket, "AF_UNIX", backlog=64) as listener:
-        print("ready", flush=True)  # noqa: T201
+    with Listener(address, backlog=64) as listener:
+        os.write(1, f"{name} {os.getpid()}\n".encode())
         while True:
             threading.Thread(target=talk, args=(listener.accept(),), daemon=True).start()
+
+
+def fork_hosts() -> None:
+    """Fork a host for each line that is read, until there are no more."""
+    searched_once()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    os.write(1, b"ready\n")
+    for line in sys.stdin.buffer:
+        if os.fork():
+            continue
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        asked = json.loads(line)
+        if asked["space"]:
+            enter(asked["space"])
+        address = asked["address"]
+        host = asked["name"], asked["folder"], asked["key"]
+        serve(address if isinstance(address, str) else tuple(address), *host)
+
+
+def searched_once() -> None:
+    """Have everything in memory that a host needs for a search."""
+    from engine_helpers import ON, POLICY, Clock, record, request
+    from engine_helpers import folder as new_folder
+
+    from fpmatch.cluster import Cluster
+    from fpmatch.policy import Policy
+    from fpmatch.search import Engine
+
+    place = new_folder()
+    how: dict[str, Any] = {"clock": Clock(), "durability": "off"}
+    try:
+        Engine.create(place / "g.fpm", **how).close()
+        with (
+            Cluster.start(place / "cluster", buckets=2) as cluster,
+            Engine.open(place / "g.fpm", "rw", shards=cluster, **how) as engine,
+        ):
+            engine.add_partition("criminal", 1, "DOJ-FBI", expected_fingers=100)
+            engine.add_partition("immigration", 9, "DHS", expected_fingers=100)
+            engine.enrol("criminal", [record("C-1", 1)])
+            engine.publish(Policy.parse(POLICY))
+            engine.search(request(ON, 1))
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 class Processes:
@@ -62,38 +116,74 @@ class Processes:
     ----------
     folder : Path
     key : bytes
+    apart : bool
+        Each in a network namespace of its own, where such can be made.
     """
 
-    def __init__(self, folder: Path, key: bytes) -> None:
+    def __init__(self, folder: Path, key: bytes, *, apart: bool = False) -> None:
         self.folder, self.key = folder, key
-        self.running: dict[str, subprocess.Popen] = {}
+        self.running: dict[str, int] = {}
+        self.namespaces = Namespaces() if apart and not Namespaces.why_not() else None
+        self.machines: dict[str, str] = {}
+        self.forks = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+        )
+        assert self._line() == "ready", "no hosts can be forked"
 
-    def socket(self, name: str) -> str:
-        return str(self.folder / f"{name}.socket")
+    def _line(self) -> str:
+        assert self.forks.stdout is not None
+        return self.forks.stdout.readline().decode().strip()
+
+    def socket(self, name: str) -> Address:
+        """Where a host is, or will be."""
+        if self.namespaces is None:
+            return str(self.folder / f"{name}.socket")
+        if name not in self.machines:
+            self.machines[name] = self.namespaces.add()
+        return self.machines[name], PORT
 
     def start(self, *names: str) -> None:
+        assert self.forks.stdin is not None
         for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.socket(name))
-            self.running[name] = subprocess.Popen(
-                [sys.executable, __file__, self.socket(name), name,
-                 str(self.folder / name), self.key.hex()],
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": str(HERE.parent)},
-            )  # fmt: skip
-        for name in names:
-            out = self.running[name].stdout
-            assert out is not None
-            assert out.readline() == b"ready\n", f"host {name} did not start"
+            address, space = self.socket(name), ""
+            if isinstance(address, str):
+                Path(address).unlink(missing_ok=True)
+            elif self.namespaces is not None:
+                space = self.namespaces.made[address[0]]
+            asked = {
+                "address": address, "name": name, "folder": str(self.folder / name),
+                "key": self.key.hex(), "space": space,
+            }  # fmt: skip
+            self.forks.stdin.write(json.dumps(asked).encode() + b"\n")
+        self.forks.stdin.flush()
+        for _ in names:
+            name, _, process = self._line().partition(" ")
+            assert process, f"hosts {names} did not start"
+            self.running[name] = int(process)
 
     def kill(self, name: str) -> None:
         process = self.running.pop(name)
-        process.kill()
-        process.wait()
+        os.kill(process, signal.SIGKILL)
+        # It is no child of this process: it is gone when there is nobody of that number.
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(process, 0)
+                time.sleep(0.002)
+
+    def forget(self, name: str) -> None:
+        """Have a host that was killed find nothing of what it held."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def end(self) -> None:
         for name in tuple(self.running):
             self.kill(name)
+        self.forks.kill()
+        self.forks.wait()
+        if self.namespaces is not None:
+            self.namespaces.end()
 
 
 class SocketHosts:
@@ -101,11 +191,11 @@ class SocketHosts:
 
     Parameters
     ----------
-    sockets : mapping of str to str
+    sockets : mapping of str to an address
         Of each host's name.
     """
 
-    def __init__(self, sockets: dict[str, str]) -> None:
+    def __init__(self, sockets: Mapping[str, Address]) -> None:
         self._sockets = dict(sockets)
         self._lock = threading.Lock()
         self._numbers = itertools.count()
@@ -136,7 +226,7 @@ class SocketHosts:
 
     def _connection(self, host: str) -> tuple[Connection, dict[bytes, Future]]:
         if host not in self._open:
-            connection: Connection = Client(self._sockets[host], "AF_UNIX")
+            connection: Connection = Client(self._sockets[host])
             waiting: dict[bytes, Future] = {}
             self._open[host] = connection, waiting
             threading.Thread(
@@ -171,5 +261,4 @@ class SocketHosts:
 
 
 if __name__ == "__main__":
-    serve(*sys.argv[1:])
-    time.sleep(0)
+    fork_hosts()

@@ -1,9 +1,9 @@
 # ruff: noqa: T201
 """Faults of a cluster, each many times, and what a search saw: run as a script.
 
-``python tests/faults/cluster_play.py --each 20 --seed 1`` with hosts that are processes of this
-machine; ``--ray`` has Ray run the hosts, on several of its machines here, and then also takes
-machines away and cuts them off. Prints a table and, on any wrong answer, what was wrong.
+``python tests/faults/cluster_play.py --each 20 --seed 1`` with hosts that are processes, each in a
+network namespace where such can be made; ``--ray`` has Ray run the hosts, on several of its
+machines here. Prints a table and, on any wrong answer, what was wrong.
 
 Two kinds of trials. Hosts are killed, stopped and cut off in the middle of searches: each answer
 has to be, to the byte, that of an engine with an index of its own, or has to say that it is
@@ -45,6 +45,9 @@ from engine_helpers import (  # noqa: E402
     told,
 )
 
+from fpmatch.parameters import ASKING  # noqa: E402
+
+CUT = "host cut off (link down)"
 HOSTS = ("h1", "h2", "h3", "h4")
 BUCKETS = 8
 PEOPLE = 12
@@ -125,22 +128,29 @@ class Seen:
     before: list[float] = field(default_factory=list)
     after: list[float] = field(default_factory=list)
     """Of each search from the end of the fault on, until hosts were well again."""
+    hedged: list[float] = field(default_factory=list)
+    """Of each search from the fault on that asked another replica as one was silent."""
+    late: list[list[int]] = field(default_factory=lambda: [[0, 0], [0, 0]])
+    """Searches before, and from the fault on: over the bound of `HostFaults.trial`; all."""
 
     def row(self) -> str:
         """One line of the table."""
-        median = statistics.median(self.before) if self.before else float("nan")
-        worst = max(self.during, default=float("nan"))
-        middle = statistics.median(self.during) if self.during else float("nan")
-        return (
-            f"| {self.fault} | {self.trials} | {self.equal} | {self.incomplete} | "
-            f"{len(self.wrong)} | {median:.0f} | {middle:.0f} | {worst:.0f} | "
-            f"{max(self.after, default=float('nan')):.0f} |"
-        )
+        cells = [
+            self.fault, self.trials, self.equal, self.incomplete, len(self.wrong),
+            *(told_ms(some) for some in (self.before, self.during, self.after, self.hedged)),
+            *(f"{over} of {of}" for over, of in self.late),
+        ]  # fmt: skip
+        return f"| {' | '.join(map(str, cells))} |"
+
+
+def told_ms(some: list[float]) -> str:
+    """Median and worst."""
+    return f"{statistics.median(some):.0f}, {max(some):.0f}" if some else ""
 
 
 HEAD = (
-    "| fault | trials | equal | incomplete, stated | wrong | before, median ms | median ms | "
-    "worst ms | worst ms afterwards |\n|---|---|---|---|---|---|---|---|---|"
+    "| fault | trials | equal | incomplete, stated | wrong | ms before: median, worst | ms | "
+    "ms afterwards | ms where hedged | late before | late |\n|" + "---|" * 11
 )
 
 
@@ -165,9 +175,11 @@ class HostFaults:
     def search(self, seen: Seen, into: list[float]) -> bool:
         """One search, judged; whether it was whole."""
         person = self.rng.randrange(PEOPLE + 8)
-        begun = time.perf_counter()
+        hedges, begun = self.cluster.counts.hedges, time.perf_counter()
         response = self.engine.search(asked(person))
         into.append(1e3 * (time.perf_counter() - begun))
+        if into is seen.during and self.cluster.counts.hedges > hedges:
+            seen.hedged.append(into[-1])
         sections = [section for section in response.sections if section.coverage is not None]
         whole = all(section.complete and section.coverage.whole for section in sections)
         if not whole:
@@ -183,10 +195,15 @@ class HostFaults:
     def trial(
         self, seen: Seen, begin: Callable[[], Any], end: Callable[[Any], None], searches: int = 6
     ) -> None:
-        """A fault in the middle of a search, some searches under it, and again without it."""
-        for _ in range(4):
+        """A fault in the middle of a search, some searches under it, and again without it.
+
+        A search is late that takes over twice the median of those before this trial's fault, and a
+        hedge. Those before the fault are counted too: what is late there, the machine's load made.
+        """
+        done = len(seen.before), len(seen.during)
+        for _ in range(searches + 1):
             self.search(seen, seen.before)
-        median = statistics.median(seen.before) / 1e3
+        median = statistics.median(seen.before[done[0] :]) / 1e3
         made: list[Any] = []
         fault = threading.Timer(self.rng.uniform(0, median), lambda: made.append(begin()))
         fault.start()
@@ -194,6 +211,12 @@ class HostFaults:
             self.search(seen, seen.during)
         fault.join()
         self.search(seen, seen.during)
+        bound = 1e3 * (2 * median + ASKING.hedge_after)
+        for late, times in zip(
+            seen.late, (seen.before[done[0] :], seen.during[done[1] :]), strict=True
+        ):
+            late[0] += sum(time > bound for time in times)
+            late[1] += len(times)
         end(made[0])
         seen.trials += 1
         until = time.monotonic() + 120
@@ -214,6 +237,7 @@ class HostFaults:
 
 def of_processes(place: Path, each: int, seed: int, faults: set[str]) -> list[Seen]:
     """Faults of hosts that are processes of this machine."""
+    from namespaces import Namespaces
     from socket_hosts import Processes, SocketHosts
 
     from fpmatch.cluster import Cluster
@@ -221,8 +245,8 @@ def of_processes(place: Path, each: int, seed: int, faults: set[str]) -> list[Se
     truth = alone(place)
     Cluster.start(place / "cluster", HOSTS, replicas=2, buckets=BUCKETS).close()
     key = (place / "cluster" / "key").read_bytes()
-    processes = Processes(place, key)
-    out = []
+    processes = Processes(place, key, apart=True)
+    space, out = processes.namespaces, []
     try:
         processes.start(*HOSTS)
         transport = SocketHosts({name: processes.socket(name) for name in HOSTS})
@@ -236,11 +260,26 @@ def of_processes(place: Path, each: int, seed: int, faults: set[str]) -> list[Se
 
             def stop() -> str:
                 name = play.rng.choice(HOSTS)
-                os.kill(processes.running[name].pid, signal.SIGSTOP)
+                os.kill(processes.running[name], signal.SIGSTOP)
                 return name
 
             def go_on(name: str) -> None:
-                os.kill(processes.running[name].pid, signal.SIGCONT)
+                os.kill(processes.running[name], signal.SIGCONT)
+
+            def new(names: tuple[str, ...]) -> None:
+                for name in names:
+                    processes.forget(name)
+                processes.start(*names)
+
+            def cut() -> str:
+                assert space is not None
+                address = processes.machines[play.rng.choice(HOSTS)]
+                space.link(address, "down")
+                return address
+
+            def mend(address: str) -> None:
+                assert space is not None
+                space.link(address, "up")
 
             kinds: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
                 "none": (lambda: None, lambda _: None),
@@ -248,10 +287,17 @@ def of_processes(place: Path, each: int, seed: int, faults: set[str]) -> list[Se
                     lambda: kill(play.rng.choice(HOSTS)), lambda names: processes.start(*names)
                 ),
                 "host stopped (SIGSTOP)": (stop, go_on),
+                CUT: (cut, mend),
+                "host removed, another there with nothing": (
+                    lambda: kill(play.rng.choice(HOSTS)), new
+                ),
                 "both replicas killed": (
                     lambda: kill(*play.pair()), lambda names: processes.start(*names)
                 ),
             }  # fmt: skip
+            if space is None:
+                del kinds[CUT]
+                print(f"no host is cut off: {Namespaces.why_not()}")
             for name, (begin, end) in kinds.items():
                 if faults and name not in faults:
                     continue
@@ -339,7 +385,7 @@ def forked(do: Callable[[Callable[[Any], None]], None]) -> tuple[int, list[Any]]
     return os.waitpid(child, 0)[1] & 127, said
 
 
-def enrol(place: Path, sockets: dict[str, str], names: dict[str, int]) -> None:
+def enrol(place: Path, sockets: Any, names: dict[str, int]) -> None:
     """Enrol more people, where few are left."""
     from socket_hosts import SocketHosts
 
@@ -347,7 +393,7 @@ def enrol(place: Path, sockets: dict[str, str], names: dict[str, int]) -> None:
         engine.enrol("criminal", [record(name, person) for name, person in names.items()])
 
 
-def judge(place: Path, sockets: dict[str, str], truth: Truth, say: Callable[[Any], None]) -> None:
+def judge(place: Path, sockets: Any, truth: Truth, say: Callable[[Any], None]) -> None:
     """The next coordinator: everything against the truth, and against an engine of its own."""
     from socket_hosts import SocketHosts
 
@@ -378,7 +424,7 @@ def judge(place: Path, sockets: dict[str, str], truth: Truth, say: Callable[[Any
 
 
 def killed(
-    place: Path, sockets: dict[str, str], do: Any, step: str, calls: int
+    place: Path, sockets: Any, do: Any, step: str, calls: int
 ) -> Callable[[Callable[[Any], None]], None]:
     """A coordinator that opens, acts, and is killed at a step, or before one of its calls."""
     from socket_hosts import SocketHosts
@@ -414,6 +460,8 @@ def of_coordinator(place: Path, each: int, seed: int, faults: set[str]) -> list[
 
     Cluster.start(place / "cluster", HOSTS, replicas=2, buckets=BUCKETS).close()
     processes = Processes(place, (place / "cluster" / "key").read_bytes())
+    # What a search needs is in memory before the first coordinator is forked.
+    alone(place)
     rng, truth, trial = random.Random(seed), Truth(), 0
     steps = {
         "search": crash_points.SEARCH, "enrol": crash_points.ENROL,

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cluster_play import BUCKETS, HOSTS, HostFaults, Seen, alone, opened_over
+from cluster_play import BUCKETS, CUT, HOSTS, HostFaults, Seen, alone, opened_over
+from namespaces import Namespaces
 from ray_machines import machines
 
 
@@ -73,12 +74,12 @@ def of_ray(place: Path, each: int, seed: int, faults: set[str]) -> list[Seen]:
                 "actor killed (SIGKILL)": (lambda: kill(play.rng.choice(names)), back),
                 "actor stopped (SIGSTOP)": (stop, go_on),
                 "both replicas killed": (lambda: kill(*play.pair()), back),
-                "host cut off (link down)": (cut, world.mend),
+                CUT: (cut, world.mend),
                 "node removed": (remove, lambda _: world.more()),
             }
             if not world.namespaces:
-                del kinds["host cut off (link down)"]
-                print("no network namespaces can be made here: no host is cut off")  # noqa: T201
+                del kinds[CUT]
+                print(f"no host is cut off: {Namespaces.why_not()}")  # noqa: T201
             for name, (begin, end) in kinds.items():
                 if faults and name not in faults:
                     continue
