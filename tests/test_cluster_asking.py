@@ -251,6 +251,27 @@ def test_both_cut_off_is_not_covered_after_a_set_time():
     assert world.clock.now() == pytest.approx(ASKING.hedge_after + ASKING.lost_after)
 
 
+@pytest.mark.parametrize("stands_at", [0.1, 0.2, 0.4, 2.0])
+def test_time_in_which_the_coordinator_stood_still_is_nobodys_silence(stands_at):
+    """It gets no processor for ten seconds, and hears of nothing in them; the host works on."""
+    host = FakeHost("a1")
+    host.delay = lambda call, now: 0.001 if call == PING else 12.0
+    world = World(host, FakeHost("a2", delay=lambda call, now: NEVER))
+    clock = world.clock
+    wait, stood = clock.wait, []
+
+    def starved(futures, until):
+        wait(futures, until)
+        if clock.time >= stands_at and not stood:
+            stood.append(clock.time)
+            clock.time += 10.0
+
+    clock.wait = starved  # type: ignore[method-assign]
+    assert None not in flat(world.search(("a1",), rounds=1))
+    assert stood
+    assert (world.asking.counts.lost, world.asking.suspects) == (0, ())
+
+
 def test_no_replica_at_all_is_not_covered():
     world = World(*pair())
     talk = world.asking.talk(())

@@ -180,6 +180,7 @@ class Asking:
         """
         self._count("pings", self._suspects.look(self._clock.now()))
         answers: dict[int, bytes] = {}
+        until = float("inf")
         for talk, question in zip(talks, questions, strict=True):
             if talk.covered:
                 talk.questions.append(question)
@@ -188,6 +189,7 @@ class Asking:
             if cancel is not None and cancel.is_set():
                 raise SearchCancelled("the caller cancelled; hosts were not waited for")
             now = self._clock.now()
+            _excuse(talks, now - until)
             wake = now + self._patience.look_again if cancel is not None else float("inf")
             waiting: set[Future[bytes]] = set()
             for number, talk in enumerate(talks):
@@ -204,7 +206,8 @@ class Asking:
                     waiting.update(_futures(talk))
             if not waiting:
                 return [answers.get(number) for number in range(len(talks))]
-            self._clock.wait(waiting, wake if deadline is None else min(wake, deadline))
+            until = wake if deadline is None else min(wake, deadline)
+            self._clock.wait(waiting, until)
 
     def _begin(self, talk: Talk) -> None:
         """Ask the replica that answered last, which is in the right place.
@@ -343,6 +346,13 @@ class Asking:
     def _count(self, what: str, more: int = 1) -> None:
         with self._lock:
             self._counts[what] += more
+
+
+def _excuse(talks: Sequence[Talk], late: float) -> None:
+    """Time in which this process stood still is nobody's silence: hosts were not listened to."""
+    for leg in [leg for talk in talks for leg in talk.running] if late > 0 else ():
+        leg.heard += late
+        leg.since += late
 
 
 def _futures(talk: Talk) -> list[Future[bytes]]:
