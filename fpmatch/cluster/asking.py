@@ -13,7 +13,7 @@ answers pings is left to work.
 
 from __future__ import annotations
 
-import itertools
+import random
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -102,7 +102,6 @@ class Asking:
         self._patience = patience
         self._clock = SystemClock() if clock is None else clock
         self._suspects = Suspects(lambda host: transport.submit(host, PING), patience)
-        self._turn = itertools.count()
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
@@ -133,18 +132,19 @@ class Asking:
     def talk(self, replicas: Sequence[str], essence: Essence = whole) -> Talk:
         """Begin a search's conversation with hosts that hold the same.
 
-        Replicas take turns in being asked first; suspects are asked last.
+        Who is asked first is drawn: turns in order would pass over the same hosts for ever where
+        sets or partitions are even in number, and nobody would notice that one is behind.
 
         Parameters
         ----------
         replicas : sequence of str
-            Without any, nothing is covered.
+            Without any, nothing is covered. Suspects are asked last.
         essence : callable, optional
             Of a question and its answer: what must be equal whichever replica answers. The whole
             answer, unless given. Where it raises `Unusable`, another replica is asked.
         """
-        turn = next(self._turn) % max(len(replicas), 1)
-        order = (*replicas[turn:], *replicas[:turn])
+        first = random.randrange(max(len(replicas), 1))
+        order = (*replicas[first:], *replicas[:first])
         return Talk(self._suspects.last(order), essence)
 
     def ask(
