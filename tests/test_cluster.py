@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import cluster_cases
@@ -46,6 +46,7 @@ from fpmatch.cluster.grants import (
     mask_digest,
     signed,
 )
+from fpmatch.cluster.keeper import PATIENCE
 from fpmatch.cluster.layout import first_layout, moves, read_layout, rebalanced, write_layout
 from fpmatch.cluster.messages import Behind, Call, read_reply
 from fpmatch.cluster.owners import Owners, owners_from
@@ -981,6 +982,32 @@ def test_searches_go_on_while_records_change(many):
     for thread in threads:
         thread.join()
     assert not wrong, wrong[:3]
+
+
+def test_a_search_waits_for_a_host_that_another_thread_brings_level(monkeypatch):
+    """Nobody else holds its share, and who brings it gets no processor for a while."""
+    with over(replicas=1) as (here, cluster):
+        with monkeypatch.context() as patched:
+            patched.setattr(cluster._keeper, "level", lambda *_, **__: ())
+            here.enrol("criminal", [record("C-new", 1)])
+        begun, busy = threading.Event(), [threading.Lock() for _ in HOSTS]
+        for host, lock in zip(HOSTS, busy, strict=True):
+            cluster._keeper._busy[host, "criminal"] = lock
+
+        def slow() -> None:
+            with ExitStack() as stack:
+                for lock in busy:
+                    stack.enter_context(lock)
+                begun.set()
+                time.sleep(1.5 * PATIENCE)
+
+        thread = threading.Thread(target=slow)
+        thread.start()
+        begun.wait()
+        section = here.search(request(person=1, tcn=""))["criminal"]
+        thread.join()
+        assert section.coverage.whole
+        assert {c.record for c in section.candidates} == {"C-1", "C-new"}
 
 
 def test_rows_of_nobody_are_not_seen(many):

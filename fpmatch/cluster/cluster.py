@@ -33,6 +33,7 @@ from fpmatch.cluster.status import HostLevel, status
 from fpmatch.cluster.transport import Transport
 from fpmatch.errors import ClusterError, FpmatchError, StorageError
 from fpmatch.gallery import Gallery
+from fpmatch.parameters import ASKING
 from fpmatch.search.read_write_lock import ReadWriteLock
 from fpmatch.search.searcher import PartitionSearcher
 from fpmatch.search.shards import Locks
@@ -276,8 +277,9 @@ class Cluster:
             self._keeper.soon(host, partition, buckets)
             return
         with suppress(FpmatchError, OSError):
-            # A search holds the partition's lock for reading.
-            self._keeper.bring(host, partition, buckets, held=True)
+            # A search holds the partition's lock for reading. Nobody else holds what it asks for.
+            patience = ASKING.lost_after
+            self._keeper.bring(host, partition, buckets, held=True, patience=patience)
 
     def tell(self, host: str, call: bytes) -> None:
         """Send a call whose answer nobody waits for.

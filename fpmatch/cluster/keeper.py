@@ -150,7 +150,15 @@ class Keeper:
 
         self._later.submit(work)
 
-    def bring(self, host: str, partition: str, buckets: Sequence[int], *, held: bool) -> None:
+    def bring(
+        self,
+        host: str,
+        partition: str,
+        buckets: Sequence[int],
+        *,
+        held: bool,
+        patience: float = PATIENCE,
+    ) -> None:
         """Bring one host's buckets level, however far behind they are.
 
         Parameters
@@ -159,6 +167,8 @@ class Keeper:
         buckets : sequence of int
         held : bool
             Whether the caller holds the partition's lock.
+        patience : float
+            Seconds that it waits then for another thread that brings the host level.
 
         Raises
         ------
@@ -173,7 +183,7 @@ class Keeper:
             self._again.add(which)
         # Who holds the partition's lock must not wait long for one that may be waiting for it;
         # whoever brings the host already does so once more then.
-        if not busy.acquire(timeout=PATIENCE if held else -1):
+        if not busy.acquire(timeout=patience if held else -1):
             raise HostLost(f"host {host} is being brought level")
         try:
             while which in self._again:
