@@ -63,6 +63,7 @@ TESTS = (
     "test_once.py",
     "test_cluster.py",
     "test_cluster_asking.py",
+    "test_index_files.py",
     "test_encryption.py",
 )
 
@@ -99,6 +100,66 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "cluster/asking.py",
         'self._leave(talk, leg, "refused")\n                return None',
         "return answer",
+    ),
+    (
+        "a search waits again for a host that it knows to be silent",
+        "cluster/asking.py",
+        "if talk.running and not self._is_replaceable(talk, talk.running[0].host):",
+        "if talk.running:",
+    ),
+    (
+        "nobody is told that a host is being hedged",
+        "cluster/asking.py",
+        "            self._suspect_silent(talk, now)\n            self._another",
+        "            self._another",
+    ),
+    (
+        "time in which the coordinator stood still is a host's silence",
+        "cluster/asking.py",
+        "if late > 0 else ()",
+        "if False else ()",
+    ),
+    (
+        "the same replicas are always asked first",
+        "cluster/asking.py",
+        "first = random.randrange(max(len(replicas), 1))",
+        "first = 0",
+    ),
+    (
+        "a search does not wait for a host that is being brought level",
+        "cluster/cluster.py",
+        "held=True, patience=patience)",
+        "held=True)",
+    ),
+    (
+        "a change keeps searches waiting for a silent host",
+        "cluster/keeper.py",
+        "                line = replace(line, silent=patience)\n",
+        "                pass\n",
+    ),
+    (
+        "a removal fails for hosts that were only slow",
+        "cluster/keeper.py",
+        "        if not held:\n            # Nobody",
+        "        if False:\n            # Nobody",
+    ),
+    (
+        "a row that is gone for good is named missing again",
+        "index/held.py",
+        " | np.isin(row_ids, self._expunged)",
+        "",
+    ),
+    (
+        "a row removed between two rounds is as one that never was",
+        "index/verifying.py",
+        "        scores[gone[~np.isin(row_ids[gone], search.tombstoned)]] = REMOVED\n",
+        "",
+    ),
+    (
+        "a row removed between two rounds is refused as barred",
+        "cluster/conversations.py",
+        "if not (self.masked.of(part)[at] | gone).all():",
+        "if not self.masked.of(part)[at].all():",
     ),
     (
         "an encrypted value is bound to no place",

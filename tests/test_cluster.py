@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import cluster_cases
@@ -34,6 +35,7 @@ from engine_helpers import (
 from fpmatch.cluster import Cluster, Layout
 from fpmatch.cluster import grants as granting
 from fpmatch.cluster.buckets import bucket_of
+from fpmatch.cluster.calling import Line
 from fpmatch.cluster.folder import read_key
 from fpmatch.cluster.grants import (
     SEARCH,
@@ -50,6 +52,7 @@ from fpmatch.cluster.keeper import PATIENCE
 from fpmatch.cluster.layout import first_layout, moves, read_layout, rebalanced, write_layout
 from fpmatch.cluster.messages import Behind, Call, read_reply
 from fpmatch.cluster.owners import Owners, owners_from
+from fpmatch.cluster.transport import PING
 from fpmatch.errors import (
     ClusterError,
     CorruptError,
@@ -982,6 +985,63 @@ def test_searches_go_on_while_records_change(many):
     for thread in threads:
         thread.join()
     assert not wrong, wrong[:3]
+
+
+class Silent:
+    """A transport on which a host that was stopped answers nothing, not even pings."""
+
+    def __init__(self, inner: Any, *stopped: str) -> None:
+        self.inner, self.stopped = inner, set(stopped)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return self.inner.hosts
+
+    def submit(self, host: str, call: bytes) -> Future[bytes]:
+        return Future() if host in self.stopped else self.inner.submit(host, call)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def test_a_change_keeps_searches_waiting_a_second_for_a_host_that_is_silent(many):
+    """It holds the partition's lock; the next one does not wait for that host at all."""
+    here, cluster = many
+    silent = Silent(hosts_of(cluster), "a")
+    cluster._keeper._transport = silent
+    for longest in (3 * PATIENCE, PATIENCE):
+        begun = time.monotonic()
+        here.enrol("criminal", [record(f"C-{longest}", 8)])
+        took = time.monotonic() - begun
+        assert took < longest
+    assert cluster.asking.suspects == ("a",)
+    assert found(here, 8) == {f"C-{3 * PATIENCE}", f"C-{PATIENCE}"}
+
+
+def test_a_host_that_works_long_is_waited_for_as_long_as_it_answers_pings():
+    class Slow(Silent):
+        def submit(self, host: str, call: bytes) -> Future[bytes]:
+            future: Future[bytes] = Future()
+            if call == PING:
+                future.set_result(PING)
+            else:
+                threading.Timer(1.0, lambda: future.set_result(b"done")).start()
+            return future
+
+    line = Line(Slow(None), b"key", "a", "criminal", silent=0.3)
+    assert line.wait(line.transport.submit("a", b"x")) == b"done"
+    assert line.lives()
+    gone = replace(line, transport=Silent(None, "a"))
+    with pytest.raises(HostLost, match="does not answer"):
+        gone.wait(gone.transport.submit("a", b"x"))
+    assert not gone.lives()
+
+
+def test_a_removal_hears_hosts_that_were_only_slow(many):
+    here, cluster = many
+    cluster.asking.suspect("a")
+    here.expunge("C-1", partition="criminal", order="o", authority="a")
+    assert cluster.asking.suspects == ()
 
 
 def test_a_search_waits_for_a_host_that_another_thread_brings_level(monkeypatch):

@@ -320,6 +320,7 @@ def test_only_the_essence_of_a_replayed_answer_has_to_be_equal():
     first.dies = 0.025
     world = World(first, second)
     talk = world.asking.talk(("a1", "a2"), essence=lambda question, answer: len(answer))
+    talk.replicas = ("a1", "a2")
     for number in range(ROUNDS):
         (answer,) = world.asking.ask([talk], [question(1, number)])
         assert answer is not None
@@ -336,6 +337,7 @@ def test_what_is_no_answer_sends_the_question_to_another_replica_and_suspects_no
         return answer
 
     talk = world.asking.talk(("a1", "a2"), usable)
+    talk.replicas = ("a1", "a2")
     for number in range(ROUNDS):
         got = world.asking.ask([talk], [question(1, number)])
         assert got == [expected("a", 1, number)]

@@ -119,6 +119,15 @@ class Asking:
         """
         self._suspects.add(host, self._clock.now())
 
+    def clear(self, host: str) -> None:
+        """Suspect a host no longer, as it has answered elsewhere.
+
+        Parameters
+        ----------
+        host : str
+        """
+        self._suspects.clear(host)
+
     def look(self) -> None:
         """Ping suspects that are due, and clear those that have answered; waits for nobody."""
         self._count("pings", self._suspects.look(self._clock.now()))

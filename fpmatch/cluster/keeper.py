@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TimedOut
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from fpmatch.cluster.asking import Asking
+from fpmatch.cluster.calling import Line
 from fpmatch.cluster.changes import Changes
-from fpmatch.cluster.grants import UPKEEP, Granter, Level
+from fpmatch.cluster.grants import Level
 from fpmatch.cluster.layout import Layout
-from fpmatch.cluster.messages import Behind, Call, Reply, read_reply
+from fpmatch.cluster.messages import Behind, Reply
 from fpmatch.cluster.moving import PIECE
 from fpmatch.cluster.source import Source
-from fpmatch.cluster.transport import PING, Transport
-from fpmatch.errors import ClusterError, FpmatchError, HostLost, InputError
+from fpmatch.cluster.transport import Transport
+from fpmatch.errors import ClusterError, FpmatchError, HostLost
 from fpmatch.gallery import Gallery
-from fpmatch.parameters import ASKING, SEARCH
+from fpmatch.parameters import SEARCH
 
 log = logging.getLogger(__name__)
 PATIENCE = 1.0
-"""How long whoever holds a partition's lock waits for another thread that brings a host level."""
+"""How long whoever holds a partition's lock, and keeps searches waiting, waits for another thread
+that brings a host level, or for signs of life of that host."""
 ROUNDS = 8
 """How often a host may lack more rows than it was given before it is given up."""
-NOWHERE = Level(0, "")
 
 Lock = Callable[[str], AbstractContextManager[Any]]
 """Of a partition: a lock under which its columns do not change."""
@@ -117,6 +117,9 @@ class Keeper:
                 return host
 
         self._asking.look()
+        if not held:
+            # Nobody waits for this: one that was only slow is not left out.
+            self._each(self._asking.suspects, lambda host: self._listen(host, partition))
         suspects = set(self._asking.suspects)
         sound = [host for host in layout.hosts if host not in suspects]
         missing = {host for host in layout.hosts if host in suspects}
@@ -168,7 +171,8 @@ class Keeper:
         held : bool
             Whether the caller holds the partition's lock.
         patience : float
-            Seconds that it waits then for another thread that brings the host level.
+            Seconds that it waits then for another thread that brings the host level, and for
+            signs of life of the host.
 
         Raises
         ------
@@ -186,34 +190,37 @@ class Keeper:
         if not busy.acquire(timeout=patience if held else -1):
             raise HostLost(f"host {host} is being brought level")
         try:
+            line = self._line(host, partition)
+            if held:
+                line = replace(line, silent=patience)
             while which in self._again:
                 with self._hosts:
                     self._again.discard(which)
-                self._bring(host, partition, buckets, held=held)
+                self._bring(line, buckets, held=held)
         finally:
             busy.release()
 
-    def _bring(self, host: str, partition: str, buckets: Sequence[int], *, held: bool) -> None:
-        believed = self._believed.get((host, partition))
+    def _bring(self, line: Line, buckets: Sequence[int], *, held: bool) -> None:
+        believed = self._believed.get((line.host, line.partition))
         if believed is not None:
             try:
-                self._follow(host, partition, believed, buckets)
+                self._follow(line, believed, buckets)
                 return
             except Behind:
                 # It has begun again meanwhile, from what it had on disk.
                 pass
-        self._begin(host, partition, buckets, held=held)
+        self._begin(line, buckets, held=held)
 
-    def _begin(self, host: str, partition: str, buckets: Sequence[int], *, held: bool) -> None:
+    def _begin(self, line: Line, buckets: Sequence[int], *, held: bool) -> None:
         """Bring a host level of which nothing is known: what it says is checked by digests."""
-        source = self.source
+        source, partition = self.source, line.partition
         lock = nullcontext() if held else self._lock(partition)
-        told = self._ask(host, partition, "levels", {"digest": False}).told["buckets"]
+        told = line.ask("levels", {"digest": False}).told["buckets"]
         expected = source.gallery.expected(partition)
         stray = [int(n) for n in told if int(n) not in set(buckets)]
         if stray:
-            self._ask(host, partition, "drop", {"buckets": stray})
-        self._ask(host, partition, "hold", {"buckets": list(buckets), "expected": expected})
+            line.ask("drop", {"buckets": stray})
+        line.ask("hold", {"buckets": list(buckets), "expected": expected})
         with lock:
             now = source.level(partition)
         levels = {n: told.get(str(n), [0, "", 0, 0]) for n in buckets}
@@ -222,10 +229,10 @@ class Keeper:
             least = min(levels[n][0] for n in old)
             found = source.since(partition, least, old)
             if found is not None:
-                self._tell(host, partition, *found)
+                self._tell(line, *found)
         # Of its own levels none is believed: the digest says if the state is the one that it
         # should be.
-        told = self._ask(host, partition, "levels", {"digest": True}).told["buckets"]
+        told = line.ask("levels", {"digest": True}).told["buckets"]
         lock = nullcontext() if held else self._lock(partition)
         with lock:
             level, everything = source.everything(partition, buckets)
@@ -235,36 +242,36 @@ class Keeper:
             if told[str(n)][1] != level.stamp or told[str(n)][3] != changed.now.digest()
         }
         if wrong:
-            self._tell(host, partition, level, Changes(None, wrong))
+            self._tell(line, level, Changes(None, wrong))
         with self._hosts:
-            self._believed[host, partition] = level.seq
+            self._believed[line.host, line.partition] = level.seq
 
-    def _follow(self, host: str, partition: str, seq: int, buckets: Sequence[int]) -> None:
-        found = self.source.since(partition, seq, buckets)
+    def _follow(self, line: Line, seq: int, buckets: Sequence[int]) -> None:
+        found = self.source.since(line.partition, seq, buckets)
         if found is None:
             raise Behind("changes since then have been forgotten")
         level, changes = found
-        self._tell(host, partition, level, changes)
+        self._tell(line, level, changes)
         with self._hosts:
-            self._believed[host, partition] = level.seq
+            self._believed[line.host, line.partition] = level.seq
 
-    def _tell(self, host: str, partition: str, level: Level, changes: Changes) -> None:
+    def _tell(self, line: Line, level: Level, changes: Changes) -> None:
         """Have a host apply changes, giving it the rows that it lacks."""
         body = changes.to_bytes()
         for _ in range(ROUNDS):
-            reply = self._ask(host, partition, "follow", {}, [body], level)
+            reply = line.ask("follow", {}, [body], level)
             lacks = np.frombuffer(reply.blobs[0], np.int64)
             if not len(lacks):
                 return
             for number, changed in changes.buckets.items():
                 rows = np.intersect1d(lacks, changed.now.rows)
-                pieces = self.source.templates(partition, rows, SEARCH.enrol_batch)
+                pieces = self.source.templates(line.partition, rows, SEARCH.enrol_batch)
                 for some, templates in pieces:
                     at = np.searchsorted(changed.now.rows, some)
                     positions = changed.now.positions[at].astype(np.int64)
                     blobs = [some.tobytes(), positions.tobytes(), *templates]
-                    self._ask(host, partition, "put", {"bucket": number}, blobs)
-        raise ClusterError(f"host {host} does not come level with partition {partition}")
+                    line.ask("put", {"bucket": number}, blobs)
+        raise ClusterError(f"host {line.host} does not come level with partition {line.partition}")
 
     # -- what is gone, and where things are ----------------------------------------------------
 
@@ -288,7 +295,7 @@ class Keeper:
                 f"hosts {', '.join(missing)} cannot be reached: what was removed is in no search "
                 "any more, but on their disks until they are back, or are taken from the cluster"
             )
-        self._each(layout.hosts, lambda h: self._ask(h, partition, "commit", {"purge": True}))
+        self._each(layout.hosts, lambda h: self._line(h, partition).ask("commit", {"purge": True}))
 
     def move(self, partition: str, bucket: int, source: str, target: str) -> None:
         """Copy a bucket's files from one host to another, where it replaces what is there.
@@ -306,21 +313,21 @@ class Keeper:
         ClusterError
             If the bucket has changed meanwhile.
         """
-        told = self._ask(source, partition, "files", {"bucket": bucket}).told["files"]
+        told = self._line(source, partition).ask("files", {"bucket": bucket}).told["files"]
         for name, size in told:
             at = 0
             while at < size or not at:
                 asked = {"bucket": bucket, "file": name, "from": at, "most": PIECE}
-                piece = self._ask(source, partition, "read", asked).blobs[0]
+                piece = self._line(source, partition).ask("read", asked).blobs[0]
                 said = {"bucket": bucket, "file": name, "from": at}
-                self._ask(target, partition, "write", said, [piece])
+                self._line(target, partition).ask("write", said, [piece])
                 at += len(piece)
                 if not piece:
                     break
             if at != size:
                 raise ClusterError("a bucket has changed while it was copied; try again")
         expected = self.source.gallery.expected(partition)
-        self._ask(target, partition, "adopt", {"bucket": bucket, "expected": expected})
+        self._line(target, partition).ask("adopt", {"bucket": bucket, "expected": expected})
 
     def drop(self, host: str, partition: str, buckets: Sequence[int]) -> None:
         """Have a host delete buckets.
@@ -330,7 +337,7 @@ class Keeper:
         host, partition : str
         buckets : sequence of int
         """
-        self._ask(host, partition, "drop", {"buckets": list(buckets)})
+        self._line(host, partition).ask("drop", {"buckets": list(buckets)})
 
     def levels(self, host: str, partition: str) -> Reply:
         """What a host holds of a partition: of each bucket level, rows and digest.
@@ -339,7 +346,7 @@ class Keeper:
         ----------
         host, partition : str
         """
-        return self._ask(host, partition, "levels", {"digest": True})
+        return self._line(host, partition).ask("levels", {"digest": True})
 
     def forget(self, host: str, partition: str) -> None:
         """Believe nothing of a host any more.
@@ -362,36 +369,9 @@ class Keeper:
         for future in [self._pool.submit(do, host) for host in hosts]:
             future.result()
 
-    def _ask(
-        self,
-        host: str,
-        partition: str,
-        verb: str,
-        said: dict[str, Any],
-        blobs: Sequence[bytes] = (),
-        level: Level = NOWHERE,
-    ) -> Reply:
-        granter = Granter(self._key, partition)
-        grant = granter.grant(UPKEEP, level)
-        call = granter.sign(grant, Call(verb, grant, 0, said, blobs).to_bytes())
-        return read_reply(self._wait(host, self._transport.submit(host, call)))
+    def _listen(self, host: str, partition: str) -> None:
+        if host in self._transport.hosts and self._line(host, partition).lives():
+            self._asking.clear(host)
 
-    def _wait(self, host: str, future: Future[bytes]) -> bytes:
-        """The answer, for as long as the host answers pings meanwhile.
-
-        Raises
-        ------
-        HostLost
-            If it does not.
-        """
-        until = time.monotonic() + 60 * ASKING.lost_after
-        while True:
-            try:
-                return future.result(ASKING.lost_after)
-            except TimedOut:
-                try:
-                    self._transport.submit(host, PING).result(ASKING.lost_after)
-                except (TimedOut, HostLost, InputError):
-                    raise HostLost(f"host {host} does not answer") from None
-                if time.monotonic() > until:
-                    raise HostLost(f"host {host} takes too long") from None
+    def _line(self, host: str, partition: str) -> Line:
+        return Line(self._transport, self._key, host, partition)
