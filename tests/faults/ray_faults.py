@@ -18,10 +18,13 @@ from cluster_play import BUCKETS, CUT, HOSTS, HostFaults, Seen, alone, opened_ov
 from namespaces import Namespaces
 from ray_machines import machines
 
+HEAD_KILLED = "head killed, once"
+
 
 def of_ray(place: Path, each: int, seed: int, faults: set[str]) -> list[Seen]:
     """Faults of hosts that Ray runs."""
     from fpmatch.cluster.ray_cluster import start_on_ray
+    from fpmatch.cluster.ray_cluster import stop as end_hosts
 
     truth = alone(place)
     out = []
@@ -80,16 +83,19 @@ def of_ray(place: Path, each: int, seed: int, faults: set[str]) -> list[Seen]:
             if not world.namespaces:
                 del kinds[CUT]
                 print(f"no host is cut off: {Namespaces.why_not()}")  # noqa: T201
+            # Last, and once: without a head the machines do not come back.
+            kinds[HEAD_KILLED] = (world.kill_head, back)
             for name, (begin, end) in kinds.items():
                 if faults and name not in faults:
                     continue
                 seen = Seen(name)
-                for _ in range(each):
+                if name == HEAD_KILLED:
+                    play.trial(seen, begin, end, searches=100)
+                for _ in range(each if name != HEAD_KILLED else 0):
                     look()
                     play.trial(seen, begin, end)
                 out.append(seen)
                 print(seen.row(), flush=True)  # noqa: T201
-        from fpmatch.cluster.ray_cluster import stop as end_hosts
-
-        end_hosts(cluster)
+        if HEAD_KILLED not in [seen.fault for seen in out]:
+            end_hosts(cluster)
     return out
