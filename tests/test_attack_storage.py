@@ -427,6 +427,35 @@ def test_a_held_log_only_delays_an_expungement(place, monkeypatch):
         gone(place, e)
 
 
+@pytest.mark.parametrize("how_long", ["a moment", "longer"])
+def test_no_reader_keeps_the_name_of_whom_was_expunged(place, monkeypatch, how_long):
+    """Another process reads just as the note of a removal, which names the record, is dropped."""
+    name = "a name that nobody may find"
+    with opened(place) as e:
+        e.enrol("criminal", [record(name, 60)])
+        reader = sqlite3.connect(place / FILE, check_same_thread=False, isolation_level=None)
+        real, released = e._state.gallery.end_removal, threading.Timer(0.3, reader.close)
+
+        def read_meanwhile(*arguments: Any, **more: Any) -> None:
+            reader.execute("BEGIN")
+            reader.execute("SELECT COUNT(*) FROM record").fetchone()
+            real(*arguments, **more)
+            if how_long == "a moment":
+                released.start()
+
+        monkeypatch.setattr(e._state.gallery, "end_removal", read_meanwhile)
+        if how_long == "longer":
+            e._state.gallery.database.execute("PRAGMA busy_timeout = 100")
+        assert e.expunge(name, **ORDER).records == 1
+        if how_long == "a moment":
+            released.join()
+        else:
+            reader.close()
+            found(e, 2)
+        kept = [p.name for p in place.rglob("*") if p.is_file() and name.encode() in p.read_bytes()]
+        assert kept == []
+
+
 def test_a_reader_uses_no_probe_of_an_identity_that_is_being_removed(place):
     with opened(place) as e:
         with_probes(e)

@@ -40,6 +40,8 @@ def catch_up(state: State) -> None:
             _attempt(lambda: finish_removals(state, wait=False))
         finally:
             state.finishing.release()
+    if state.unscrubbed:
+        _attempt(lambda: _scrub(state, wait=False))
     if state.unlogged and state.logging.acquire(blocking=False):
         try:
             _attempt(state.log)
@@ -90,10 +92,17 @@ def finish_removals(state: State, *, wait: bool = True, own: str = "") -> dict[s
                 name, None if told else _answer(state, fields), answered=_answered(fields)
             )
             # The note itself named whom it was about.
-            _attempt(lambda: state.gallery.scrub(wait=False))
+            state.unscrubbed = True
+            _attempt(lambda: _scrub(state, wait))
             out[name] = receipt(fields)
         state.unfinished = False
     return out
+
+
+def _scrub(state: State, wait: bool) -> None:
+    """Empty the gallery's write-ahead log of notes that are over; else a later call does."""
+    state.gallery.scrub(wait=wait)
+    state.unscrubbed = False
 
 
 def _finish(state: State, name: str, fields: dict[str, Any], wait: bool) -> int:

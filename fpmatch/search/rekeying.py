@@ -88,8 +88,8 @@ def _renew(state: State, chest: Chest, progress: Progress) -> Rekeyed:
     records, probes, files = _everything(state, progress)
     crash_point("rekey.renewed")
     renewing.note_renewed(state.gallery, chest.current)
-    state.gallery.scrub(wait=False)
-    state.ledger.scrub(wait=False)
+    state.gallery.scrub()
+    state.ledger.scrub()
     return Rekeyed(chest.under, chest.current, records, probes, files)
 
 

@@ -58,6 +58,8 @@ class State:
         Hosts that hold the rows of all partitions; without, this process has an index of each.
     ending : threading.Event
         Set when the engine closes and waits no longer: searches and enrolments are to end.
+    unscrubbed : bool
+        Set while the gallery's write-ahead log may hold the note of a removal that is over.
     behind : set of str
         Partitions whose index may lack what was committed: they are not searched.
     stale : set of str
@@ -95,6 +97,7 @@ class State:
     recovering: bool = False
     unlogged: bool = False
     unfinished: bool = False
+    unscrubbed: bool = False
     behind: set[str] = field(default_factory=set)
     stale: set[str] = field(default_factory=set)
     relevel: Callable[[str], None] = lambda _: None
