@@ -17,6 +17,7 @@ wait between two acts, for a machine that others use too.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -30,7 +31,7 @@ import tempfile
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -280,9 +281,13 @@ def play(minutes: float, records: int, readers: int, seed: int, pause: float = 0
         for n in range(1, readers + 1):
             work[f"reader {n}"] = SPAWN.Process(target=read, args=(shared, n))
         for process in work.values():
-            process.start()
-            shared.out.get(timeout=300)
-        told, seconds = watch(shared, work, minutes)
+            process.daemon = True  # Or they would outlive this one, if it is killed.
+        with asked_to_stop() as asked:
+            for process in work.values():
+                process.start()
+                shared.out.get(timeout=300)
+            print("all have begun", flush=True)
+            told, seconds = watch(shared, work, minutes, asked)
         print(
             f"{seconds / 60:.1f} minutes, {readers} readers and a keeper beside a writer, "
             f"{records} records, {pause:g} s between acts",
@@ -302,13 +307,22 @@ def play(minutes: float, records: int, readers: int, seed: int, pause: float = 0
     return wrong
 
 
-def watch(shared: Shared, work: dict, minutes: float) -> tuple[Told, float]:
+@contextlib.contextmanager
+def asked_to_stop() -> Iterator[list]:
+    """A list that is no longer empty once Ctrl-C or SIGTERM has come, neither of which ends us."""
+    asked: list[int] = []
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = {one: signal.signal(one, lambda number, _: asked.append(number)) for one in stops}
+    try:
+        yield asked
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def watch(shared: Shared, work: dict, minutes: float, asked: list) -> tuple[Told, float]:
     """Print what is told until the time is over, somebody asks to stop, or a process has ended."""
     told, began = Told(), time.monotonic()
-    asked = []
-    before = {
-        s: signal.signal(s, lambda *_: asked.append(1)) for s in (signal.SIGINT, signal.SIGTERM)
-    }
     until, stopped = began + 60 * minutes, None
     try:
         while len(told.ended()) < len(work):
@@ -329,8 +343,6 @@ def watch(shared: Shared, work: dict, minutes: float) -> tuple[Told, float]:
             if one.who == "writer" or one.wrong:
                 line(told, time.monotonic() - began, sizes(shared.place))
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         for process in work.values():
             process.join(timeout=10)
             if process.is_alive():

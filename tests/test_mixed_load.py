@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from array import array
 from collections import Counter
 from collections.abc import Callable
@@ -62,3 +65,16 @@ def test_a_loss_at_the_end_would_be_noticed(tmp_path):
             "R-1 was found at the end",
             "R-2 was not found at the end",
         ]
+
+
+@pytest.mark.slow
+def test_stopped_early_it_says_what_there_is_by_then():
+    words = [sys.executable, mixed_load.__file__, "--minutes", "60", "--records", "40"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout.readline() == "all have begun\n"
+        time.sleep(3)
+        run.terminate()
+        said = run.stdout.read()
+    assert "too short" in said
+    assert "at the end: 40 records asked for, 0 wrong" in said
+    assert (run.returncode, said.splitlines()[-1]) in ((0, "0 wrong"), (1, "1 wrong")), said
