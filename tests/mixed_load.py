@@ -58,6 +58,7 @@ class Shared(NamedTuple):
     states: Any
     changes: Any
     """How often each record has changed: one that has not since a backup must be in it."""
+    begin: Any
     stop: Any
     out: Any
     seed: int
@@ -121,6 +122,7 @@ def repeat(
     try:
         with opened(shared.place, mode) as engine:
             shared.out.put(who)
+            shared.begin.wait()
             told = time.monotonic()
             while not shared.stop.is_set():
                 began = time.process_time()
@@ -173,7 +175,7 @@ def write(shared: Shared) -> None:
 
 def keep(shared: Shared, every: float) -> None:
     """Backups while the others go on, and messages delivered; a reader otherwise."""
-    done, due = 0, time.monotonic() + every / 2
+    done, due = 0, 0.0
 
     def act(engine: Engine, acts: Counter, wrong: list[str]) -> float | None:
         nonlocal done, due
@@ -274,7 +276,8 @@ def play(minutes: float, records: int, readers: int, seed: int, pause: float = 0
             engine.add_partition("immigration", 9, "DHS", expected_fingers=1000)
             engine.publish(Policy.parse(POLICY))
         states, changes = SPAWN.Array("b", records), SPAWN.Array("i", records)
-        shared = Shared(place, states, changes, SPAWN.Event(), SPAWN.Queue(), seed, pause)
+        flags = SPAWN.Event(), SPAWN.Event()
+        shared = Shared(place, states, changes, *flags, SPAWN.Queue(), seed, pause)
         work = {"writer": SPAWN.Process(target=write, args=(shared,))}
         every = max(1.0, min(60.0, 10 * minutes))
         work["keeper"] = SPAWN.Process(target=keep, args=(shared, every))
@@ -286,6 +289,7 @@ def play(minutes: float, records: int, readers: int, seed: int, pause: float = 0
             for process in work.values():
                 process.start()
                 shared.out.get(timeout=300)
+            shared.begin.set()
             print("all have begun", flush=True)
             told, seconds = watch(shared, work, minutes, asked)
         print(

@@ -77,4 +77,4 @@ def test_stopped_early_it_says_what_there_is_by_then():
         said = run.stdout.read()
     assert "too short" in said
     assert "at the end: 40 records asked for, 0 wrong" in said
-    assert (run.returncode, said.splitlines()[-1]) in ((0, "0 wrong"), (1, "1 wrong")), said
+    assert (run.returncode, said.splitlines()[-1]) == (0, "0 wrong"), said
