@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from engine_helpers import HELD, ON, POLICY, Clock, folder, record, request
 
 from fpmatch.descriptor import encode
-from fpmatch.index import manifest, tail
+from fpmatch.index import announcing, manifest, tail
 from fpmatch.index.segment import Part, Segment
 from fpmatch.policy import Policy
 from fpmatch.search import Engine, indexing, release
@@ -24,6 +25,16 @@ NOBODY = POLICY.replace(
 )
 """The criminal partition is for another agency alone."""
 ORDER = {"order": "o", "authority": "a"}
+
+
+LEAST = announcing.SEGMENTS.tail_least
+
+
+@pytest.fixture(autouse=True)
+def batches_of_any_size(monkeypatch):
+    """Files of batches that are smaller than those that are worth one."""
+    smallest = dataclasses.replace(announcing.SEGMENTS, tail_least=1)
+    monkeypatch.setattr(announcing, "SEGMENTS", smallest)
 
 
 def opened(place: Path, mode: str = "r", **more: Any) -> Engine:
@@ -148,6 +159,19 @@ def test_nothing_of_a_removed_record_stays_in_a_batchs_file(place):
         assert (found(r, 1), found(r, 2), found(r, 3)) == ([], ["C-2"], ["C-3"])
         w.enrol("criminal", [record("C-4", 4)])
     assert not tails(place)
+
+
+def test_single_enrolments_leave_no_file_each(place, monkeypatch):
+    whole = dataclasses.replace(announcing.SEGMENTS, tail_least=LEAST)
+    monkeypatch.setattr(announcing, "SEGMENTS", whole)
+    with opened(place, "rw") as w, opened(place) as r:
+        for n in range(1, 5):
+            w.enrol("criminal", [record(f"C-{n}", n)])
+            assert tails(place) == []
+            assert found(r, n) == [f"C-{n}"]
+        w.enrol("criminal", [record(f"D-{n}", n) for n in range(LEAST)])
+        assert len(tails(place)) == 1
+        assert found(r, 1) == ["C-1", "D-1"]
 
 
 def test_what_a_writer_that_was_killed_has_left_is_removed(place):

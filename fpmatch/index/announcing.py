@@ -15,6 +15,7 @@ from fpmatch.index import tail
 from fpmatch.index.held import Held
 from fpmatch.index.segment import Part
 from fpmatch.index.writing import died_since, joined
+from fpmatch.parameters import SEGMENTS
 
 
 class Announcing(Held):
@@ -56,6 +57,8 @@ class Announcing(Held):
         ReadOnlyError
         """
         self._writable()
+        if len(part) < SEGMENTS.tail_least:
+            return
         self._announced[tail.path_of(self.folder, part)] = part.row_ids
         tail.write(self.folder, self.manifest, part, of, self._files)
 

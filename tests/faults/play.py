@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import dataclasses
 import errno
 import json
 import os
@@ -484,6 +485,10 @@ def play(trials: int, seed: int, only: str = "", first: int = 0) -> int:
     """All trials and a table of them; how many things were wrong."""
     from engine_helpers import SHM
 
+    from fpmatch.index import announcing
+
+    # Or the small batches of these trials would write no files for readers.
+    announcing.SEGMENTS = dataclasses.replace(announcing.SEGMENTS, tail_least=1)
     library = os.environ["LD_PRELOAD"]
     with tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as folder:
         work = Path(folder).resolve()
