@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -576,6 +577,32 @@ def test_everything_is_encrypted_anew_beside_a_reader(place):
         )
         with pytest.raises(ConflictError):
             e.enrol("criminal", [record("Quill-1", 12, event="arrest no 2")], key="k")
+
+
+def test_a_renewal_waits_for_who_reads_just_then(place):
+    old = values_of(place)
+    readers: list[threading.Timer] = []
+
+    def hook(name: str) -> None:
+        if name == "rekey.renewed":
+            for file in ("gallery.sqlite", "ledger.sqlite"):
+                base = sqlite3.connect(place / file, check_same_thread=False, isolation_level=None)
+                base.execute("BEGIN")
+                base.execute("SELECT COUNT(*) FROM data_key").fetchone()
+                readers.append(threading.Timer(0.3, base.close))
+                readers[-1].start()
+
+    with opened(place) as e:
+        crash_points.hook = hook
+        try:
+            assert e.rekey(renew=True).generation == 2
+        finally:
+            crash_points.hook = None
+            for reader in readers:
+                reader.join()
+        for path in place.rglob("*"):
+            content = path.read_bytes() if path.is_file() else b""
+            assert not any(value in content for value in old), path
 
 
 @pytest.mark.parametrize("step", crash_points.REKEY)
