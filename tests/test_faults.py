@@ -45,7 +45,8 @@ def test_faults_lose_nothing_revive_nothing_and_raise_our_errors(library, more):
     last = done.stdout.splitlines()[-1].split("|")
     trials, hit = int(last[2]), int(last[3])
     assert trials >= often(80)
-    assert hit >= 0.8 * often(80)  # or the faults do not reach the files, and the test shows nothing
+    # Or the faults do not reach the files, and the test shows nothing.
+    assert hit >= 0.8 * often(80)
 
 
 def test_a_loss_would_be_noticed(tmp_path):
