@@ -31,10 +31,13 @@ def intent(tcn, cri=CRI, immigration="", **more):
             acknowledged=more.pop("acknowledged", False),
         ),
     )
+    more.setdefault("max_candidates", 20)
     return IntentRecord(tcn, cri, 3, "ab" * 32, more.pop("partitions", parts), **more)
 
 
-def outcome(tcn, immigration="NOT_SEARCHED", hits=0, criminal_hits=1, counts=None, **more):
+def outcome(
+    tcn, immigration="NOT_SEARCHED", hits=0, criminal_hits=1, counts=None, complete=True, **more
+):
     if counts is None:
         counts = (0, 0, 0, 0) if immigration == "NOT_SEARCHED" else (50, 2000, 50, 9)
     parts = (
@@ -49,17 +52,28 @@ def outcome(tcn, immigration="NOT_SEARCHED", hits=0, criminal_hits=1, counts=Non
             gallery_root="cd" * 32,
             candidate_digest="ef" * 32,
             n_candidates=criminal_hits,
+            complete=complete,
         ),
         PartitionOutcome("immigration", immigration, "ORI_DEACTIVATED", *counts, n_candidates=hits),
     )
     return OutcomeRecord(tcn, parts, **more)
 
 
-def search(log, tcn, immigration="NOT_SEARCHED", *, hits=0, criminal_hits=1, counts=None, **more):
+def search(
+    log,
+    tcn,
+    immigration="NOT_SEARCHED",
+    *,
+    hits=0,
+    criminal_hits=1,
+    counts=None,
+    complete=True,
+    **more,
+):
     """One search that leaves the immigration partition alone, or searches it."""
     granted = {"SEARCHED_WITHHELD": "ACCEPT+PROBE", "SEARCHED_DISCLOSED": "ACCEPT+PROBE+VIEW"}
     seq = log.intent(intent(tcn, immigration=granted.get(immigration, ""), **more))
-    done = outcome(tcn, immigration, hits, criminal_hits, counts)
+    done = outcome(tcn, immigration, hits, criminal_hits, counts, complete)
     return seq, log.outcome(seq, done)
 
 

@@ -26,8 +26,9 @@ from fpmatch.search.state import State
 from fpmatch.search.timer import Timer
 from fpmatch.types import Outcome, Reason
 
+KEPT = ('mode = "results_withheld"', 'retain = true\nmode = "results_withheld"')
 OPAQUE = POLICY.replace('protected_roles = ["advocate"]', 'status_visibility = "opaque"').replace(
-    'mode = "results_withheld"', 'retain = true\nmode = "results_withheld"'
+    *KEPT
 )
 SET = 0.4
 ALIKE = (HELD, OFF, LATER)
@@ -396,6 +397,20 @@ def test_an_error_in_a_withheld_partition_looks_like_any_withheld_result(breaks,
         whole = left(time, lambda: told(e.search(request(HELD))))
         breaks(monkeypatch)
         assert left(time, lambda: told(e.search(request(HELD)))) == whole
+
+
+@pytest.mark.parametrize("breaks", BREAKS[:4])
+def test_an_error_in_a_withheld_partition_counts_for_as_many_records(breaks, monkeypatch):
+    """A probe that was to be retained there leaves its record in the log all the same."""
+    with held(POLICY.replace(*KEPT)) as (e, _):
+        first = e.search(request(HELD, retain=True)).audit_seq
+        second = e.search(request(HELD, retain=True)).audit_seq
+        with monkeypatch.context() as patch:
+            breaks(patch)
+            third = e.search(request(HELD, retain=True)).audit_seq
+        assert second - first == e.search(request(HELD)).audit_seq - third
+        kinds = [r.kind for r in e.audit.records(first=first, last=third)]
+        assert kinds.count("RETAIN") == 2
 
 
 def test_an_error_in_a_partition_that_the_submitter_sees_is_its_own(monkeypatch):

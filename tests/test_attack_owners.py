@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from engine_helpers import POLICY, Clock, folder, record, request
+from engine_helpers import ON, POLICY, Clock, folder, record, request
 
 from fpmatch.errors import InputError
 from fpmatch.gallery.gallery import FILE
@@ -97,6 +97,12 @@ def test_at_opening_and_at_each_decision(place, change, mode, caplog):
         assert denied <= {Reason.PARTITION_MISMATCH, Reason.NO_GRANT}
         said = next(iter(e.audit.records(kind="OUTCOME", tcn=answer.tcn))).partitions
         assert said["immigration"]["stage1"] == 0
+        for section in answer:
+            if section.partition in {p.name for p in e.policy.partitions}:
+                why = e.explain(ori=ON, partition=section.partition)
+                assert why.reason == section.reason
+                assert why.decision.probe == (section.candidates is not None)
+                assert ("It is searched" in why.text) == why.decision.probe
 
 
 @pytest.mark.parametrize("change", ["owner", "number"])

@@ -14,6 +14,8 @@ from fpmatch.audit import (
     PUBLIC_FIELDS,
     AuditLog,
     Proof,
+    canonical,
+    hashing,
     verify_export,
     verify_proof,
 )
@@ -294,3 +296,36 @@ def test_an_export_that_cannot_be_written_leaves_nothing(log, tmp_path):
     with pytest.raises(InputError):
         verify_export(tmp_path / "absent")
     assert not list(tmp_path.glob("*.part"))
+
+
+def struck(proof, which, path):
+    """The proof with one field struck out, as anybody can do who holds it."""
+    said = json.loads(proof.to_json())
+    fields = said["records"][which]["fields"]
+    shown = fields[path]
+    text = f"{canonical.value_text(path, '')}:{canonical.value_text(shown['value'], path)}"
+    fields[path] = {"commitment": hashing.commitment(bytes.fromhex(shown["salt"]), text)}
+    return json.dumps(said)
+
+
+def test_nothing_that_a_claim_rests_on_can_be_struck_out(log):
+    for proof in (
+        log.prove_not_searched("T1", "immigration"),
+        log.prove_withheld("T2", "immigration"),
+    ):
+        tried = 0
+        for which, record in enumerate(proof.records):
+            for path, said in record["fields"].items():
+                if "value" in said:
+                    report = verify_proof(struck(proof, which, path))
+                    assert not report.ok, path
+                    assert not report.sentence
+                    tried += 1
+        assert tried > 10
+        assert verify_proof(proof.to_json()).ok
+
+
+def test_a_hidden_rule_is_not_called_no_rule(log):
+    proof = log.prove_not_searched("T1", "immigration")
+    report = verify_proof(struck(proof, 0, "/partitions/immigration/rules"))
+    assert "strikes out /partitions/immigration/rules" in report.why

@@ -110,6 +110,18 @@ def test_declared_citizens_searched_are_counted(log):
     assert log.declared_citizens("criminal") == {CRI: 2}
 
 
+@pytest.mark.parametrize(
+    "partly", [{"complete": False}, {"record_digest": "ab" * 32}, {"max_candidates": 0}]
+)
+def test_what_was_not_all_compared_is_counted_as_no_miss(log, partly):
+    search(log, "T1", "SEARCHED_WITHHELD", hits=1, criminal_hits=0)
+    search(log, "T2", "SEARCHED_WITHHELD", hits=1, criminal_hits=0, **partly)
+    search(log, "T3", "SEARCHED_WITHHELD", hits=1, criminal_hits=1, complete=False)
+    for asked in ({"no_hit_in": "criminal"}, {"hit_in": "immigration", "no_hit_in": "criminal"}):
+        (cell,) = log.aggregate(k=1, **asked)
+        assert (cell.searches, cell.hits) == (3, 1)
+
+
 def test_small_cells_of_an_aggregate_are_merged(log):
     for i in range(9):
         search(log, f"F{i}", charge="felony")

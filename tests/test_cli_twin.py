@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import dataclasses
 import importlib
 import inspect
 import io
@@ -330,6 +331,36 @@ def test_a_copy_is_fetched_by_a_process_of_its_own_and_once(fpm, engine):
     code, _, error = fpm(*mine)
     assert code == 2
     assert len(error.splitlines()) == 1
+
+
+def test_what_was_not_completed_is_said_on_the_terminal(fpm):
+    """A deadline that is over before anything is compared: an empty list would read as a miss."""
+    asked = ("search", "g.fpm", "p9.fpt", "--ori", ON)
+    code, whole, _ = fpm(*asked)
+    assert code == 0
+    assert "not completed" not in whole
+    assert "searched in part" not in whole
+    code, said, _ = fpm(*asked, "--deadline-ms", "0.001")
+    assert code == 0
+    assert "searched in part" in said
+    for name in ("criminal", "immigration"):
+        assert f"The search of {name} was not completed" in said
+    # Of what is withheld a deadline changes nothing.
+    code, said, _ = fpm("search", "g.fpm", "p9.fpt", "--ori", HELD, "--deadline-ms", "0.001")
+    assert "searched, result withheld" in said
+    assert "The search of immigration" not in said
+
+
+def test_a_verification_that_was_not_completed_is_said(fpm, monkeypatch):
+    asked = ("verify", "g.fpm", "C-1", "p1.fpt", "--partition", "criminal", "--ori", ON)
+    assert "searched in part" not in fpm(*asked)[1]
+    verify = Engine.verify
+    monkeypatch.setattr(
+        Engine,
+        "verify",
+        lambda e, r, *a, **k: verify(e, dataclasses.replace(r, deadline_ms=0.001), *a, **k),
+    )
+    assert "searched in part" in fpm(*asked)[1]
 
 
 def test_the_protection_flag_and_numbers_reach_the_search(fpm):

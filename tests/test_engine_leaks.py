@@ -564,3 +564,32 @@ def test_l17_an_expungement_meets_a_message_that_is_not_shown_yet(monkeypatch):
             e.search(request(HELD, partitions=["immigration"]))
         (message,) = e.notifications()
         assert b"I-1" not in e.envelope(message.id, "DHS")
+
+
+# -- what proofs say is so -----------------------------------------------------------------------
+
+
+def test_a_result_that_was_denied_at_release_is_not_said_to_be_withheld_from_the_start(at_step):
+    with engine() as e:
+        shown = f'mode = "interoperable"\nwho = "{ON}"'
+        later = POLICY.replace(shown, f'mode = "results_withheld"\nwho = "{ON}"')
+        at_step("search.compared", lambda: e.publish(Policy.parse(later).with_version(2)))
+        e.search(request(ON, tcn="T"))
+        e.search(request(HELD, tcn="U"))
+        late = e.audit.prove_withheld("T", "immigration").sentence
+        early = e.audit.prove_withheld("U", "immigration").sentence
+    assert "granted at first, withheld from the submitter at release (RESULTS_WITHHELD)" in late
+    assert "at release" not in early
+    assert "withheld from the submitter (RESULTS_WITHHELD)" in early
+
+
+def test_a_proof_says_that_a_search_waits_and_that_nobody_asked():
+    with engine() as e:
+        e.search(request(LATER, tcn="T"))
+        e.search(request(ON, tcn="U", partitions=["criminal"]))
+        waits = e.audit.prove_not_searched("T", "immigration").sentence
+        asked = e.audit.prove_not_searched("U", "immigration").sentence
+    assert "It waits for an event" in waits
+    assert "It waits" not in asked
+    assert "(NOT_REQUESTED)" in asked
+    assert "default deny" not in asked

@@ -581,3 +581,11 @@ def test_info_asks_for_an_owner_only_what_is_its_own():
         assert told["criminal"] is None
         assert told[WHERE].records > len(OPEN)
         assert [r.fields["partition"] for r in e.audit.records(kind="LOOK")] == [WHERE]
+
+
+def test_without_a_policy_an_unknown_partition_is_refused_in_our_words(tmp_path):
+    with Engine.create(tmp_path / "g.fpm", durability="off") as e:
+        for way in (*ways(e, asks(), "nowhere"), lambda: e.templates("nowhere", asks())):
+            assert "NO_POLICY" in refusal(way)
+        found = e.verify(request(ON), "C-1", partition="nowhere")
+        assert (found.outcome, found.reason) == (Outcome.REFUSED, Reason.NO_POLICY)

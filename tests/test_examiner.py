@@ -19,7 +19,7 @@ from fpmatch.audit import verify_proof
 from fpmatch.errors import InputError
 from fpmatch.examiner import render
 from fpmatch.examiner.page import HIDDEN, NEVER
-from fpmatch.types import Outcome, read_response
+from fpmatch.types import Coverage, Outcome, read_response
 
 ROLES = 'protected_roles = ["advocate"]'
 SHOWS = POLICY.replace(ROLES, f'{ROLES}\nminutiae_roles = ["officer"]')
@@ -336,3 +336,66 @@ def test_the_examples_of_the_page_run(tmp_path, monkeypatch, synthetic_data):
         exec(compile(second, "examiner.md", "exec"), {**names, "engine": made})
     for file in ("probe.png", "pairs.svg", "candidate.png"):
         assert (tmp_path / file).stat().st_size > 10_000
+
+
+# -- nothing on the page is untrue ---------------------------------------------------------------
+
+
+def part_of(page: str, partition: str) -> str:
+    said = Page(page).text
+    return said[said.index(f"Partition {partition}") : said.index("Log intent")]
+
+
+def test_of_a_partition_that_was_not_asked_for_the_page_does_not_say_that_it_is_searched():
+    with engine(text=SHOWS) as e:
+        said = part_of(render(search(e, partitions=["criminal"]), engine=e), "immigration")
+    assert "NOT_REQUESTED" in said
+    assert "did not ask for it" in said
+    assert "It is searched" not in said
+
+
+def test_a_decision_under_the_terms_of_a_kept_probe_is_not_explained_as_another():
+    with engine(text=SHOWS) as e:
+        search(e, KEEPS, retain=True, partitions=["immigration"])
+        lifted = SHOWS.replace("retain = true", "")
+        e.publish(fp.Policy.parse(lifted).with_version(2))
+        (answer,) = e.cascade("immigration")
+        said = part_of(render(answer, engine=e), "immigration")
+    assert "not searched" in said.lower() or "Never searched" in said
+    assert "It is searched" not in said
+
+
+def test_what_was_not_completed_is_never_shown_as_no_candidate():
+    with engine(text=SHOWS) as e:
+        whole = part_of(render(search(e, person=99), engine=e), "criminal")
+        response = search(e, person=99, deadline_ms=0.001)
+        assert not response["criminal"].complete
+        cut = part_of(render(response, engine=e), "criminal")
+        page = Page(render(response)).text
+        coverage = dataclasses.replace(
+            response,
+            sections=tuple(dataclasses.replace(s, coverage=Coverage(1, 2, 3, 7)) for s in response),
+        )
+        lied = dataclasses.replace(
+            response, sections=tuple(dataclasses.replace(s, complete=True) for s in response)
+        )
+        with pytest.raises(InputError, match="something else"):
+            render(lied, engine=e)
+        assert "1 of 2 shards, 3 of 7 fingers" in Page(render(coverage)).text
+    assert "No candidate." in whole
+    assert "Searched." in whole
+    for said in (cut, page):
+        assert "No candidate." not in said
+        assert "Searched in part" in said
+
+
+def test_another_reason_or_policy_than_the_logged_one_is_refused():
+    with engine(text=SHOWS) as e:
+        response = search(e, OFF)
+        other = tuple(dataclasses.replace(s, reason=fp.Reason.NO_CONSENT) for s in response)
+        for forged in (
+            dataclasses.replace(response, sections=other),
+            dataclasses.replace(response, policy_version=7),
+        ):
+            with pytest.raises(InputError, match="the log"):
+                render(forged, engine=e)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from test_policy_changes import BUREAU, OTHER, SITE, TEXT
 
+from fpmatch.errors import InputError, PolicyFileError
 from fpmatch.policy import Policy
 from fpmatch.policy.lint import Level
 from fpmatch.types import Facts, Ori, Permission
@@ -108,6 +109,135 @@ def test_explain_says_who_could_change_it(
     why = policy.explain(ori=SITE, partition="immigration", at="2011-01-01", **facts)
     assert why.reason == reason
     assert why.changeable_by == who
+
+
+VIEWLESS = 'permissions = ["accept", "probe"]\n'
+HIDES = 'permissions = ["view"]\n'
+
+
+@pytest.mark.parametrize(
+    ("extra", "rule", "who", "words"),
+    [
+        (forbid("w1", SITE, SITE, HIDES), "w1", (SITE,), f"could change this: {SITE}."),
+        (
+            forbid("w1", SITE, SITE, HIDES) + forbid("w2", "CA", "CA", HIDES),
+            "w1",
+            (SITE, "CA"),
+            f"Nobody could change this alone. Who must act: {SITE} for w1, and CA for w2.",
+        ),
+        (
+            forbid("w1", SITE, SITE, HIDES)
+            + forbid("w2", "CA", SITE, HIDES).replace('who = "CA"', f'who = "{SITE}"'),
+            "w1",
+            (SITE,),
+            f"could change this: {SITE}.",
+        ),
+    ],
+)
+def test_everybody_who_withholds_a_result_must_act(extra, rule, who, words) -> None:
+    why = Policy.parse(TEXT + extra).explain(ori=SITE, partition="immigration", at="2011-01-01")
+    assert why.reason == "RESULTS_WITHHELD"
+    assert why.rule == rule
+    assert why.changeable_by == who
+    assert words in why.text
+
+
+def test_where_no_permit_shows_the_results_only_the_owner_could() -> None:
+    """Not the bureau that wrote the permit: its agreement gives no more."""
+    head, _, tail = TEXT.partition("[[rule]]")
+    agreed = (
+        '[[agreement]]\nid = "moa"\nkind = "MOA"\nparties = ["DHS", "CA"]\n'
+        f'partitions = ["immigration"]\n{VIEWLESS}'
+        '[[rule]]\nid = "bureau"\neffect = "permit"\nwho = "CA"\npartitions = "immigration"\n'
+        f'author = "{BUREAU}"\nagreement = "moa"\n'
+    )
+    made = _without_permits(head, tail) + agreed
+    why = Policy.parse(made).explain(ori=SITE, partition="immigration", at="2011-01-01")
+    assert why.reason == "RESULTS_WITHHELD"
+    assert (why.rule, why.author) == ("bureau", BUREAU)
+    assert why.changeable_by == ("DHS",)
+
+
+def test_what_decides_is_the_link_that_hides_the_results() -> None:
+    permit = '[[rule]]\nid = "{0}"\neffect = "permit"\nwho = "{1}"\npartitions = "immigration"\n'
+    permit += 'author = "DHS"\n'
+    head, _, tail = TEXT.partition("[[rule]]")
+    made = _without_permits(head, tail)
+    made += permit.format("site", SITE) + permit.format("relay", BUREAU) + VIEWLESS
+    why = Policy.parse(made).explain(
+        ori=SITE, partition="immigration", at="2011-01-01", chain=(BUREAU,)
+    )
+    assert why.reason == "RESULTS_WITHHELD"
+    assert "Decided by relay, set by DHS" in why.text
+    assert why.changeable_by == ("DHS",)
+
+
+def _without_permits(head: str, tail: str) -> str:
+    """The text up to its first rule, with the tables behind its rules that are none."""
+    tables = ("[[" + table for table in tail.split("[[")[1:])
+    return head + "".join(t for t in tables if not t.startswith(("[[rule]]", "[[mode]]")))
+
+
+@pytest.mark.parametrize("searches", ["true", "false"])
+def test_a_malformed_flag_is_nobodys_but_the_submitters(searches: str) -> None:
+    text = TEXT.replace('owner = "DHS"\n', f'owner = "DHS"\nsearches_protected = {searches}\n', 1)
+    why = Policy.parse(text).explain(
+        ori=SITE, partition="immigration", at="2011-01-01", protected=None
+    )
+    assert why.reason == "PROTECTED"
+    assert why.rule == ""
+    assert why.changeable_by == ("the submitter",)
+
+
+def test_an_agreement_that_lapsed_is_renewed_by_no_party_alone() -> None:
+    head, _, tail = TEXT.partition("[[rule]]")
+    made = _without_permits(head, tail) + (
+        '[[agreement]]\nid = "moa"\nkind = "MOA"\nparties = ["DHS", "CA"]\n'
+        'partitions = ["immigration"]\nterminated = { by = "DHS", on = 2010-01-01 }\n'
+        '[[rule]]\nid = "bureau"\neffect = "permit"\nwho = "CA"\npartitions = "immigration"\n'
+        f'author = "{BUREAU}"\nagreement = "moa"\n'
+    )
+    policy = Policy.parse(made)
+    why = policy.explain(ori=SITE, partition="immigration", at="2011-01-01")
+    assert why.reason == "NO_AGREEMENT"
+    assert why.changeable_by == ("DHS",)
+
+
+def test_an_agency_out_of_service_is_not_called_unregistered() -> None:
+    gone = '[[agency]]\nori = "CA0380999"\nparent = "CA"\nto = 2010-01-01\n'
+    why = Policy.parse(TEXT + gone).explain(
+        ori="CA0380999", partition="immigration", at="2011-01-01"
+    )
+    assert why.reason == "UNKNOWN_AGENCY"
+    assert "or not in service" in why.text
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("key", ["from", "to"])
+def test_the_first_and_the_last_day_are_days_like_others(day: str, key: str) -> None:
+    dates = f"{key} = {day}\n"
+    agreement = (
+        '[[agreement]]\nid = "moa"\nkind = "MOA"\nparties = ["DHS", "CA"]\n'
+        'partitions = ["immigration"]\nnotice_days = 30\n'
+        f'terminated = {{ by = "CA", on = {day} }}\n'
+        '[[rule]]\nid = "by-moa"\neffect = "permit"\nwho = "CA"\npartitions = "immigration"\n'
+        f'author = "{BUREAU}"\nagreement = "moa"\n'
+    )
+    wait = 'unless = { disposition = ["convicted"] }\ndefer = { event = "CONVICTION", days = 9 }\n'
+    for extra in (forbid("x", SITE, SITE, dates), agreement, forbid("x", SITE, SITE, wait)):
+        policy = Policy.parse(TEXT + extra)
+        policy.lint()
+        policy.never_granted()
+        policy.compile(at=day)
+        assert policy.explain(ori=SITE, partition="immigration", at=day).text
+
+
+@pytest.mark.parametrize("when", ["9999-12-31T23:00:00-05:00", "0001-01-01T00:00:00+05:00"])
+def test_a_time_that_utc_does_not_have_is_refused_in_our_words(when: str) -> None:
+    with pytest.raises(PolicyFileError, match="outside the years"):
+        Policy.parse(TEXT + forbid("x", SITE, SITE, f"from = {when}\n"))
+    with pytest.raises(InputError, match="outside the years"):
+        Policy.parse(TEXT).explain(ori=SITE, partition="immigration", at=when)
 
 
 def test_explain_of_a_mandate_says_so() -> None:

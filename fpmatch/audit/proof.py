@@ -19,7 +19,7 @@ from fpmatch.audit.disclosure import Disclosed
 from fpmatch.audit.records import COUNTERS, NOT_SEARCHED_OUTCOMES, Kind
 from fpmatch.audit.verify import partitions_of
 from fpmatch.errors import AuditError, InputError
-from fpmatch.types import Outcome
+from fpmatch.types import Outcome, Reason
 
 Claim = Literal["NOT_SEARCHED", "WITHHELD"]
 
@@ -168,16 +168,10 @@ def build(
         If the claim does not hold or cannot be shown; the message says why.
     """
     pairs = _pairs(tcn, rows, checkpoint)
-    wanted = set(_SHOWN[claim])
-
-    def reveal(path: str) -> bool:
-        keys = [k.replace("~1", "/").replace("~0", "~") for k in path[1:].split("/")]
-        if keys[0] == "partitions" and len(keys) == 3:
-            return keys[1] == partition and keys[2] in wanted
-        return len(keys) == 1 and keys[0] in _COMMON
-
     try:
-        records = [disclosure.disclose(row, reveal) for row in pairs]
+        records = [
+            disclosure.disclose(row, lambda path: _needed(claim, partition, path)) for row in pairs
+        ]
         found = [disclosure.check(line) for line in records]
     except InputError as error:
         raise AuditError(f"a record of {tcn!r} is damaged: {error}") from None
@@ -192,6 +186,14 @@ def build(
     paths = [tuple(merkle.path_to(row.seq - 1, checkpoint.size, hash_of)) for row in pairs]
     sentence = _sentence(claim, tcn, partition, found)
     return Proof(claim, tcn, partition, sentence, tuple(records), tuple(paths), checkpoint)
+
+
+def _needed(claim: Claim, partition: str, path: str) -> bool:
+    """Whether a proof shows a field: all that its sentence and its claim rest on."""
+    keys = [k.replace("~1", "/").replace("~0", "~") for k in path[1:].split("/")]
+    if keys[0] == "partitions" and len(keys) == 3:
+        return keys[1] == partition and keys[2] in _SHOWN[claim]
+    return len(keys) == 1 and keys[0] in _COMMON
 
 
 def of_agency(tcn: str, rows: list[store.Row], cri: str | None) -> list[store.Row]:
@@ -245,6 +247,11 @@ def _fault(claim: Claim, tcn: str, partition: str, found: list[Disclosed]) -> st
     """Why the disclosed records do not carry the claim; empty if they do."""
     if not found or len(found) % 2:
         return "a proof needs the intent and the outcome of each search"
+    for record in found:
+        hidden = [path for path in record.struck if _needed(claim, partition, path)]
+        if hidden:
+            # What is struck out is no default: a rule that is hidden is not "no rule".
+            return f"it strikes out {', '.join(hidden)} of record {record.seq}"
     if len({intent.fields.get("/cri") for intent in found[::2]}) > 1:
         return "its searches are those of several agencies"
     for intent, outcome in zip(found[::2], found[1::2], strict=True):
@@ -283,12 +290,23 @@ def _not_withheld(decided: Mapping[str, Any], said: Mapping[str, Any]) -> str:
 def _sentence(claim: Claim, tcn: str, partition: str, found: list[Disclosed]) -> str:
     intent, outcome = found[-2], found[-1]
     decided = partitions_of(intent.fields)[partition]
+    said = partitions_of(outcome.fields)[partition]
     rules = decided.get("rules")
-    named = [str(r) for r in rules] if isinstance(rules, list) and rules else ["none: default deny"]
+    named = [str(r) for r in rules] if isinstance(rules, list) else []
+    if not named:
+        named = ["none" if decided.get("reason") in _BY_NO_RULE else "none: default deny"]
+    more = ""
     if claim == "NOT_SEARCHED":
         what = (
             f"was not searched ({decided.get('reason')}): no code, no finger and no record of it "
             "was compared"
+        )
+        if said.get("outcome") == Outcome.DEFERRED:
+            more = " It waits for an event: what is compared then is recorded under another number."
+    elif "VIEW" in str(decided.get("permissions")).split("+"):
+        what = (
+            "was searched, and its result, granted at first, withheld from the submitter at "
+            f"release ({said.get('reason')})"
         )
     else:
         what = f"was searched and its result withheld from the submitter ({decided.get('reason')})"
@@ -297,5 +315,9 @@ def _sentence(claim: Claim, tcn: str, partition: str, found: list[Disclosed]) ->
         f"{what}. Decided before any comparison under policy version "
         f"{intent.fields.get('/policy_version')} by rule {', '.join(named)}"
         f" (authority: {decided.get('authority') or 'none'}); recorded as {intent.seq} at "
-        f"{intent.time} and {outcome.seq} at {outcome.time}."
+        f"{intent.time} and {outcome.seq} at {outcome.time}.{more}"
     )
+
+
+_BY_NO_RULE = (Reason.NOT_REQUESTED, Reason.PROTECTED)
+"""What a submission itself says: nothing was denied for want of a rule."""

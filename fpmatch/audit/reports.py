@@ -47,6 +47,17 @@ class Search:
         """Whether the partition gave a candidate, released or not."""
         return int(self.happened(partition).get("n_candidates", 0)) > 0
 
+    def no_hit(self, partition: str) -> bool:
+        """Whether all of the partition was compared and gave no candidate.
+
+        A search that was not completed has not shown that there is none, nor has one among named
+        records or one that was to list nobody.
+        """
+        asked = self.intent.fields
+        whole = self.happened(partition).get("complete") is True
+        listed = asked.get("max_candidates") != 0 and not asked.get("record_digest")
+        return self.searched(partition) and whole and listed and not self.hit(partition)
+
 
 @dataclass(frozen=True, slots=True)
 class Unknowing:
@@ -271,7 +282,7 @@ def aggregate(
         The log, or a span of it.
     hit_in, no_hit_in : str
         `Aggregate.hits` counts searches with a candidate in the one partition and none in the
-        other, where it was searched too; an empty name leaves out that half of the condition.
+        other, where all of it was compared; an empty name leaves out that half of the condition.
     k : int
         No cell with fewer searches is shown: it is merged with the agency's smallest other
         cells, and an agency too small altogether with other small ones. ``hits`` is shown where
@@ -306,7 +317,7 @@ def aggregate(
 def _hit(search: Search, hit_in: str, no_hit_in: str) -> bool:
     if not hit_in and not no_hit_in:
         return False
-    if no_hit_in and (search.hit(no_hit_in) or not search.searched(no_hit_in)):
+    if no_hit_in and not search.no_hit(no_hit_in):
         return False
     return not hit_in or search.hit(hit_in)
 

@@ -22,7 +22,6 @@ from fpmatch.cli.inputs import (
 from fpmatch.cli.opened import EngineFile, opened
 from fpmatch.cli.output import JsonFile, emit, table
 from fpmatch.cli.search import (
-    MEANING,
     Attribute,
     Chain,
     Charge,
@@ -34,6 +33,7 @@ from fpmatch.cli.search import (
     Purpose,
     Role,
     Transaction,
+    meaning,
 )
 from fpmatch.cli.submission import submission
 from fpmatch.parameters import SEARCH
@@ -168,7 +168,7 @@ def verify_command(
     with opened(gallery, engine_file) as engine:
         found = engine.verify(request, record, partition=partition)
     rows = [
-        (found.partition, MEANING[found.outcome.value], found.reason.value, record)
+        (found.partition, meaning(found), found.reason.value, record)
         + ((found.score, str(claim_of(found.score))) if found.score is not None else (None, None))
     ]
     columns = ["partition", "outcome", "reason", "record", "score", "false match rate"]

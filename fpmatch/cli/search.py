@@ -31,7 +31,7 @@ from fpmatch.errors import InputError
 from fpmatch.parameters import SEARCH
 
 if TYPE_CHECKING:
-    from fpmatch.types import PartitionResult, SearchResponse
+    from fpmatch.types import PartitionResult, SearchResponse, Verification
 
 Ori = Annotated[str, typer.Option(help="The booking agency's ORI, nine characters.")]
 Chain = Annotated[
@@ -84,6 +84,8 @@ MEANING = {
     "FAILED": "failed",
 }
 """Outcomes in words."""
+IN_PART = "searched in part"
+"""Instead, where not all of it was compared: an empty list would else read as "no hit"."""
 
 
 def search_command(
@@ -250,11 +252,10 @@ def _write_copy(copy: SearchResponse, ori: str, folder: Path) -> str:
 
 def response_tables(response: SearchResponse) -> list[Any]:
     """A response as a terminal shows it: a line for each partition, then the candidates."""
-    sections = [
-        (s.partition, MEANING[s.outcome.value], s.reason.value, _count(s)) for s in response
-    ]
+    sections = [(s.partition, meaning(s), s.reason.value, _count(s)) for s in response]
     columns = ["partition", "outcome", "reason", "candidates"]
     tokens = [f"Token of {s.partition}, for later: {s.token}" for s in response if s.token]
+    partly = [_incomplete(s) for s in response if not s.complete]
     out: list[Any] = [
         f"Transaction {response.tcn}, policy version {response.policy_version}",
         *(f"Note: {note.text}." for note in response.notes),
@@ -268,7 +269,19 @@ def response_tables(response: SearchResponse) -> list[Any]:
     if rows:
         columns = ["partition", "rank", "record", "score", "false match rate"]
         out.append(table(columns, rows, text=["record", "false match rate"]))
-    return [*out, *tokens]
+    return [*out, *partly, *tokens]
+
+
+def meaning(answer: PartitionResult | Verification) -> str:
+    """An outcome in words; that of a search which was not completed says so."""
+    return MEANING[answer.outcome.value] if answer.complete else IN_PART
+
+
+def _incomplete(section: PartitionResult) -> str:
+    how = "" if section.coverage is None else f" ({section.coverage.text})"
+    return (
+        f"The search of {section.partition} was not completed{how}: what it lists may lack records."
+    )
 
 
 def candidate_sheet(responses: Iterable[SearchResponse]) -> Sheet:

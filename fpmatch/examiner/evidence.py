@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fpmatch.audit import AuditLog, AuditRecord, Checkpoint, Kind, Proof
+from fpmatch.audit.records import permission_names
 from fpmatch.checks import check_text, quoted
 from fpmatch.errors import AuditError, InputError
 from fpmatch.search import Engine
@@ -134,15 +135,23 @@ def _records(
     outcome = next((r for r in records if r.intent_seq == intent.seq), None)
     if outcome is None or outcome.kind != Kind.OUTCOME:
         raise InputError(f"the search {quoted(response.tcn)} has no outcome in the log")
+    if intent.fields.get("policy_version") != response.policy_version:
+        raise InputError("the log names another policy version than this response")
     for section in response:
-        said = outcome.partitions.get(section.partition, {}).get("outcome")
         hidden = section.reason is Reason.NOT_DISCLOSED
-        if not hidden and said != section.outcome:
+        if not hidden and not _says_so(outcome.partitions.get(section.partition, {}), section):
             raise InputError(
                 f"the log says something else of partition {quoted(section.partition)} than this "
                 "response: it is not the answer that was given"
             )
     return intent, outcome
+
+
+def _says_so(said: Mapping[str, Any], section: PartitionResult) -> bool:
+    """Whether the log has the outcome of a section. Of what is withheld a section tells no more."""
+    if (said.get("outcome"), said.get("reason")) != (section.outcome, section.reason):
+        return False
+    return section.candidates is None or said.get("complete") is section.complete
 
 
 def _partition(
@@ -178,14 +187,20 @@ def _explained(engine: Engine, partition: str, intent: AuditRecord) -> str:
         return ""
     said = intent.fields
     facts = {name: said[name] for name in STATED if said.get(name) is not None}
+    requested = said.get("requested")
     try:
-        return engine.explain(
+        answer = engine.explain(
             ori=str(said["cri"]), partition=partition, at=intent.time_utc,
             chain=tuple(said.get("chain") or ())[1:], protected=said.get("protected"),
-            attributes=dict(a.split("=", 1) for a in said.get("attributes") or ()), **facts,
-        ).text  # fmt: skip
+            attributes=dict(a.split("=", 1) for a in said.get("attributes") or ()),
+            requested=None if requested is None else tuple(requested), **facts,
+        )  # fmt: skip
     except InputError:
         return ""
+    # A probe that was kept is searched under the terms of then, too: no words for another decision.
+    decided = intent.partitions.get(partition, {})
+    same = (answer.reason.value, permission_names(answer.permissions))
+    return answer.text if same == (decided.get("reason"), decided.get("permissions")) else ""
 
 
 def _proof(

@@ -44,6 +44,10 @@ OUTCOMES = {
     "REFUSED": "Refused.",
     "FAILED": "The search failed.",
 }
+IN_PART = (
+    "Searched in part: the search was not completed, and what was not compared may hold candidates "
+    "too."
+)
 HIDDEN = "The policy does not let the submitter know whether this partition was searched."
 LABELS = {
     "cri": "agency", "chain": "passed through", "transaction": "transaction", "purpose": "purpose",
@@ -141,15 +145,17 @@ def _section(
     name = section.partition
     hidden = section.reason is Reason.NOT_DISCLOSED
     said = HIDDEN if hidden else OUTCOMES[section.outcome.value]
+    if not section.complete:
+        said = IN_PART
     found = None if evidence is None else evidence.partitions.get(name)
     parts = [
         f"<h2>Partition {_text(name)}</h2>",
         f"<p><strong>{escape(said)}</strong> Reason: {_text(section.reason.value)}.</p>",
     ]
-    if not section.complete:
-        parts.append("<p>The search ran out of time: candidates may be missing.</p>")
+    if section.coverage is not None and not section.coverage.whole:
+        parts.append(f"<p>Compared: {escape(section.coverage.text)}.</p>")
     if section.candidates is not None:
-        parts.append(_list(section.candidates))
+        parts.append(_list(section.candidates, whole=section.complete))
     for rank, candidate in enumerate(section.candidates or (), 1):
         parts.append(_candidate(rank, candidate, probes, prints))
     if found is not None:
@@ -157,9 +163,9 @@ def _section(
     return "\n".join(parts)
 
 
-def _list(candidates: Sequence[Candidate]) -> str:
+def _list(candidates: Sequence[Candidate], *, whole: bool) -> str:
     if not candidates:
-        return "<p>No candidate.</p>"
+        return f"<p>No candidate{'' if whole else ' in the part that was compared'}.</p>"
     rows = []
     for rank, c in enumerate(candidates, 1):
         fingers = ", ".join(f"{_words(f.position.name)} {f.score:.2f}" for f in c.fingers)

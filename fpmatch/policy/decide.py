@@ -15,10 +15,11 @@ contradictory denies.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from fpmatch.policy.link import STRENGTH, Block, Link, stand
 from fpmatch.policy.model import ACCEPT, PROBE, VIEW, Authority, Effect, Partition, Rule, in_force
+from fpmatch.policy.moments import later
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Decision, Facts, PartitionDecision, Permission, Reason
 
@@ -131,7 +132,7 @@ def _whole_chain(registry: Registry, facts: Facts, partition: Partition) -> list
     """Blocks that concern the submission and not one link of it."""
     blocks = []
     flag = facts.protected
-    if flag is not False and not (flag is True and partition.searches_protected):
+    if flag is True and not partition.searches_protected:
         blocks.append(
             Block(
                 Reason.PROTECTED,
@@ -140,6 +141,9 @@ def _whole_chain(registry: Registry, facts: Facts, partition: Partition) -> list
                 authority=Authority.OWNER.value,
             )
         )
+    elif flag is not False and flag is not True:
+        # A malformed flag is searched nowhere, whatever the partition's owner says.
+        blocks.append(Block(Reason.PROTECTED, ()))
     if partition.kind == "federal":
         via = registry.via(registry.path(facts.chain[0]))
         if via and via not in facts.chain:
@@ -166,7 +170,7 @@ def _denied(
         agreement=first.agreement if first else "",
         legal_basis=first.legal_basis if first else "",
         defer_until="+".join(sorted({w.event for w in waits})) if waiting else "",
-        defer_expires=at + timedelta(days=days) if waiting else None,
+        defer_expires=later(at, days) if waiting else None,
         opaque=partition.opaque,
     )
 
@@ -180,7 +184,7 @@ def _granted(
     at: datetime,
 ) -> PartitionDecision:
     overridden = any(link.overridden for link in links)
-    deciding = [_deciding(registry, link) for link in links]
+    deciding = [rests_on(registry, link) for link in links]
     withheld = [] if bits & VIEW else [s for link in links for s in link.withheld]
     first = next((r for r in deciding if r.effect is Effect.MANDATE), deciding[0])
     return PartitionDecision(
@@ -199,8 +203,16 @@ def _granted(
     )
 
 
-def _deciding(registry: Registry, link: Link) -> Rule:
-    """The grant that a link rests on: nearest to it in the tree, without a mandate if it can."""
+def rests_on(registry: Registry, link: Link) -> Rule:
+    """The grant that a link rests on: nearest to it in the tree, without a mandate if it can.
+
+    Parameters
+    ----------
+    registry : Registry
+        The policy, indexed.
+    link : Link
+        One that lets the partition be searched.
+    """
     path = registry.path(link.ori)
     wanted = Effect.MANDATE if link.overridden else Effect.PERMIT
 

@@ -28,7 +28,10 @@ def _instant(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError(f"{value} has no UTC offset; write it as {value.isoformat()}Z")
-        return value.astimezone(UTC)
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"{value} lies outside the years 1 to 9999 in UTC") from None
     if isinstance(value, date):
         return datetime.combine(value, time(), UTC)
     raise ValueError(f"{value!r} is no date; write it without quotes, as in 2011-08-05")

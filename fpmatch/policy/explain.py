@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fpmatch.checks import quoted
 from fpmatch.errors import InputError
-from fpmatch.policy.decide import Judgement, judge, refusal
+from fpmatch.policy.changing import changeable_by, removers
+from fpmatch.policy.decide import Judgement, judge, refusal, rests_on
 from fpmatch.policy.link import STRENGTH, Block
-from fpmatch.policy.model import Effect, Rule, permission_names
+from fpmatch.policy.model import permission_names
 from fpmatch.policy.never import Obstacle, obstacles_at
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Facts, PartitionDecision, Permission, Reason
@@ -83,9 +84,12 @@ WORDS = {
     Reason.NOT_REQUESTED: "It is not searched: the submitter did not ask for it",
     Reason.AWAITING_EVENT: "It is not searched now: the search waits for an event",
     Reason.MISSING_LINK: "It is not searched: the submission did not pass the bureau it must pass",
-    Reason.UNKNOWN_AGENCY: "The submission is refused: an agency in the chain is not registered",
+    Reason.UNKNOWN_AGENCY: "The submission is refused: an agency in the chain is not registered, "
+    "or not in service at that time",
     Reason.UNKNOWN_TRANSACTION: "The submission is refused: its type of transaction is not listed",
-    Reason.UNKNOWN_PARTITION: "There is no such partition",
+    Reason.UNKNOWN_PARTITION: "It is not searched: the gallery holds no such partition",
+    Reason.PARTITION_MISMATCH: "It is not searched: gallery and policy state different names, "
+    "numbers or owners of it",
 }
 
 
@@ -125,7 +129,7 @@ def _explanation(
     if judgement.links and not decision.probe:
         known = registry.partitions[decision.partition]
         never = obstacles_at(registry, facts.chain[0], known, at)
-    changers = changeable_by(registry, facts, judgement, author, never)
+    changers = changeable_by(registry, facts, judgement, never)
     obstacles = tuple(
         sorted({b.reason for b in judgement.blocks}, key=lambda r: -STRENGTH.get(r, 99))
     )
@@ -147,6 +151,35 @@ def _explanation(
     )
 
 
+def overruled(found: Explanation, reason: Reason) -> Explanation:
+    """The same, where the gallery does not let the policy's decision count.
+
+    Parameters
+    ----------
+    found : Explanation
+        By the policy alone.
+    reason : Reason
+        What the gallery's own reason is.
+    """
+    title, _, _ = found.text.partition("\n")
+    agency = title.removesuffix(f"{found.reason}.")
+    keeper = "the keeper of the gallery"
+    return replace(
+        found,
+        decision=PartitionDecision(
+            found.partition, Permission.NONE, reason, opaque=found.decision.opaque
+        ),
+        rule="",
+        authority="",
+        author="",
+        legal_basis="",
+        changeable_by=(keeper,),
+        obstacles=(reason,),
+        text=f"{agency}{reason}.\n{WORDS[reason]}.\nWho could change this: {keeper}.",
+        possible=False,
+    )
+
+
 def _never(obstacles: tuple[Obstacle, ...], said: Reason) -> list[str]:
     """What no facts could change, where the decision's own reason does not say it already."""
     if {o.reason for o in obstacles} <= {said}:
@@ -157,10 +190,9 @@ def _never(obstacles: tuple[Obstacle, ...], said: Reason) -> list[str]:
 
 def deciding(registry: Registry, judgement: Judgement) -> tuple[str, str, str]:
     """(id, author, authority class) of what decided; empty texts where an absence did."""
-    decision = judgement.decision
-    names = decision.rules
-    if decision.reason is Reason.RESULTS_WITHHELD:
-        names = tuple(n for n in names if _forbids(registry.rule_by_id.get(n))) or names
+    if judgement.decision.reason is Reason.RESULTS_WITHHELD:
+        return _withholding(registry, judgement)
+    names = judgement.decision.rules
     name = names[0] if names else ""
     rule = registry.rule_by_id.get(name)
     if rule is not None:
@@ -169,95 +201,14 @@ def deciding(registry: Registry, judgement: Judgement) -> tuple[str, str, str]:
     return (name, block.author, block.authority) if block else (name, "", "")
 
 
-def _forbids(rule: Rule | None) -> bool:
-    return rule is not None and rule.effect is Effect.FORBID
-
-
-def changeable_by(
-    registry: Registry,
-    facts: Facts,
-    judgement: Judgement,
-    author: str,
-    never: tuple[Obstacle, ...] = (),
-) -> tuple[str, ...]:
-    """Who could bring another result by an act within its own authority.
-
-    Where several things stand in the way: those who could remove all of them; where nobody could
-    alone, everybody who is needed, for the hardest one first. Where no facts could have it
-    searched, what the facts of this search are does not count.
-
-    Parameters
-    ----------
-    registry : Registry
-        The policy, indexed.
-    facts : Facts
-        Of the search.
-    judgement : Judgement
-        Of one partition, with its reasons.
-    author : str
-        Of the deciding rule; "" if none.
-    never : tuple of Obstacle
-        What stands in the way whatever the facts.
-    """
-    decision = judgement.decision
-    owner = registry.partitions[decision.partition].owner
-    if decision.reason in (Reason.UNKNOWN_AGENCY, Reason.UNKNOWN_TRANSACTION):
-        return ("the keeper of the registry",)
-    if decision.reason is Reason.GRANTED:
-        return tuple(dict.fromkeys((*_side(registry, facts.chain[0]), owner)))
-    if decision.probe:
-        return (author,) if author else (owner,)
-    needed = removers(registry, judgement, never)
-    together = tuple(dict.fromkeys(who for _, several in needed for who in several))
-    return tuple(w for w in together if all(w in several for _, several in needed)) or together
-
-
-def removers(
-    registry: Registry, judgement: Judgement, never: tuple[Obstacle, ...] = ()
-) -> list[tuple[Reason, tuple[str, ...]]]:
-    """For each thing in the way, hardest first: what it is, and who could remove it.
-
-    Parameters
-    ----------
-    registry : Registry
-        The policy, indexed.
-    judgement : Judgement
-        Of one partition that is not searched.
-    never : tuple of Obstacle
-        What stands in the way whatever the facts; the rest is no matter then.
-    """
-    if never:
-        hardest = sorted(never, key=lambda o: -STRENGTH.get(o.reason, 99))
-        return list(dict.fromkeys((o.reason, o.who) for o in hardest))
-    partition = registry.partitions[judgement.decision.partition]
-    booking = judgement.links[0].ori if judgement.links else ""
-    blocks = sorted(judgement.blocks, key=lambda b: -STRENGTH.get(b.reason, 99))
-    found = [(b.reason, _removers(registry, partition.owner, b, b.link or booking)) for b in blocks]
-    return list(dict.fromkeys(found))
-
-
-def _removers(registry: Registry, owner: str, block: Block, link: str) -> tuple[str, ...]:
-    reason, author = block.reason, block.author
-    if reason in (Reason.NOT_REQUESTED, Reason.MISSING_LINK, Reason.CONDITION_UNKNOWN):
-        return ("the submitter", *((author,) if author else ()))
-    if reason is Reason.NO_CONSENT:
-        return (link,)
-    if reason is Reason.NO_AGREEMENT and block.rule is not None:
-        return registry.agreements[block.rule.agreement].parties
-    if reason is Reason.NO_GRANT:
-        return (owner,)
-    if reason is Reason.CONFLICT:
-        return tuple(dict.fromkeys(registry.rule_by_id[r].author for r in block.sources))
-    if reason is Reason.NOT_ACTIVATED and not author:
-        return tuple(dict.fromkeys((*_side(registry, link), owner)))
-    return (author,) if author else (owner,)
-
-
-def _side(registry: Registry, ori: str) -> tuple[str, ...]:
-    """The agency, its jurisdictions and its bureau: those who may decide for it."""
-    path = registry.path(ori)[:-1]
-    via = registry.via(path)
-    return (*path, via) if via and via not in path else path
+def _withholding(registry: Registry, judgement: Judgement) -> tuple[str, str, str]:
+    """What keeps the results back: a rule or setting, else the permit that does not show them."""
+    link = next(one for one in judgement.links if one.unshown)
+    block = link.unshown[0]
+    if block.sources:
+        return block.sources[0], block.author, block.authority
+    rule = rests_on(registry, link)
+    return rule.id, rule.author, rule.authority.value
 
 
 def _lines(
@@ -310,10 +261,11 @@ def _who(
 ) -> list[str]:
     """Who could change it; where nobody could alone, who has to do what."""
     refused = not judgement.links
-    needed = [] if judgement.decision.probe or refused else removers(registry, judgement, never)
+    granted = judgement.decision.reason is Reason.GRANTED
+    needed = [] if granted or refused else removers(registry, judgement, never)
     if all(set(changers) <= set(several) for _, several in needed):
         return [f"Who could change this: {', '.join(changers)}."]
-    said = (f"{' or '.join(several)} for {reason.value}" for reason, several in needed)
+    said = (f"{' or '.join(several)} for {what}" for what, several in needed)
     return [f"Nobody could change this alone. Who must act: {', and '.join(said)}."]
 
 

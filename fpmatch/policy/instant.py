@@ -16,7 +16,8 @@ def instant(at: Instant | None) -> datetime:
     Raises
     ------
     InputError
-        If the text is no ISO date, or a datetime has no offset.
+        If the text is no ISO date, a datetime has no offset, or it lies outside the years 1 to
+        9999 in UTC.
     """
     if at is None:
         return datetime.now(UTC)
@@ -31,4 +32,7 @@ def instant(at: Instant | None) -> datetime:
         return datetime.combine(at, time(), UTC)
     if at.tzinfo is None:
         raise InputError(f"{at} has no UTC offset; give a datetime with a time zone")
-    return at if at.tzinfo is UTC else at.astimezone(UTC)
+    try:
+        return at if at.tzinfo is UTC else at.astimezone(UTC)
+    except OverflowError:
+        raise InputError(f"{at} lies outside the years 1 to 9999 in UTC") from None

@@ -67,7 +67,8 @@ class Block:
 class Link:
     """One agency's own standing on one partition, before it is joined with the others.
 
-    ``blocks`` is empty where the link lets the partition be searched.
+    ``blocks`` is empty where the link lets the partition be searched. ``unshown`` says what keeps
+    its results from being seen, each of which has to go; empty where they are.
     """
 
     ori: str
@@ -76,6 +77,7 @@ class Link:
     grants: tuple[tuple[Rule, int], ...]
     overridden: bool
     withheld: tuple[str, ...] = ()
+    unshown: tuple[Block, ...] = ()
 
 
 def stand(
@@ -128,6 +130,9 @@ def stand(
         _forbidding(registry, rule, unknown, grants, ori, facts, partition)
         for rule, unknown in forbids
     ]
+    unshown = [b for b in blocks if b.bits & VIEW]
+    if not (own | mandated) & VIEW:
+        unshown += shut if granted & VIEW else [*shut, Block(Reason.NO_GRANT, (), ori)]
     if (own | mandated) & NEEDED != NEEDED:
         blocks += shut
         if granted & NEEDED != NEEDED:
@@ -138,7 +143,8 @@ def stand(
         blocks=tuple(b for b in blocks if b.bits & NEEDED),
         grants=tuple(grants),
         overridden=bool(mandated & ~own & ~forbidden),
-        withheld=tuple(b.sources[0] for b in blocks if b.bits & VIEW),
+        withheld=tuple(b.sources[0] for b in unshown if b.rule is not None),
+        unshown=tuple(unshown),
     )
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from fpmatch.policy.moments import later
 from fpmatch.types import Permission
 
 ROOT = "*"
@@ -186,7 +187,7 @@ class Agreement:
         """When it ends: by its own term or by notice, whichever is first."""
         if self.terminated_on is None:
             return self.end
-        noticed = self.terminated_on + timedelta(days=self.notice_days)
+        noticed = later(self.terminated_on, self.notice_days)
         return noticed if self.end is None else min(noticed, self.end)
 
     def in_force(self, at: datetime) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from fpmatch.policy import presets
 from fpmatch.policy.attachments import attachments
 from fpmatch.policy.model import Agency, Effect, Mode, Partition
+from fpmatch.policy.moments import just_before
 from fpmatch.policy.possible import Need, in_the_way, needs, satisfiable, shortest_chain
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Reason
@@ -226,7 +227,7 @@ def _times(registry: Registry, chain: tuple[str, ...], partition: Partition) -> 
             moments.update((registry.agreements[agreement].start,
                             registry.agreements[agreement].ends))  # fmt: skip
     dates = sorted(m for m in moments if m is not None)
-    yield dates[0] - timedelta(microseconds=1) if dates else SOME_TIME
+    yield just_before(dates[0]) if dates else SOME_TIME
     yield from dates
 
 

@@ -164,7 +164,9 @@ def _agreed(
     fact = f"agreement:{rule.id}:{ori}"
     covered = registry.agreement_covers(rule, partition.name, registry.path(ori))
     holds = covered and agreement.in_force(at)
-    lapsed = Need(Reason.NO_AGREEMENT, (((fact, NO),),), ori, (rule.id,), agreement.parties)
+    # Parties can only renew it together; the partition's owner may permit without one.
+    owner = (partition.owner,)
+    lapsed = Need(Reason.NO_AGREEMENT, (((fact, NO),),), ori, (rule.id,), owner)
     return ((fact, YES),), [] if holds else [lapsed]
 
 

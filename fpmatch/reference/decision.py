@@ -58,7 +58,8 @@ def decide(
         In force; None denies.
     """
     if policy is None:
-        none = [PartitionDecision(n, Permission.NONE, Reason.NO_POLICY) for n in partitions]
+        named = [*partitions, *(n for n in facts.requested or () if n not in partitions)]
+        none = [PartitionDecision(n, Permission.NONE, Reason.NO_POLICY) for n in named]
         return Decision(0, "", at, True, Reason.NO_POLICY, tuple(none))
     decision = policy.decide(facts, at)
     known = [d.partition for d in decision.partitions]

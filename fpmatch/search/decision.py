@@ -47,7 +47,8 @@ def decide(
     at = state.clock()
     names = [info.name for info in state.gallery.partitions]
     if policy is None:
-        entries = [PartitionDecision(n, Permission.NONE, Reason.NO_POLICY) for n in names]
+        asked = dict.fromkeys((*names, *(facts.requested or ())))
+        entries = [PartitionDecision(n, Permission.NONE, Reason.NO_POLICY) for n in asked]
         return Decision(0, "", at, True, Reason.NO_POLICY, tuple(entries))
     decision = policy.decide(facts, at)
     known = {d.partition for d in decision.partitions}

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fpmatch.checks import check_flag, check_integer, check_text, quoted
-from fpmatch.errors import InputError, RefusedError
+from fpmatch.errors import InputError
 from fpmatch.formats.abis import Adapter, Fetch
 from fpmatch.formats.ebts_answering import Answering
 from fpmatch.ledger import Notification
 from fpmatch.policy import Explanation
-from fpmatch.search import batch, handing_out, outbox, resume, run, verification
+from fpmatch.search import batch, explaining, handing_out, outbox, resume, run, verification
 from fpmatch.search.abis import serve
 from fpmatch.search.calls import counted
 from fpmatch.search.enquiries import Enquiries
@@ -287,12 +287,7 @@ class Engine(Enquiries):
         RefusedError
             If no policy is in force.
         """
-        if self._state.policy is None:
-            raise RefusedError("no policy has been published: nothing is granted to anyone")
-        check_text("partition", partition, longest=200)
-        return self._state.policy.explain(
-            ori=ori, partition=partition, at=self._state.clock() if at is None else at, **facts
-        )
+        return explaining.explain(self._state, ori, partition, at, facts)
 
     # -- what owners are told ------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ def store(state: State, running: Running, released: Released) -> None:
             released.partitions[i] = replace(one, section=replace(one.section, token=token))
         elif _retains(running, one):
             _retain(state, running, one)
-        elif one.hidden and running.submission.request.retain:
+        elif running.submission.request.retain and (one.hidden or _failed_quietly(running, one)):
             _noted(state, running, one.granted, Kind.RETAIN)
 
 
@@ -75,6 +75,11 @@ def _retains(running: Running, one: ReleasedPartition) -> bool:
         and one.granted.retain
         and one.truth.partition in running.scores
     )
+
+
+def _failed_quietly(running: Running, one: ReleasedPartition) -> bool:
+    """Whether a probe would be retained but for an error that the submitter may not hear of."""
+    return one.granted.retain and one.truth.partition in running.failed
 
 
 def _retain(state: State, running: Running, one: ReleasedPartition) -> None:

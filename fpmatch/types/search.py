@@ -336,6 +336,9 @@ class SearchResponse:
 
     Parameters
     ----------
+    audit_seq : int
+        Number of the search in the log: for who runs the engine, and in none of the forms below.
+        What is logged for others moves it on, deliveries of hits among it.
     notes : tuple of Note
         Remarks on the submission's own fingers; they depend on nothing else.
     """
