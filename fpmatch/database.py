@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fpmatch import sqlite_errors
-from fpmatch.errors import CorruptError, LockedError, StorageError
+from fpmatch.errors import MALFORMED, CorruptError, LockedError, StorageError
 from fpmatch.parameters import DATABASE
 from fpmatch.sqlite_errors import MissingTableError
 
@@ -98,16 +98,28 @@ def connect(
 
 def _check_still(path: Path) -> None:
     """StorageError where the file alone is not all that was committed."""
-    beside = path.with_name(path.name + "-wal")
-    try:
-        left = beside.stat().st_size if beside.exists() else 0
-    except OSError as error:
-        raise StorageError(f"{beside.name} cannot be looked at: {error.strerror}") from error
-    if left:
+    if state_of(path)[-1]:
         raise StorageError(
             f"{path.name} was not closed by its last writer: open the gallery once, where it can "
             "be written, with mode='rw'"
         )
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """What differs once anybody has written a file that nobody should write; two looks, 5 us.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be looked at.
+    """
+    try:
+        now = path.stat()
+        beside = path.with_name(path.name + "-wal")
+        left = beside.stat().st_size if beside.exists() else 0
+    except OSError as error:
+        raise StorageError(f"{path.name} cannot be looked at: {error.strerror}") from error
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, left
 
 
 def create_file(path: Path, script: str) -> None:
@@ -155,10 +167,14 @@ def open_file(
     database = connect(path, write=write, durability=durability, still=still)
     try:
         found = database.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+        later = found is None or int(found[0]) > ENCRYPTED
     except StorageError:
         database.close()
         raise
-    if found is None or int(found[0]) > ENCRYPTED:
+    except MALFORMED:
+        database.close()
+        raise CorruptError(f"{path.name} is damaged: its format is no number") from None
+    if later:
         database.close()
         raise StorageError(
             f"{path.name} has format {found and found[0]}; this release reads up to {ENCRYPTED}"
@@ -222,7 +238,7 @@ def stored(text: str, what: str) -> Any:
     """
     try:
         return json.loads(text)
-    except (ValueError, TypeError, RecursionError) as error:
+    except MALFORMED as error:
         raise CorruptError(f"{what} is stored damaged: {error}") from error
 
 

@@ -124,6 +124,34 @@ def storage_errors(what: str) -> Iterator[None]:
         raise WriteError(f"{what} cannot be written: {error.strerror or error}{more}") from error
 
 
+def put_folder_in_place(temporary: Path, path: Path, *, sync: bool = True) -> None:
+    """Rename a finished folder, once all that is in it is on the disk.
+
+    Parameters
+    ----------
+    temporary : Path
+        The finished folder.
+    path : Path
+        Its final name, beside it.
+    sync : bool
+        Wait until files, names in folders and the new name are on the disk.
+
+    Raises
+    ------
+    OSError
+        If the file system cannot sync or rename it.
+    """
+    for one in (*sorted(temporary.rglob("*")), temporary) if sync else ():
+        if one.is_dir():
+            sync_folder(one)
+        elif one.is_file():
+            with open(one, "rb") as file:
+                os.fsync(file.fileno())
+    temporary.rename(path)
+    if sync:
+        sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in a folder durable.
 

@@ -30,6 +30,15 @@
 
 from __future__ import annotations
 
+import struct
+
+MALFORMED = (
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError,
+    MemoryError, struct.error,
+)  # fmt: skip
+"""What taking apart a file may raise that says something else than it should: text that is none,
+fields that are missing or of another type, numbers without end, brackets without end."""
+
 
 class FpmatchError(Exception):
     """Root of every error that fpmatch raises on purpose."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
-from fpmatch.errors import CorruptError, LockedError, StorageError, WriteError
+from fpmatch.errors import CorruptError, InputError, LockedError, StorageError, WriteError
 
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CANNOT_WRITE = {
@@ -18,6 +18,10 @@ _CANNOT_WRITE = {
     sqlite3.SQLITE_PERM,
 }
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+
+_NO_VALUE = (OverflowError, UnicodeEncodeError)
+"""A number of more than 63 bits, half a surrogate pair: SQLite has no such value."""
+_CANNOT_STORE = "a number or a text cannot be stored: it is too large, or holds half a character"
 
 
 class MissingTableError(CorruptError):
@@ -55,18 +59,22 @@ class Cursor(sqlite3.Cursor):
     """A cursor whose errors are ours."""
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:
-        """As `sqlite3.Cursor.execute`; raises `StorageError`."""
+        """As `sqlite3.Cursor.execute`; raises `StorageError`, and `InputError` for `_NO_VALUE`."""
         try:
             return super().execute(sql, parameters)
         except sqlite3.Error as error:
             raise ours(error, name_of(self.connection)) from error
+        except _NO_VALUE:
+            raise InputError(_CANNOT_STORE) from None
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> Self:
-        """As `sqlite3.Cursor.executemany`; raises `StorageError`."""
+        """As `sqlite3.Cursor.executemany`; raises `StorageError`, and `InputError` as `execute`."""
         try:
             return super().executemany(sql, parameters)
         except sqlite3.Error as error:
             raise ours(error, name_of(self.connection)) from error
+        except _NO_VALUE:
+            raise InputError(_CANNOT_STORE) from None
 
     def executescript(self, script: str, /) -> Self:
         """As `sqlite3.Cursor.executescript`; raises `StorageError`."""

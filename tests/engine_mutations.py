@@ -40,6 +40,7 @@ TESTS = (
     "test_attack_storage.py",
     "test_tails.py",
     "test_upkeep_backup.py",
+    "test_attack_upkeep.py",
     "test_attack_processes.py",
     "test_attack_bans.py",
     "test_attack_owners.py",
@@ -2129,6 +2130,36 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "search/release.py",
         "return PartitionResult(granted.partition, Outcome.SEARCHED_WITHHELD, reason)",
         "return PartitionResult(granted.partition, Outcome.SEARCHED_WITHHELD, reason, complete=False)",
+    ),
+    (
+        "a gallery under a log apart is searched as it was",
+        "gallery/following.py",
+        "    if gallery.still is not None and state_of(",
+        "    if gallery.sync is None and state_of(",
+    ),
+    (
+        "what a backup says of itself is believed",
+        "upkeep/restore.py",
+        "            check_held(part, found, chest_of(part, keys))\n",
+        "",
+    ),
+    (
+        "copies of a restored gallery name who was destroyed",
+        "upkeep/restore.py",
+        "        if gone:\n            # Their",
+        "        if gone < 0:\n            # Their",
+    ),
+    (
+        "a list of removals ends with the restoration",
+        "upkeep/restore.py",
+        "        withdrawn.take_over(gallery, after)\n",
+        "",
+    ),
+    (
+        "batches stay under an older key",
+        "index/store.py",
+        "            self._write_memory()\n            tail.remove(self.folder)\n        ",
+        "        ",
     ),
 )
 

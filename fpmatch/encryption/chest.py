@@ -14,10 +14,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpmatch.checks import quoted
 from fpmatch.durable import replacing, storage_errors
 from fpmatch.encryption.box import KEY_BYTES, Box, new_key
 from fpmatch.encryption.ring import Ring, ring_of
-from fpmatch.errors import CorruptError, InputError, KeysError, StorageError
+from fpmatch.errors import MALFORMED, CorruptError, InputError, KeysError, StorageError
 
 NAME = "keys.json"
 FORMAT = 1
@@ -235,7 +236,7 @@ def _wrap(ring: Ring, gallery: str, generation: int, key: bytes) -> _Wrapped:
 def _unwrapped(ring: Ring, gallery: str, one: _Wrapped) -> bytes:
     if one.under not in ring.keys:
         raise KeysError(
-            f"this gallery is under the key {one.under!r}, which is not among the keys given "
+            f"this gallery is under the key {quoted(one.under)}, which is not among the keys given "
             f"({', '.join(sorted(ring.keys))[:200]})"
         )
     box = Box(_derived(ring.keys[one.under], b"wrapping"), gallery)
@@ -276,11 +277,12 @@ def _read(folder: Path) -> tuple[str, list[_Wrapped]]:
             for k in said["keys"]
         ]
         gallery = str(said["gallery"])
+        gallery.encode()
     except FileNotFoundError:
         raise KeysError(f"{NAME} is missing: restore it from a backup") from None
     except OSError as error:
         raise KeysError(f"{NAME} cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except MALFORMED:
         raise CorruptError(f"{NAME} is damaged: restore it from a backup") from None
     if not wrapped or any(not 0 < one.generation < 1 << 32 for one in wrapped):
         raise CorruptError(f"{NAME} is damaged: it has no usable key")

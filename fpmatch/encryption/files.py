@@ -103,7 +103,11 @@ class Files:
         CorruptError
             If it is damaged.
         """
-        return np.fromfile(path, np.uint8, -1 if most is None else most)
+        if most is None:
+            return np.fromfile(path, np.uint8)
+        with open(path, "rb") as file:
+            # What a damaged file says of its length is not what memory is made for.
+            return np.frombuffer(file.read(min(most, os.fstat(file.fileno()).st_size)), np.uint8)
 
     def write(self, path: Path, pieces: Iterable[Any], *, sync: bool = True) -> None:
         """Write a file whole, in place of what is there; errors as for `durable.replacing`.

@@ -5,17 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from fpmatch.database import reading
+from fpmatch.database import reading, state_of
+from fpmatch.errors import StorageError
 from fpmatch.gallery import changes
 from fpmatch.gallery.changes import Changed
-from fpmatch.gallery.gallery import ROW_BITS, Gallery
+from fpmatch.gallery.gallery import FILE, ROW_BITS, Gallery
 
 
 def anything(gallery: Gallery) -> bool:
     """Whether another connection has committed since this was last asked; about 3 us.
 
     Partitions that were added meanwhile are known afterwards.
+
+    Raises
+    ------
+    StorageError
+        If it was opened as one that nobody writes, and somebody has: what is sealed, expunged or
+        forbidden since cannot be told.
     """
+    if gallery.still is not None and state_of(gallery.folder / FILE) != gallery.still:
+        raise StorageError(
+            f"{gallery.folder.name} was written since it was opened with apart=, where nobody may: "
+            "open it again"
+        )
     with gallery.lock:
         version = gallery.database.execute("PRAGMA data_version").fetchone()[0]
         if version == gallery.version:

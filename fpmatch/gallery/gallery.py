@@ -61,6 +61,7 @@ class Gallery(Policies):
         super().__init__(database, mode, cipher)
         self.folder = folder
         self.sync = sync
+        self.still: tuple[int, ...] | None = None
         self.version = int(database.execute("PRAGMA data_version").fetchone()[0])
         self._columns: dict[str, Columns] = {}
         self._roots: dict[str, str] = {}
@@ -130,9 +131,12 @@ class Gallery(Policies):
             If it is encrypted and these are not its keys.
         """
         write = mode == "rw"
+        found = files.state_of(folder / FILE) if still else None
         database = files.open_file(folder / FILE, write=write, durability=durability, still=still)
         try:
-            return cls(database, mode, folder, sync=durability == "full", chest=chest)
+            gallery = cls(database, mode, folder, sync=durability == "full", chest=chest)
+            gallery.still = found
+            return gallery
         except BaseException:
             database.close()
             raise
@@ -359,7 +363,8 @@ class Gallery(Policies):
         """The bytes of stored templates of rows, in the order given."""
         first = self.key_of(partition) << ROW_BITS
         for row in rows:
-            with self.lock:
+            # A template is read with its key, which another process may destroy meanwhile.
+            with self.lock, files.reading(self.database):
                 found = self.database.execute(
                     "SELECT t.id, t.bytes FROM finger f JOIN template t ON t.id = f.template "
                     "WHERE f.key = ?",

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from fpmatch.durable import storage_errors
 from fpmatch.encryption import PLAIN_FILES, Files
-from fpmatch.errors import CorruptError, KeysError
+from fpmatch.errors import MALFORMED, CorruptError, KeysError
 
 MAGIC = b"FPMCOL\r\n"
 VERSION = 1
@@ -37,9 +37,7 @@ SUFFIX = ".col"
 _START = struct.Struct("<8sII")
 _DIGEST = 32
 _ALIGN = 64
-_UNREADABLE = (
-    OSError, CorruptError, KeysError, ValueError, KeyError, TypeError, RecursionError, struct.error
-)  # fmt: skip
+_UNREADABLE = (OSError, CorruptError, KeysError, *MALFORMED)
 log = logging.getLogger(__name__)
 
 
@@ -147,7 +145,7 @@ def read(folder: Path, partition: int, stamp: bytes, files: Files = PLAIN_FILES)
         return Snapshot(arrays, tuple(frozenset(ban) for ban in header["bans"]))
     except OSError:
         return None
-    except (CorruptError, KeysError, ValueError, KeyError, TypeError) as error:
+    except (CorruptError, KeysError, *MALFORMED) as error:
         log.warning("%s is passed over: %s", path.name, error)
         return None
 

@@ -71,6 +71,23 @@ def note(database: sqlite3.Connection, kind: str, marked: bytes) -> None:
     database.execute("INSERT INTO withdrawn (kind, mark) VALUES (?, ?)", (kind, marked))
 
 
+def take_over(gallery: Journal, marks: Iterable[tuple[int, str, bytes]]) -> None:
+    """Note what was withdrawn after a backup, under the numbers that it had.
+
+    Whoever restores another backup later with the list of this gallery must not bring back what
+    was not in the first one: a record that came after it, and was expunged.
+
+    Parameters
+    ----------
+    gallery : Journal
+        Open for writing; it has noted nothing of its own since.
+    marks : iterable of (int, str, bytes)
+        Number, kind and mark of each.
+    """
+    with gallery.transaction() as database:
+        database.executemany("INSERT OR IGNORE INTO withdrawn VALUES (?, ?, ?)", marks)
+
+
 def since(gallery: Journal, seq: int = 0) -> list[tuple[int, str, bytes]]:
     """Number, kind and mark of what was withdrawn after a number, in order."""
     with gallery.lock:

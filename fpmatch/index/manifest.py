@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.durable import replacing, storage_errors
-from fpmatch.errors import CorruptError, StorageError
+from fpmatch.errors import MALFORMED, CorruptError, StorageError
 
 NAME = "index.json"
 FORMAT = 2
@@ -52,8 +52,13 @@ class Manifest:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of all files that the index consists of, besides this one."""
-        ids = (name for name in (self.tombstones, self.expunged) if name)
-        return (*(name for name, _, _ in self.segments), *ids)
+        return tuple(name for name, _ in self.digests)
+
+    @property
+    def digests(self) -> tuple[tuple[str, str], ...]:
+        """Name and SHA-256 of each of `files`."""
+        ids = ((self.tombstones, self.tombstones_sha256), (self.expunged, self.expunged_sha256))
+        return (*((name, sha) for name, sha, _ in self.segments), *(one for one in ids if one[0]))
 
 
 def text(folder: Path) -> bytes:
@@ -92,9 +97,13 @@ def read(folder: Path) -> Manifest:
                 f"{NAME}: format {stored['format']}; this release reads {PLAIN} to {FORMAT}"
             )
         segments = tuple((str(n), str(d), int(r)) for n, d, r in body["segments"])
-        return Manifest(**{**body, "segments": segments})
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptError(f"{NAME}: damaged ({error})") from error
+        found = Manifest(**{**body, "segments": segments})
+        # Each is read, and removed later on: a file of this folder, and no other.
+        if any(Path(name).name != name or name == ".." for name in found.files):
+            raise CorruptError(f"{NAME}: damaged (a file has a name that none has)")
+        return found
+    except MALFORMED as error:
+        raise CorruptError(f"{NAME}: damaged ({type(error).__name__})") from error
 
 
 def write(folder: Path, manifest: Manifest) -> None:

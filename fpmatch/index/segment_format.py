@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import mmap
 import struct
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 
 from fpmatch.durable import put_in_place, remove_if_possible, storage_errors
 from fpmatch.encryption import PLAIN_FILES, Files
-from fpmatch.errors import CorruptError, WriteError
+from fpmatch.errors import MALFORMED, CorruptError, WriteError
 from fpmatch.index._kernels import checksum_blocks
 from fpmatch.parameters import INDEX
 
@@ -193,13 +194,29 @@ def read_layout(path: Path, content: mmap.mmap) -> tuple[Layout, NDArray[np.uint
     body = content[_PREFIX.size : _PREFIX.size + length + 8 * blocks]
     if hashlib.sha256(body).digest() != digest:
         raise CorruptError(f"{path.name}: header checksum does not match: the file is damaged")
-    header = json.loads(body[:length])
-    sections = {
-        name: Section(np.dtype(dtype), tuple(shape), offset)
-        for name, (dtype, shape, offset) in header["sections"].items()
-    }
     start = -(-(_PREFIX.size + length + 8 * blocks) // 4096) * 4096
-    layout = Layout(header["attributes"], sections, start, blocks, header["block_bytes"])
+    try:
+        layout = _layout(json.loads(body[:length]), start, blocks)
+    except MALFORMED as error:
+        raise CorruptError(f"{path.name}: damaged header ({type(error).__name__})") from error
     if size != layout.file_bytes:
         raise CorruptError(f"{path.name}: {size} bytes, its header says {layout.file_bytes}")
     return layout, np.frombuffer(body, "<u8", offset=length).astype(np.uint64), digest.hex()
+
+
+def _layout(header: Any, start: int, blocks: int) -> Layout:
+    """A header as it was read; one of `MALFORMED` if a segment cannot have it."""
+    sections = {
+        str(name): Section(np.dtype(dtype), tuple(map(int, shape)), int(offset))
+        for name, (dtype, shape, offset) in header["sections"].items()
+    }
+    layout = Layout(dict(header["attributes"]), sections, start, blocks, int(header["block_bytes"]))
+    if layout.block_bytes <= 0 or layout.block_bytes % 8:
+        raise ValueError("blocks of another size than any were written in")
+    for section in sections.values():
+        # As Python counts, which no large number overflows.
+        size = math.prod(section.shape) * section.dtype.itemsize
+        inside = 0 <= section.offset <= section.offset + size <= blocks * layout.block_bytes
+        if section.dtype.hasobject or min(section.shape, default=0) < 0 or not inside:
+            raise ValueError("a section lies outside of its file")
+    return layout

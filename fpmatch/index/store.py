@@ -202,6 +202,9 @@ class Store(Announcing):
         done = 0
         # Held throughout: no file may go meanwhile, or it would be back.
         with self._writing:
+            # Batches of before are under the older key too, and in no manifest.
+            self._write_memory()
+            tail.remove(self.folder)
             for name, _, _ in self.manifest.segments:
                 path = self.folder / name
                 with storage_errors(name):

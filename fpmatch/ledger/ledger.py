@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -167,7 +167,7 @@ class Ledger(Messages):
 
     def kept(self, kind: str, partition: str | None = None) -> list[KeptProbe]:
         """Probes of a kind, by token."""
-        with self.lock:
+        with self._one_state():
             found = self.database.execute(
                 f"SELECT {_PROBE} FROM probe "
                 "WHERE kind = ? AND (? IS NULL OR partition = ?) ORDER BY token",
@@ -177,7 +177,7 @@ class Ledger(Messages):
 
     def find(self, token: str) -> KeptProbe | None:
         """One probe, or None."""
-        with self.lock:
+        with self._one_state():
             row = self.database.execute(
                 f"SELECT {_PROBE} FROM probe WHERE token = ?", (token,)
             ).fetchone()
@@ -185,7 +185,7 @@ class Ledger(Messages):
 
     def contents(self, token: str) -> list[bytes]:
         """A probe's templates, as stored."""
-        with self.lock:
+        with self._one_state():
             found = self.database.execute(
                 "SELECT templates FROM probe WHERE token = ?", (token,)
             ).fetchone()
@@ -233,6 +233,12 @@ class Ledger(Messages):
         """Empty the write-ahead log; see `fpmatch.database.scrub`."""
         with self.lock:
             files.scrub(self.database, wait=wait)
+
+    @contextmanager
+    def _one_state(self) -> Iterator[None]:
+        """A probe is read with its key, which another process may destroy or exchange meanwhile."""
+        with self.lock, files.reading(self.database):
+            yield
 
     def _kept(self, row: tuple[str, ...]) -> KeptProbe:
         token, kind, partition, event, expires, identity, request, owner, claimed, held = row

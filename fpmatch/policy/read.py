@@ -107,6 +107,8 @@ def loads(text: str, name: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax(name, text, error) from None
+    except RecursionError:
+        raise PolicyFileError(f"{name}: brackets within brackets without end") from None
 
 
 def _syntax(name: str, text: str, error: tomllib.TOMLDecodeError) -> PolicyFileError:

@@ -8,13 +8,14 @@ is handed out (`fpmatch.search.handing_out`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
 from fpmatch.audit.records import Kind, time_text
 from fpmatch.errors import CorruptError, InputError
+from fpmatch.gallery import facts
 from fpmatch.ledger import KeptCopy
 from fpmatch.parameters import SEARCH
 from fpmatch.search.candidates import best_candidates
@@ -97,19 +98,45 @@ def forget(state: State, names: set[tuple[str, str]]) -> None:
     names : set of (str, str)
         Partitions and records.
     """
+    _without(state, lambda partition, record: (partition, record) in names)
+
+
+def forget_unknown(state: State) -> None:
+    """Take records that the gallery does not have out of the copies that wait.
+
+    For a restoration that drops records whose names it cannot read; as `forget` else.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    """
+    known = {info.name for info in state.gallery.partitions}
+    _without(
+        state,
+        lambda partition, record: (
+            partition not in known or facts.find(state.gallery, partition, record) is None
+        ),
+    )
+    state.ledger.scrub(wait=False)
+
+
+def _without(state: State, is_gone: Callable[[str, str], bool]) -> None:
     for copy in state.ledger.copies.every():
         try:
             body = read(state, copy)
             found = [s["candidates"] or [] for s in body["sections"]]
+            left = [
+                [c for c in candidates if not is_gone(section["partition"], c[0])]
+                for section, candidates in zip(body["sections"], found, strict=True)
+            ]
         except Exception:
             state.ledger.copies.destroy(copy.id)
             continue
-        if not any((s["partition"], c[0]) in names for s, f in _pairs(body, found) for c in f):
+        if left == found:
             continue
-        for section, candidates in _pairs(body, found):
-            section["candidates"] = [
-                c for c in candidates if (section["partition"], c[0]) not in names
-            ]
+        for section, candidates in _pairs(body, left):
+            section["candidates"] = candidates
         state.ledger.copies.rewrite(copy.id, _sealed(state, body)[1])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 import fpmatch
 from fpmatch.audit import AuditLog, Kind
 from fpmatch.audit.log import now
-from fpmatch.checks import check_text, path_of, quoted
+from fpmatch.checks import check_flag, check_integer, check_text, path_of, quoted
 from fpmatch.database import reading as one_state
+from fpmatch.durable import put_folder_in_place, storage_errors
 from fpmatch.encryption import KeySource, chest_of
 from fpmatch.errors import CorruptError, FpmatchError, InputError, StorageError
 from fpmatch.gallery import Gallery, facts, opt_outs, origins
@@ -28,6 +29,7 @@ from fpmatch.upkeep.archive_file import GALLERY, POLICIES, Reader, arrow, readin
 
 ORDER = "imported from an archive"
 BY = {"order": ORDER, "authority": "the archive"}
+_LONGEST_WORDS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def export_archive(
     folder, target = path_of(path), path_of(to)
     check_text("actor", actor, longest=255)
     arrow()
-    with contextlib.closing(lock(folder, "r")):
+    with contextlib.closing(lock(folder, "r")), storage_errors(target.name):
         if target.exists():
             raise StorageError(f"{target.name} exists already; choose another name")
         chest = chest_of(folder, keys)
@@ -205,14 +207,14 @@ def import_archive(source: str | Path, to: str | Path, **options: Any) -> Archiv
         If there is something at the place, or it cannot be written.
     """
     target = path_of(to)
-    with reading(path_of(source)) as archive:
+    with reading(path_of(source)) as archive, storage_errors(target.name):
         if target.exists():
             raise StorageError(f"{target.name} exists already; choose another name")
         part = target.with_name(target.name + ".making")
         shutil.rmtree(part, ignore_errors=True)
         try:
             done = _made(archive, part, options)
-            part.rename(target)
+            put_folder_in_place(part, target, sync=options.get("durability", "full") == "full")
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return done
@@ -331,6 +333,7 @@ def _item(rows: list[dict[str, Any]]) -> SourcedRecord:
 def _ask(gallery: Gallery, said: Mapping[str, Any]) -> None:
     try:
         asked = OptOutReceipt(**said)
+        _of_its_kinds(asked)
         known = {one.request for one in opt_outs.listed(gallery)}
         if asked.request not in known:  # Or a policy declares it.
             opt_outs.add(gallery, asked)
@@ -338,6 +341,18 @@ def _ask(gallery: Gallery, said: Mapping[str, Any]) -> None:
         raise
     except Exception as error:
         raise CorruptError("a request to opt out cannot be read") from error
+
+
+def _of_its_kinds(asked: OptOutReceipt) -> None:
+    """Every field of the kind that it was stored with, and short enough to be shown."""
+    for field in fields(asked):
+        value = getattr(asked, field.name)
+        if isinstance(field.default, bool):
+            check_flag(field.name, value)
+        elif isinstance(field.default, int):
+            check_integer(field.name, value, 0, (1 << 63) - 1)
+        else:
+            check_text(field.name, value, longest=_LONGEST_WORDS, printable=False)
 
 
 def _list(said: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

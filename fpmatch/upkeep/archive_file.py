@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fpmatch.durable import replacing, storage_errors
-from fpmatch.errors import CorruptError, InputError, MissingExtra
+from fpmatch.errors import CorruptError, FpmatchError, InputError, MissingExtra
 
 FORMAT = 1
 RECORDS, GALLERY, POLICIES, LIST = (
@@ -248,3 +248,7 @@ def reading(source: Path) -> Iterator[Reader]:
         raise InputError(f"{source.name} does not exist") from None
     except IsADirectoryError:
         raise InputError(f"{source.name} is a folder; name the file of an archive") from None
+    except FpmatchError:
+        raise  # Also where it is an `OSError`, as a full disk is.
+    except OSError as error:
+        raise InputError(f"{source.name} cannot be read: {error.strerror}") from error

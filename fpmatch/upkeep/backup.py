@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
 import tarfile
@@ -13,17 +12,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import fpmatch
 from fpmatch.audit import AuditLog, Kind
 from fpmatch.audit.keys import key_path
 from fpmatch.audit.log import now
-from fpmatch.checks import check_text, path_of
+from fpmatch.checks import check_text, path_of, quoted
 from fpmatch.database import connect
-from fpmatch.durable import replacing, storage_errors, sync_folder
+from fpmatch.durable import put_folder_in_place, replacing, storage_errors
 from fpmatch.encryption import NAME as KEYS
 from fpmatch.encryption import Chest, KeySource, chest_of
-from fpmatch.errors import CorruptError, InputError, LockedError, StorageError
+from fpmatch.errors import MALFORMED, CorruptError, InputError, LockedError, StorageError
 from fpmatch.gallery import Gallery, withdrawn
 from fpmatch.index import manifest as manifests
 from fpmatch.search.opening import lock
@@ -197,7 +197,21 @@ def _copy_all(folder: Path, to: Path, progress: Progress, *, encrypted: bool) ->
 
 def _described(to: Path, at: datetime, chest: Chest | None) -> Backup:
     """What was copied, read from the copy: the gallery itself may have gone on."""
-    with contextlib.closing(Gallery.open(to, "r", chest=chest)) as gallery:
+    held = _held(to, chest)
+    made = Backup(
+        made=at.isoformat(),
+        release=fpmatch.__version__,
+        **held,
+        files={str(p.relative_to(to)): digest(p) for p in files_in(to)},
+    )
+    with replacing(to / LIST) as file:
+        file.write(json.dumps({"format": FORMAT, **asdict(made)}, indent=1).encode())
+    return made
+
+
+def _held(folder: Path, chest: Chest | None) -> dict[str, Any]:
+    """What a copy's database has of that which a list says of it."""
+    with contextlib.closing(Gallery.open(folder, "r", chest=chest)) as gallery:
         counts = gallery.database.execute(
             "SELECT p.name, COUNT(r.id) FROM partition p LEFT JOIN record r ON r.partition = p.id "
             "GROUP BY p.id"
@@ -207,19 +221,38 @@ def _described(to: Path, at: datetime, chest: Chest | None) -> Backup:
         roots = {info.name: gallery.root(info.name) for info in gallery.partitions}
     for name in DATABASES:
         for more in ("-wal", "-shm"):
-            (to / f"{name}{more}").unlink(missing_ok=True)
-    made = Backup(
-        made=at.isoformat(),
-        release=fpmatch.__version__,
-        records={str(name): int(count) for name, count in counts},
-        roots=roots,
-        withdrawn=last[-1][0] if last else 0,
-        policy=0 if policy is None else policy[0],
-        files={str(p.relative_to(to)): digest(p) for p in files_in(to)},
-    )
-    with replacing(to / LIST) as file:
-        file.write(json.dumps({"format": FORMAT, **asdict(made)}, indent=1).encode())
-    return made
+            (folder / f"{name}{more}").unlink(missing_ok=True)
+    return {
+        "records": {str(name): int(count) for name, count in counts},
+        "roots": roots,
+        "withdrawn": last[-1][0] if last else 0,
+        "policy": 0 if policy is None else policy[0],
+    }
+
+
+def check_held(folder: Path, found: Backup, chest: Chest | None) -> None:
+    """Compare what a backup says of itself with its database, before anything is done with it.
+
+    Its list is under no digest: from which removal on a restoration repeats them must not hang on
+    a number that nothing vouches for.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the copy.
+    found : Backup
+        As `read_list` gave it.
+    chest : Chest or None
+        Its keys.
+
+    Raises
+    ------
+    CorruptError
+        If they differ.
+    """
+    for name, value in _held(folder, chest).items():
+        if getattr(found, name) != value:
+            raise CorruptError(f"{LIST} is damaged: what it says of {name} is not in the backup")
 
 
 def _copy_database(source: Path, to: Path) -> None:
@@ -235,12 +268,15 @@ def _copy_database(source: Path, to: Path) -> None:
 
 def _copy_index(source: Path, to: Path) -> None:
     to.mkdir(parents=True)
+    copied: set[tuple[str, str]] = set()
     for _ in range(_TRIES):
         found = manifests.read(source)
         try:
-            for name in found.files:
-                if not (to / name).exists():
-                    shutil.copyfile(source / name, to / name)
+            for one in found.digests:
+                # Not by name alone: that of a segment that went may be given to another.
+                if one not in copied:
+                    shutil.copyfile(source / one[0], to / one[0])
+                    copied.add(one)
         except FileNotFoundError:
             continue  # Merged into another meanwhile.
         manifests.write(to, found)
@@ -251,23 +287,12 @@ def _copy_index(source: Path, to: Path) -> None:
 
 def _put(part: Path, target: Path) -> None:
     """Give a finished folder its name, or pack it into a file."""
-    for path in (*files_in(part), part):
-        _sync(path)
     if target.suffix != ".tar":
-        part.rename(target)
-        sync_folder(target.parent)
+        put_folder_in_place(part, target)
         return
     with replacing(target) as file, tarfile.open(fileobj=file, mode="w") as tar:
         for path in files_in(part):
             tar.add(path, str(path.relative_to(part)))
-
-
-def _sync(path: Path) -> None:
-    if path.is_dir():
-        sync_folder(path)
-        return
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
 
 
 def files_in(folder: Path) -> Iterator[Path]:
@@ -299,14 +324,19 @@ def read_list(folder: Path) -> Backup:
         if stored.pop("format") > FORMAT:
             raise StorageError(f"{LIST} is of a later release; this one reads format {FORMAT}")
         found = Backup(**stored)
+        listed = dict(found.files)
+        of_kind = isinstance(found.made, str) and isinstance(found.release, str)
+        if not of_kind or not all(isinstance(sha, str) for sha in listed.values()):
+            raise ValueError("a field is of another kind")
     except FileNotFoundError as error:
         raise StorageError(f"{folder.name} is no backup: it has no {LIST}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except MALFORMED as error:
         raise CorruptError(f"{LIST} is damaged: {error}") from error
     there = {str(p.relative_to(folder)) for p in files_in(folder)} - {LIST}
-    for name in sorted(there ^ set(found.files)):
-        raise CorruptError(f"the backup {'has' if name in there else 'lacks'} the file {name}")
-    for name, sha256 in found.files.items():
+    for name in sorted(there ^ set(listed)):
+        has = "has" if name in there else "lacks"
+        raise CorruptError(f"the backup {has} the file {quoted(name)}")
+    for name, sha256 in listed.items():
         if digest(folder / name) != sha256:
             raise CorruptError(f"{name} is damaged: its SHA-256 differs")
     return found

@@ -30,7 +30,7 @@ from fpmatch.durable import replacing, storage_errors
 from fpmatch.encryption import Chest, KeySource, chest_of
 from fpmatch.encryption.chest import generation_of
 from fpmatch.encryption.key_table import is_destroyed
-from fpmatch.errors import CorruptError, InputError, KeysError
+from fpmatch.errors import MALFORMED, CorruptError, InputError, KeysError
 from fpmatch.search.apart import LOG
 from fpmatch.search.opening import lock
 
@@ -195,13 +195,13 @@ def read(source: str | Path) -> ItemKeys:
             for _ in range(int(count)):
                 number, size = _KEY.unpack_from(body, at)
                 at += _KEY.size + size
-                if size > _LONGEST or at > len(body):
-                    raise ValueError("a key is cut off")
+                if size > _LONGEST or at > len(body) or number >> 63:
+                    raise ValueError("a key is cut off, or has a number that none has")
                 keys[str(store)][number] = body[at - size : at]
         if at != len(body) or set(keys) != set(STORES):
             raise ValueError("there is more in it than it says")
         return ItemKeys(str(header["gallery"]), last, keys)
-    except (ValueError, TypeError, KeyError, struct.error, RecursionError):
+    except MALFORMED:
         raise CorruptError(f"{path.name} is damaged: its keys cannot be read") from None
 
 

@@ -12,12 +12,14 @@ from typing import Any
 from fpmatch.checks import path_of
 from fpmatch.database import reading
 from fpmatch.encryption import KeySource, chest_of
-from fpmatch.errors import CorruptError, InputError
+from fpmatch.errors import MALFORMED, CorruptError, InputError
 from fpmatch.gallery import Gallery, withdrawn
 from fpmatch.search.opening import lock
 
 FORMAT = 2
 """Of a list that says how records are barred; an earlier release must not pass that over."""
+_LAST = 1 << 62
+"""No list has a higher number: there are more to come."""
 PLAIN = 1
 """Of one that says of nothing but removals and seals."""
 
@@ -106,19 +108,27 @@ def read_removals(source: bytes | str | Path) -> Removals:
             raise InputError(f"{path.name} cannot be read: {error.strerror}") from error
     try:
         stored = json.loads(source)
-        if stored["format"] > FORMAT:
-            raise InputError(f"these removals are of a later release than format {FORMAT}")
+        later = stored["format"] > FORMAT
+    except MALFORMED as error:
+        raise CorruptError(f"the list of removals is damaged: {error}") from error
+    if later:
+        raise InputError(f"these removals are of a later release than format {FORMAT}")
+    try:
         body = stored["removals"]
-        if stored["sha256"] != _digest(body):
-            raise CorruptError("the list of removals is damaged: its SHA-256 differs")
-        return Removals(
+        sound = stored["sha256"] == _digest(body)
+        found = Removals(
             str(body["gallery"]),
             int(body["last"]),
             tuple((int(s), str(k), bytes.fromhex(m)) for s, k, m in body["marks"]),
             None if body["policy"] is None else (int(body["policy"][0]), str(body["policy"][1])),
         )
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        if any(not 0 < seq <= min(found.last, _LAST) for seq, _, _ in found.marks):
+            raise ValueError("a number that none has")
+    except MALFORMED as error:
         raise CorruptError(f"the list of removals is damaged: {error}") from error
+    if not sound:
+        raise CorruptError("the list of removals is damaged: its SHA-256 differs")
+    return found
 
 
 def name_of(secret: bytes) -> str:

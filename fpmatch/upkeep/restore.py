@@ -11,18 +11,18 @@ from typing import Any
 
 from fpmatch.audit import AuditLog, Kind
 from fpmatch.checks import path_of
-from fpmatch.durable import storage_errors
+from fpmatch.durable import put_folder_in_place, storage_errors
 from fpmatch.encryption import Chest, KeySource, chest_of
 from fpmatch.encryption.chest_box import ChestBox
-from fpmatch.errors import CorruptError, InputError, StorageError
+from fpmatch.errors import MALFORMED, CorruptError, InputError, StorageError
 from fpmatch.gallery import Gallery, facts, updating, withdrawn
 from fpmatch.gallery.unreadable import drop_unreadable
 from fpmatch.ledger import DEFERRED, RETAINED, Ledger
 from fpmatch.ledger.renewing import drop_unreadable as drop_unreadable_probes
 from fpmatch.policy import Policy
-from fpmatch.search import Engine
+from fpmatch.search import Engine, copies
 from fpmatch.search.apart import LOG
-from fpmatch.upkeep.backup import LIST, Backup, read_list
+from fpmatch.upkeep.backup import LIST, Backup, check_held, read_list
 from fpmatch.upkeep.keys_apart import ItemKeys, put
 from fpmatch.upkeep.keys_apart import read as read_item_keys
 from fpmatch.upkeep.removals import Removals, name_of, read_removals
@@ -126,9 +126,10 @@ def restore(
         shutil.rmtree(part, ignore_errors=True)
         try:
             found = _unpacked(path_of(source), part)
+            check_held(part, found, chest_of(part, keys))
             gone = _with_keys(part, held, keys)
             done = _cleared(part, found, taken, {**options, "keys": keys}, gone)
-            part.rename(target)
+            put_folder_in_place(part, target, sync=options.get("durability", "full") == "full")
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return done
@@ -142,8 +143,13 @@ def _unpacked(source: Path, part: Path) -> Backup:
         try:
             with tarfile.open(source) as tar:
                 tar.extractall(part, filter="data")
-        except (tarfile.TarError, FileNotFoundError, EOFError) as error:
+        except (tarfile.TarError, FileNotFoundError) as error:
             raise StorageError(f"{source.name} is no backup: {error}") from error
+        except OSError:
+            raise
+        except Exception as error:
+            # Whatever four libraries make of damaged bytes.
+            raise StorageError(f"{source.name} is no backup: it cannot be unpacked") from error
     found = read_list(part)
     (part / LIST).unlink()
     return found
@@ -179,6 +185,9 @@ def _cleared(
         _bar(part, orders, chest)
     with Engine.open(part, "rw", **options) as engine:
         _carry_out(engine, orders)
+        if gone:
+            # Their names went unread, so that no expungement could look for them there.
+            copies.forget_unknown(engine._state)
         if taken is not None and taken.policy is not None and taken.policy[0] > found.policy:
             version, document = taken.policy
             engine.publish(
@@ -214,7 +223,8 @@ class Orders:
 
 def _orders(part: Path, taken: Removals, found: Backup, chest: Chest | None) -> Orders:
     """Whom the list names, among the records of the backup."""
-    later = [(kind, mark) for seq, kind, mark in taken.marks if seq > found.withdrawn]
+    after = [one for one in taken.marks if one[0] > found.withdrawn]
+    later = [(kind, mark) for _, kind, mark in after]
     gone = set(later)
     seals = {m: kind for kind, m in later if kind in (withdrawn.SEAL, withdrawn.UNSEAL)}
     barred = {m: _bars_of(kind) for kind, m in later if kind.startswith(withdrawn.BARS)}
@@ -224,6 +234,7 @@ def _orders(part: Path, taken: Removals, found: Backup, chest: Chest | None) -> 
             raise InputError("this list of removals is of another gallery")
         if taken.last < found.withdrawn:
             raise InputError("this list of removals is older than the backup")
+        withdrawn.take_over(gallery, after)
         identities = {mark for kind, mark in gone if kind == withdrawn.IDENTITY}
         out = Orders(identities=identities, secret=secret)
         for info in gallery.partitions:
@@ -248,7 +259,7 @@ def _orders(part: Path, taken: Removals, found: Backup, chest: Chest | None) -> 
 def _bars_of(kind: str) -> tuple[bool, frozenset[str]]:
     try:
         return withdrawn.read_bars(kind)
-    except (ValueError, TypeError) as error:
+    except MALFORMED as error:
         raise CorruptError(f"the list of removals is damaged: {error}") from error
 
 
