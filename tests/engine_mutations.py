@@ -936,6 +936,12 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "return found",
     ),
     (
+        "an opt-out that a charge undoes is in effect",
+        "policy/report.py",
+        "return any(can_grant(registry, ori, known, at) for ori in below)",
+        'return any(decide(registry, ordinary(registry, o), at, "")[partition].probe for o in below)',
+    ),
+    (
         "retained probes get tokens",
         "search/release.py",
         "if decision.deferred and not running.retained and",

@@ -334,3 +334,16 @@ def test_pruned_searches_without_an_outcome_stay_named(tmp_path):
         report = log.verify()
     assert report.ok
     assert report.contradictions == ()
+
+
+def test_a_search_that_failed_after_comparing_was_a_search(log):
+    """Its results reached nobody, and yet the probe was compared there."""
+    search(log, "T1", "FAILED", counts=(50, 2000, 50, 9))
+    search(log, "T2", "FAILED", counts=(0, 0, 0, 0))
+    stated = {(CRI, "immigration"): False}
+    (found,) = log.stated_against_effective(stated)
+    assert (found.searched, found.not_searched, found.example_tcn) == (1, 1, "T1")
+    (unknowing,) = log.unknowing("immigration")
+    assert unknowing.searches == 1
+    (cell,) = log.aggregate(no_hit_in="immigration", k=1)
+    assert not cell.hits

@@ -6,7 +6,20 @@ import shutil
 import threading
 
 import pytest
-from engine_helpers import HELD, KEEPS, NOW, OFF, ON, OTHER, POLICY, Clock, engine, request, world
+from engine_helpers import (
+    HELD,
+    KEEPS,
+    LATER,
+    NOW,
+    OFF,
+    ON,
+    OTHER,
+    POLICY,
+    Clock,
+    engine,
+    request,
+    world,
+)
 
 from fpmatch.audit import Kind
 from fpmatch.errors import AuditError, InputError, PolicyError, ReadOnlyError, RefusedError
@@ -54,6 +67,33 @@ def test_accepted_is_not_in_effect_before_a_policy_keeps_it():
         e.search(request(ON))
         assert e.ineffective_opt_outs()[0].searches_since == 1
         assert e.opt_outs("open") == []
+
+
+OFFICERS = POLICY.replace(
+    f'mode = "interoperable"\nwho = "{ON}"\npartition = "immigration"\nauthor = "DHS"',
+    f'mode = "interoperable"\nwho = "{ON}"\npartition = "immigration"\nauthor = "DHS"\n'
+    f'[[rule]]\nid = "officers"\neffect = "forbid"\nwho = "{ON}"\npartitions = "immigration"\n'
+    'author = "DHS"\nunless = { role = ["officer"] }',
+)
+FELONS = OFFICERS.replace('role = ["officer"]', 'charge = ["felony"]')
+
+
+@pytest.mark.parametrize(
+    ("text", "who", "facts"),
+    [(OFFICERS, ON, {"role": "officer"}), (FELONS, ON, {"charge": "felony"}), (POLICY, LATER, {})],
+)
+def test_what_some_search_undoes_is_not_in_effect(text, who, facts):
+    """Nothing of an ordinary search, and yet a role, a charge or a verdict has it searched."""
+    with engine(text=text) as e:
+        assert not e.search(request(who))[WHERE].candidates
+        receipt = e.request_opt_out(who, WHERE)
+        found = e.search(request(who, **facts))[WHERE]
+        if found.token:
+            found = e.report_event(found.token, "CONVICTION")[WHERE]
+        assert found.candidates
+        assert not receipt.in_effect
+        e.publish(e.policy.deactivate(who, WHERE, authority=who, reason="asked", at=NOW))
+        assert e.opt_outs()[0].in_effect
 
 
 def test_a_jurisdiction_asks_for_all_below_it():

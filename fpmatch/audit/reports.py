@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fpmatch.audit.records import AuditRecord, Kind
+from fpmatch.audit.records import COUNTERS, AuditRecord, Kind
 from fpmatch.errors import InputError
 from fpmatch.parameters import AUDIT
 
@@ -40,7 +40,11 @@ class Search:
         return self.outcome.partitions.get(partition, {})
 
     def searched(self, partition: str) -> bool:
-        """Whether the partition was searched, disclosed or not."""
+        """Whether anything of the partition was compared, disclosed or not, or in vain."""
+        happened = self.happened(partition)
+        return self._answered(partition) or any(happened.get(name) for name in COUNTERS)
+
+    def _answered(self, partition: str) -> bool:
         return str(self.happened(partition).get("outcome", "")).startswith("SEARCHED")
 
     def hit(self, partition: str) -> bool:
@@ -56,7 +60,7 @@ class Search:
         asked = self.intent.fields
         whole = self.happened(partition).get("complete") is True
         listed = asked.get("max_candidates") != 0 and not asked.get("record_digest")
-        return self.searched(partition) and whole and listed and not self.hit(partition)
+        return self._answered(partition) and whole and listed and not self.hit(partition)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,14 +67,19 @@ def ineffective_command(
     listing = table(columns, rows, left=5)
     keys = [name.replace(" ", "_") for name in columns]
     result = [dict(zip(keys, row, strict=True)) for row in rows]
-    emit(result, json_file, listing if rows else "Every opt-out is in effect.", sheet=listing)
+    emit(
+        result,
+        json_file,
+        listing if rows else "None is open or refused, or was searched since.",
+        sheet=listing,
+    )
 
 
 def _receipt(receipt: OptOutReceipt, json_file: str | None) -> None:
     note = (
-        "In effect: no ordinary search of it reaches the partition under the policy in force."
+        "In effect: no search of it can reach the partition under the policy in force."
         if receipt.in_effect
-        else "Not in effect: under the policy in force it is searched. A policy changes that."
+        else "Not in effect: under the policy in force it can be searched. A policy changes that."
     )
     rows = [(name.replace("_", " "), value) for name, value in receipt.to_dict().items()]
     emit(receipt.to_dict(), json_file, table(["opt-out", "value"], rows, text=["value"]), note)

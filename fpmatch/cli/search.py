@@ -278,7 +278,8 @@ def meaning(answer: PartitionResult | Verification) -> str:
 
 
 def _incomplete(section: PartitionResult) -> str:
-    how = "" if section.coverage is None else f" ({section.coverage.text})"
+    covered = section.coverage
+    how = "" if covered is None or covered.whole else f" ({covered.text})"
     return (
         f"The search of {section.partition} was not completed{how}: what it lists may lack records."
     )

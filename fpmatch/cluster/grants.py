@@ -240,7 +240,7 @@ class Turns:
         Raises
         ------
         GrantError
-            If it has expired, is to expire too late to be believed, or comes out of turn.
+            If it has expired, or comes out of turn.
         """
         now = self._clock()
         if grant.expires < now - SKEW:

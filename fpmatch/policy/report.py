@@ -8,6 +8,7 @@ from datetime import datetime
 from fpmatch.policy.decide import decide
 from fpmatch.policy.model import OptOutRequest
 from fpmatch.policy.ordinary import ordinary
+from fpmatch.policy.possible import can_grant
 from fpmatch.policy.registry import Registry
 from fpmatch.types import Permission, Reason
 
@@ -122,7 +123,7 @@ def _above(registry: Registry, oris: list[str], kind: str) -> set[str]:
 
 
 def unmet_requests(registry: Registry, at: datetime) -> list[OptOutRequest]:
-    """Requests, made by then, of agencies that are searched all the same."""
+    """Requests, made by then, of agencies that can be searched all the same."""
     return [
         request
         for request in registry.declared.optouts
@@ -131,7 +132,9 @@ def unmet_requests(registry: Registry, at: datetime) -> list[OptOutRequest]:
 
 
 def reaches(registry: Registry, who: str, partition: str, at: datetime) -> bool:
-    """Whether an ordinary search of an agency, or of one below a jurisdiction, reaches a partition.
+    """Whether any search of an agency, or of one below a jurisdiction, can reach a partition.
+
+    With whatever facts: an opt-out that a charge, a role or an event would undo is not in effect.
 
     Parameters
     ----------
@@ -144,9 +147,10 @@ def reaches(registry: Registry, who: str, partition: str, at: datetime) -> bool:
     at : datetime
         The time asked about, with an offset.
     """
-    if partition not in registry.partitions:
+    known = registry.partitions.get(partition)
+    if known is None:
         return False
     below = (
         a.ori for a in registry.declared.agencies if not a.relay and who in registry.path(a.ori)
     )
-    return any(decide(registry, ordinary(registry, o), at, "")[partition].probe for o in below)
+    return any(can_grant(registry, ori, known, at) for ori in below)

@@ -28,7 +28,8 @@ class OptOutReceipt:
     policy_version : int
         The policy in force; 0 if there is none.
     in_effect : bool
-        Whether under that policy no ordinary search of it reaches the partition at this time.
+        Whether under that policy no search of it, with whatever facts, can reach the partition at
+        this time.
     audit_seq : int
         The log's record of the latest step; 0 where this is no answer to that step.
     """
