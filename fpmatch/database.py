@@ -242,6 +242,33 @@ def stored(text: str, what: str) -> Any:
         raise CorruptError(f"{what} is stored damaged: {error}") from error
 
 
+def stored_bytes(value: Any, what: str) -> bytes:
+    """Bytes as a column holds them: SQLite keeps a value of any type in any column.
+
+    Raises
+    ------
+    CorruptError
+        If it holds something else.
+    """
+    if not isinstance(value, bytes):
+        raise CorruptError(f"{what} is stored damaged: it is no bytes")
+    return value
+
+
+def stored_number(value: Any, what: str) -> int:
+    """A whole number as a column holds it; `CorruptError` where something else is."""
+    if not isinstance(value, int):
+        raise CorruptError(f"{what} is stored damaged: it is no number")
+    return value
+
+
+def stored_text(value: Any, what: str) -> str:
+    """Text as a column holds it; `CorruptError` where something else is."""
+    if not isinstance(value, str):
+        raise CorruptError(f"{what} is stored damaged: it is no text")
+    return value
+
+
 def stored_uses(text: str) -> frozenset[str]:
     """Banned uses of a record, as they are stored.
 

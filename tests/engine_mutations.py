@@ -306,7 +306,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "one key for any act",
         "gallery/answers.py",
-        "    if not hmac.compare_digest(bytes(call), wanted.call):",
+        '    if not hmac.compare_digest(stored_bytes(call, "the answer to an act"), wanted.call):',
         "    if False:",
     ),
     (

@@ -22,6 +22,7 @@ from fpmatch import upkeep
 from fpmatch.errors import CorruptError, FpmatchError, InputError, StorageError
 from fpmatch.index import manifest, segment_format
 from fpmatch.index.segment import Segment
+from fpmatch.parameters import SEGMENTS
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
 from fpmatch.upkeep.removals import _digest
@@ -117,6 +118,91 @@ def test_what_a_database_has_no_value_for_is_refused(tmp_path):
 
 def test_a_policy_of_brackets_without_end():
     refused(lambda: Policy.parse("a = " + DEEP), InputError)
+
+
+WRONG = [
+    ("gallery", "finger", "sha256"),
+    ("gallery", "finger", "record"),
+    ("gallery", "finger", "position"),
+    ("gallery", "record", "record"),
+    ("gallery", "record", "identity"),
+    ("gallery", "record", "item"),
+    ("gallery", "event", "event"),
+    ("gallery", "template", "bytes"),
+    ("gallery", "partition", "name"),
+    ("gallery", "partition", "owner"),
+    ("gallery", "partition", "ndr"),
+    ("gallery", "partition", "sum"),
+    ("gallery", "partition", "next_row"),
+    ("gallery", "stamp", "value"),
+    ("gallery", "withdrawn", "mark"),
+    ("gallery", "answered", "call"),
+    ("gallery", "answered", "seq"),
+    ("gallery", "answered", "answer"),
+    ("ledger", "probe", "request"),
+    ("ledger", "probe", "owner"),
+    ("ledger", "probe", "claimed"),
+    ("ledger", "template", "id"),
+]
+
+
+@pytest.mark.parametrize(("file", "table", "column"), WRONG)
+def test_a_column_that_holds_a_value_of_another_kind(place, tmp_path, file, table, column):
+    """SQLite keeps any value in any column: what is read is of its kind, or an error of ours."""
+    import contextlib
+    import sqlite3
+
+    from fpmatch.types import RecordsRequest
+
+    with Engine.open(place, "rw", **OPTIONS) as e:
+        e.enrol("criminal", [record("C-5", 5)], key="k")
+        e.search(request(KEEPS, 3, retain=True, attributes={"identity": "person 3"}))
+        e.search(request(LATER, 3, attributes={"identity": "person 3"}))
+    own = RecordsRequest(owner="DOJ-FBI")
+    for number, value in enumerate(("'x'", "123456789012345678", "X'0102'", "1e999")):
+        copy = tmp_path / str(number)
+        shutil.copytree(place, copy)
+        with (
+            contextlib.closing(sqlite3.connect(copy / f"{file}.sqlite")) as database,
+            contextlib.suppress(sqlite3.IntegrityError),  # Keys of rows are numbers, always.
+        ):
+            database.execute(
+                f"UPDATE OR IGNORE {table} SET {column} = {value} "
+                f"WHERE {column} IN (SELECT {column} FROM {table} LIMIT 1)"
+            )
+            database.commit()
+        calls: list[Callable[[Engine], object]] = [
+            lambda e: e.search(request(ON, 3)),
+            lambda e: e.record("criminal", "C-1", own),
+            lambda e: e.templates("criminal", own),
+            lambda e: e.cascade("immigration"),
+            lambda e: e.enrol("criminal", [record("C-5", 5)], key="k"),
+            lambda e: e.enrol("criminal", [record("C-1", 6, event="more")]),
+            lambda e: e.update("criminal", "C-1", protected=True, **BY),
+            lambda e: e.expunge("C-1", **BY),
+            lambda e: e.expunge("person 3", level="identity", **BY),
+        ]
+        with contextlib.suppress(FpmatchError):
+            upkeep.removals(copy)
+        with contextlib.suppress(FpmatchError):
+            upkeep.export_archive(copy, tmp_path / f"{number}.zip")
+        upkeep.check(copy)
+        for mode in ("r", "rw"):
+            with contextlib.suppress(FpmatchError), Engine.open(copy, mode, **OPTIONS) as e:
+                for call in calls:
+                    with contextlib.suppress(FpmatchError):
+                        call(e)
+
+
+@pytest.mark.parametrize("name", ["..", "../..", "a/b", "/tmp", ""])
+def test_a_partition_of_a_hostile_database_has_no_folder_above_the_gallery(name):
+    """It is made, and removed where it is damaged."""
+    from fpmatch.gallery.partition_names import folder_name
+
+    inside = Path("index") / folder_name(name)
+    assert inside.parent == Path("index")
+    assert inside.name not in ("", ".", "..")
+    assert folder_name("criminal") == "criminal"
 
 
 # -- the index -------------------------------------------------------------------------------------
@@ -477,7 +563,7 @@ def test_no_batch_stays_under_an_older_key(locked):
     from fpmatch.encryption import EncryptedFiles
 
     with Engine.open(locked, "rw", keys=KEYS, **OPTIONS) as e:
-        e.enrol("criminal", [record("C-9", 9)])
+        e.enrol("criminal", [record(f"C-{n}", n) for n in range(9, 9 + SEGMENTS.tail_least)])
         assert list(locked.rglob("*.tail"))
         e.rekey(renew=True)
         files = EncryptedFiles(locked, e._state.chest)

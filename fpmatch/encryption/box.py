@@ -27,15 +27,19 @@ class PlainBox:
         return content
 
     def get(self, stored: Any, *place: object) -> bytes:
-        """Bytes that were stored."""
-        return bytes(stored)
+        """Bytes that were stored; `CorruptError` where something else is."""
+        if not isinstance(stored, bytes):
+            raise CorruptError(f"a value ({place[0] if place else 'unnamed'}) is stored damaged")
+        return stored
 
     def put_text(self, text: str, *place: object) -> Any:
         """What is stored for text."""
         return text
 
     def get_text(self, stored: Any, *place: object) -> str:
-        """Text that was stored; whatever it is, where it is none."""
+        """Text that was stored; `CorruptError` where something else is."""
+        if not isinstance(stored, str):
+            raise CorruptError(f"a value ({place[0] if place else 'unnamed'}) is stored damaged")
         return stored
 
 

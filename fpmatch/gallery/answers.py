@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fpmatch.database import stored
-from fpmatch.errors import ConflictError
+from fpmatch.database import stored, stored_bytes, stored_number
+from fpmatch.errors import ConflictError, CorruptError
 from fpmatch.gallery.cipher import cipher_of
 from fpmatch.parameters import SEARCH
 
@@ -114,6 +114,8 @@ def find(gallery: Keeper, wanted: Once) -> Answer | None:
     ------
     ConflictError
         If the key was used for another act.
+    CorruptError
+        If the answer is stored damaged.
     """
     with gallery.lock:
         found = gallery.database.execute(
@@ -124,12 +126,15 @@ def find(gallery: Keeper, wanted: Once) -> Answer | None:
         return None
     call, journal, seq, text = found
     text = cipher_of(gallery.database).values.get_text(text, "answer", journal)
-    if not hmac.compare_digest(bytes(call), wanted.call):
+    if not hmac.compare_digest(stored_bytes(call, "the answer to an act"), wanted.call):
         raise ConflictError(
             "this key was used for another act, or the same act with other content; nothing was "
             "changed. Use a key of its own for each act"
         )
-    return Answer(str(journal), int(seq), dict(stored(text, "the answer to an act")))
+    said = stored(text, "the answer to an act")
+    if not isinstance(said, dict):
+        raise CorruptError("the answer to an act is stored damaged: it has no fields")
+    return Answer(str(journal), stored_number(seq, "the answer to an act"), said)
 
 
 def put(

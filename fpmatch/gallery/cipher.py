@@ -15,7 +15,13 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from fpmatch.database import encrypted_under, mark_encrypted
+from fpmatch.database import (
+    encrypted_under,
+    mark_encrypted,
+    stored_bytes,
+    stored_number,
+    stored_text,
+)
 from fpmatch.encryption import PLAIN_BOX, PLAIN_FILES, Box, Chest, EncryptedFiles, Files, PlainBox
 from fpmatch.encryption.chest_box import ChestBox
 from fpmatch.encryption.key_table import TABLE, KeyTable
@@ -107,9 +113,10 @@ class Cipher:
         Raises
         ------
         CorruptError
-            If they cannot be decrypted.
+            If they cannot be decrypted, or are no text.
         """
-        return stored
+        name, identity, contributor = (stored_text(one, "a record") for one in stored)
+        return name, identity, contributor
 
     def of(self, database: sqlite3.Connection, key: int) -> PlainBox:
         """For values that belong to a record; errors as for `facts`."""
@@ -141,7 +148,7 @@ class Cipher:
         CorruptError
             If it cannot be decrypted.
         """
-        return bytes(stored)
+        return stored_bytes(stored, "a template")
 
     def drop_template(self, database: sqlite3.Connection, number: int) -> None:
         """Overwrite a template in the running transaction."""
@@ -304,7 +311,9 @@ class Encrypted(Cipher):
             "LEFT JOIN data_key k ON k.id = f.key WHERE f.record = ?",
             (key,),
         ).fetchone()
-        return None if found is None else (int(found[0]), found[1], found[2])
+        if found is None:
+            return None
+        return stored_number(found[0], "a record's key"), found[1], found[2]
 
     def _found(self, database: sqlite3.Connection, key: int) -> tuple[int, Any, Any]:
         found = self._row(database, key)

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.errors import MALFORMED, CorruptError
+
 LANES = 1024
 EMPTY = bytes(2 * LANES)
 VERSION_DIGITS = 32
@@ -45,21 +47,42 @@ def record_item(
         Protected, sealed.
     events : iterable of (event, position, sha256)
         One entry for every event and finger that it holds.
+
+    Raises
+    ------
+    CorruptError
+        If a field is of another kind.
     """
-    content = [record, identity, contributor, *flags, sorted(banned), sorted(events)]
-    text = json.dumps(content, separators=(",", ":"), ensure_ascii=True)
+    try:
+        content = [record, identity, contributor, *flags, sorted(banned), sorted(events)]
+        text = json.dumps(content, separators=(",", ":"), ensure_ascii=True)
+    except MALFORMED:
+        raise CorruptError("a record is stored damaged: a field is of another kind") from None
     return hashlib.sha256(b"\x00" + text.encode()).digest()
 
 
 def version_of(item: bytes) -> str:
     """The version of a record as callers see it: half of the digest of what is stored of it."""
-    return bytes(item).hex()[:VERSION_DIGITS]
+    return _item(item).hex()[:VERSION_DIGITS]
 
 
 class Sum:
-    """The running sum of one partition."""
+    """The running sum of one partition.
+
+    Parameters
+    ----------
+    state : bytes
+        As `state` gave it.
+
+    Raises
+    ------
+    CorruptError
+        If it is none; from `add` and `remove` too, for what is no digest.
+    """
 
     def __init__(self, state: bytes = EMPTY) -> None:
+        if not isinstance(state, bytes) or len(state) != 2 * LANES:
+            raise CorruptError("the sum of a partition is stored damaged")
         self._lanes: NDArray[np.uint16] = np.frombuffer(state, "<u2").astype(np.uint16)
 
     def add(self, item: bytes) -> None:
@@ -84,4 +107,11 @@ class Sum:
 
 
 def _spread(item: bytes) -> NDArray[np.uint16]:
-    return np.frombuffer(hashlib.shake_128(item).digest(2 * LANES), "<u2").astype(np.uint16)
+    return np.frombuffer(hashlib.shake_128(_item(item)).digest(2 * LANES), "<u2").astype(np.uint16)
+
+
+def _item(stored: bytes) -> bytes:
+    """The digest of a record, as a column holds it."""
+    if not isinstance(stored, bytes):
+        raise CorruptError("a record is stored damaged: its digest is none")
+    return stored

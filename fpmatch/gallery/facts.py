@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fpmatch.database import reading, stored_uses
+from fpmatch.errors import MALFORMED, CorruptError
 from fpmatch.finger import FingerPosition
 from fpmatch.gallery.digest import version_of
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
@@ -92,6 +93,11 @@ def facts(gallery: Gallery, key: int) -> RecordInfo:
     ----------
     key : int
         Of a record that is there.
+
+    Raises
+    ------
+    CorruptError
+        If it cannot be decrypted, or a value is of another kind than its column's.
     """
     database = gallery.database
     with gallery.lock, reading(database):
@@ -106,9 +112,13 @@ def facts(gallery: Gallery, key: int) -> RecordInfo:
         ).fetchall()
         name, identity, contributor = gallery.cipher.facts(database, key, tuple(stored))
         box = gallery.cipher.of(database, key)
+    try:
+        placed = tuple(FingerPosition(p) for (p,) in positions)
+    except MALFORMED:
+        raise CorruptError("a record is stored damaged: a finger has no position") from None
     return RecordInfo(
         record=name,
-        positions=tuple(FingerPosition(p) for (p,) in positions),
+        positions=placed,
         identity=identity,
         contributor=contributor,
         events=tuple(sorted(box.get_text(event, "event") for (event,) in events)),

@@ -173,6 +173,8 @@ class Gallery(Policies):
             for key, name, ndr, owner in self.database.execute(
                 "SELECT id, name, ndr, owner FROM partition ORDER BY id"
             ):
+                files.stored_number(ndr, files.stored_text(name, "the name of a partition"))
+                files.stored_text(owner, "the owner of a partition")
                 self._info[name] = (key, PartitionInfo(name, ndr, owner))
 
     @property
@@ -221,11 +223,14 @@ class Gallery(Policies):
         return value if isinstance(value, int) and value > 0 else DEFAULT_EXPECTED
 
     def next_row(self, partition: str) -> int:
-        """The row that the next finger of a partition will be; no later one was ever given."""
+        """The row that the next finger will be; `CorruptError` where what is stored is none."""
         key = self.key_of(partition)
         with self.lock:
             found = self.database.execute("SELECT next_row FROM partition WHERE id = ?", (key,))
-            return int(found.fetchone()[0])
+            row = files.stored_number(found.fetchone()[0], "a partition's next row")
+        if not 0 <= row < 1 << ROW_BITS:
+            raise CorruptError(f"partition {partition!r} is stored damaged: its next row")
+        return row
 
     def root(self, partition: str) -> str:
         """Digest of the partition's contents; see `fpmatch.gallery.digest`."""
@@ -269,7 +274,7 @@ class Gallery(Policies):
                     for (item,) in self.database.execute(
                         "SELECT item FROM record WHERE partition = ?", (key,)
                     ):
-                        total.add(bytes(item))
+                        total.add(item)
                 differs = stored != total.root()
                 if differs and self.mode != "rw":
                     raise CorruptError(

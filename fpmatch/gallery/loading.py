@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fpmatch.database import reading, stored_uses
-from fpmatch.errors import KeysError
+from fpmatch.database import reading, stored_bytes, stored_uses
+from fpmatch.errors import MALFORMED, CorruptError, KeysError
 from fpmatch.gallery import changes, schema, snapshot
 from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.columns import Columns
@@ -24,7 +24,21 @@ log = logging.getLogger(__name__)
 
 
 def from_tables(database: sqlite3.Connection, partition: int) -> Columns:
-    """Columns as the tables have them; about 2 us a record and finger."""
+    """Columns as the tables have them; about 2 us a record and finger.
+
+    Raises
+    ------
+    CorruptError
+        If a value is of another kind than its column's.
+    """
+    try:
+        return _from_tables(database, partition)
+    except MALFORMED as error:
+        what = type(error).__name__
+        raise CorruptError(f"records of a partition are stored damaged ({what})") from error
+
+
+def _from_tables(database: sqlite3.Connection, partition: int) -> Columns:
     run = database.execute
     # Names come from an index alone; the table is read for what bars a record, which few have.
     records = run("SELECT id, record FROM record WHERE partition = ?", (partition,)).fetchall()
@@ -85,7 +99,7 @@ class Stamps:
             found = self._database.execute("SELECT partition, value FROM stamp").fetchall()
         except MissingTableError:
             return {}
-        return {int(key): bytes(value) for key, value in found}
+        return {int(key): stored_bytes(value, "the stamp of a partition") for key, value in found}
 
     def began(self) -> dict[int, bytes]:
         """At the start of a transaction: notices what others have changed."""

@@ -52,8 +52,9 @@ def folder_name(partition: str) -> str:
     """The name of the folder of a partition's index.
 
     The partition's own, where a file system takes it: galleries made by earlier releases may
-    have names that none does.
+    have names that none does. What a hand has put into the database names no folder above this one.
     """
-    if len(partition.encode("utf-8", "replace")) <= LONGEST_BYTES:
+    of_one_folder = partition not in ("", ".", "..") and not set(partition) & {"/", "\\", "\0"}
+    if of_one_folder and len(partition.encode("utf-8", "replace")) <= LONGEST_BYTES:
         return partition
     return "partition-" + hashlib.sha256(partition.encode("utf-8", "replace")).hexdigest()[:32]

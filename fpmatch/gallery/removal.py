@@ -130,7 +130,7 @@ def expunge(
                 rows = drop_fingers(database, key, out)
                 out.kept += lost - len(rows)
                 out.rows.setdefault(place, []).extend(rows)
-                sums[place].remove(bytes(old))
+                sums[place].remove(old)
                 if level == "event":
                     marked = withdrawn.mark(secret, place, name, event)
                     withdrawn.note(database, withdrawn.EVENT, marked)
@@ -314,7 +314,7 @@ def seal(
         columns = gallery.columns(place)
         with gallery.transaction() as database:
             total = gallery.sum_of(place)
-            total.remove(bytes(_one(database, "SELECT item FROM record WHERE id = ?", key)))
+            total.remove(_one(database, "SELECT item FROM record WHERE id = ?", key))
             database.execute("UPDATE record SET sealed = ? WHERE id = ?", (sealed, key))
             kind = withdrawn.SEAL if sealed else withdrawn.UNSEAL
             withdrawn.note(database, kind, withdrawn.mark(secret, place, name))

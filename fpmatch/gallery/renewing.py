@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from fpmatch.database import stored_bytes
 from fpmatch.encryption import PlainBox
 from fpmatch.gallery.cipher import Encrypted
 from fpmatch.gallery.gallery import Gallery
@@ -63,7 +64,7 @@ def renew_records(gallery: Gallery, after: int, most: int) -> tuple[int, int]:
             (after, most),
         ).fetchall()
         for record, number, wrapped in found:
-            if bytes(wrapped[:4]) != now:
+            if stored_bytes(wrapped, "the key of a record")[:4] != now:
                 _renew(cipher, database, record, number)
                 done += 1
     return (found[-1][0] if found else 0), done

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from fpmatch.database import stored_bytes
 from fpmatch.gallery.gallery import Gallery
 from fpmatch.gallery.items import refresh_item
 
@@ -74,7 +75,8 @@ def _wounded_records(database: sqlite3.Connection, place: int) -> list[int]:
 
 
 def _item(database: sqlite3.Connection, key: int) -> bytes:
-    return bytes(database.execute("SELECT item FROM record WHERE id = ?", (key,)).fetchone()[0])
+    found = database.execute("SELECT item FROM record WHERE id = ?", (key,)).fetchone()[0]
+    return stored_bytes(found, "the digest of a record")
 
 
 def _drop(gallery: Gallery, database: sqlite3.Connection, key: int) -> None:

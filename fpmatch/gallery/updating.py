@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fpmatch.checks import quoted
-from fpmatch.database import stored_uses
+from fpmatch.database import stored_bytes, stored_uses
 from fpmatch.errors import ConflictError, InputError, RefusedError
 from fpmatch.gallery import answers, withdrawn
 from fpmatch.gallery.answers import Once
@@ -211,7 +211,7 @@ def _found(
     key, identity, contributor, protected, banned, sealed, item = found
     _, identity, contributor = cipher.facts(database, key, (name, identity, contributor))
     facts = _Facts(identity, contributor, bool(protected), stored_uses(banned))
-    return int(key), facts, bool(sealed), bytes(item)
+    return int(key), facts, bool(sealed), stored_bytes(item, "the digest of a record")
 
 
 def _facts(name: str, old: _Facts, wanted: Wanted) -> _Facts:

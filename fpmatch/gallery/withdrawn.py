@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
+from fpmatch.database import stored_bytes
 from fpmatch.gallery.journal import Journal
 from fpmatch.sqlite_errors import MissingTableError
 
@@ -97,4 +98,7 @@ def since(gallery: Journal, seq: int = 0) -> list[tuple[int, str, bytes]]:
             ).fetchall()
         except MissingTableError:
             return []  # Made by an earlier release and never opened for writing since.
-    return [(int(number), str(kind), bytes(marked)) for number, kind, marked in found]
+    return [
+        (int(number), str(kind), stored_bytes(marked, "a mark of a removal"))
+        for number, kind, marked in found
+    ]

@@ -15,6 +15,7 @@ from typing import Self
 from fpmatch import database as files
 from fpmatch.database import Durability
 from fpmatch.encryption import Chest
+from fpmatch.errors import CorruptError
 from fpmatch.ledger import copies
 from fpmatch.ledger.cipher import cipher_for, install
 from fpmatch.ledger.messages import Messages
@@ -184,7 +185,7 @@ class Ledger(Messages):
             return None if row is None else self._kept(row)
 
     def contents(self, token: str) -> list[bytes]:
-        """A probe's templates, as stored."""
+        """A probe's templates, as stored; `CorruptError` where one is missing."""
         with self._one_state():
             found = self.database.execute(
                 "SELECT templates FROM probe WHERE token = ?", (token,)
@@ -193,16 +194,13 @@ class Ledger(Messages):
                 return []
             key, numbers = self.cipher.names(found[0])
             box = self.cipher.of(self.database, key)
-            return [
-                box.get(
-                    self.database.execute(
-                        "SELECT bytes FROM template WHERE id = ?", (number,)
-                    ).fetchone()[0],
-                    "template",
-                    place,
-                )
-                for place, number in enumerate(numbers)
+            rows = [
+                self.database.execute("SELECT bytes FROM template WHERE id = ?", (n,)).fetchone()
+                for n in numbers
             ]
+            if None in rows:
+                raise CorruptError("a kept probe is stored damaged: a template is missing")
+            return [box.get(row[0], "template", place) for place, row in enumerate(rows)]
 
     def destroy(self, token: str, *, scrub: bool = True) -> bool:
         """Overwrite a probe and forget it; False if it is not there (any more).
@@ -242,7 +240,12 @@ class Ledger(Messages):
 
     def _kept(self, row: tuple[str, ...]) -> KeptProbe:
         token, kind, partition, event, expires, identity, request, owner, claimed, held = row
+        for one in (token, kind, partition, event, expires, owner, claimed):
+            files.stored_text(one, "a kept probe")
         box = self.cipher.of(self.database, self.cipher.names(held)[0])
+        asked = files.stored(box.get_text(request, "request"), "a kept probe")
+        if not isinstance(asked, dict):
+            raise CorruptError("a kept probe is stored damaged: its request is none")
         return KeptProbe(
             token,
             kind,
@@ -250,7 +253,7 @@ class Ledger(Messages):
             event,
             expires,
             box.get_text(identity, "identity"),
-            files.stored(box.get_text(request, "request"), "a kept probe"),
+            asked,
             owner,
             claimed,
         )

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fpmatch.durable import replacing, storage_errors
-from fpmatch.errors import CorruptError, FpmatchError, InputError, MissingExtra
+from fpmatch.errors import MALFORMED, CorruptError, FpmatchError, InputError, MissingExtra
 
 FORMAT = 1
 RECORDS, GALLERY, POLICIES, LIST = (
@@ -89,9 +89,13 @@ class Writer:
         self._members: dict[str, dict[str, Any]] = {}
 
     def json(self, name: str, said: Any) -> None:
-        """Write a member of JSON."""
+        """Write a member of JSON; `CorruptError` where a value is damaged."""
+        try:
+            content = json.dumps(said, indent=1).encode()
+        except MALFORMED as error:
+            raise CorruptError(f"{name}: what is stored is damaged, and cannot be said") from error
         with self._member(name) as member:
-            member.write(json.dumps(said, indent=1).encode())
+            member.write(content)
 
     def rows(self, rows: Iterator[Mapping[str, Any]]) -> int:
         """Write the table; how many rows."""

@@ -66,9 +66,9 @@ def check_records(gallery: Gallery, partition: str) -> Iterator[Finding]:
         (key,),
     )
     for number, name, identity, contributor, protected, sealed, banned, item in records:
-        total.add(bytes(item))
         flags = (bool(protected), bool(sealed))
         try:
+            total.add(item)
             facts = gallery.cipher.facts(database, number, (name, identity, contributor))
             held = held_by(database, number)
         except CorruptError as error:
@@ -128,7 +128,8 @@ def _rows(database: sqlite3.Connection, key: int, partition: str) -> Iterator[Fi
         "SELECT MAX(key) FROM finger WHERE key >= ? AND key < ?", (first, first + (1 << ROW_BITS))
     ).fetchone()[0]
     following = database.execute("SELECT next_row FROM partition WHERE id = ?", (key,)).fetchone()
-    if last is not None and last - first >= following[0]:
+    number = following[0]
+    if not isinstance(number, int) or (last is not None and last - first >= number):
         yield Finding(
             f"partition {partition!r}",
             "rows are numbered beyond the next number: one would be used twice",

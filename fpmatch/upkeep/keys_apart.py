@@ -25,7 +25,7 @@ from pathlib import Path
 from fpmatch.audit import AuditLog, Kind
 from fpmatch.audit.log import now
 from fpmatch.checks import check_text, path_of
-from fpmatch.database import connect, reading, transaction
+from fpmatch.database import connect, reading, stored_bytes, transaction
 from fpmatch.durable import replacing, storage_errors
 from fpmatch.encryption import Chest, KeySource, chest_of
 from fpmatch.encryption.chest import generation_of
@@ -136,7 +136,10 @@ def export(folder: Path, to: Path, chest: Chest) -> int:
     for store in STORES:
         with contextlib.closing(connect(folder / f"{store}.sqlite", write=False)) as database:
             rows = database.execute("SELECT id, wrapped FROM data_key ORDER BY id").fetchall()
-            found[store] = [(int(number), bytes(wrapped)) for number, wrapped in rows]
+            found[store] = [
+                (int(number), stored_bytes(wrapped, "the key of a record"))
+                for number, wrapped in rows
+            ]
     there = {s: [(n, w) for n, w in rows if not is_destroyed(w)] for s, rows in found.items()}
     header = json.dumps(
         {
