@@ -4,7 +4,8 @@
 the synthetic one of ``fpmatch bench cluster`` with the first impression of each real finger in it;
 probes are the other impressions, through the learned extractor. Compared are answer, roots, digest
 of the candidates and every counter that the log holds, as bytes. FOLDER keeps templates and
-galleries for the next run.
+galleries for the next run. ``--cost 40`` measures as ``fpmatch bench cluster`` does, over the same
+gallery, with so many searches at 1, 2, 4 and 8 hosts.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import fpmatch as fp
-from fpmatch.bench.cluster import ORI, PARTITION, _gallery
+from fpmatch.bench.cluster import ORI, PARTITION, _gallery, _measure, _probes
 from fpmatch.cluster import Cluster
 from fpmatch.search import Engine
 
@@ -30,20 +31,22 @@ COUNTED = ("live", "codes", "stage1", "stage2", "complete", "gallery_root", "can
            "n_candidates", "paired", "outcome", "reason")  # fmt: skip
 
 
-def impressions(data: Path, cache: Path) -> dict[str, fp.Template]:
-    """Templates of all images of the accuracy sets, by name; made once."""
-    out = {}
-    cache.mkdir(parents=True, exist_ok=True)
-    for folder, ppi in json.loads((data / "ppi.json").read_text()).items():
-        for path in sorted((data / folder).iterdir()):
-            if path.suffix not in (".tif", ".png"):
-                continue
-            name = f"{folder.replace('/', '_')}_{path.stem}"
-            kept = cache / f"{name}.fpt"
-            if not kept.exists():
-                kept.write_bytes(fp.extract(fp.read_image(path, ppi=ppi)).to_bytes())
-            out[name] = fp.Template.from_bytes(kept.read_bytes())
-    return out
+def images(data: Path) -> dict[str, tuple[Path, int]]:
+    """All images of the accuracy sets and their resolution, by name."""
+    return {
+        f"{folder.replace('/', '_')}_{path.stem}": (path, ppi)
+        for folder, ppi in json.loads((data / "ppi.json").read_text()).items()
+        for path in sorted((data / folder).iterdir())
+        if path.suffix in (".tif", ".png")
+    }
+
+
+def template(kept: Path, path: Path, ppi: int) -> fp.Template:
+    """An image's template, made once."""
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(fp.extract(fp.read_image(path, ppi=ppi)).to_bytes())
+    return fp.Template.from_bytes(kept.read_bytes())
 
 
 def said(engine: Engine, response: Any) -> bytes:
@@ -64,15 +67,20 @@ def main() -> int:
     parser.add_argument("--fingers", type=int, default=100_000)
     parser.add_argument("--probes", type=int, default=500)
     parser.add_argument("--hosts", type=int, default=4)
+    parser.add_argument("--cost", type=int, default=0)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     data = Path(os.environ.get("FPMATCH_DATA", "../shared/data"))
-    every = impressions(data, asked.cache / "probes")
-    mates = {name: t for name, t in every.items() if name.endswith("_1")}
-    probes = sorted(set(every) - set(mates))
-    rng = random.Random(asked.seed)
-    rng.shuffle(probes)
+    there = images(data)
+    chosen = sorted(name for name in there if not name.endswith("_1"))
+    random.Random(asked.seed).shuffle(chosen)
+    made = {
+        name: template(asked.cache / "probes" / f"{name}.fpt", *there[name])
+        for name in [*(n for n in there if n.endswith("_1")), *chosen[: asked.probes]]
+    }
+    mates = {name: t for name, t in made.items() if name.endswith("_1")}
+    print(f"{len(made)} templates", flush=True)
     place = asked.cache / f"real-{asked.fingers}-{asked.hosts}"
     if not (place / "ready").exists():
         shutil.rmtree(place, ignore_errors=True)
@@ -91,8 +99,15 @@ def main() -> int:
     ):
         (place / "ready").touch()
         print(f"open, {time.process_time() - begun:.0f} s of processor time", flush=True)
-        for number, name in enumerate(probes[: asked.probes]):
-            request = fp.SearchRequest(fingers=[every[name]], booking_ori=ORI, tcn="")
+        for hosts_now in (1, 2, 4, 8) if asked.cost else ():
+            cluster.rebalance([f"h{n}" for n in range(1, hosts_now + 1)])
+            some = _probes(asked.cost, "balanced")
+            row = _measure(one, many, cluster, some, f"{hosts_now}-{begun}", None)
+            print(f"{hosts_now} hosts: {json.dumps(row)}", flush=True)
+        if asked.cost:
+            cluster.rebalance(hosts)
+        for number, name in enumerate(chosen[: asked.probes]):
+            request = fp.SearchRequest(fingers=[made[name]], booking_ori=ORI, tcn="")
             a, b = one.search(request), many.search(request)
             covered = b[PARTITION].coverage
             met["whole"] += covered is not None and covered.whole
