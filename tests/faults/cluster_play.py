@@ -26,7 +26,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,6 +171,13 @@ class HostFaults:
     def __init__(self, engine: Any, cluster: Any, truth: dict[int, bytes], seed: int) -> None:
         self.engine, self.cluster, self.truth = engine, cluster, truth
         self.rng = random.Random(seed)
+        self.minutes = 1e9
+        """After which no further trial of a fault is begun."""
+
+    def trials(self, each: int) -> Iterator[int]:
+        """So many, or fewer where there is no time left."""
+        until = time.monotonic() + 60 * self.minutes
+        return itertools.takewhile(lambda _: time.monotonic() < until, range(each))
 
     def search(self, seen: Seen, into: list[float]) -> bool:
         """One search, judged; whether it was whole."""
@@ -235,7 +242,7 @@ class HostFaults:
         return held[0], held[1]
 
 
-def of_processes(place: Path, each: int, seed: int, faults: set[str]) -> list[Seen]:
+def of_processes(place: Path, each: int, seed: int, faults: set[str], minutes: float) -> list[Seen]:
     """Faults of hosts that are processes of this machine."""
     from namespaces import Namespaces
     from socket_hosts import Processes, SocketHosts
@@ -252,6 +259,7 @@ def of_processes(place: Path, each: int, seed: int, faults: set[str]) -> list[Se
         transport = SocketHosts({name: processes.socket(name) for name in HOSTS})
         with opened(place, transport) as (engine, cluster):
             play = HostFaults(engine, cluster, truth, seed)
+            play.minutes = minutes
 
             def kill(*names: str) -> tuple[str, ...]:
                 for name in names:
@@ -302,7 +310,7 @@ def of_processes(place: Path, each: int, seed: int, faults: set[str]) -> list[Se
                 if faults and name not in faults:
                     continue
                 seen = Seen(name)
-                for _ in range(each):
+                for _ in play.trials(each):
                     play.trial(seen, begin, end)
                 out.append(seen)
                 print(seen.row(), flush=True)
@@ -451,7 +459,9 @@ CALLS = {"search": 30, "enrol": 8, "expunge": 16, "rebalance": 80}
 """About as many as an act sends, so that most trials end in one of them."""
 
 
-def of_coordinator(place: Path, each: int, seed: int, faults: set[str]) -> list[Seen]:
+def of_coordinator(
+    place: Path, each: int, seed: int, faults: set[str], minutes: float
+) -> list[Seen]:
     """The coordinator is killed, at each step of the engine and at calls."""
     from socket_hosts import Processes
 
@@ -522,6 +532,9 @@ def main() -> int:
     parser.add_argument("--ray", action="store_true", help="hosts that Ray runs")
     parser.add_argument("--only", action="append", default=[], help="a fault, or an act")
     parser.add_argument("--notes", action="store_true", help="what incomplete answers covered")
+    parser.add_argument(
+        "--minutes", type=float, default=1e9, help="of each fault of hosts, at most"
+    )
     parser.add_argument("--part", choices=("hosts", "coordinator", "all"), default="all")
     given = parser.parse_args()
     print(HEAD)
@@ -539,7 +552,7 @@ def main() -> int:
         place = folder()
         try:
             make(place)
-            seen += part(place, given.each, given.seed, set(given.only))
+            seen += part(place, given.each, given.seed, set(given.only), given.minutes)
         finally:
             shutil.rmtree(place, ignore_errors=True)
     wrong = [what for one in seen for what in one.wrong]

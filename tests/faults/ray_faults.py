@@ -21,7 +21,7 @@ from ray_machines import machines
 HEAD_KILLED = "head killed, once"
 
 
-def of_ray(place: Path, each: int, seed: int, faults: set[str]) -> list[Seen]:
+def of_ray(place: Path, each: int, seed: int, faults: set[str], minutes: float) -> list[Seen]:
     """Faults of hosts that Ray runs."""
     from fpmatch.cluster.ray_cluster import start_on_ray
     from fpmatch.cluster.ray_cluster import stop as end_hosts
@@ -35,6 +35,7 @@ def of_ray(place: Path, each: int, seed: int, faults: set[str]) -> list[Seen]:
         )  # fmt: skip
         with opened_over(place, cluster) as engine:
             play = HostFaults(engine, cluster, truth, seed)
+            play.minutes = minutes
             hosts: Any = cluster.transport
             names = hosts.hosts
 
@@ -74,10 +75,10 @@ def of_ray(place: Path, each: int, seed: int, faults: set[str]) -> list[Seen]:
 
             kinds: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
                 "none": (lambda: None, back),
-                "actor killed (SIGKILL)": (lambda: kill(play.rng.choice(names)), back),
                 "actor stopped (SIGSTOP)": (stop, go_on),
-                "both replicas killed": (lambda: kill(*play.pair()), back),
                 CUT: (cut, world.mend),
+                "actor killed (SIGKILL)": (lambda: kill(play.rng.choice(names)), back),
+                "both replicas killed": (lambda: kill(*play.pair()), back),
                 "node removed": (remove, lambda _: world.more()),
             }
             if not world.namespaces:
@@ -91,7 +92,7 @@ def of_ray(place: Path, each: int, seed: int, faults: set[str]) -> list[Seen]:
                 seen = Seen(name)
                 if name == HEAD_KILLED:
                     play.trial(seen, begin, end, searches=100)
-                for _ in range(each if name != HEAD_KILLED else 0):
+                for _ in play.trials(each if name != HEAD_KILLED else 0):
                     look()
                     play.trial(seen, begin, end)
                 out.append(seen)
