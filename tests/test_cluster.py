@@ -450,8 +450,12 @@ def test_a_row_that_is_given_again_by_a_restored_gallery_is_found():
     shutil.rmtree(place)
 
 
-def test_a_row_removed_between_two_rounds_is_dropped_in_the_last(many):
-    """By another engine's writer: this engine's lock does not keep it out."""
+@pytest.mark.parametrize("written", [False, True])
+def test_a_row_removed_between_two_rounds_is_dropped_in_the_last(many, written):
+    """By another engine's writer: this engine's lock does not keep it out.
+
+    Where the index has written its rows meanwhile, the search still looks at what they were before.
+    """
     here, cluster = many
     caller = Caller(cluster)
     host = hosts_of(cluster).running[cluster.layout.hosts[0]]
@@ -459,6 +463,8 @@ def test_a_row_removed_between_two_rounds_is_dropped_in_the_last(many):
     rows = np.sort(np.concatenate([b.owners.rows for b in held.buckets.values()]))
     grant = caller.grant()
     caller.ask(grant)
+    for bucket in held.buckets.values() if written else ():
+        bucket._index.flush()
     here.expunge(name_of(here, int(rows[0])), partition="criminal", order="o", authority="a")
     from fpmatch.index import REMOVED
     from fpmatch.search.round_messages import answer_from_bytes
@@ -467,6 +473,27 @@ def test_a_row_removed_between_two_rounds_is_dropped_in_the_last(many):
     reply = caller.ask(grant, 1, question=question)
     scores = answer_from_bytes(reply.blobs[0], question, 1).scores
     assert scores[0] == REMOVED
+    assert (scores[1:] >= 0).all()
+
+
+def test_a_row_that_is_gone_already_is_absent_and_not_refused_as_barred(many, monkeypatch):
+    """A search that began at another replica names it; here it is tombstoned and still stored."""
+    here, cluster = many
+    host = hosts_of(cluster).running[cluster.layout.hosts[0]]
+    held = host._shelf.partition("criminal")
+    rows = np.sort(np.concatenate([b.owners.rows for b in held.buckets.values()]))
+    monkeypatch.setattr(cluster, "purge", lambda partition: None)
+    here.expunge(name_of(here, int(rows[0])), partition="criminal", order="o", authority="a")
+    caller = Caller(cluster)
+    from fpmatch.index.verifying import ABSENT
+    from fpmatch.search.round_messages import answer_from_bytes
+
+    grant = caller.grant()
+    caller.ask(grant)
+    question = Question(Step.VERIFY, rows=rows)
+    reply = caller.ask(grant, 1, question=question)
+    scores = answer_from_bytes(reply.blobs[0], question, 1).scores
+    assert scores[0] == ABSENT
     assert (scores[1:] >= 0).all()
 
 
