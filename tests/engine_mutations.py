@@ -2134,8 +2134,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a withheld section says what was covered",
         "search/release.py",
-        "return PartitionResult(granted.partition, Outcome.SEARCHED_WITHHELD, reason)",
-        "return PartitionResult(granted.partition, Outcome.SEARCHED_WITHHELD, reason, complete=False)",
+        "        truth = withheld(granted)\n        return",
+        "        truth = replace(withheld(granted), coverage=scores.cost.coverage)\n        return",
     ),
     (
         "a gallery under a log apart is searched as it was",
