@@ -15,7 +15,9 @@ pytest.importorskip("torch", reason="training needs PyTorch, which is no depende
 from training.augment import CROP, crop
 from training.faults import FAULTS, Scene, spoil
 from training.prints import CELL, Print
-from training.vote import RAISE, inside, local_map, voted
+from training.samples import batch
+from training.teach import taught_all
+from training.vote import RAISE, inside, local_map, readable, voted, witnessed
 
 MODEL = Path(neural.__file__).parent / "models" / NEURAL.model
 SIDE = 240
@@ -193,3 +195,32 @@ def test_runs_of_several_seeds_are_averaged(tmp_path: Path) -> None:
     expected = (nets[0].head[1].weight + nets[1].head[1].weight) / 2
     assert torch.allclose(mean.head[1].weight, expected)
     assert (mean.stem[0][1].running_mean == 0.5).all()
+
+
+def test_a_flat_print_as_residue_spoils_no_crop() -> None:
+    """A running sum over what is all but flat comes out a little under nothing."""
+    pixels = np.full((SIDE, SIDE), 255, np.uint8)
+    pixels[:40] = 3
+    flat = Print.of(pixels, np.zeros((0, 5)), np.full((SIDE // CELL, SIDE // CELL), np.nan))
+    made = [crop(ridges(), np.random.default_rng(s), flat)[0] for s in range(40)]
+    assert all(np.isfinite(m).all() for m in made)
+
+
+def test_a_share_of_the_crops_can_be_without_faults() -> None:
+    def drawn(share: float) -> np.ndarray:
+        """A crop's first draws are the same whatever befalls it later."""
+        return batch([[ridges()]], [1.0], 24, np.random.default_rng(5), faults=share)[0]
+
+    assert np.array_equal(drawn(0.0), drawn(0.0))
+    assert not np.array_equal(drawn(0.0), drawn(1.0))
+    assert all(np.isfinite(drawn(share)).all() for share in (0.0, 0.5, 1.0))
+
+
+def test_prints_in_which_nothing_is_found_are_left_out() -> None:
+    blank = Print.of(
+        np.full((SIDE, SIDE), 200, np.uint8), np.zeros((0, 5)), np.full((30, 30), np.nan)
+    )
+    some = readable({"good": ridges(), "blank": blank}, witnessed)
+    assert "blank" not in some
+    found = taught_all(lambda p: np.zeros((0, 5), np.float32), [("blank", blank.pixels)])
+    assert found == {}

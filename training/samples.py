@@ -19,9 +19,10 @@ def batch(
     size: int,
     rng: np.random.Generator,
     *,
-    faults: bool = True,
+    faults: float = 1.0,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Draw `size` crops; `shares` says how often each group is drawn from."""
+    """Draw `size` crops; `shares` says how often each group is drawn from, `faults` how many of
+    the crops can suffer faults: the others are as the sensor gave them."""
     chance = np.asarray(shares) / np.sum(shares)
 
     def draw() -> Print:
@@ -32,7 +33,7 @@ def batch(
     images = np.zeros((size, 1, CROP, CROP), np.float32)
     targets = np.zeros((size, TARGETS, side, side), np.float32)
     for i in range(size):
-        image, labels, flow = crop(draw(), rng, draw() if faults else None)
+        image, labels, flow = crop(draw(), rng, draw() if rng.random() < faults else None)
         images[i, 0] = normalise(image)
         targets[i] = maps(labels, flow)
     return images, targets

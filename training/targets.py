@@ -53,8 +53,9 @@ def maps(labels: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.f
         reach = REACH if confidence > 0 else IGNORED
         top, left = max(0, int(py) - reach), max(0, int(px) - reach)
         part = out[:, top : int(py) + reach + 1, left : int(px) + reach + 1]
-        cy, cx = np.mgrid[: part.shape[1], : part.shape[2]].astype(np.float32)
-        dx, dy = px - (cx + left + 0.5), py - (cy + top + 0.5)
+        dx = px - (np.arange(part.shape[2], dtype=np.float32) + left + 0.5)
+        dy = py - (np.arange(part.shape[1], dtype=np.float32) + top + 0.5)
+        dx, dy = np.broadcast_arrays(dx[None], dy[:, None])
         if confidence < 0:
             part[7][dx * dx + dy * dy <= IGNORED**2] = 0
             continue

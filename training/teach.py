@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -79,6 +79,17 @@ def taught(find: Find, pixels: NDArray[np.uint8]) -> Print:
     j = np.clip(gx // 2, 0, area.field.coherence.shape[1] - 1)
     sure = np.clip(area.field.coherence[i, j], 0.2, 1.0)[..., None]
     return Print(one.pixels, one.minutiae, (one.orientation * sure).astype(np.float16))
+
+
+def taught_all(find: Find, images: Iterable[tuple[str, NDArray[np.uint8]]]) -> dict[str, Print]:
+    """Real prints by name; those in which there is too little to see are left out."""
+    out = {}
+    for name, pixels in images:
+        try:
+            out[name] = taught(find, pixels)
+        except ExtractionError:
+            continue
+    return out
 
 
 def confirmed(truth: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -154,16 +165,12 @@ def main() -> None:
             continue
         files = sorted((args.data / name).glob("*.[tp][in][fg]"))
         images = {f.stem: read_image(f, ppi=ppi).pixels for f in files}
-        write(target, {stem: taught(find, pixels) for stem, pixels in images.items()})
-        print(f"{name}: {len(images)} images", flush=True)
+        prints = taught_all(find, images.items())
+        write(target, prints)
+        print(f"{name}: {len(prints)} images", flush=True)
     target = args.out / "formats.npz"
     if not target.exists():
-        prints = {}
-        for stem, pixels in further(args.data / "formats"):
-            try:
-                prints[stem] = taught(find, pixels)
-            except ExtractionError:
-                continue
+        prints = taught_all(find, further(args.data / "formats"))
         write(target, prints)
         print(f"formats: {len(prints)} images", flush=True)
     target = args.out / "synthetic.npz"

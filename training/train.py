@@ -14,6 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
@@ -28,6 +29,8 @@ WARM = 60
 """Steps until the full rate."""
 SAVE = 100
 """Steps between checkpoints."""
+CHECK = 500
+"""Steps between looks at what is held out."""
 
 
 def rate(step: int, steps: int, top: float) -> float:
@@ -40,6 +43,7 @@ def rate(step: int, steps: int, top: float) -> float:
 def _shares(names: list[str], args: argparse.Namespace) -> list[float]:
     """How often each source is drawn from: the databases share what the others leave."""
     fixed = {"formats": args.formats_share, "synthetic": args.synthetic_share}
+    fixed |= {name: float(share) for name, share in (s.split("=") for s in args.share)}
     given = {name: share for name, share in fixed.items() if name in names}
     rest = (1 - sum(given.values())) / max(1, len(names) - len(given))
     return [given.get(name, rest) for name in names]
@@ -59,6 +63,10 @@ def main() -> None:
     parser.add_argument("--hold", nargs="*", default=[], help="sources kept for validation")
     parser.add_argument("--formats-share", type=float, default=0.15)
     parser.add_argument("--synthetic-share", type=float, default=0.35)
+    parser.add_argument("--share", nargs="*", default=[], help="of further sources: NAME=SHARE")
+    parser.add_argument(
+        "--faults", type=float, default=1.0, help="share of crops that can have any"
+    )
     parser.add_argument("--steps", type=int, default=16_000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=2e-3)
@@ -78,6 +86,7 @@ def main() -> None:
     groups = list(sources.values())
     shares = _shares(list(sources), args)
 
+    cv2.setNumThreads(1)
     # bfloat16 with channels last: 2.5 times the speed of float32 on a CPU with AVX-512.
     # Without that instruction set it is emulated: eight times slower.
     short = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
@@ -103,7 +112,8 @@ def main() -> None:
     (args.out / "arguments.json").write_text(json.dumps(vars(args), default=str, indent=1))
 
     def draw(step: int) -> tuple[np.ndarray, np.ndarray]:
-        return batch(groups, shares, args.batch, np.random.default_rng([args.seed, step]))
+        rng = np.random.default_rng([args.seed, step])
+        return batch(groups, shares, args.batch, rng, faults=args.faults)
 
     log = (args.out / "log.csv").open("a")
     totals: dict[str, float] = {}
@@ -130,7 +140,7 @@ def main() -> None:
                 seconds = (time.monotonic() - clock) / 100
                 row = {n: round(v / 100, 4) for n, v in totals.items()}
                 if (step + 1) % SAVE == 0:
-                    if held:
+                    if held and (step + 1) % CHECK == 0:
                         row["held"] = round(validate(average, held, args), 4)
                     save(
                         checkpoint,
@@ -159,7 +169,7 @@ def validate(net: torch.nn.Module, held: list[list[Print]], args: argparse.Names
     total = 0.0
     for i in range(8):
         rng = np.random.default_rng([args.seed, 10**6 + i])
-        images, targets = batch(held, [1.0] * len(held), 16, rng, faults=False)
+        images, targets = batch(held, [1.0] * len(held), 16, rng, faults=0.0)
         parts = loss(net(torch.from_numpy(images)), torch.from_numpy(targets))
         total += float(sum(parts.values()))  # type: ignore[arg-type]
     net.train()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +197,17 @@ def witnessed(one: Print) -> Print:
     return Print(one.pixels, labels[firm], one.orientation)
 
 
+def readable(prints: Mapping[str, Print], label: Callable[[Print], Print]) -> dict[str, Print]:
+    """Each print labelled; without those in which nothing is found, so light or so wet they are."""
+    out = {}
+    for name, one in prints.items():
+        try:
+            out[name] = label(one)
+        except ExtractionError:
+            continue
+    return out
+
+
 def by_finger(prints: Mapping[str, Print]) -> dict[str, dict[str, Print]]:
     """Impressions of each finger, by ``<finger>_<impression>``."""
     out: dict[str, dict[str, Print]] = defaultdict(dict)
@@ -263,7 +274,7 @@ def main() -> None:
     if args.synthetic and not target.exists():
         prints = read(args.synthetic)
         some = list(prints)[:: args.every]
-        _write(target, {name: witnessed(prints[name]) for name in some})
+        _write(target, readable({name: prints[name] for name in some}, witnessed))
     for file in sorted(args.labels.glob("*.npz")) if args.labels else []:
         if not (args.out / file.name).exists():
             _write(args.out / file.name, read(file))
