@@ -4,7 +4,9 @@
 three places make one search after the other. Ratios of one run on one machine: on two cores
 four busy threads share them, so that a ratio of two is the cores' and not a lock's; the last phase,
 beside work that has nothing to do with the gallery, shows how much is. Processor time of the thread
-that searches is given too: on a busy machine the clock tells of the others.
+that searches is given too: on a busy machine the clock tells of the others. ``--alone`` is how long
+the phases without changes take, where that is less than what 50 000 enrolments need; a phase with
+changes ends with them.
 """
 
 from __future__ import annotations
@@ -32,10 +34,12 @@ Took = tuple[float, float]
 """Milliseconds of a search by the clock, and of its thread's processor time."""
 
 
-def searches(engine: Engine, seconds: float, number: int, probes: list[Any]) -> list[Took]:
-    """What each search took in some time."""
+def searches(
+    engine: Engine, seconds: float, number: int, probes: list[Any], over: Any = None
+) -> list[Took]:
+    """What each search took in some time, or until it is over."""
     out, until, n = [], time.monotonic() + seconds, 0
-    while time.monotonic() < until:
+    while time.monotonic() < until and not (over is not None and over.is_set()):
         n += 1
         asked = SearchRequest(
             fingers=[probes[n % len(probes)]],
@@ -51,20 +55,22 @@ def searches(engine: Engine, seconds: float, number: int, probes: list[Any]) -> 
     return out
 
 
-def reader(place: Path, number: int, orders: Any, answers: Any) -> None:
+def reader(place: Path, number: int, orders: Any, answers: Any, over: Any) -> None:
     probes = list(templates(50, SEED, impression=1))
     with Engine.open(place, "r", durability="off") as engine:
         searches(engine, 1.0, number, probes)
         answers.put("ready")
         while (seconds := orders.get()) is not None:
-            answers.put(searches(engine, seconds, number, probes))
+            answers.put(searches(engine, seconds, number, probes, over))
 
 
-def phase(name: str, seconds: float, both: list, engine: Engine, probes: list) -> list[float]:
+def phase(
+    name: str, seconds: float, both: list, engine: Engine, probes: list, over: Any
+) -> list[float]:
     """One phase; its figures by place."""
     for orders, _ in both:
         orders.put(seconds)
-    own = searches(engine, seconds, 0, probes)
+    own = searches(engine, seconds, 0, probes, over)
     theirs = [t for _, answers in both for t in answers.get(timeout=600)]
     out = []
     for where, took in (("readers", theirs), ("writer's thread", own)):
@@ -82,7 +88,8 @@ def main() -> None:
     parser.add_argument("--fingers", type=int, default=2000)
     parser.add_argument("--more", type=int, default=20_000)
     parser.add_argument("--expunge", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seconds", type=float, default=20, help="longest time of a phase")
+    parser.add_argument("--alone", type=float, default=0, help="of those without changes")
     given = parser.parse_args()
     people = list(templates(given.fingers + given.more, SEED))
     probes = list(templates(50, SEED, impression=1))
@@ -93,9 +100,10 @@ def main() -> None:
             engine.publish(Policy.parse(POLICY))
             first = [Record(f"R-{n}", [people[n]]) for n in range(given.fingers)]
             engine.enrol("criminal", first)
+            over = SPAWN.Event()
             both = [(SPAWN.Queue(), SPAWN.Queue()) for _ in range(2)]
             work = [
-                SPAWN.Process(target=reader, args=(place, n, *queues))
+                SPAWN.Process(target=reader, args=(place, n, *queues, over))
                 for n, queues in enumerate(both, 1)
             ]
             for process in work:
@@ -104,7 +112,8 @@ def main() -> None:
                 assert answers.get(timeout=300) == "ready"
             heads = " ".join(f"{h:>8}" for h in ("median", "99 %", "CPU med.", "CPU 99 %"))
             print(f"{'phase':28} {'where':16} {'N':>6} {heads}   milliseconds")
-            alone = phase("alone", given.seconds, both, engine, probes)
+            still = given.alone or given.seconds
+            alone = phase("alone", still, both, engine, probes, over)
             stop = threading.Event()
             done = {"enrolling": 0, "expunging": 0, "other work": 0}
 
@@ -130,13 +139,24 @@ def main() -> None:
             changes = (("enrolling", enrol), ("expunging", expunge), ("other work", other_work))
             for name, change in changes:
                 stop.clear()
-                thread = threading.Thread(target=change)
+                over.clear()
+
+                def until_done(change: Any = change) -> None:
+                    try:
+                        change()
+                    finally:
+                        over.set()
+
+                began = time.monotonic()
+                thread = threading.Thread(target=until_done)
                 thread.start()
-                beside = phase(f"beside {name}", given.seconds, both, engine, probes)
+                seconds = still if change is other_work else given.seconds
+                beside = phase(f"beside {name}", seconds, both, engine, probes, over)
                 stop.set()
                 thread.join()
+                took = time.monotonic() - began
                 ratios = ", ".join(f"{b / a:.2f}" for a, b in zip(alone, beside, strict=True))
-                print(f"  against alone: {ratios}; {done[name]} done", flush=True)
+                print(f"  against alone: {ratios}; {done[name]} done in {took:.0f} s", flush=True)
             for orders, _ in both:
                 orders.put(None)
             for process in work:
