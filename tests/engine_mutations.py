@@ -730,6 +730,18 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "",
     ),
     (
+        "the note of a removal stays in a log that is being read",
+        "search/pending.py",
+        "            _attempt(lambda: _scrub(state, wait))\n",
+        "            _attempt(lambda: _scrub(state, False))\n",
+    ),
+    (
+        "no later call empties a log that was being read",
+        "search/pending.py",
+        "        _attempt(lambda: _scrub(state, wait=False))\n",
+        "        pass\n",
+    ),
+    (
         "index not purged",
         "search/pending.py",
         "        index.purge()\n",
