@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 import numpy as np
@@ -374,3 +375,25 @@ def golden() -> Columns:
 def write_golden() -> None:
     """Make the golden file of the current version; run by hand when the version changes."""
     snapshot.write(GOLDEN.parent, 1, STAMP, golden().snapshot())
+
+
+def test_what_was_dropped_costs_a_search_nothing():
+    """A service that expunges for months must not look through all of it for each row."""
+    took = []
+    for dropped in (10, 200_000):
+        names = Names.of([(key, "") for key in range(1, 11)])
+        for key in range(11, 11 + dropped):
+            names.add(key, "later")
+        for key in range(11, 11 + dropped):
+            names.drop(key)
+        asked = np.array([1, 5, 11, 10 + dropped, 10**9])
+        assert names.ordinals_of(asked).tolist() == [0, 4, -1, -1, -1]
+        assert names.there().sum() == 10
+        assert (names[0], names[10], names.ordinal(5), names.ordinal(12)) == ("", "", 4, None)
+        calls = []
+        for _ in range(20):
+            began = time.process_time()
+            names.ordinals_of(asked)
+            calls.append(time.process_time() - began)
+        took.append(min(calls))
+    assert took[1] < 10 * took[0] + 1e-4, took

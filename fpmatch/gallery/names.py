@@ -32,7 +32,9 @@ class Names:
         self._text = np.zeros(0, np.uint8) if text is None else text
         self._later: list[tuple[int, str]] = []
         self._place: dict[int, int] = {}
-        self._gone: set[int] = set()
+        # By ordinal, with room behind: asked of every row that is compared, so that what it costs
+        # may not grow with what was dropped.
+        self._alive = np.ones(max(16, len(self._keys)), np.bool_)
 
     @classmethod
     def of(cls, records: Sequence[tuple[int, str]]) -> Names:
@@ -46,7 +48,7 @@ class Names:
         ordinal = int(ordinal)
         if not 0 <= ordinal < len(self):
             raise IndexError(ordinal)
-        if ordinal in self._gone:
+        if not self._alive[ordinal]:
             return ""
         if ordinal >= len(self._keys):
             return self._later[ordinal - len(self._keys)][1]
@@ -57,7 +59,7 @@ class Names:
         if key in self._place:
             return self._place[key]
         at = int(np.searchsorted(self._keys, key))
-        there = at < len(self._keys) and int(self._keys[at]) == key and at not in self._gone
+        there = at < len(self._keys) and int(self._keys[at]) == key and self._alive[at]
         return at if there else None
 
     def keys_of(self, ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -89,13 +91,14 @@ class Names:
         out[found] = place[found]
         rest = np.flatnonzero(out < 0)
         out[rest] = [self._place.get(key, -1) for key in keys[rest].tolist()]
-        if self._gone:
-            out[np.isin(out, np.fromiter(self._gone, np.int64, len(self._gone)))] = -1
+        out[(out >= 0) & ~self._alive[out]] = -1
         return out
 
     def add(self, key: int, name: str) -> int:
         """Add a record; its ordinal."""
         ordinal = len(self)
+        if ordinal == len(self._alive):
+            self._alive = np.concatenate([self._alive, np.ones(ordinal, np.bool_)])
         self._later.append((key, name))
         self._place[key] = ordinal
         return ordinal
@@ -105,7 +108,7 @@ class Names:
         ordinal = self.ordinal(key)
         if ordinal is None:
             raise KeyError(key)
-        self._gone.add(ordinal)
+        self._alive[ordinal] = False
         self._place.pop(key, None)
         if ordinal >= len(self._keys):
             self._later[ordinal - len(self._keys)] = (key, "")
@@ -113,9 +116,7 @@ class Names:
 
     def there(self) -> NDArray[np.bool_]:
         """(N,) bool by ordinal: which were not dropped."""
-        out = np.ones(len(self), np.bool_)
-        out[list(self._gone)] = False
-        return out
+        return self._alive[: len(self)].copy()
 
     def pack(
         self,
