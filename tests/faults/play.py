@@ -504,7 +504,7 @@ def play(trials: int, seed: int, only: str = "", first: int = 0) -> int:
                 what = only or list(FAULTS)[number % len(FAULTS)]
                 one = trial(number, seed, work, faults, what, calls[what])
                 note(table, number, one)
-                if not one["hit"] and "count" in one:
+                if not one["hit"] and one.get("count"):
                     # It made fewer calls than most do: the same once more, within those it makes.
                     note(table, number, trial(number, seed, work, faults, what, one["count"]))
                 if (number + 1) % 100 == 0:
