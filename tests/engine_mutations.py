@@ -27,6 +27,7 @@ NONE_CHOSEN = 5
 TESTS = (
     "test_engine_leaks.py",
     "test_engine_later.py",
+    "test_damaged.py",
     "test_engine.py",
     "test_engine_crash.py",
     "test_gallery_snapshot.py",
@@ -74,6 +75,30 @@ UNSEEN = {"a batch shared across roles"}
 """Change nothing that a test could see; `docs/security.md` says why."""
 
 MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "a false digest is taken out of a root",
+        "gallery/removal.py",
+        "if not is_sound(database, key):",
+        "if False:",
+    ),
+    (
+        "impressions that no event holds stay when their record goes",
+        "gallery/removal.py",
+        "WHERE h.finger = f.key AND e.record = f.record)",
+        "WHERE h.finger = f.key OR 1)",
+    ),
+    (
+        "columns without a record's name go into a file",
+        "gallery/loading.py",
+        "self._kept.get(partition) == stamp or columns.unnamed:",
+        "self._kept.get(partition) == stamp:",
+    ),
+    (
+        "a damaged probe keeps its templates when it is cancelled",
+        "ledger/ledger.py",
+        "self._destroy_unnamed(database)",
+        "pass",
+    ),
     (
         "a suspect is asked first",
         "cluster/suspects.py",

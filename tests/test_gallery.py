@@ -307,7 +307,7 @@ def test_a_destroyed_probe_is_overwritten():
     place = folder()
     ledger = Ledger.create(place, durability="off")
     content = random.Random(1).randbytes(300)
-    ledger.keep(KeptProbe("t", "deferred", "p", "E", "", "", {}), [content])
+    ledger.keep(KeptProbe("t", "deferred", "p", "E", "", "", {"tcn": "T", "intent": 1}), [content])
     assert ledger.contents("t") == [content]
     assert ledger.find("t").event == "E"
     assert ledger.destroy("t")

@@ -10,8 +10,8 @@ import numpy as np
 
 from fpmatch.database import stored_uses, transaction
 from fpmatch.gallery import schema
-from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.columns import Columns
+from fpmatch.gallery.items import shown_name
 from fpmatch.sqlite_errors import MissingTableError
 
 
@@ -109,7 +109,7 @@ def _now(database: sqlite3.Connection, partition: int, key: int, row_bits: int) 
     if found is None:
         return Changed(key, "")
     name, protected, sealed, banned = found
-    name = cipher_of(database).facts(database, key, (name, "", ""))[0]
+    name = shown_name(database, key, name)
     first = partition << row_bits
     rows = database.execute("SELECT key, position FROM finger WHERE record = ?", (key,))
     return Changed(

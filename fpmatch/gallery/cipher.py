@@ -261,7 +261,8 @@ class Encrypted(Cipher):
 
     def drop_facts(self, database: sqlite3.Connection, key: int) -> None:
         """See `Cipher.drop_facts`."""
-        found = self._row(database, key)
+        # What cannot be read has to go too.
+        found = database.execute("SELECT key FROM record_facts WHERE record = ?", (key,)).fetchone()
         if found is not None:
             self.keys.destroy(database, found[0])
 

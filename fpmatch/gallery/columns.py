@@ -31,6 +31,8 @@ class Columns:
         self.ban: NDArray[np.int32] = np.zeros(0, np.int32)
         self.bans: list[frozenset[str]] = [frozenset()]
         self.changes = 0
+        self.unnamed: frozenset[int] = frozenset()
+        """Keys of records whose names could not be read: such columns go into no file."""
         self._dropped = False
         self._cache: dict[tuple[bool, tuple[int, ...]], NDArray[np.bool_] | None] = {}
 

@@ -19,6 +19,7 @@ from fpmatch.gallery import partition_names as names
 from fpmatch.gallery.cipher import cipher_for, install
 from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.digest import EMPTY, Sum
+from fpmatch.gallery.items import records_sum
 from fpmatch.gallery.loading import ROW_BITS
 from fpmatch.gallery.policies import Policies
 from fpmatch.template import Template
@@ -270,11 +271,7 @@ class Gallery(Policies):
                 with files.reading(self.database):
                     if self.stamps.fits_sum(key):
                         continue
-                    stored, total = self.sum_of(name).root(), Sum()
-                    for (item,) in self.database.execute(
-                        "SELECT item FROM record WHERE partition = ?", (key,)
-                    ):
-                        total.add(item)
+                    stored, total = self.sum_of(name).root(), records_sum(self.database, key)
                 differs = stored != total.root()
                 if differs and self.mode != "rw":
                     raise CorruptError(

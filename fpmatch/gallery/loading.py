@@ -6,6 +6,7 @@ import logging
 import sqlite3
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from fpmatch.errors import MALFORMED, CorruptError, KeysError
 from fpmatch.gallery import changes, schema, snapshot
 from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.columns import Columns
+from fpmatch.gallery.items import shown_name, unnamed
 from fpmatch.sqlite_errors import MissingTableError
 
 ROW_BITS = 40
@@ -42,9 +44,7 @@ def _from_tables(database: sqlite3.Connection, partition: int) -> Columns:
     run = database.execute
     # Names come from an index alone; the table is read for what bars a record, which few have.
     records = run("SELECT id, record FROM record WHERE partition = ?", (partition,)).fetchall()
-    cipher = cipher_of(database)
-    if cipher.encrypted:
-        records = [(key, cipher.facts(database, key, (name, "", ""))[0]) for key, name in records]
+    records = _named(database, records)
     barred = run(
         "SELECT id, protected, sealed, banned FROM record NOT INDEXED WHERE partition = ? "
         "AND (protected != 0 OR sealed != 0 OR banned != '[]')",
@@ -57,13 +57,21 @@ def _from_tables(database: sqlite3.Connection, partition: int) -> Columns:
     )
     fingers = np.fromiter(chain.from_iterable(iter(lambda: found.fetchmany(_MANY), [])), _FINGER)
     bans = {text: stored_uses(text) for text in {text for *_, text in barred}}
-    return Columns.of(
+    out = Columns.of(
         records,
         {key: (bool(p), bool(s), bans[text]) for key, p, s, text in barred},
         fingers["key"] - first,
         fingers["record"],
         fingers["position"],
     )
+    out.unnamed = frozenset(key for key, name in records if name == unnamed(key))
+    return out
+
+
+def _named(database: sqlite3.Connection, records: list[tuple[int, Any]]) -> list[tuple[int, str]]:
+    if not cipher_of(database).encrypted and all(type(name) is str for _, name in records):
+        return records
+    return [(key, shown_name(database, key, name)) for key, name in records]
 
 
 class Stamps:
@@ -171,6 +179,8 @@ class Stamps:
             stamp = self.now().get(partition) if self._guarded() else None
             found = None if stamp is None else snapshot.read(folder, partition, stamp, files)
             columns = from_tables(database, partition) if found is None else Columns.from_(found)
+        for key in sorted(columns.unnamed):
+            log.warning("%s of partition %d cannot be read: check it", unnamed(key), partition)
         if stamp is not None and not inside:
             self.shows(partition, stamp, last)
             if found is not None:
@@ -192,7 +202,7 @@ class Stamps:
             Whether to wait for the disk.
         """
         stamp = self.known.get(partition)
-        if stamp is None or self._kept.get(partition) == stamp:
+        if stamp is None or self._kept.get(partition) == stamp or columns.unnamed:
             return
         if self.now().get(partition) != stamp:
             return

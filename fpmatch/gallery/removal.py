@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fpmatch.errors import InputError, RefusedError
+from fpmatch.errors import CorruptError, InputError, RefusedError
 from fpmatch.gallery import answers, withdrawn
 from fpmatch.gallery.answers import Once
 from fpmatch.gallery.cipher import cipher_of
+from fpmatch.gallery.columns import Columns
 from fpmatch.gallery.gallery import ROW_BITS, Gallery
-from fpmatch.gallery.items import refresh_item
+from fpmatch.gallery.items import is_sound, numbered, records_sum, refresh_item, unnamed
 
 LEVELS = ("event", "record", "identity")
 UNIFORM = "no such record, or it is not open to you"
@@ -31,6 +34,8 @@ class Removal:
     names: set[tuple[str, str]] = field(default_factory=set)
     journal: str = ""
     id: str = ""
+    unread: set[str] = field(default_factory=set)
+    nameless: int = 0
 
 
 def targets(
@@ -66,11 +71,12 @@ def targets(
             if partition is None or info.name == partition:
                 place = gallery.key_of(info.name)
                 under = () if level == "identity" else (str(place),)
-                for (key,) in database.execute(
-                    f"SELECT id FROM record WHERE partition = ? AND {column} = ? ORDER BY id",
-                    (place, cipher.token(database, column, *under, name)),
-                ):
-                    found.append((info.name, key))
+                query = f"SELECT id FROM record WHERE partition = ? AND {column} = ? ORDER BY id"
+                values = (place, cipher.token(database, column, *under, name))
+                keys = [key for (key,) in database.execute(query, values)]
+                if not keys and level != "identity":
+                    keys = numbered(database, place, name)
+                found.extend((info.name, key) for key in keys)
     if not found:
         raise RefusedError(UNIFORM)
     if level != "identity" and len(found) > 1:
@@ -91,7 +97,8 @@ def expunge(
 ) -> Removal:
     """Delete, overwrite and commit; the caller drops rows from indexes and other files.
 
-    A finger that another event of the record holds stays. A record without events is gone.
+    A finger that another event of the record holds stays. A record without events is gone. Of one
+    that is damaged all goes that is there, and the log says what could not be read.
 
     Parameters
     ----------
@@ -111,6 +118,11 @@ def expunge(
         Its name.
     once : Once, optional
         The caller's key.
+
+    Raises
+    ------
+    CorruptError
+        If one event shall go, of a record that cannot be read.
     """
     out = Removal()
     secret = gallery.secret("withdrawn")
@@ -118,6 +130,7 @@ def expunge(
         found = targets(gallery, name, level, partition)
         columns = {p: gallery.columns(p) for p, _ in found}
         gone: list[tuple[str, int]] = []
+        asked, doubted = name, set[str]()
         order_of = {"level": level, "name": name, "event": event, "partition": partition}
         with gallery.transaction() as database:
             sums = {p: gallery.sum_of(p) for p, _ in found}
@@ -125,25 +138,37 @@ def expunge(
                 withdrawn.note(database, withdrawn.IDENTITY, withdrawn.mark(secret, name))
             for place, key in found:
                 old = _one(database, "SELECT item FROM record WHERE id = ?", key)
-                name = name_of(database, key)
+                if not is_sound(database, key):
+                    out.unread.add("digest")
+                    doubted.add(place)
+                called = _called(columns[place], key)
+                name = _name(gallery, place, key, (asked, called), out)
+                if level == "event" and "facts" in out.unread:
+                    raise CorruptError("the record cannot be read; expunge all of it")
                 lost = _drop_events(database, key, event if level == "event" else None, out)
                 rows = drop_fingers(database, key, out)
-                out.kept += lost - len(rows)
+                out.kept += max(0, lost - len(rows))
                 out.rows.setdefault(place, []).extend(rows)
-                sums[place].remove(old)
+                if place not in doubted:
+                    sums[place].remove(old)
                 if level == "event":
                     marked = withdrawn.mark(secret, place, name, event)
                     withdrawn.note(database, withdrawn.EVENT, marked)
                 if _one(database, "SELECT COUNT(*) FROM event WHERE record = ?", key):
                     sums[place].add(refresh_item(database, key))
                 else:
-                    marked = withdrawn.mark(secret, place, name)
-                    withdrawn.note(database, withdrawn.RECORD, marked)
+                    if name:
+                        marked = withdrawn.mark(secret, place, name)
+                        withdrawn.note(database, withdrawn.RECORD, marked)
                     gallery.cipher.drop_facts(database, key)
                     database.execute("DELETE FROM record WHERE id = ?", (key,))
-                    out.names.add((place, name))
+                    out.names.add((place, name or called))
+                    if "facts" in out.unread:
+                        out.names.add((place, unnamed(key)))
                     out.records += 1
                     gone.append((place, key))
+            for place in doubted:
+                sums[place] = records_sum(database, gallery.key_of(place))
             for place, total in sums.items():
                 out.roots.append((place, gallery.root(place), total.root()))
                 gallery.store_sum(place, total)
@@ -198,6 +223,7 @@ def noted(out: Removal, order: str, authority: str) -> dict[str, Any]:
         "events": out.events,
         "kept": out.kept,
         "roots": out.roots,
+        "nameless": out.nameless,
     }
 
 
@@ -206,12 +232,28 @@ def answer_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: fields[key] for key in ANSWERED}
 
 
-def name_of(database: sqlite3.Connection, key: int) -> str:
-    """The id of a record that is there."""
+def _called(columns: Columns, key: int) -> str:
+    """What the columns in memory call a record."""
+    ordinal = columns.names.ordinal(key)
+    return unnamed(key) if ordinal is None else columns.names[ordinal]
+
+
+def _name(gallery: Gallery, place: str, key: int, guesses: tuple[str, ...], out: Removal) -> str:
+    """The id of a record that is there; of one that cannot be read, what it is found by. Or ""."""
+    database, cipher = gallery.database, gallery.cipher
     stored = database.execute(
         "SELECT record, identity, contributor FROM record WHERE id = ?", (key,)
     ).fetchone()
-    return cipher_of(database).facts(database, key, stored)[0]
+    try:
+        return cipher.facts(database, key, stored)[0]
+    except CorruptError:
+        out.unread.add("facts")
+    partition = str(gallery.key_of(place))
+    for name in guesses:
+        if cipher.token(database, "record", partition, name) == stored[0]:
+            return name
+    out.nameless += 1
+    return ""
 
 
 def _one(database: sqlite3.Connection, query: str, value: object) -> Any:
@@ -226,7 +268,7 @@ def _drop_events(database: sqlite3.Connection, key: int, event: str | None, out:
         query += " AND event = ?"
         values.append(cipher_of(database).of(database, key).put_text(event, "event"))
     found = database.execute(query, values).fetchall()
-    if not found:
+    if not found and event is not None:
         raise RefusedError(UNIFORM)
     lost: set[int] = set()
     for (number,) in found:
@@ -248,22 +290,39 @@ def drop_fingers(database: sqlite3.Connection, key: int, out: Removal) -> list[i
     key : int
         Of the record.
     out : Removal
-        Is told the digests of what is gone.
+        Is told the digests of what is gone, "" where none can be read.
     """
     rows = []
     cipher = cipher_of(database)
     found = database.execute(
         "SELECT key, template, sha256 FROM finger f WHERE record = ? "
-        "AND NOT EXISTS (SELECT 1 FROM held h WHERE h.finger = f.key)",
+        "AND NOT EXISTS (SELECT 1 FROM held h JOIN event e ON e.id = h.event "
+        "WHERE h.finger = f.key AND e.record = f.record)",
         (key,),
     ).fetchall()
-    box = cipher.of(database, key)
     for finger, template, sha in found:
+        digest = _sha256(database, key, template, sha)
+        if not digest:
+            out.unread.add("fingers")
         cipher.drop_template(database, template)
+        database.execute("DELETE FROM held WHERE finger = ?", (finger,))
         database.execute("DELETE FROM finger WHERE key = ?", (finger,))
         rows.append(finger & ((1 << ROW_BITS) - 1))
-        out.removed.append(box.get(sha, "sha256").hex())
+        out.removed.append(digest)
     return rows
+
+
+def _sha256(database: sqlite3.Connection, key: int, template: int, stored: object) -> str:
+    """The digest of an impression: as it is stored, else of its template; "" if neither opens."""
+    cipher = cipher_of(database)
+    with contextlib.suppress(CorruptError):
+        return cipher.of(database, key).get(stored, "sha256").hex()
+    query = "SELECT bytes FROM template WHERE id = ?"
+    with contextlib.suppress(CorruptError):
+        row = database.execute(query, (template,)).fetchone()
+        if row is not None:
+            return hashlib.sha256(cipher.template(database, template, row[0])).hexdigest()
+    return ""
 
 
 def _fields(out: Removal, level: str, order: str, authority: str) -> dict[str, object]:
@@ -276,6 +335,7 @@ def _fields(out: Removal, level: str, order: str, authority: str) -> dict[str, o
         "fingers": len(out.removed),
         "kept": out.kept,
         "roots": {place: {"before": a, "after": b} for place, a, b in out.roots},
+        **({"unread": sorted(out.unread)} if out.unread else {}),
     }
 
 

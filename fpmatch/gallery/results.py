@@ -169,7 +169,7 @@ class Receipt:
     kept : int
         Fingers that stay because another event of the record holds the same impression.
     removed : tuple of str
-        SHA-256 of every template that was destroyed.
+        SHA-256 of every template that was destroyed; "" of one that is damaged, as its digest is.
     probes : int
         Deferred and retained probes of the same identity that were destroyed.
     roots : tuple of (str, str, str)

@@ -2,13 +2,21 @@
 
 from fpmatch.ledger.copies import KeptCopy
 from fpmatch.ledger.ledger import FILE, Ledger
-from fpmatch.ledger.values import DEFERRED, RETAINED, SETTLED, KeptProbe, Notification
+from fpmatch.ledger.values import (
+    DEFERRED,
+    RETAINED,
+    SETTLED,
+    DamagedProbe,
+    KeptProbe,
+    Notification,
+)
 
 __all__ = [
     "DEFERRED",
     "FILE",
     "RETAINED",
     "SETTLED",
+    "DamagedProbe",
     "KeptCopy",
     "KeptProbe",
     "Ledger",

@@ -43,6 +43,10 @@ class Cipher:
     def destroy(self, database: sqlite3.Connection, key: int) -> None:
         """Overwrite a probe's key, in the running transaction."""
 
+    def all_keys(self, database: sqlite3.Connection) -> set[int]:
+        """The keys of probes, those too that were destroyed."""
+        return set()
+
     def named(self, key: int, numbers: Sequence[int | None]) -> str:
         """What a probe's row says of its templates."""
         return json.dumps(numbers)
@@ -79,6 +83,10 @@ class Encrypted(Cipher):
         """See `Cipher.destroy`."""
         self.keys.destroy(database, key)
 
+    def all_keys(self, database: sqlite3.Connection) -> set[int]:
+        """See `Cipher.all_keys`."""
+        return {key for (key,) in database.execute("SELECT id FROM data_key").fetchall()}
+
     def named(self, key: int, numbers: Sequence[int | None]) -> str:
         """See `Cipher.named`."""
         return json.dumps({"key": key, "templates": numbers})
@@ -92,13 +100,17 @@ class Encrypted(Cipher):
             If they cannot be read.
         """
         found = stored(text, "a kept probe")
-        if not isinstance(found, dict) or not isinstance(found.get("key"), int):
+        if not isinstance(found, dict) or not _is_row(found.get("key")):
             raise CorruptError("a kept probe is stored damaged: it has no key")
         return found["key"], _numbers(found.get("templates"))
 
 
+def _is_row(found: Any) -> bool:
+    return isinstance(found, int) and 0 <= found < 1 << 63
+
+
 def _numbers(found: Any) -> list[int]:
-    if not isinstance(found, list) or not all(isinstance(one, int) for one in found):
+    if not isinstance(found, list) or not all(map(_is_row, found)):
         raise CorruptError("a kept probe is stored damaged: its templates are no numbers")
     return found
 

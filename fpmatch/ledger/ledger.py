@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from fpmatch import database as files
 from fpmatch.database import Durability
@@ -21,7 +21,10 @@ from fpmatch.ledger.cipher import cipher_for, install
 from fpmatch.ledger.messages import Messages
 from fpmatch.ledger.tables import LEDGER, LEDGER_COLUMNS
 from fpmatch.ledger.values import (
+    DEFERRED,
+    RETAINED,
     SETTLED,
+    DamagedProbe,
     KeptProbe,
 )
 
@@ -167,17 +170,34 @@ class Ledger(Messages):
             )
 
     def kept(self, kind: str, partition: str | None = None) -> list[KeptProbe]:
-        """Probes of a kind, by token."""
+        """Probes of a kind, by token; without those that cannot be read (`damaged`)."""
         with self._one_state():
             found = self.database.execute(
                 f"SELECT {_PROBE} FROM probe "
                 "WHERE kind = ? AND (? IS NULL OR partition = ?) ORDER BY token",
                 (kind, partition, partition),
             ).fetchall()
-            return [self._kept(row) for row in found]
+            out = []
+            for row in found:
+                with suppress(CorruptError):
+                    out.append(self._kept(row))
+            return out
+
+    def damaged(self) -> list[DamagedProbe]:
+        """Probes that cannot be read: no search may use them, and each can be destroyed."""
+        out = []
+        with self._one_state():
+            for row in self.database.execute(f"SELECT {_PROBE} FROM probe").fetchall():
+                try:
+                    whole = self._kept(row).kind in (DEFERRED, RETAINED)
+                except CorruptError:
+                    whole = False
+                if not whole:
+                    out.append(self._damaged(row))
+        return out
 
     def find(self, token: str) -> KeptProbe | None:
-        """One probe, or None."""
+        """One probe, or None; `CorruptError` if it cannot be read."""
         with self._one_state():
             row = self.database.execute(
                 f"SELECT {_PROBE} FROM probe WHERE token = ?", (token,)
@@ -202,11 +222,13 @@ class Ledger(Messages):
                 raise CorruptError("a kept probe is stored damaged: a template is missing")
             return [box.get(row[0], "template", place) for place, row in enumerate(rows)]
 
-    def destroy(self, token: str, *, scrub: bool = True) -> bool:
+    def destroy(self, token: Any, *, scrub: bool = True) -> bool:
         """Overwrite a probe and forget it; False if it is not there (any more).
 
         Parameters
         ----------
+        token : str
+            Its own; of one that is damaged whatever is stored as such.
         scrub : bool
             Empty the write-ahead log too; without it the caller does, after the last of several.
         """
@@ -216,16 +238,47 @@ class Ledger(Messages):
             ).fetchone()
             if found is None:
                 return False
-            key, numbers = self.cipher.names(found[0])
-            for number in numbers:
-                database.execute(
-                    "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (number,)
-                )
-            self.cipher.destroy(database, key)
             database.execute("DELETE FROM probe WHERE token = ?", (token,))
+            try:
+                key, numbers = self.cipher.names(found[0])
+            except CorruptError:
+                self._destroy_unnamed(database)
+            else:
+                self._overwrite(database, key, numbers)
         if scrub:
             self.scrub()
         return True
+
+    def _overwrite(
+        self, database: sqlite3.Connection, key: int | None, numbers: Iterable[int]
+    ) -> None:
+        for number in numbers:
+            database.execute(
+                "UPDATE template SET bytes = zeroblob(length(bytes)) WHERE id = ?", (number,)
+            )
+        if key is not None:
+            self.cipher.destroy(database, key)
+
+    def _destroy_unnamed(self, database: sqlite3.Connection) -> None:
+        """Overwrite the templates and keys that no probe names: one's own could not be told."""
+        keys, used = set(), set()
+        for (held,) in database.execute("SELECT templates FROM probe").fetchall():
+            with suppress(CorruptError):
+                key, numbers = self.cipher.names(held)
+                keys.add(key)
+                used.update(numbers)
+        rows = database.execute("SELECT id FROM template").fetchall()
+        self._overwrite(database, None, {row for (row,) in rows} - used)
+        for key in self.cipher.all_keys(database) - keys:
+            self.cipher.destroy(database, key)
+
+    def _damaged(self, row: tuple[Any, ...]) -> DamagedProbe:
+        token, _, partition, _, _, identity, _, _, _, held = row
+        whose = None
+        with suppress(CorruptError):
+            box = self.cipher.of(self.database, self.cipher.names(held)[0])
+            whose = box.get_text(identity, "identity")
+        return DamagedProbe(token, partition if isinstance(partition, str) else "", whose)
 
     def scrub(self, *, wait: bool = True) -> None:
         """Empty the write-ahead log; see `fpmatch.database.scrub`."""
@@ -244,7 +297,9 @@ class Ledger(Messages):
             files.stored_text(one, "a kept probe")
         box = self.cipher.of(self.database, self.cipher.names(held)[0])
         asked = files.stored(box.get_text(request, "request"), "a kept probe")
-        if not isinstance(asked, dict):
+        # What an opening looks at has to be there.
+        known = isinstance(asked, dict) and isinstance(asked.get("intent"), int)
+        if not known or not isinstance(asked.get("tcn"), str):
             raise CorruptError("a kept probe is stored damaged: its request is none")
         return KeptProbe(
             token,

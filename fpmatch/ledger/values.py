@@ -43,6 +43,25 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True)
+class DamagedProbe:
+    """A kept probe that cannot be read: never searched, and good for nothing but to be destroyed.
+
+    Parameters
+    ----------
+    token : object
+        As it is stored.
+    partition : str
+        "" where it cannot be read.
+    identity : str or None
+        None where it cannot be read.
+    """
+
+    token: Any
+    partition: str
+    identity: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class KeptProbe:
     """A probe that waits, with the facts that it came with.
 

@@ -179,6 +179,8 @@ class Custody(Administration):
             If there is nothing of that name.
         ConflictError
             If the key was used for something else.
+        CorruptError
+            If one event shall go, of a record that cannot be read; all of it can.
         """
         return removal.expunge(
             self._state,

@@ -207,7 +207,11 @@ class Engine(Enquiries):
         )
 
     def cancel(self, token: str, *, why: str = "cancelled") -> None:
-        """Destroy a deferred probe; the log says that nothing was compared. Errors as above."""
+        """Destroy a deferred probe; the log says that nothing was compared. Errors as above.
+
+        A probe of either kind that is damaged goes by its token, or by the name that the log and
+        `fpmatch.upkeep.check` give it.
+        """
         resume.cancel(self._state, check_text("token", token), check_text("why", why, longest=1024))
 
     def cascade(self, partition: str) -> list[SearchResponse]:

@@ -165,9 +165,10 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def trace(token: str) -> str:
+def trace(token: object) -> str:
     """How the log names a token: it proves nothing to who reads it."""
-    return hashlib.sha256(token.encode()).hexdigest()[:24]
+    said = token if isinstance(token, bytes) else str(token).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(said).hexdigest()[:24]
 
 
 def request_of(state: State, kept: KeptProbe, **changes: Any) -> SearchRequest:
@@ -296,12 +297,35 @@ def cancel(state: State, kept: KeptProbe, why: str) -> None:
     why : str
         For the log.
     """
+    _cancel(state, kept.token, kept.partition, kept.request["tcn"], why)
+
+
+def cancel_damaged(state: State, token: str, why: str) -> bool:
+    """Destroy a kept probe that cannot be read; False if there is none such.
+
+    Parameters
+    ----------
+    state : State
+        The open engine.
+    token : str
+        Its token, or how the log names that: it is good for no search, so that no more is asked.
+    why : str
+        For the log.
+    """
+    for one in state.ledger.damaged():
+        if token in (one.token, trace(one.token)):
+            _cancel(state, one.token, one.partition, "", why)
+            return True
+    return False
+
+
+def _cancel(state: State, token: Any, partition: str, tcn: str, why: str) -> None:
     state.audit.event(
         Kind.DEFER_CANCELLED,
         {
-            "tcn": kept.request["tcn"],
-            "partition": kept.partition,
-            "token": trace(kept.token),
+            "tcn": tcn,
+            "partition": partition,
+            "token": trace(token),
             "why": why,
             "live": 0,
             "codes": 0,
@@ -309,7 +333,7 @@ def cancel(state: State, kept: KeptProbe, why: str) -> None:
             "stage2": 0,
         },
     )
-    state.ledger.destroy(kept.token)
+    state.ledger.destroy(token)
 
 
 def expire(state: State) -> int:
@@ -331,8 +355,13 @@ def expire(state: State) -> int:
 def recover(state: State) -> None:
     """Settle what openings that have ended left: claims, and probes of unanswered searches.
 
-    A probe that belongs to an opening that is alive is left to it.
+    A probe that belongs to an opening that is alive is left to it. One that cannot be read keeps
+    nothing from being opened: it is named, and left to whoever cancels it.
     """
+    for one in state.ledger.damaged():
+        log.warning(
+            "the kept probe %s is damaged and is searched never: cancel it", trace(one.token)
+        )
     kept = [*state.ledger.kept(DEFERRED), *state.ledger.kept(RETAINED)]
     alive = {name: state.living.alive(name) for name in {p.owner for p in kept}}
     claimed = [p for p in kept if p.claimed and not state.living.alive(_claimant(p))]

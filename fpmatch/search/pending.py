@@ -18,7 +18,7 @@ import numpy as np
 
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import Receipt, removal, updating
-from fpmatch.ledger import DEFERRED, RETAINED, KeptProbe
+from fpmatch.ledger import DEFERRED, RETAINED, DamagedProbe, KeptProbe
 from fpmatch.search import copies, kept_probes, outbox
 from fpmatch.search.crash_points import crash_point
 from fpmatch.search.state import State
@@ -118,6 +118,8 @@ def _finish(state: State, name: str, fields: dict[str, Any], wait: bool) -> int:
     crash_point("expunge.probes")
     names = {(place, record) for place, record in fields["names"]}
     copies.forget(state, names)
+    if fields.get("nameless"):
+        copies.forget_unknown(state)
     state.ledger.scrub(wait=wait)
     outbox.forget(state, names)
     seq = state.log(fields["journal"])
@@ -179,10 +181,12 @@ def destroy_probes(state: State, name: str, fields: dict[str, Any]) -> None:
         state.ledger.destroy(probe.token, scrub=False)
 
 
-def _kept_of(state: State, fields: Mapping[str, Any]) -> list[KeptProbe]:
+def _kept_of(state: State, fields: Mapping[str, Any]) -> list[KeptProbe | DamagedProbe]:
     if fields["level"] != "identity":
         return []
-    kept = [*state.ledger.kept(DEFERRED), *state.ledger.kept(RETAINED)]
+    ledger = state.ledger
+    kept: list[KeptProbe | DamagedProbe] = [*ledger.kept(DEFERRED), *ledger.kept(RETAINED)]
+    kept += ledger.damaged()
     return [p for p in kept if p.identity == fields["name"]]
 
 

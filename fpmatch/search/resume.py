@@ -58,6 +58,8 @@ def cancel(state: State, token: str, why: str) -> None:
     why : str
         For the log.
     """
+    if kept_probes.cancel_damaged(state, token, why):
+        return
     kept = kept_probes.claim(state, token)
     with kept_probes.settled(state, kept):
         kept_probes.cancel(state, kept, why)

@@ -8,6 +8,7 @@ from fpmatch.encryption import PlainBox
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import Gallery
 from fpmatch.ledger import Ledger
+from fpmatch.search.kept_probes import trace
 from fpmatch.upkeep.finding import Finding
 
 _VALUES = (
@@ -46,16 +47,14 @@ def check_owed(ledger: Ledger) -> Iterator[Finding]:
     cipher, database = ledger.cipher, ledger.database
     if not cipher.encrypted:
         return
-    for token, identity, held in database.execute(
-        "SELECT token, identity, templates FROM probe"
-    ).fetchall():
+    damaged = {one.token for one in ledger.damaged()}
+    for (token,) in database.execute("SELECT token FROM probe").fetchall():
+        if token in damaged:
+            continue  # A finding already.
         try:
-            sound = _opens(cipher.of(database, cipher.names(held)[0]), identity, "identity")
             ledger.contents(token)
         except FpmatchError:
-            sound = False
-        if not sound:
-            what = "a kept probe cannot be decrypted"
+            what = f"the kept probe {trace(token)} cannot be decrypted"
             yield Finding("ledger.sqlite", what, "have it submitted again, and cancel it")
     for name, envelope in database.execute(
         "SELECT id, envelope FROM notification WHERE envelope IS NOT NULL"

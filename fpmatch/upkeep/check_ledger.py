@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from fpmatch.encryption import PLAIN_BOX, PlainBox
+from fpmatch.checks import quoted
+from fpmatch.encryption import PlainBox
 from fpmatch.errors import CorruptError
 from fpmatch.ledger import Ledger
 from fpmatch.ledger.copies import place
+from fpmatch.search.kept_probes import trace
 from fpmatch.upkeep.finding import Finding
 
 
@@ -30,18 +32,18 @@ def check_ledger(ledger: Ledger) -> Iterator[Finding]:
                     "have the search submitted again",
                 )
     templates = {row for (row,) in database.execute("SELECT id FROM template").fetchall()}
-    kept = database.execute("SELECT kind, partition, request, templates FROM probe").fetchall()
-    for kind, partition, request, held in kept:
+    kept = database.execute("SELECT token, partition, templates FROM probe").fetchall()
+    damaged = {one.token for one in ledger.damaged()}
+    for token, partition, held in kept:
         try:
-            key, rows = cipher.names(held)
-            box = cipher.of(database, key)
+            _, rows = cipher.names(held)
         except CorruptError:
-            rows, box = [-1], PLAIN_BOX
-        if not _is_object(box, request, "request") or not set(rows) <= templates:
+            rows = [-1]
+        if token in damaged or not set(rows) <= templates:
             yield Finding(
                 "ledger.sqlite",
-                f"a {kind} probe of partition {partition!r} is damaged",
-                "have it submitted again, and cancel it",
+                f"the kept probe {trace(token)} of partition {quoted(partition)} is damaged",
+                "have it submitted again, and cancel it by its token, or this name of it",
             )
 
 

@@ -11,7 +11,7 @@ from fpmatch.errors import CorruptError, FpmatchError
 from fpmatch.gallery import Gallery
 from fpmatch.gallery.digest import Sum, record_item
 from fpmatch.gallery.gallery import ROW_BITS
-from fpmatch.gallery.items import held_by
+from fpmatch.gallery.items import held_by, shown_name
 from fpmatch.policy import Policy
 from fpmatch.template import Template
 from fpmatch.upkeep.finding import REBUILD, Finding, of_record
@@ -72,7 +72,7 @@ def check_records(gallery: Gallery, partition: str) -> Iterator[Finding]:
             facts = gallery.cipher.facts(database, number, (name, identity, contributor))
             held = held_by(database, number)
         except CorruptError as error:
-            yield of_record(partition, f"number {number}", str(error))
+            yield of_record(partition, shown_name(database, number, name), str(error))
             continue
         if gallery.cipher.columns(database, key, facts) != (name, identity, contributor):
             yield of_record(partition, facts[0], "its facts are not what its digests are found by")
