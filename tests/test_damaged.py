@@ -231,3 +231,15 @@ def test_an_expunged_identity_takes_its_damaged_probe_along(place):
     with Engine.open(place, "rw", **OPTIONS) as e:
         assert e.expunge("X", level="identity", **BY).probes == 1
     assert upkeep.check(place, keys=KEYS) == ()
+
+
+def test_a_name_that_could_not_be_read_goes_into_no_file(place):
+    ((whole,),) = sql(place, "SELECT hex(facts) FROM record_facts WHERE record = 1")
+    sql(place, RECORD["facts"])
+    (place / "columns-1.col").unlink()
+    with Engine.open(place, "rw", **OPTIONS) as e:
+        assert [c.record for c in e.search(request(ON, 1))["criminal"].candidates][0] == unnamed(1)
+    sql(place, f"UPDATE record_facts SET facts = x'{whole}' WHERE record = 1")
+    with Engine.open(place, "rw", **OPTIONS) as e:
+        assert [c.record for c in e.search(request(ON, 1))["criminal"].candidates][0] == "C-1"
+    assert upkeep.check(place, keys=KEYS) == ()

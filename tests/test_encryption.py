@@ -28,6 +28,7 @@ from fpmatch.errors import (
     RefusedError,
     StorageError,
 )
+from fpmatch.gallery.items import unnamed
 from fpmatch.policy import Policy
 from fpmatch.search import Engine, crash_points
 from fpmatch.types import SourcedRecord
