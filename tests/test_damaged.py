@@ -238,8 +238,8 @@ def test_a_name_that_could_not_be_read_goes_into_no_file(place):
     sql(place, RECORD["facts"])
     (place / "columns-1.col").unlink()
     with Engine.open(place, "rw", **OPTIONS) as e:
-        assert [c.record for c in e.search(request(ON, 1))["criminal"].candidates][0] == unnamed(1)
+        assert next(c.record for c in e.search(request(ON, 1))["criminal"].candidates) == unnamed(1)
     sql(place, f"UPDATE record_facts SET facts = x'{whole}' WHERE record = 1")
     with Engine.open(place, "rw", **OPTIONS) as e:
-        assert [c.record for c in e.search(request(ON, 1))["criminal"].candidates][0] == "C-1"
+        assert next(c.record for c in e.search(request(ON, 1))["criminal"].candidates) == "C-1"
     assert upkeep.check(place, keys=KEYS) == ()
