@@ -738,7 +738,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "cancelled probes stay",
         "search/kept_probes.py",
-        "    state.ledger.destroy(kept.token)\n\n\ndef exp",
+        "    state.ledger.destroy(token)\n\n\ndef exp",
         "    pass\n\n\ndef exp",
     ),
     (

@@ -269,8 +269,8 @@ class Ledger(Messages):
                 used.update(numbers)
         rows = database.execute("SELECT id FROM template").fetchall()
         self._overwrite(database, None, {row for (row,) in rows} - used)
-        for key in self.cipher.all_keys(database) - keys:
-            self.cipher.destroy(database, key)
+        for unused in self.cipher.all_keys(database) - keys:
+            self.cipher.destroy(database, unused)
 
     def _damaged(self, row: tuple[Any, ...]) -> DamagedProbe:
         token, _, partition, _, _, identity, _, _, _, held = row
