@@ -1064,6 +1064,41 @@ def test_a_host_that_works_long_is_waited_for_as_long_as_it_answers_pings():
     assert not gone.lives()
 
 
+def test_a_host_that_works_is_not_waited_for_longer_than_there_is_time(monkeypatch):
+    class Busy(Silent):
+        def submit(self, host: str, call: bytes) -> Future[bytes]:
+            future: Future[bytes] = Future()
+            if call == PING:
+                future.set_result(PING)
+            return future
+
+    monkeypatch.setattr("fpmatch.cluster.calling.LONGEST", 1.0)
+    line = Line(Busy(None), b"key", "a", "criminal", until=time.monotonic() + 0.1)
+    with pytest.raises(HostLost, match="in the time that there was"):
+        line.wait(line.transport.submit("a", b"x"))
+
+
+def test_a_search_waits_for_the_last_replica_no_longer_than_its_deadline(monkeypatch):
+    with over(replicas=1) as (here, cluster):
+        with monkeypatch.context() as patched:
+            patched.setattr(cluster._keeper, "level", lambda *_, **__: ())
+            here.enrol("criminal", [record("C-new", 1)])
+        given: list[float] = []
+
+        def bring(*_: Any, held: bool, until: float = 0.0, **__: Any) -> None:
+            if held:
+                given.append(until)
+            raise HostLost("not in time")
+
+        monkeypatch.setattr(cluster._keeper, "bring", bring)
+        begun = time.monotonic()
+        section = here.search(request(person=1, tcn="", deadline_ms=60_000))["criminal"]
+        assert not section.complete
+        assert not section.coverage.whole
+        assert given
+        assert all(begun < until < begun + 61 for until in given)
+
+
 def test_a_removal_hears_hosts_that_were_only_slow(many):
     here, cluster = many
     cluster.asking.suspect("a")

@@ -32,6 +32,8 @@ class Line:
     host, partition : str
     silent : float
         Seconds without an answer, and without one to a ping, until the host is given up.
+    until : float or None
+        `time.monotonic` when whoever asked has no time left.
     """
 
     transport: Transport
@@ -39,6 +41,7 @@ class Line:
     host: str
     partition: str
     silent: float = ASKING.lost_after
+    until: float | None = None
 
     def ask(
         self,
@@ -94,10 +97,13 @@ class Line:
             until = now + ASKING.ping_after if ping is None else heard + self.silent
             waiting = {future} if ping is None else {future, ping}
             first = concurrent.futures.FIRST_COMPLETED
-            concurrent.futures.wait(waiting, max(until - now, 0.0), first)
+            wake = until if self.until is None else min(until, self.until)
+            concurrent.futures.wait(waiting, max(wake - now, 0.0), first)
             if future.done():
                 return future.result()
             now = time.monotonic()
+            if self.until is not None and now >= self.until:
+                raise HostLost(f"host {self.host} has not answered in the time that there was")
             # Time in which this process stood still is not the host's silence.
             heard += max(now - until, 0.0)
             if ping is None:

@@ -263,23 +263,25 @@ class Cluster:
         """
         self._keeper.purge(partition, self._layout)
 
-    def catch_up(self, host: str, partition: str, buckets: Sequence[int], wait: bool) -> None:
+    def catch_up(
+        self, host: str, partition: str, buckets: Sequence[int], until: float | None
+    ) -> None:
         """Bring a host level that a search has found behind.
 
         Parameters
         ----------
         host, partition : str
         buckets : sequence of int
-        wait : bool
-            Whether the search waits for it.
+        until : float or None
+            How long the search waits for it, in `time.monotonic`; None: not at all.
         """
-        if not wait:
+        if until is None:
             self._keeper.soon(host, partition, buckets)
             return
         with suppress(FpmatchError, OSError):
             # A search holds the partition's lock for reading. Nobody else holds what it asks for.
-            patience = ASKING.lost_after
-            self._keeper.bring(host, partition, buckets, held=True, patience=patience)
+            most = ASKING.lost_after
+            self._keeper.bring(host, partition, buckets, held=True, patience=most, until=until)
 
     def tell(self, host: str, call: bytes) -> None:
         """Send a call whose answer nobody waits for.

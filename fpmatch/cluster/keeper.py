@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -161,6 +162,7 @@ class Keeper:
         *,
         held: bool,
         patience: float = PATIENCE,
+        until: float | None = None,
     ) -> None:
         """Bring one host's buckets level, however far behind they are.
 
@@ -173,14 +175,18 @@ class Keeper:
         patience : float
             Seconds that it waits then for another thread that brings the host level, and for
             signs of life of the host.
+        until : float, optional
+            `time.monotonic` when the caller has no time left: what has come so far stays.
 
         Raises
         ------
         HostLost
-            If it does not answer.
+            If it does not answer, or not in time.
         FpmatchError
             Whatever it refuses.
         """
+        if until is not None:
+            patience = min(patience, max(until - time.monotonic(), 0.0))
         which = (host, partition)
         with self._hosts:
             busy = self._busy.setdefault(which, threading.Lock())
@@ -192,7 +198,7 @@ class Keeper:
         try:
             line = self._line(host, partition)
             if held:
-                line = replace(line, silent=patience)
+                line = replace(line, silent=patience, until=until)
             while which in self._again:
                 with self._hosts:
                     self._again.discard(which)

@@ -93,7 +93,7 @@ class HostPanel(Panel):
     sets : sequence of (hosts, buckets)
         Every bucket once.
     catch_up : callable
-        Of a host and buckets that it is behind with: brings it level, now if asked to wait.
+        Of a host that is behind: brings it level, now if asked to wait.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class HostPanel(Panel):
         granter: Granter,
         asked: Asked,
         sets: Sequence[tuple[tuple[str, ...], tuple[int, ...]]],
-        catch_up: Callable[[str, tuple[int, ...], bool], None],
+        catch_up: Callable[[str, bool], None],
     ) -> None:
         super().__init__(())
         self._asking = asking
@@ -191,10 +191,10 @@ class HostPanel(Panel):
                 behind = isinstance(error, Behind)
                 if behind and not left and not waited:
                     # The last one that holds these buckets: worth waiting for.
-                    self._catch_up(host, piece.buckets, True)
+                    self._catch_up(host, True)
                     left, waited = piece.hosts, True
                 elif behind:
-                    self._catch_up(host, piece.buckets, False)
+                    self._catch_up(host, False)
                 if not left:
                     # It was in the middle of this search and has begun again since.
                     if turn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -58,14 +59,17 @@ class Meeting(Protocol):
         """Asks them."""
         ...
 
-    def catch_up(self, host: str, partition: str, buckets: Sequence[int], wait: bool) -> None:
+    def catch_up(
+        self, host: str, partition: str, buckets: Sequence[int], until: float | None
+    ) -> None:
         """Bring a host level that is behind.
 
         Parameters
         ----------
         host, partition : str
         buckets : sequence of int
-        wait : bool
+        until : float or None
+            How long it is waited for, in `time.monotonic`; None: not at all.
         """
         ...
 
@@ -170,8 +174,9 @@ class ClusterPartition:
         exact = source.gallery.mode == "rw"
         asked = Asked(grant, replace(request, only=None), below, exact, deadline, cancel)
 
-        def catch_up(host: str, buckets: tuple[int, ...], wait: bool) -> None:
-            meeting.catch_up(host, self.partition, meeting.layout.of(host), wait)
+        def catch_up(host: str, wait: bool) -> None:
+            until = (math.inf if deadline is None else deadline) if wait else None
+            meeting.catch_up(host, self.partition, meeting.layout.of(host), until)
 
         return HostPanel(meeting.asking, self.granter, asked, meeting.layout.sets(), catch_up)
 
