@@ -156,13 +156,19 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a search does not wait for a host that is being brought level",
         "cluster/cluster.py",
-        "held=True, patience=patience)",
+        "held=True, patience=most, until=until)",
         "held=True)",
+    ),
+    (
+        "a search waits for the last replica beyond its deadline",
+        "cluster/partition.py",
+        "(math.inf if deadline is None else deadline) if wait else None",
+        "math.inf if wait else None",
     ),
     (
         "a change keeps searches waiting for a silent host",
         "cluster/keeper.py",
-        "                line = replace(line, silent=patience)\n",
+        "                line = replace(line, silent=patience, until=until)\n",
         "                pass\n",
     ),
     (
