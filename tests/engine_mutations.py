@@ -166,6 +166,12 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "math.inf if wait else None",
     ),
     (
+        "a search takes buckets that were moved for lost ones",
+        "cluster/partition.py",
+        "if whole or last or layout is self.meeting.layout:",
+        "if True:",
+    ),
+    (
         "a change keeps searches waiting for a silent host",
         "cluster/keeper.py",
         "                line = replace(line, silent=patience, until=until)\n",

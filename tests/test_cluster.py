@@ -52,6 +52,7 @@ from fpmatch.cluster.keeper import PATIENCE
 from fpmatch.cluster.layout import first_layout, moves, read_layout, rebalanced, write_layout
 from fpmatch.cluster.messages import Behind, Call, read_reply
 from fpmatch.cluster.owners import Owners, owners_from
+from fpmatch.cluster.panel import HostPanel
 from fpmatch.cluster.transport import PING
 from fpmatch.errors import (
     ClusterError,
@@ -1012,6 +1013,25 @@ def test_searches_go_on_while_records_change(many):
     for thread in threads:
         thread.join()
     assert not wrong, wrong[:3]
+
+
+def test_a_search_that_asks_hosts_for_what_they_have_given_away_asks_the_others(many, monkeypatch):
+    """Buckets are moved between its question and their answers."""
+    here, cluster = many
+    asked: list[int] = []
+    ask = HostPanel.ask
+
+    def moved(panel: HostPanel, question: Any) -> Any:
+        asked.append(1)
+        if len(asked) == 1:
+            cluster.rebalance(["d", "e"])
+        return ask(panel, question)
+
+    monkeypatch.setattr(HostPanel, "ask", moved)
+    section = here.search(request(person=1, tcn=""))["criminal"]
+    assert section.complete
+    assert section.coverage.whole
+    assert {c.record for c in section.candidates} == {"C-1"}
 
 
 class Silent:

@@ -126,14 +126,22 @@ class ClusterPartition:
         if request.seconds_left is not None:
             deadline = time.monotonic() + request.seconds_left
         for attempt in range(TRIES):
+            last = attempt == TRIES - 1
             with self.lock.reading(deadline) as held:
                 if not held:
                     return self._covered(nothing(request), set(range(self._buckets)), request)
+                layout = self.meeting.layout
                 try:
-                    return self._search(request, deadline, cancel)
+                    scores = self._search(request, deadline, cancel)
                 except Diverged:
-                    if attempt == TRIES - 1:
+                    if last:
                         raise
+                    continue
+                coverage = scores.cost.coverage
+                whole = coverage is not None and coverage.whole
+                # Who had moved away what was asked for is no host that is lost.
+                if whole or last or layout is self.meeting.layout:
+                    return scores
         raise ClusterError("hosts disagree about what they hold")
 
     def search_many(self, requests: Sequence[PartitionRequest]) -> list[PartitionScores]:
