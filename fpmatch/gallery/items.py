@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 
-from fpmatch.database import stored_text, stored_uses
+from fpmatch.database import stored_uses
 from fpmatch.errors import CorruptError
 from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.digest import Sum, record_item
@@ -32,11 +32,8 @@ def shown_name(database: sqlite3.Connection, key: int, stored: object) -> str:
     stored : object
         What the column of its name holds.
     """
-    cipher = cipher_of(database)
     try:
-        if cipher.encrypted:
-            return cipher.facts(database, key, (stored, "", ""))[0]
-        return stored_text(stored, "a record")
+        return cipher_of(database).facts(database, key, (stored, "", ""))[0]
     except CorruptError:
         return unnamed(key)
 

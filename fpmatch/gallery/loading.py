@@ -44,7 +44,7 @@ def _from_tables(database: sqlite3.Connection, partition: int) -> Columns:
     run = database.execute
     # Names come from an index alone; the table is read for what bars a record, which few have.
     records = run("SELECT id, record FROM record WHERE partition = ?", (partition,)).fetchall()
-    records = _named(database, records)
+    records, nameless = _named(database, records)
     barred = run(
         "SELECT id, protected, sealed, banned FROM record NOT INDEXED WHERE partition = ? "
         "AND (protected != 0 OR sealed != 0 OR banned != '[]')",
@@ -64,14 +64,19 @@ def _from_tables(database: sqlite3.Connection, partition: int) -> Columns:
         fingers["record"],
         fingers["position"],
     )
-    out.unnamed = frozenset(key for key, name in records if name == unnamed(key))
+    out.unnamed = nameless
     return out
 
 
-def _named(database: sqlite3.Connection, records: list[tuple[int, Any]]) -> list[tuple[int, str]]:
+def _named(
+    database: sqlite3.Connection, records: list[tuple[int, Any]]
+) -> tuple[list[tuple[int, str]], frozenset[int]]:
+    """Records with their names, and the keys of those whose names cannot be read."""
     if not cipher_of(database).encrypted and all(type(name) is str for _, name in records):
-        return records
-    return [(key, shown_name(database, key, name)) for key, name in records]
+        # As nearly always: a million of them are looked at when a gallery opens.
+        return records, frozenset()
+    named = [(key, shown_name(database, key, name)) for key, name in records]
+    return named, frozenset(key for key, name in named if name == unnamed(key))
 
 
 class Stamps:
