@@ -146,6 +146,12 @@ def request(ori: str = ON, person: int = 1, touch: int = 5, **more: Any) -> Sear
     return SearchRequest(booking_ori=ori, **more)
 
 
+def found(e: Engine, person: int, partition: str = "criminal") -> list[str]:
+    """Records that a search of one who is granted it lists, with scores above chance."""
+    section = e.search(request(ON, person, threshold=30))[partition]
+    return [c.record for c in section.candidates or ()]
+
+
 def again(asked: SearchRequest) -> SearchRequest:
     """The same submission under a control number that no agency has used."""
     return dataclasses.replace(asked, tcn=f"TCN-{next(_numbers)}")

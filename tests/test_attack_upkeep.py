@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_helpers import KEEPS, LATER, ON, POLICY, Clock, folder, record, request
+from engine_helpers import KEEPS, LATER, ON, POLICY, Clock, folder, found, record, request
 
 from fpmatch import upkeep
 from fpmatch.errors import CorruptError, FpmatchError, InputError, StorageError
@@ -59,11 +59,6 @@ def locked() -> Iterator[Path]:
     path = made(KEYS)
     yield path
     shutil.rmtree(path, ignore_errors=True)
-
-
-def found(e: Engine, person: int) -> list[str]:
-    section = e.search(request(ON, person, threshold=30))["criminal"]
-    return [c.record for c in section.candidates or ()]
 
 
 def refused(call: Callable[[], object], kind: type[FpmatchError] = FpmatchError) -> None:

@@ -13,7 +13,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_helpers import HELD, KEEPS, LATER, ON, POLICY, Clock, folder, print_of, record, request
+from engine_helpers import (
+    HELD,
+    KEEPS,
+    LATER,
+    POLICY,
+    Clock,
+    folder,
+    found,
+    print_of,
+    record,
+    request,
+)
 
 from fpmatch import upkeep
 from fpmatch.encryption import Chest, EncryptedFiles
@@ -84,11 +95,6 @@ def place() -> Iterator[Path]:
 
 def opened(path: Path, mode: str = "rw", keys: Any = KEYS) -> Engine:
     return Engine.open(path, mode, keys=keys, **OPTIONS)  # type: ignore[arg-type]
-
-
-def found(e: Engine, person: int) -> list[str]:
-    section = e.search(request(ON, person, threshold=30))["criminal"]
-    return [c.record for c in section.candidates or ()]
 
 
 def pieces_of(person: int) -> list[bytes]:

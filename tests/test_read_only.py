@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_helpers import ON, POLICY, Clock, folder, record, request
+from engine_helpers import POLICY, Clock, folder, found, record
 
 from fpmatch.errors import FpmatchError, InputError, StorageError
 from fpmatch.policy import Policy
@@ -36,11 +36,6 @@ def place() -> Iterator[Path]:
         e.publish(Policy.parse(POLICY))
     yield path
     shutil.rmtree(path, ignore_errors=True)
-
-
-def found(e: Engine, person: int) -> list[str]:
-    section = e.search(request(ON, person, threshold=30))["criminal"]
-    return [c.record for c in section.candidates or ()]
 
 
 def content(place: Path) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_helpers import HELD, KEEPS, ON, POLICY, Clock, folder, print_of, record, request
+from engine_helpers import HELD, KEEPS, ON, POLICY, Clock, folder, found, print_of, record, request
 
 from fpmatch import upkeep
 from fpmatch.errors import CorruptError, FpmatchError, InputError, StorageError
@@ -37,11 +37,6 @@ def place() -> Iterator[Path]:
         e.publish(Policy.parse(POLICY))
     yield path
     shutil.rmtree(path, ignore_errors=True)
-
-
-def found(e: Engine, person: int, partition: str = "criminal") -> list[str]:
-    section = e.search(request(ON, person, threshold=30))[partition]
-    return [c.record for c in section.candidates or ()]
 
 
 @pytest.mark.parametrize("name", ["copy", "copy.tar"])
