@@ -67,6 +67,8 @@ TESTS = (
     "test_once.py",
     "test_cluster.py",
     "test_cluster_asking.py",
+    "test_cluster_moving.py",
+    "test_cluster_replies.py",
     "test_index_files.py",
     "test_encryption.py",
 )
@@ -2011,6 +2013,48 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "cluster/grants.py",
         'if len(tag) < TAG or not hmac.compare_digest(tag, hmac.digest(key, body, "sha256")):',
         "if len(tag) < TAG:",
+    ),
+    (
+        "whoever answers is believed",
+        "cluster/grants.py",
+        "if len(tag) < TAG or not hmac.compare_digest(tag, _reply_tag(key, call, body)):",
+        "if len(tag) < TAG:",
+    ),
+    (
+        "an answer to one call is one to every other",
+        "cluster/grants.py",
+        'hmac.new(key, _REPLY + call[:TAG], "sha256")',
+        'hmac.new(key, _REPLY, "sha256")',
+    ),
+    (
+        "hosts sign answers for whoever asks",
+        "cluster/host.py",
+        'return bytes(TAG) + refusal(error, {"host": self.name})',
+        'return answering(self._key, call, refusal(error, {"host": self.name}))',
+    ),
+    (
+        "a bucket's index may lack rows of its owners",
+        "cluster/held.py",
+        "if not self._holds(self._owners.rows).all():",
+        "if False:",
+    ),
+    (
+        "a removal does not wait for a bucket on its way",
+        "cluster/holding.py",
+        "with self._lock:\n            yield self._layout",
+        "if True:\n            yield self._layout",
+    ),
+    (
+        "a removal passes over hosts that are being given a bucket",
+        "cluster/cluster.py",
+        "self._keeper.purge(partition, held)",
+        "self._keeper.purge(partition, self._layout)",
+    ),
+    (
+        "what a broken copy has left stays",
+        "cluster/host.py",
+        "self._shelf.clear(call.grant.partition)",
+        "pass",
     ),
     (
         "only the beginning of a call is signed",

@@ -39,6 +39,7 @@ from fpmatch.cluster.calling import Line
 from fpmatch.cluster.folder import read_key
 from fpmatch.cluster.grants import (
     SEARCH,
+    TAG,
     UPKEEP,
     Grant,
     Granter,
@@ -203,7 +204,7 @@ class Caller:
 
     def raw(self, data: bytes, host: str = "") -> Any:
         host = host or self.cluster.layout.hosts[0]
-        return read_reply(hosts_of(self.cluster).submit(host, data).result())
+        return read_reply(hosts_of(self.cluster).submit(host, data).result()[TAG:])
 
 
 @pytest.fixture

@@ -63,13 +63,15 @@ class Line:
         ------
         HostLost
             If it does not answer.
+        ForeignReply
+            If what answers is not that host.
         FpmatchError
             Whatever it refuses.
         """
         granter = Granter(self.key, self.partition)
         grant = granter.grant(UPKEEP, level)
         call = granter.sign(grant, Call(verb, grant, 0, said, blobs).to_bytes())
-        return read_reply(self.wait(self.transport.submit(self.host, call)))
+        return read_reply(granter.heard(call, self.wait(self.transport.submit(self.host, call))))
 
     def lives(self) -> bool:
         """Whether it answers a ping."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,7 @@ from fpmatch.checks import check_flag, path_of
 from fpmatch.cluster.asking import Asked, Asking
 from fpmatch.cluster.folder import bind, make_folder, read_key
 from fpmatch.cluster.grants import Granter
+from fpmatch.cluster.holding import Holding
 from fpmatch.cluster.in_process import InProcess
 from fpmatch.cluster.keeper import Keeper
 from fpmatch.cluster.layout import (
@@ -66,6 +66,7 @@ class Cluster:
         self._asking = Asking(transport)
         self._keeper = Keeper(transport, key, self._asking)
         self._moving = threading.RLock()
+        self._holding = Holding(self._layout)
         self._counting = threading.Lock()
         self._bytes = [0, 0]
         self._locks: Locks | None = None
@@ -159,8 +160,7 @@ class Cluster:
     def bytes_travelled(self) -> tuple[int, int]:
         """Bytes that searches sent and received since it was opened."""
         with self._counting:
-            sent, received = self._bytes
-            return sent, received
+            return self._bytes[0], self._bytes[1]
 
     @property
     def source(self) -> Source:
@@ -261,7 +261,9 @@ class Cluster:
         ClusterError
             If a host cannot be reached.
         """
-        self._keeper.purge(partition, self._layout)
+        # A bucket that is on its way may have been read before the removal.
+        with self._holding.still() as held:
+            self._keeper.purge(partition, held)
 
     def catch_up(
         self, host: str, partition: str, buckets: Sequence[int], until: float | None
@@ -292,8 +294,8 @@ class Cluster:
         call : bytes
         """
         with suppress(FpmatchError):
-            future: Future[bytes] = self._transport.submit(host, call)
-            future.add_done_callback(lambda f: f.cancelled() or f.exception())
+            sent = self._transport.submit(host, call)
+            sent.add_done_callback(lambda f: f.cancelled() or f.exception())
 
     def travelled(self, sent: int, received: int) -> None:
         """Count bytes of a search.
@@ -344,12 +346,11 @@ class Cluster:
             if new is old:
                 return old
             partitions = [info.name for info in source.gallery.partitions]
-            wanted = moves(old, new)
-            if copy:
-                for partition in partitions:
-                    for host, buckets in wanted.items():
-                        self._copy(partition, host, buckets, old)
+            for partition in partitions if copy else ():
+                for host, buckets in moves(old, new).items():
+                    self._copy(partition, host, buckets, old)
             write_layout(self.folder, new)
+            self._holding.also(new)
             self._layout = new
             for partition in partitions:
                 for host in new.hosts:
@@ -358,13 +359,15 @@ class Cluster:
                 if missing:
                     log.warning("hosts %s are not level yet", ", ".join(missing))
             self._drop(partitions, old, new)
+            self._holding.only(new)
             return new
 
     def _copy(self, partition: str, host: str, buckets: Sequence[int], old: Layout) -> None:
         for number in buckets:
             for source in old.places[number]:
                 try:
-                    self._keeper.move(partition, number, source, host)
+                    with self._holding.copying(number, host):
+                        self._keeper.move(partition, number, source, host)
                     break
                 except (FpmatchError, OSError) as error:
                     log.info("bucket %d was not copied from %s: %s", number, source, error)
@@ -394,5 +397,4 @@ class Cluster:
         self.close()
 
     def __repr__(self) -> str:
-        layout = self._layout
-        return f"<Cluster, {len(layout.hosts)} hosts, {layout.buckets} buckets>"
+        return f"<Cluster, {len(self._layout.hosts)} hosts, {self._layout.buckets} buckets>"

@@ -4,6 +4,9 @@ A transport lets everybody who reaches it send bytes to every host. So a host do
 not signed with the cluster's key, which the coordinator and the hosts have and nobody else: HMAC
 with SHA-256 (RFC 2104) over the whole call. What is signed names one partition, what for, for a
 search the digest of its mask, the state of the system of record, the turn, and until when.
+
+What a host answers is signed with the same key, together with the call that it answers: who stands
+between cannot say that nothing was found, and an answer cannot be taken for that to another call.
 """
 
 from __future__ import annotations
@@ -19,13 +22,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from fpmatch.checks import check_choice, check_integer, check_number, check_text
-from fpmatch.errors import InputError, PolicyError
+from fpmatch.errors import ClusterError, InputError, PolicyError
 
 SEARCH, UPKEEP = "search", "upkeep"
 TAG = 32
 """Bytes of a signature."""
 KEY = 32
 """Bytes of a cluster's key."""
+_REPLY = b"reply"
+"""Before what is signed of a reply: no call, whose frame begins otherwise, can pass for one."""
 SECONDS = 300.0
 """How long all rounds of a search may take that has no deadline: beyond the first search of a cold
 gallery, which reads and checks what it touches."""
@@ -36,6 +41,10 @@ FIELDS = ("act", "partition", "mask", "seq", "stamp", "search", "expires")
 
 class GrantError(PolicyError):
     """A host refuses a call: it is not signed, or is for something else."""
+
+
+class ForeignReply(ClusterError):
+    """What came back is not what a host of this cluster answered to this call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +184,19 @@ class Granter:
             raise PolicyError("this granter signs for another partition")
         return signed(self._key, body)
 
+    def heard(self, call: bytes, reply: bytes) -> bytes:
+        """See `heard`.
+
+        Parameters
+        ----------
+        call, reply : bytes
+
+        Raises
+        ------
+        ForeignReply
+        """
+        return heard(self._key, call, reply)
+
 
 def signed(key: bytes, body: bytes) -> bytes:
     """Bytes behind their signature.
@@ -205,6 +227,54 @@ def checked(key: bytes, call: bytes) -> bytes:
     if len(tag) < TAG or not hmac.compare_digest(tag, hmac.digest(key, body, "sha256")):
         raise GrantError("a call is not signed by this host's coordinator")
     return body
+
+
+def answering(key: bytes, call: bytes, body: bytes) -> bytes:
+    """A reply behind a signature of it and of the call that it answers.
+
+    Parameters
+    ----------
+    key : bytes
+    call : bytes
+        As it came, and with a signature that was `checked`.
+    body : bytes
+    """
+    return _reply_tag(key, call, body) + body
+
+
+def heard(key: bytes, call: bytes, reply: bytes) -> bytes:
+    """What a host answered to a call.
+
+    Parameters
+    ----------
+    key : bytes
+    call : bytes
+        As it was sent.
+    reply : bytes
+        Of foreign origin: nothing of it is read before its signature is checked.
+
+    Raises
+    ------
+    ForeignReply
+        If it is not signed with this key, or answers another call.
+    """
+    if not isinstance(reply, bytes | bytearray | memoryview):
+        raise ForeignReply("an answer is bytes")
+    reply = bytes(reply)
+    tag, body = reply[:TAG], reply[TAG:]
+    if len(tag) < TAG or not hmac.compare_digest(tag, _reply_tag(key, call, body)):
+        raise ForeignReply(
+            "an answer is not signed by a host of this cluster, or answers another call: the "
+            "host has another key or another release, or something else answers in its place"
+        )
+    return body
+
+
+def _reply_tag(key: bytes, call: bytes, body: bytes) -> bytes:
+    """Signs a reply; the call is named by its own signature, which no other call has."""
+    made = hmac.new(key, _REPLY + call[:TAG], "sha256")
+    made.update(body)
+    return made.digest()
 
 
 class Turns:

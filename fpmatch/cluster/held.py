@@ -66,6 +66,10 @@ class Bucket:
         try:
             self._index = self._opened(expected)
             self._owners = self._stored()
+            if not self._holds(self._owners.rows).all():
+                # Copied from a host that wrote meanwhile, or broken off in a removal: by its level
+                # it would pass for whole, and what it lacks would be in no search.
+                self._owners = Owners.nothing()
         except (CorruptError, StorageError):
             # The system of record has everything: a damaged bucket begins again.
             shutil.rmtree(folder, ignore_errors=True)

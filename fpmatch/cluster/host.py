@@ -17,11 +17,13 @@ from fpmatch.cluster.changes import read_changes
 from fpmatch.cluster.conversations import Conversation
 from fpmatch.cluster.grants import (
     SEARCH,
+    TAG,
     UPKEEP,
     Grant,
     GrantError,
     Level,
     Turns,
+    answering,
     check_grant,
     checked,
     mask_digest,
@@ -30,7 +32,7 @@ from fpmatch.cluster.held import Bucket
 from fpmatch.cluster.messages import Behind, Call, Reply, refusal
 from fpmatch.cluster.shelf import Shelf
 from fpmatch.cluster.views import View
-from fpmatch.errors import InputError, SearchCancelled
+from fpmatch.errors import ClusterError, InputError, SearchCancelled
 from fpmatch.index import Workers
 from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.round_messages import answer_to_bytes, question_from_bytes
@@ -79,10 +81,20 @@ class Host:
         -------
         bytes
             What was asked for, or why not: refusals and errors are answers too, such as an
-            InputError where there is no such verb.
+            InputError where there is no such verb. Signed, together with the call; but what was
+            not signed itself gets an answer that is not, of a signature's length of zeros.
         """
         try:
-            asked = Call.from_bytes(checked(self._key, call))
+            body = checked(self._key, call)
+        except GrantError as error:
+            log.warning("host %s refuses a call: %s", self.name, error)
+            return bytes(TAG) + refusal(error, {"host": self.name})
+        return answering(self._key, call, self._answer(body))
+
+    def _answer(self, body: bytes) -> bytes:
+        """The answer to a call whose signature is right."""
+        try:
+            asked = Call.from_bytes(body)
             act, do = self._verbs.get(asked.verb, ("", ""))
             if not act:
                 raise InputError("a host knows no such verb")
@@ -171,7 +183,7 @@ class Host:
             now = time.time()
             self._talks = {k: t for k, t in self._talks.items() if t.expires >= now}
             if len(self._talks) >= MOST_CONVERSATIONS:
-                raise InputError("a host has too many searches under way")
+                raise ClusterError("a host has too many searches under way")
             self._talks[which] = talk
 
     @staticmethod
@@ -247,6 +259,9 @@ class Host:
         held = self._shelf.find(call.grant.partition)
         for bucket in held.buckets.values() if held else ():
             bucket.commit(purge=bool(call.said["purge"]))
+        if call.said["purge"]:
+            # A copy that was broken off: nobody asks for one while another is under way.
+            self._shelf.clear(call.grant.partition)
         return Reply()
 
     def _drop(self, call: Call) -> Reply:

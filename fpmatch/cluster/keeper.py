@@ -288,6 +288,7 @@ class Keeper:
         ----------
         partition : str
         layout : Layout
+            Who may hold what. Others that answer are emptied.
 
         Raises
         ------
@@ -302,6 +303,20 @@ class Keeper:
                 "any more, but on their disks until they are back, or are taken from the cluster"
             )
         self._each(layout.hosts, lambda h: self._line(h, partition).ask("commit", {"purge": True}))
+        strangers = set(self._transport.hosts) - {*layout.hosts, *self._asking.suspects}
+        self._each(strangers, lambda host: self._empty(host, partition))
+
+    def _empty(self, host: str, partition: str) -> None:
+        """Have a host that shall hold nothing delete what a move that was broken off has left."""
+        line = self._line(host, partition)
+        try:
+            told = line.ask("levels", {"digest": False}).told["buckets"]
+            line.ask("drop", {"buckets": [int(n) for n in told]})
+            line.ask("commit", {"purge": True})
+        except (FpmatchError, OSError) as error:
+            log.warning("host %s, which should hold nothing, was not emptied: %s", host, error)
+            if isinstance(error, HostLost):
+                self._asking.suspect(host)
 
     def move(self, partition: str, bucket: int, source: str, target: str) -> None:
         """Copy a bucket's files from one host to another, where it replaces what is there.

@@ -154,6 +154,21 @@ def moves(old: Layout, new: Layout) -> Mapping[str, tuple[int, ...]]:
     return out
 
 
+def joined(held: Layout, new: Layout, *more: tuple[int, str]) -> Layout:
+    """Who may hold what while buckets move: by either of two layouts, or by a copy.
+
+    Parameters
+    ----------
+    held, new : Layout
+    *more : (int, str)
+        Buckets, each with a host that it is copied to.
+    """
+    places = [dict.fromkeys((*a, *b)) for a, b in zip(held.places, new.places, strict=True)]
+    for number, host in more:
+        places[number][host] = None
+    return replace(new, places=tuple(map(tuple, places)))
+
+
 def check_hosts(hosts: Iterable[str]) -> tuple[str, ...]:
     """Names of hosts, ascending.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from fpmatch.cluster.asking import Asking, Diverged
-from fpmatch.cluster.grants import Grant, Granter
-from fpmatch.cluster.messages import Behind, Call, read_reply
-from fpmatch.cluster.talk import Talk
+from fpmatch.cluster.grants import TAG, Grant, Granter
+from fpmatch.cluster.messages import Behind, Call, Reply, read_reply
+from fpmatch.cluster.talk import Talk, Unusable
 from fpmatch.errors import ClusterError, CorruptError, StorageError
 from fpmatch.index import Cancel
 from fpmatch.index.rounds import Answer, Panel, Question
@@ -17,6 +18,7 @@ from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.round_messages import answer_from_bytes, answer_to_bytes, question_to_bytes
 from fpmatch.types import SearchCost
 
+log = logging.getLogger(__name__)
 AWRY = (Behind, ClusterError, CorruptError, StorageError, PermissionError)
 """What is wrong with one host, and may be well with another that holds the same."""
 
@@ -176,11 +178,20 @@ class HostPanel(Panel):
 
     def _read(self, piece: Piece, data: bytes | None, turn: int) -> Answer | None:
         """What a piece answered; another host is asked where one could not."""
+        late: list[str] = []
         waited = False
-        while data is not None:
+        while True:
+            if data is None:
+                if waited or not late:
+                    return None
+                # The last one that lives and holds these buckets: worth waiting for.
+                waited = True
+                self._catch_up(late[-1], True)
+                data = self._again(piece, (late[-1],), turn)
+                continue
             self.received += len(data)
             try:
-                reply = read_reply(data)
+                reply = self._reply(piece.talk.questions[-1], data)
                 self.ahead |= bool(reply.told.get("ahead"))
                 return self._answer(reply.blobs[0], turn)
             except AWRY as error:
@@ -188,30 +199,31 @@ class HostPanel(Panel):
                 if host not in piece.hosts:
                     raise
                 left = tuple(h for h in piece.hosts if h != host)
-                behind = isinstance(error, Behind)
-                if behind and not left and not waited:
-                    # The last one that holds these buckets: worth waiting for.
-                    self._catch_up(host, True)
-                    left, waited = piece.hosts, True
-                elif behind:
-                    self._catch_up(host, False)
-                if not left:
+                if isinstance(error, Behind):
+                    late.append(host)
+                    if left:
+                        self._catch_up(host, False)
+                if left:
+                    data = self._again(piece, left, turn)
+                elif late and not waited:
+                    data = None
+                elif turn:
                     # It was in the middle of this search and has begun again since.
-                    if turn:
-                        raise Diverged(f"host {host} has lost its place in a search") from error
+                    raise Diverged(f"host {host} has lost its place in a search") from error
+                else:
                     return None
-                data = self._again(piece, left, turn)
-        return None
 
     def _again(self, piece: Piece, hosts: tuple[str, ...], turn: int) -> bytes | None:
-        """All rounds so far, asked of other hosts."""
+        """The last round, asked of other hosts behind all earlier ones.
+
+        What they answer to those has to be what was used: they may be ahead of the first.
+        """
+        used = piece.talk.answers[:turn]
         piece.hosts, piece.talk = hosts, self._talk(hosts)
         piece.attempt += 1
-        data: bytes | None = None
-        for n in range(turn + 1):
-            (data,) = self._rounds([piece.talk], [self._call(piece, n)])
-            if data is None:
-                return None
+        piece.talk.questions = [self._call(piece, n) for n in range(turn)]
+        piece.talk.answers = used
+        (data,) = self._rounds([piece.talk], [self._call(piece, turn)])
         return data
 
     def _rounds(self, talks: list[Talk], calls: list[bytes]) -> list[bytes | None]:
@@ -241,13 +253,26 @@ class HostPanel(Panel):
     def _answer(self, data: bytes, turn: int) -> Answer:
         return answer_from_bytes(data, self._questions[turn], self._asked.positions)
 
+    def _reply(self, call: bytes, data: bytes) -> Reply:
+        return read_reply(self._granter.heard(call, data))
+
     def _essence(self, question: bytes, answer: bytes) -> object:
-        """What replicas answer alike: all but how long it took them."""
+        """What replicas answer alike: all but how long it took them.
+
+        Raises
+        ------
+        Unusable
+            If it is no answer of a host of this cluster to this question: another is asked.
+        """
         try:
-            reply = read_reply(answer)
-            turn = Call.from_bytes(question[32:]).turn
+            reply = self._reply(question, answer)
+            turn = Call.from_bytes(question[TAG:]).turn
             said = self._answer(reply.blobs[0], turn)
         except Exception as error:
-            return type(error).__name__
+            if hasattr(error, "told"):
+                # A refusal, which is an answer.
+                return type(error).__name__
+            log.warning("a host's answer cannot be used: %s", error)
+            raise Unusable(str(error)) from error
         cost: SearchCost = replace(said.cost, milliseconds={})
         return answer_to_bytes(replace(said, cost=cost))

@@ -15,7 +15,10 @@ from fpmatch.gallery.partition_names import folder_name
 from fpmatch.locking import FolderLock
 
 EXPECTED = "expected"
-ARRIVING = "arriving"
+ARRIVING = ".arriving"
+"""No partition's name: those have no dot."""
+_ARRIVING = "arriving"
+"""What it was called at first, as a partition may be."""
 
 
 class HeldPartition:
@@ -91,6 +94,8 @@ class Shelf:
             except BlockingIOError as error:
                 raise LockedError("another host has this folder") from error
             shutil.rmtree(folder / ARRIVING, ignore_errors=True)
+            if not (folder / _ARRIVING / EXPECTED).exists():
+                shutil.rmtree(folder / _ARRIVING, ignore_errors=True)
 
     def find(self, partition: str) -> HeldPartition | None:
         """What is held of a partition, opened if it is on disk; None if nothing.
@@ -153,6 +158,23 @@ class Shelf:
         """Where the files of a bucket are gathered that comes from another host."""
         number = check_integer("bucket", bucket, 0, 2**31)
         return self.folder / ARRIVING / folder_name(partition) / f"b{number:05d}"
+
+    def clear(self, partition: str) -> None:
+        """Delete what has been gathered of a partition and was not adopted.
+
+        Parameters
+        ----------
+        partition : str
+
+        Raises
+        ------
+        StorageError
+            If it cannot be.
+        """
+        with storage_errors("what another host has sent"):
+            place = self.folder / ARRIVING / folder_name(partition)
+            if place.exists():
+                shutil.rmtree(place)
 
     def close(self) -> None:
         """Let go of everything."""
