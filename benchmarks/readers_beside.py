@@ -6,7 +6,7 @@ four busy threads share them, so that a ratio of two is the cores' and not a loc
 beside work that has nothing to do with the gallery, shows how much is. Processor time of the thread
 that searches is given too: on a busy machine the clock tells of the others. ``--alone`` is how long
 the phases without changes take, where that is less than what 50 000 enrolments need; a phase with
-changes ends with them.
+changes ends with them. ``--at-once`` is how many records are expunged in one call.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--fingers", type=int, default=2000)
     parser.add_argument("--more", type=int, default=20_000)
     parser.add_argument("--expunge", type=int, default=50)
+    parser.add_argument("--at-once", type=int, default=1, help="records of one expungement")
     parser.add_argument("--seconds", type=float, default=20, help="longest time of a phase")
     parser.add_argument("--alone", type=float, default=0, help="of those without changes")
     given = parser.parse_args()
@@ -126,11 +127,16 @@ def main() -> None:
                     done["enrolling"] += len(some)
 
             def expunge() -> None:
-                for n in range(given.expunge):
+                for first in range(0, given.expunge, given.at_once):
                     if stop.is_set():
                         return
-                    engine.expunge(f"R-{n}", order="o", authority="a")
-                    done["expunging"] += 1
+                    some = range(first, min(first + given.at_once, given.expunge))
+                    names = [f"R-{n}" for n in some]
+                    if given.at_once == 1:
+                        engine.expunge(names[0], order="o", authority="a")
+                    else:
+                        engine.expunge_many(names, order="o", authority="a")
+                    done["expunging"] += len(names)
 
             def other_work() -> None:
                 while not stop.is_set():

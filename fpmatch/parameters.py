@@ -828,6 +828,9 @@ class SearchParameters:
     """Days that a copy of an answer waits for its recipient."""
     enrol_batch: int = 256
     """Records committed together by `Engine.enrol`."""
+    most_expunged: int = 10_000
+    """Records of one `Engine.expunge_many`, all of them or none: some seconds of one transaction,
+    for which changes of the gallery wait, and no search."""
     same_person_score: float = 20.0
     """Score below which fingers that are added to a record are reported as not resembling what it
     held. Of 400 mated pairs of FVC2000 DB2_B and DB3_B and FVC2002 DB1_B and DB3_B none lies below,

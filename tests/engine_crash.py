@@ -56,6 +56,7 @@ KEYED = {
     "seal": lambda e: e.seal("C-1", order="o", authority="CA", key="k"),
     "publish": lambda e: e.publish(Policy.parse(NARROW), key="k"),
     "expunge with a key": lambda e: e.expunge("C-1", order="o", authority="CA", key="k"),
+    "expunge many": lambda e: e.expunge_many(["I-2", "C-1"], order="o", authority="CA", key="k"),
     "update": lambda e: e.update(
         "criminal",
         "C-1",
@@ -89,6 +90,7 @@ ACTS = {
     "seal": (keyed("seal"), crash_points.SEAL),
     "publish": (keyed("publish"), crash_points.PUBLISH),
     "expunge with a key": (keyed("expunge with a key"), ("log.appended", *crash_points.EXPUNGE)),
+    "expunge many": (keyed("expunge many"), ("log.appended", *crash_points.EXPUNGE)),
     "update": (
         keyed("update"),
         (*crash_points.UPDATE, *(s for s in crash_points.EXPUNGE if s != "expunge.committed")),

@@ -40,7 +40,7 @@ def at_once(*acts) -> list:
 @pytest.fixture
 def crowded(monkeypatch):
     """Who moves the journal waits until another has committed, or reads it too if it can."""
-    unlogged, event = Gallery.unlogged, AuditLog.event
+    unlogged, events = Gallery.unlogged, AuditLog.events
     both = threading.Barrier(2)
 
     def late(gallery):
@@ -50,15 +50,15 @@ def crowded(monkeypatch):
             both.reset()
         return unlogged(gallery)
 
-    def slow(log, kind, fields):
+    def slow(log, several):
         time.sleep(0.02)
-        return event(log, kind, fields)
+        return events(log, several)
 
     with monkeypatch.context() as patch:
 
         def install():
             patch.setattr(Gallery, "unlogged", late)
-            patch.setattr(AuditLog, "event", slow)
+            patch.setattr(AuditLog, "events", slow)
 
         yield install, patch.undo
 

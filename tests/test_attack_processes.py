@@ -99,6 +99,7 @@ def calls(e: Engine) -> dict[str, Callable[[], Any]]:
         "publish": lambda: e.publish(Policy.parse(POLICY)),
         "policy": lambda: e.policy,
         "expunge": lambda: e.expunge("C-1", **order),
+        "expunge_many": lambda: e.expunge_many(["C-1"], **order),
         "update": lambda: e.update("criminal", "C-1", protected=True, **order),
         "seal": lambda: e.seal("C-1", **order),
         "unseal": lambda: e.unseal("C-1", **order),

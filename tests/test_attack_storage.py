@@ -108,7 +108,7 @@ def test_a_busy_log_hides_no_record(place, monkeypatch):
     with opened(place) as e:
         with monkeypatch.context() as patch:
             patch.setattr(
-                type(e._state.audit), "event", lambda *a: (_ for _ in ()).throw(AuditError("busy"))
+                type(e._state.audit), "events", lambda *a: (_ for _ in ()).throw(AuditError("busy"))
             )
             with pytest.raises(AuditError):
                 e.enrol("criminal", [record("N-1", 50)])
@@ -434,7 +434,7 @@ def test_no_reader_keeps_the_name_of_whom_was_expunged(place, monkeypatch, how_l
     with opened(place) as e:
         e.enrol("criminal", [record(name, 60)])
         reader = sqlite3.connect(place / FILE, check_same_thread=False, isolation_level=None)
-        real, released = e._state.gallery.end_removal, threading.Timer(0.3, reader.close)
+        real, released = e._state.gallery.end_removals, threading.Timer(0.3, reader.close)
 
         def read_meanwhile(*arguments: Any, **more: Any) -> None:
             reader.execute("BEGIN")
@@ -443,7 +443,7 @@ def test_no_reader_keeps_the_name_of_whom_was_expunged(place, monkeypatch, how_l
             if how_long == "a moment":
                 released.start()
 
-        monkeypatch.setattr(e._state.gallery, "end_removal", read_meanwhile)
+        monkeypatch.setattr(e._state.gallery, "end_removals", read_meanwhile)
         if how_long == "longer":
             e._state.gallery.database.execute("PRAGMA busy_timeout = 100")
         assert e.expunge(name, **ORDER).records == 1

@@ -15,7 +15,7 @@ import pytest
 from engine_helpers import HELD, ON, POLICY, Clock, folder, print_of, record, request, told
 
 from fpmatch.errors import InputError, LockedError, RefusedError, StorageError
-from fpmatch.gallery import changes, schema
+from fpmatch.gallery import changes, facts, schema
 from fpmatch.index import held, store
 from fpmatch.parameters import INDEX
 from fpmatch.policy import Policy
@@ -132,7 +132,8 @@ def _roots(e: Engine, seq: int) -> dict[str, str]:
 
 def _act(w: Engine, rng: random.Random, names: list[str], step: int) -> None:
     place = rng.choice(["criminal", "immigration"])
-    acts = ["enrol", "enrol", "add", "seal", "unseal", "expunge", "event", "update", "flush"]
+    acts = ["enrol", "enrol", "add", "seal", "unseal", "expunge", "many", "event", "update"]
+    acts.append("flush")
     act = rng.choice(acts)
     mine = [n for n in names if n.startswith(place[0])]
     if act == "enrol" or not mine:
@@ -151,6 +152,9 @@ def _act(w: Engine, rng: random.Random, names: list[str], step: int) -> None:
             w.unseal(name, **ORDER)
         elif act == "expunge":
             w.expunge(name, **ORDER)
+        elif act == "many":
+            there = sorted(name for _, name in facts.names(w._state.gallery, place))
+            w.expunge_many(rng.sample(there, min(2, len(there))), **ORDER)
         elif act == "update":
             w.update(place, name, **_wanted(rng, step), **ORDER)
         elif act == "event":

@@ -18,7 +18,7 @@ from test_engine_looking import ORDER, hidden
 from fpmatch import bulk, formats
 from fpmatch.audit import Kind
 from fpmatch.errors import FpmatchError, InputError, RefusedError
-from fpmatch.gallery.removal import UNIFORM
+from fpmatch.gallery.removing import UNIFORM
 from fpmatch.policy import Policy
 from fpmatch.search import Engine, crash_points
 from fpmatch.types import FingerPosition, Record, RecordsRequest, SourcedRecord

@@ -121,6 +121,10 @@ def calls(e: fp.Engine) -> Iterator[tuple[str, Callable[[Any], Any]]]:
             "record": "C-1", **order, "level": "record", "event": "", "partition": None,
             "key": "",
         },
+        "expunge_many": {
+            "records": ["C-1", "C-2"], **order, "level": "record", "partition": None,
+            "progress": None, "key": "",
+        },
         "seal": {"record": "C-1", **order, "partition": None, "key": ""},
         "unseal": {"record": "C-1", **order, "partition": None, "key": ""},
         "records": {"partition": "criminal", "request": asks, "after": "", "limit": 10},

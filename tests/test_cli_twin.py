@@ -44,6 +44,7 @@ EXCEPTIONS: dict[type, dict[str, str]] = {
         "outcome": "only the engine writes searches: one made by hand would be no evidence",
         "outcomes": "only the engine writes searches: one made by hand would be no evidence",
         "event": "only the engine writes events: one made by hand would be no evidence",
+        "events": "only the engine writes events: one made by hand would be no evidence",
         "probe_digest": "a part of what the engine writes; replay compares it",
         "candidate_digest": "a part of what the engine writes; replay compares it",
         "records_digest": "a part of what the engine writes",
@@ -609,6 +610,7 @@ audit stated-against-effective g.fpm other.toml
 audit declared-citizens g.fpm immigration
 audit aggregate g.fpm --k 1
 expunge g.fpm C-4 --order o --authority a
+expunge g.fpm C-2 C-3 --order o --authority a
 synth prints sp --fingers 1 --impressions 1
 synth scenarios sc
 scenario

@@ -13,7 +13,7 @@ import pytest
 from engine_helpers import KEEPS, LATER, ON, POLICY, Clock, folder, record, request
 
 from fpmatch import upkeep
-from fpmatch.errors import CorruptError, FpmatchError, RefusedError
+from fpmatch.errors import CorruptError, FpmatchError, InputError, RefusedError
 from fpmatch.gallery.items import unnamed
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
@@ -120,6 +120,32 @@ def test_a_damaged_record_is_named_and_expunged_and_the_rest_is_searched(sound, 
         for path in (place, sound["less"])
     }
     assert any(sums[0][0])
+
+
+@pytest.mark.parametrize("what", RECORD)
+def test_damaged_records_go_among_many(sound, place, what, tmp_path):
+    less = shutil.copytree(sound["less"], tmp_path / "less.fpm")
+    with Engine.open(less, "rw", **OPTIONS) as e:
+        e.expunge_many(["C-3", "C-2"], **BY)
+    sql(place, RECORD[what])
+    sql(place, RECORD[what].replace("record = 1", "record = 2").replace("id = 1", "id = 2"))
+    with Engine.open(place, "rw", **OPTIONS) as e:
+        if what in NAMELESS:
+            with pytest.raises(InputError, match="one record"):
+                e.expunge_many(["C-3", "C-1", unnamed(1)], **BY)
+        names = ["C-3", "C-1", unnamed(2) if what in NAMELESS else "C-2"]
+        assert [r.records for r in e.expunge_many(names, **BY)] == [1, 1, 1]
+        sound_one, *others = e.audit.records(kind="EXPUNGE")
+        expected = ["digest", "facts"] if what in NAMELESS else ["digest"]
+        assert "unread" not in sound_one.fields
+        assert [one.fields["unread"] for one in others] == [expected, expected]
+        roots = [one.fields["roots"]["criminal"] for one in (sound_one, *others)]
+        assert roots[0]["after"] == roots[1]["before"]
+        assert roots[1]["after"] == roots[2]["before"]
+        assert not e.search(request(ON, 1, threshold=30))["criminal"].candidates
+    assert upkeep.check(place, keys=KEYS) == ()
+    sums = {path: sql(path, "SELECT sum FROM partition WHERE id = 1") for path in (place, less)}
+    assert sums[place] == sums[less]
 
 
 @pytest.mark.parametrize("copy", [True, False])

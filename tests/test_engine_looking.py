@@ -295,7 +295,7 @@ def test_what_cannot_be_logged_is_not_read(monkeypatch):
 
         reads = []
         monkeypatch.setattr(crash_points, "hook", reads.append)
-        monkeypatch.setattr(type(e.audit), "event", fails)
+        monkeypatch.setattr(type(e.audit), "events", fails)
         for way in ways(e, asks()):
             with pytest.raises(AuditError):
                 way()
@@ -311,7 +311,7 @@ def test_a_look_that_cannot_be_logged_as_shown_shows_nothing(monkeypatch):
                 raise AuditError("no room")
             return real(log, kind, fields)
 
-        monkeypatch.setattr(type(e.audit), "event", fails)
+        monkeypatch.setattr(type(e.audit), "events", fails)
         for way in ways(e, asks()):
             with pytest.raises(AuditError):
                 way()

@@ -238,7 +238,9 @@ def test_a_delivery_that_cannot_be_logged_waits_on(monkeypatch):
         e.search(request(HELD, partitions=[WHERE]))
         (message,) = e.notifications()
         with monkeypatch.context() as patch:
-            patch.setattr(type(e.audit), "event", lambda *_: (_ for _ in ()).throw(AuditError("x")))
+            patch.setattr(
+                type(e.audit), "events", lambda *_: (_ for _ in ()).throw(AuditError("x"))
+            )
             with pytest.raises(AuditError):
                 e.deliver(message.id)
         assert e.notifications() == [message]
@@ -297,7 +299,9 @@ def test_copies_and_envelopes_are_logged_as_they_leave(monkeypatch):
         response = e.search(request(ON, copies_to=[KEEPS], partitions=[WHERE]))
         (message,) = e.notifications()
         with monkeypatch.context() as patch:
-            patch.setattr(type(e.audit), "event", lambda *_: (_ for _ in ()).throw(AuditError("x")))
+            patch.setattr(
+                type(e.audit), "events", lambda *_: (_ for _ in ()).throw(AuditError("x"))
+            )
             for call in (
                 lambda: e.copy(response.tcn, KEEPS),
                 lambda: e.envelope(message.id, "DHS"),

@@ -55,9 +55,11 @@ def test_a_loss_would_be_noticed(tmp_path):
 
     play.make(tmp_path / "g.fpm")
     truth = play.Truth(there={"C-1": {1}, "C-3": {3}}, gone={"C-2": {2}}, sealed={"C-1"})
+    truth.together = [{"C-2", "C-4"}]
     wrong = play.left(tmp_path / "g.fpm", truth)
     assert "lost: C-3" in wrong
     assert "revived: C-2" in wrong
+    assert "half expunged: ['C-2'] of ['C-2', 'C-4']" in wrong
     assert any(w.startswith("person 1:") for w in wrong)
 
 

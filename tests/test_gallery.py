@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpmatch.errors import CorruptError, InputError, ReadOnlyError, RefusedError, StorageError
-from fpmatch.gallery import Columns, Gallery, records, removal
+from fpmatch.gallery import Columns, Gallery, records, removal, sealing
 from fpmatch.gallery.digest import EMPTY, Sum, record_item
 from fpmatch.gallery.loading import from_tables
+from fpmatch.gallery.removing import Wanted
 from fpmatch.ledger import KeptProbe, Ledger, Notification
 from fpmatch.types import PartitionInfo
 
@@ -37,6 +38,10 @@ def put(gallery, partition, *items):
     records.show(gallery, partition, done)
     assert not done.errors
     return [r.row for r in done.rows]
+
+
+def expunge(gallery, *wanted):
+    removal.show(gallery, removal.expunge(gallery, wanted, order="o", authority="x"))
 
 
 @given(st.lists(st.binary(min_size=32, max_size=32), max_size=12), st.randoms())
@@ -82,9 +87,7 @@ def test_every_field_of_a_record_is_in_its_digest():
 def test_rows_are_numbered_within_a_partition_and_never_used_twice(gallery):
     assert put(gallery, "a", record("r1", 1), record("r2", 2)) == [0, 1]
     assert put(gallery, "b", record("r1", 1)) == [0]
-    removal.expunge(
-        gallery, "r2", level="record", event="", order="o", authority="x", partition="a"
-    )
+    expunge(gallery, Wanted("record", "r2", "", "a"))
     assert put(gallery, "a", record("r3", 3)) == [2]
     assert [t for _, t in gallery.templates("a", [0, 1, 2])] == [print_of(1), print_of(3)]
 
@@ -118,17 +121,9 @@ def test_columns_follow_the_file(gallery, seed):
                     gallery, "a", record(name, rng.randrange(9), rng.randrange(2), event=str(i % 2))
                 )
             elif rng.random() < 0.5:
-                removal.expunge(
-                    gallery,
-                    name,
-                    level="event",
-                    event=str(i % 2),
-                    order="o",
-                    authority="x",
-                    partition="a",
-                )
+                expunge(gallery, Wanted("event", name, str(i % 2), "a"))
             else:
-                removal.seal(
+                sealing.seal(
                     gallery,
                     name,
                     sealed=rng.random() < 0.5,
@@ -247,7 +242,7 @@ def test_a_failed_transaction_changes_nothing(gallery):
 def test_the_journal_keeps_events_until_they_are_logged(gallery):
     waiting = gallery.unlogged()
     assert [kind for _, kind, _ in waiting] == ["PARTITION", "PARTITION"]
-    gallery.logged(waiting[0][0])
+    gallery.logged({waiting[0][0]: 1})
     assert len(gallery.unlogged()) == 1
 
 

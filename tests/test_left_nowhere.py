@@ -176,8 +176,7 @@ def removed(e: Engine) -> Iterator[tuple[Person, ...]]:
     yield EVERYBODY[:2]
     assert e.expunge(AS_IDENTITY.record().identity, level="identity", **BY).probes == 2
     yield EVERYBODY[:3]
-    e.expunge(REPLACED.name, **BY)
-    e.expunge(ENVELOPED.name, **BY)
+    e.expunge_many([REPLACED.name, ENVELOPED.name], **BY)
     yield EVERYBODY
 
 

@@ -375,7 +375,7 @@ def test_no_log_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(type(engine.audit), "intents", full)
         with pytest.raises(AuditError):
             engine.transact(file(), answering=NAMING)
-        monkeypatch.setattr(type(engine.audit), "event", full)
+        monkeypatch.setattr(type(engine.audit), "events", full)
         with pytest.raises(AuditError):
             engine.transact(file(second={73: None}), answering=NAMING)
 

@@ -250,13 +250,17 @@ class AuditLog(AuditReader):
         InputError
             If the kind or a field has no place in the log.
         """
-        if not isinstance(kind, str) or kind in _OWN or _KIND.fullmatch(kind) is None:
-            raise InputError(f"{quoted(kind)} is no kind of event")
-        if not isinstance(fields, Mapping):
-            raise InputError(f"fields must be a mapping, not {quoted(fields)}")
-        if kind == Kind.OPT_OUT and fields.get("status") not in OPT_OUT_STATUS:
-            raise InputError(f"status of an opt-out must be one of {', '.join(OPT_OUT_STATUS)}")
-        return self._append([entry(str(kind), fields)])[0]
+        return self.events([(kind, fields)])[0]
+
+    def events(self, events: Iterable[tuple[str, Mapping[str, Any]]]) -> list[int]:
+        """Write many other records with one sync: all or none. Errors as for `event`.
+
+        Parameters
+        ----------
+        events : iterable of (str, mapping)
+            Kind and fields of each.
+        """
+        return self._append([entry(*_event(kind, fields)) for kind, fields in events])
 
     def probe_digest(self, fingers: Iterable[bytes]) -> str:
         """Keyed digest of a probe's stored templates; see `fpmatch.audit.probe_digest`."""
@@ -335,3 +339,14 @@ class AuditLog(AuditReader):
     def _note(self, kind: str, said: Mapping[str, Any]) -> None:
         if self._writer is not None:
             self.event(kind, {"actor": self.actor, **said})
+
+
+def _event(kind: str, fields: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """InputError unless the log takes events of that kind with these fields."""
+    if not isinstance(kind, str) or kind in _OWN or _KIND.fullmatch(kind) is None:
+        raise InputError(f"{quoted(kind)} is no kind of event")
+    if not isinstance(fields, Mapping):
+        raise InputError(f"fields must be a mapping, not {quoted(fields)}")
+    if kind == Kind.OPT_OUT and fields.get("status") not in OPT_OUT_STATUS:
+        raise InputError(f"status of an opt-out must be one of {', '.join(OPT_OUT_STATUS)}")
+    return str(kind), fields

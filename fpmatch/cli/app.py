@@ -29,6 +29,7 @@ cluster = Unloaded("cluster")
 convert = Unloaded("convert")
 demo = Unloaded("demo")
 evaluate = Unloaded("evaluate")
+expunging = Unloaded("expunging")
 fingers = Unloaded("fingers")
 gallery = Unloaded("gallery")
 later = Unloaded("later")
@@ -94,7 +95,7 @@ TREE: dict[str, dict[str, Command | Group]] = {
         "unseal": sealing.unseal_command,
         "report": report.report_command,
         "update": updating.update_command,
-        "expunge": gallery.expunge_command,
+        "expunge": expunging.expunge_command,
     },
     "Upkeep": {
         "check": upkeep.check_command,

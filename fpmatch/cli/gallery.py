@@ -1,4 +1,4 @@
-"""``fpmatch init``, ``expunge`` and ``info``: what a gallery holds."""
+"""``fpmatch init``, ``add-partition`` and ``info``: what a gallery holds."""
 
 from __future__ import annotations
 
@@ -64,45 +64,6 @@ def add_partition_command(
     result = {"name": name, "ndr": number, "owner": owner}
     rows = [(name, number, owner)]
     emit(result, json_file, table(["partition", "number", "owner"], rows, text=["owner"]))
-
-
-def expunge_command(
-    gallery: Gallery,
-    record: Annotated[str, typer.Argument(help="Record id; with --level identity the identity.")],
-    order: Order,
-    authority: Authority,
-    level: Annotated[str, typer.Option(help="event, record or identity.")] = "record",
-    event: Annotated[str, typer.Option(help="Which event, with --level event.")] = "",
-    partition: Where = None,
-    key: Key = "",
-    engine_file: EngineFile = None,
-    json_file: JsonFile = None,
-) -> None:
-    """Destroy an event, a record or an identity, and print the receipt."""
-    if level not in ("event", "record", "identity"):
-        raise InputError(f"--level {quoted(level)} must be event, record or identity")
-    with opened(gallery, engine_file, "rw") as engine:
-        receipt = engine.expunge(
-            record,
-            order=order,
-            authority=authority,
-            level=level,  # type: ignore[arg-type]
-            event=event,
-            partition=partition,
-            key=key,
-        )
-    counts = ("records", "events", "fingers", "kept", "probes", "audit_seq")
-    rows = [(name.replace("_", " "), getattr(receipt, name)) for name in counts]
-    rows += [("template destroyed", digest) for digest in receipt.removed]
-    result = {
-        "level": receipt.level,
-        "order": receipt.order,
-        "authority": receipt.authority,
-        **{name: getattr(receipt, name) for name in counts},
-        "removed": list(receipt.removed),
-        "roots": [{"partition": p, "before": b, "after": a} for p, b, a in receipt.roots],
-    }
-    emit(result, json_file, table(["expunged", "value"], rows))
 
 
 def info_command(

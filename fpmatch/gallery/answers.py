@@ -138,7 +138,11 @@ def find(gallery: Keeper, wanted: Once) -> Answer | None:
 
 
 def put(
-    database: sqlite3.Connection, act: Once | None, journal: str, fields: Mapping[str, Any]
+    database: sqlite3.Connection,
+    act: Once | None,
+    journal: str,
+    fields: Mapping[str, Any],
+    seq: int = 0,
 ) -> None:
     """Store an answer in the running transaction, and forget those that are too old.
 
@@ -152,13 +156,15 @@ def put(
         The act's journal entry.
     fields : mapping of str
         What a repetition is answered with.
+    seq : int
+        Number of its record in the log; 0 as long as the log does not have it.
     """
     if act is None:
         return
     database.execute("DELETE FROM answered WHERE at < ?", (act.oldest,))
     database.execute(
-        "INSERT INTO answered (key, call, at, journal, answer) VALUES (?, ?, ?, ?, ?)",
-        (act.key, act.call, act.at, journal, _text(database, journal, fields)),
+        "INSERT INTO answered (key, call, at, journal, seq, answer) VALUES (?, ?, ?, ?, ?, ?)",
+        (act.key, act.call, act.at, journal, seq, _text(database, journal, fields)),
     )
 
 

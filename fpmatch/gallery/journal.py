@@ -6,8 +6,9 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from fpmatch import database as files
@@ -16,6 +17,29 @@ from fpmatch.gallery import answers
 from fpmatch.gallery.cipher import PLAIN, Cipher, use
 from fpmatch.gallery.loading import Stamps
 from fpmatch.sqlite_errors import MissingTableError
+
+DONE = "done "
+"""Begins the id of a note that says no more than what its repetition is answered with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A removal that has been carried through.
+
+    Parameters
+    ----------
+    name : str
+        Of its note.
+    fields : mapping, optional
+        What its repetition shall be answered with, where the call that began it was not answered;
+        holds no name. ``done`` says which call that was.
+    answered : (str, mapping), optional
+        Its journal entry, and what whoever repeats it under its key is answered with.
+    """
+
+    name: str
+    fields: Mapping[str, Any] | None = None
+    answered: tuple[str, Mapping[str, Any]] | None = None
 
 
 class Journal:
@@ -71,7 +95,7 @@ class Journal:
         with self.lock:
             try:
                 found = self.database.execute(
-                    "SELECT id, fields FROM unfinished ORDER BY rowid"
+                    f"SELECT id, fields FROM unfinished WHERE id NOT GLOB '{DONE}*' ORDER BY rowid"
                 ).fetchall()
             except MissingTableError:
                 return []  # Made by an earlier release and never opened for writing since.
@@ -101,45 +125,64 @@ class Journal:
                 "UPDATE unfinished SET fields = ? WHERE id = ?", (self._note(name, fields), name)
             )
 
-    def end_removal(
-        self,
-        name: str,
-        fields: Mapping[str, Any] | None = None,
-        *,
-        answered: tuple[str, Mapping[str, Any]] | None = None,
-    ) -> None:
-        """Forget a removal that has been carried through.
+    def end_removals(self, ended: Iterable[Ended]) -> None:
+        """Forget removals that have been carried through, all at once.
 
         Parameters
         ----------
-        name : str
-            Its id.
-        fields : mapping, optional
-            What its repetition shall be answered with, where the call that began it was not
-            answered; holds no name. ``done`` says which call that was.
-        answered : (str, mapping), optional
-            Its journal entry, and what whoever repeats it under its key is answered with.
+        ended : iterable of Ended
         """
         with self.transaction() as database:
-            if answered is not None:
-                answers.amend(database, *answered)
-            if fields is None:
-                database.execute("DELETE FROM unfinished WHERE id = ?", (name,))
-            else:
-                database.execute(
-                    "UPDATE unfinished SET fields = ? WHERE id = ?",
-                    (self._note(name, fields), name),
-                )
+            for one in ended:
+                database.execute("DELETE FROM unfinished WHERE id = ?", (one.name,))
+                if one.answered is not None:
+                    answers.amend(database, *one.answered)
+                if one.fields is not None:
+                    # Found by the call. Of two that were cut off the later one is repeated.
+                    kept = DONE + one.fields["done"]
+                    database.execute(
+                        "INSERT OR REPLACE INTO unfinished VALUES (?, ?)",
+                        (kept, self._note(kept, one.fields)),
+                    )
 
-    def unanswered(self, done: str) -> dict[str, Any] | None:
-        """What a repeated removal is answered with, once; None if it was not cut off before."""
-        with self.transaction() as database:
-            for name, text in database.execute("SELECT id, fields FROM unfinished").fetchall():
-                fields = self._noted(name, text)
-                if fields.get("done") == done:
-                    database.execute("DELETE FROM unfinished WHERE id = ?", (name,))
-                    return fields
-        return None
+    def unanswered(self, calls: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
+        """What repeated removals are answered with, once, where they were cut off before.
+
+        Parameters
+        ----------
+        calls : sequence of str
+            Names of the calls.
+
+        Returns
+        -------
+        dict of str to (str, dict)
+            By call, of those that were cut off: the note, for `forget_answer`, and its fields.
+        """
+        out = {}
+        select = "SELECT id, fields FROM unfinished WHERE id"
+        with self.lock:
+            for call in calls:
+                for name, text in self.database.execute(f"{select} = ?", (DONE + call,)):
+                    out[call] = (name, self._noted(name, text))
+            if len(out) < len(set(calls)):
+                # As earlier releases kept them.
+                for name, text in self.database.execute(f"{select} NOT GLOB '{DONE}*'"):
+                    fields = self._noted(name, text)
+                    if fields.get("done") in calls:
+                        out.setdefault(fields["done"], (name, fields))
+        return out
+
+    def forget_answer(self, database: sqlite3.Connection, name: str) -> None:
+        """Forget, in the running transaction, what a repeated removal is answered with.
+
+        Parameters
+        ----------
+        database : sqlite3.Connection
+            Of the gallery.
+        name : str
+            Of the note, as `unanswered` gave it.
+        """
+        database.execute("DELETE FROM unfinished WHERE id = ?", (name,))
 
     def journal(self, kind: str, fields: Mapping[str, Any]) -> str:
         """Note, in the running transaction, an event that the audit log has still to take."""
@@ -160,16 +203,15 @@ class Journal:
             for name, kind, fields in found
         ]
 
-    def logged(self, name: str, seq: int = 0) -> None:
-        """Forget an event that the audit log has; who repeats its act is told the number.
+    def logged(self, numbers: Mapping[str, int]) -> None:
+        """Forget events that the audit log has; who repeats their acts is told the numbers.
 
         Parameters
         ----------
-        name : str
-            Of the entry.
-        seq : int
-            Of its record in the log.
+        numbers : mapping of str to int
+            Of their records in the log, by entry.
         """
         with self.transaction() as database:
-            database.execute("DELETE FROM journal WHERE id = ?", (name,))
-            answers.number(database, name, seq)
+            for name, seq in numbers.items():
+                database.execute("DELETE FROM journal WHERE id = ?", (name,))
+                answers.number(database, name, seq)

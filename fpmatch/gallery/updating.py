@@ -18,7 +18,7 @@ from fpmatch.gallery.digest import version_of
 from fpmatch.gallery.gallery import Gallery
 from fpmatch.gallery.items import refresh_item
 from fpmatch.gallery.records import store_fingers
-from fpmatch.gallery.removal import UNIFORM, Removal, drop_fingers, noted
+from fpmatch.gallery.removing import UNIFORM, Removal, drop_fingers, noted
 from fpmatch.gallery.results import NewRow
 from fpmatch.template import Template
 

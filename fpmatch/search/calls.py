@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -163,15 +163,21 @@ def fields_of(value: object) -> dict[str, Any]:
             "removed": len(value.removed),
         }
     if isinstance(value, Receipt):
-        return {
-            "level": value.level,
-            "records": value.records,
-            "fingers": len(value.removed),
-            "probes": value.probes,
-        }
+        return _removed([value])
+    if isinstance(value, tuple) and value and isinstance(value[0], Receipt):
+        return _removed(value)
     if isinstance(value, RecordPage | TemplatePage):
         return {"records": len(value.records)}
     return {}
+
+
+def _removed(receipts: Sequence[Receipt]) -> dict[str, Any]:
+    return {
+        "level": receipts[0].level,
+        "records": sum(r.records for r in receipts),
+        "fingers": sum(len(r.removed) for r in receipts),
+        "probes": sum(r.probes for r in receipts),
+    }
 
 
 def _searched(responses: Iterable[SearchResponse]) -> dict[str, Any]:

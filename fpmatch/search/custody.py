@@ -193,6 +193,70 @@ class Custody(Administration):
             key=key,
         )
 
+    def expunge_many(
+        self,
+        records: Sequence[str],
+        *,
+        order: str,
+        authority: str,
+        level: Literal["record", "identity"] = "record",
+        partition: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        key: str = "",
+    ) -> tuple[Receipt, ...]:
+        """Destroy many records, or all records of many identities: all of them or none.
+
+        Each has an entry in the log and a receipt of its own, as if `expunge` had been called for
+        each; but every file is written anew once for all of them.
+
+        Parameters
+        ----------
+        records : sequence of str
+            Record ids, each once; with level "identity" the identities. Up to 10 000
+            (`parameters.SEARCH.most_expunged`).
+        order, authority : str
+            The order and who gave it; both go into the log.
+        level : Literal['record', 'identity']
+            How much goes of each.
+        partition : str, optional
+            Needed if several partitions hold a record of one of the ids.
+        progress : callable, optional
+            Called as ``progress(names done, names in all)`` before they are committed: what it
+            raises undoes all of them.
+        key : str
+            A name of the caller's for this act, up to 255 characters: the same call under it again
+            changes nothing and gives the first answer, for 30 days. Empty: no such name.
+
+        Returns
+        -------
+        tuple of Receipt
+            One for each name, in order. No byte of what they tell of is in any file any more.
+
+        Raises
+        ------
+        RefusedError
+            If there is nothing of one of the names: its number is in the message.
+        InputError
+            If a name is there twice, or two are of one record.
+        ConflictError
+            If the key was used for something else.
+
+        Notes
+        -----
+        Searches go on meanwhile. Cut off before all are committed, nothing was done; after that,
+        the next call or opening finishes it, and the same call again gives the receipts.
+        """
+        return removal.expunge_many(
+            self._state,
+            records,
+            level=level,
+            order=order,
+            authority=authority,
+            partition=partition,
+            progress=progress,
+            key=key,
+        )
+
     def seal(
         self,
         record: str,

@@ -7,7 +7,7 @@ from typing import Any
 from fpmatch.audit import Kind
 from fpmatch.audit.records import time_text
 from fpmatch.errors import CorruptError, InputError, RefusedError
-from fpmatch.gallery.removal import UNIFORM
+from fpmatch.gallery.removing import UNIFORM
 from fpmatch.ledger import KeptCopy
 from fpmatch.search import copies
 from fpmatch.search.crash_points import crash_point

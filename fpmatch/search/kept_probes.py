@@ -18,7 +18,7 @@ from fpmatch.audit import Kind
 from fpmatch.audit.records import time_text
 from fpmatch.checks import quoted
 from fpmatch.errors import AuditError, InputError, RefusedError
-from fpmatch.gallery.removal import UNIFORM
+from fpmatch.gallery.removing import UNIFORM
 from fpmatch.ledger import DEFERRED, RETAINED, SETTLED, KeptProbe
 from fpmatch.search.released import Released, ReleasedPartition
 from fpmatch.search.running import Running

@@ -22,7 +22,7 @@ from fpmatch.checks import check_integer, check_pairs, check_several, check_text
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.gallery import Columns, facts
 from fpmatch.gallery.columns import NO_RECORD
-from fpmatch.gallery.removal import UNIFORM
+from fpmatch.gallery.removing import UNIFORM
 from fpmatch.search import pending, probe
 from fpmatch.search.crash_points import crash_point
 from fpmatch.search.decision import decide, mismatches

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from fpmatch.audit.records import Kind, time_text
 from fpmatch.errors import RefusedError
-from fpmatch.gallery.removal import UNIFORM
+from fpmatch.gallery.removing import UNIFORM
 from fpmatch.ledger import Notification
 from fpmatch.search.crash_points import crash_point
 from fpmatch.search.released import Released, ReleasedPartition

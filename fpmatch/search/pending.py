@@ -11,18 +11,22 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from fpmatch.errors import FpmatchError
-from fpmatch.gallery import Receipt, removal, updating
+from fpmatch.gallery import Receipt, updating
+from fpmatch.gallery.journal import Ended
+from fpmatch.gallery.removing import answer_of
 from fpmatch.ledger import DEFERRED, RETAINED, DamagedProbe, KeptProbe
 from fpmatch.search import copies, kept_probes, outbox
 from fpmatch.search.crash_points import crash_point
 from fpmatch.search.state import State
 
+Noted = list[tuple[str, dict[str, Any]]]
+"""Removals that are committed: id, fields of the note."""
 log = logging.getLogger(__name__)
 
 
@@ -56,10 +60,13 @@ def _attempt(step: Any) -> None:
         log.warning("earlier work cannot be finished yet: %s", type(error).__name__)
 
 
-def finish_removals(state: State, *, wait: bool = True, own: str = "") -> dict[str, Receipt]:
+def finish_removals(
+    state: State, *, wait: bool = True, own: Collection[str] = ()
+) -> dict[str, Receipt]:
     """Carry committed removals through to the disk, the indexes, kept probes and the log.
 
-    Every step can be repeated, so that it does not matter where the last attempt was cut off.
+    Every step can be repeated, so that it does not matter where the last attempt was cut off. Each
+    is done once for all removals: a segment is written anew once, whatever it loses.
 
     Parameters
     ----------
@@ -67,8 +74,8 @@ def finish_removals(state: State, *, wait: bool = True, own: str = "") -> dict[s
         The open engine.
     wait : bool
         Wait for other processes that hold a write-ahead log open.
-    own : str
-        The removal whose call is being answered; the others' are answered when they are repeated.
+    own : collection of str
+        The removals whose call is being answered; the others' are answered when they are repeated.
 
     Returns
     -------
@@ -82,21 +89,23 @@ def finish_removals(state: State, *, wait: bool = True, own: str = "") -> dict[s
     AuditError
         If the log cannot be written.
     """
-    out = {}
     with state.finishing:
-        for name, fields in state.gallery.unfinished():
+        noted = state.gallery.unfinished()
+        if noted:
             state.unfinished = True
-            fields["seq"] = _finish(state, name, fields, wait)
-            told = name == own or fields.get("keyed") or fields["level"] == updating.LEVEL
-            state.gallery.end_removal(
-                name, None if told else _answer(state, fields), answered=_answered(fields)
-            )
-            # The note itself named whom it was about.
+            _finish(state, noted, wait)
+            ended = [_ended(state, name, fields, own) for name, fields in noted]
+            state.gallery.end_removals(ended)
+            # The notes themselves named whom they were about.
             state.unscrubbed = True
             _attempt(lambda: _scrub(state, wait))
-            out[name] = receipt(fields)
         state.unfinished = False
-    return out
+    return {name: receipt(fields) for name, fields in noted}
+
+
+def _ended(state: State, name: str, fields: dict[str, Any], own: Collection[str]) -> Ended:
+    told = name in own or fields.get("keyed") or fields["level"] == updating.LEVEL
+    return Ended(name, None if told else _answer(state, fields), _answered(fields))
 
 
 def _scrub(state: State, wait: bool) -> None:
@@ -105,26 +114,32 @@ def _scrub(state: State, wait: bool) -> None:
     state.unscrubbed = False
 
 
-def _finish(state: State, name: str, fields: dict[str, Any], wait: bool) -> int:
-    places = sorted(fields["rows"])
+def _finish(state: State, noted: Noted, wait: bool) -> None:
+    """Carry removals through; what is noted of each is told the number of its log record."""
+    rows: dict[str, list[int]] = {}
+    for _, fields in noted:
+        for place, some in fields["rows"].items():
+            rows.setdefault(place, []).extend(some)
     try:
         state.gallery.scrub(wait=wait)
         crash_point("expunge.scrubbed")
     finally:
-        for place in places:
-            _drop_from_index(state, place, fields["rows"][place])
+        for place in sorted(rows):
+            _drop_from_index(state, place, rows[place])
     crash_point("expunge.indexed")
-    destroy_probes(state, name, fields)
+    destroy_probes(state, noted)
     crash_point("expunge.probes")
-    names = {(place, record) for place, record in fields["names"]}
+    names = {(place, record) for _, fields in noted for place, record in fields["names"]}
     copies.forget(state, names)
-    if fields.get("nameless"):
+    if any(fields.get("nameless") for _, fields in noted):
         copies.forget_unknown(state)
     state.ledger.scrub(wait=wait)
     outbox.forget(state, names)
-    seq = state.log(fields["journal"])
+    kinds = {"UPDATE" if f["level"] == updating.LEVEL else "EXPUNGE" for _, f in noted}
+    numbers = state.numbers({fields["journal"] for _, fields in noted}, kinds)
+    for _, fields in noted:
+        fields["seq"] = numbers.get(fields["journal"], 0)
     crash_point("expunge.logged")
-    return seq
 
 
 def call_of(state: State, asked: Mapping[str, Any]) -> str:
@@ -134,14 +149,14 @@ def call_of(state: State, asked: Mapping[str, Any]) -> str:
 
 
 def _answer(state: State, fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {"done": call_of(state, fields), **removal.answer_of(fields), "seq": fields["seq"]}
+    return {"done": call_of(state, fields), **answer_of(fields), "seq": fields["seq"]}
 
 
 def _answered(fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """What a removal under a key is answered with when it is repeated: now with its probes."""
     if fields["level"] == updating.LEVEL:
         return None
-    return fields["journal"], removal.answer_of(fields)
+    return fields["journal"], answer_of(fields)
 
 
 def _drop_from_index(state: State, partition: str, rows: list[int]) -> None:
@@ -158,36 +173,38 @@ def _drop_from_index(state: State, partition: str, rows: list[int]) -> None:
         index.purge()
 
 
-def destroy_probes(state: State, name: str, fields: dict[str, Any]) -> None:
-    """Destroy the kept probes of an identity that was removed, and note whose they were.
+def destroy_probes(state: State, noted: Noted) -> None:
+    """Destroy the kept probes of identities that were removed, and note whose they were.
 
     Parameters
     ----------
     state : State
         The open engine.
-    name : str
-        Its name.
-    fields : dict[str, Any]
-        Of the note.
+    noted : list of (str, dict)
+        Removals: id, fields of the note.
     """
-    kept = _kept_of(state, fields)
-    if not kept:
-        return
-    traces = sorted({*fields["probes"], *(kept_probes.trace(p.token) for p in kept)})
-    if state.mode == "rw" and traces != fields["probes"]:
-        fields["probes"] = traces
-        state.gallery.note_removal(name, fields)
-    for probe in kept:
+    identities = {fields["name"] for _, fields in noted if fields["level"] == "identity"}
+    kept = _kept_of(state, identities)
+    for name, fields in noted:
+        mine = kept.get(fields["name"], []) if fields["level"] == "identity" else []
+        traces = sorted({*fields["probes"], *(kept_probes.trace(p.token) for p in mine)})
+        if state.mode == "rw" and traces != fields["probes"]:
+            fields["probes"] = traces
+            state.gallery.note_removal(name, fields)
+    for probe in (p for several in kept.values() for p in several):
         state.ledger.destroy(probe.token, scrub=False)
 
 
-def _kept_of(state: State, fields: Mapping[str, Any]) -> list[KeptProbe | DamagedProbe]:
-    if fields["level"] != "identity":
-        return []
-    ledger = state.ledger
-    kept: list[KeptProbe | DamagedProbe] = [*ledger.kept(DEFERRED), *ledger.kept(RETAINED)]
-    kept += ledger.damaged()
-    return [p for p in kept if p.identity == fields["name"]]
+def _kept_of(state: State, identities: set[str]) -> dict[str, list[KeptProbe | DamagedProbe]]:
+    out: dict[str, list[KeptProbe | DamagedProbe]] = {}
+    if identities:
+        ledger = state.ledger
+        kept: list[KeptProbe | DamagedProbe] = [*ledger.kept(DEFERRED), *ledger.kept(RETAINED)]
+        kept += ledger.damaged()
+        for probe in kept:
+            if probe.identity in identities:
+                out.setdefault(probe.identity, []).append(probe)
+    return out
 
 
 def receipt(fields: Mapping[str, Any]) -> Receipt:

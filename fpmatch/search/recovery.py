@@ -45,8 +45,7 @@ def recover(state: State) -> None:
         state.recovering = False
     else:
         state.gallery.mend_sums()
-        for name, fields in state.gallery.unfinished():
-            pending.destroy_probes(state, name, fields)
+        pending.destroy_probes(state, state.gallery.unfinished())
     opting_out.take_over(state)
     state.living.clear()
     outbox.recover(state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -169,24 +169,57 @@ class State:
         last = 0
         with self.logging:
             self.unlogged = True
-            for name, kind, fields in self.gallery.unlogged():
-                last = self._moved(name, kind, fields)
+            waiting = self.gallery.unlogged()
+            if waiting:
+                self._append(waiting)
                 crash_point("log.appended")
-                self.gallery.logged(name, last)
+                self.gallery.logged({name: self._numbers[name] for name, _, _ in waiting})
+                last = self._numbers[waiting[-1][0]]
             self.unlogged = False
             number = self._numbers.get(wanted, last)
             while len(self._numbers) > _REMEMBERED:
                 del self._numbers[next(iter(self._numbers))]
             return number
 
-    def _moved(self, name: str, kind: str, fields: dict[str, Any]) -> int:
-        if name not in self._numbers:
-            found = None
-            if self.recovering:
-                # A process may have ended between the record and forgetting the entry.
-                same = (
-                    r.seq for r in self.audit.records(kind=kind) if r.fields.get("journal") == name
-                )
-                found = next(same, None)
-            self._numbers[name] = found or self.audit.event(kind, {**fields, "journal": name})
-        return self._numbers[name]
+    def numbers(self, wanted: Collection[str], kinds: Collection[str]) -> dict[str, int]:
+        """Move journal entries to the log, and tell under which numbers it has some of them.
+
+        Parameters
+        ----------
+        wanted : collection of str
+            Entries, moved now or before.
+        kinds : collection of str
+            Theirs.
+
+        Raises
+        ------
+        AuditError
+            As `log`.
+        """
+        with self.logging:
+            self.log()
+            found = {name: self._numbers[name] for name in wanted if name in self._numbers}
+        if len(found) < len(wanted):
+            # Moved by a process that ended then, or too long ago to be remembered.
+            found |= self._in_log(set(wanted) - set(found), set(kinds))
+        return found
+
+    def _append(self, waiting: list[tuple[str, str, dict[str, Any]]]) -> None:
+        """Have the log take what it does not have yet, with one sync."""
+        new = {name: (kind, fields) for name, kind, fields in waiting if name not in self._numbers}
+        if new and self.recovering:
+            # A process may have ended between the record and forgetting the entry.
+            self._numbers |= self._in_log(set(new), {kind for kind, _ in new.values()})
+        left = {name: one for name, one in new.items() if name not in self._numbers}
+        events = [(kind, {**fields, "journal": name}) for name, (kind, fields) in left.items()]
+        seqs = self.audit.events(events) if events else []
+        self._numbers |= dict(zip(left, seqs, strict=True))
+
+    def _in_log(self, names: set[str], kinds: set[str]) -> dict[str, int]:
+        """Of some journal entries, under which numbers the log has them."""
+        return {
+            r.fields["journal"]: r.seq
+            for kind in sorted(kinds)
+            for r in self.audit.records(kind=kind)
+            if r.fields.get("journal") in names
+        }

@@ -148,7 +148,7 @@ def _update(
         raise
     if out.id:
         # No search sees what was replaced; what is left to do makes none of them wait.
-        pending.finish_removals(state, own=out.id)
+        pending.finish_removals(state, own=(out.id,))
     return out, seq
 
 

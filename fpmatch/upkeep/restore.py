@@ -16,12 +16,15 @@ from fpmatch.encryption import Chest, KeySource, chest_of
 from fpmatch.encryption.chest_box import ChestBox
 from fpmatch.errors import MALFORMED, CorruptError, InputError, StorageError
 from fpmatch.gallery import Gallery, facts, updating, withdrawn
+from fpmatch.gallery.removing import Wanted
 from fpmatch.gallery.unreadable import drop_unreadable
 from fpmatch.ledger import DEFERRED, RETAINED, Ledger
 from fpmatch.ledger.renewing import drop_unreadable as drop_unreadable_probes
+from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
 from fpmatch.search import Engine, copies
 from fpmatch.search.apart import LOG
+from fpmatch.search.removal import expunge_together
 from fpmatch.upkeep.backup import LIST, Backup, check_held, read_list
 from fpmatch.upkeep.keys_apart import ItemKeys, put
 from fpmatch.upkeep.keys_apart import read as read_item_keys
@@ -296,11 +299,13 @@ def _drop_probes(part: Path, orders: Orders, chest: Chest | None) -> int:
 
 
 def _carry_out(engine: Engine, orders: Orders) -> None:
-    for partition, record, *event in orders.expunge:
-        if event:
-            engine.expunge(record, level="event", event=event[0], partition=partition, **_BY)
-        else:
-            engine.expunge(record, partition=partition, **_BY)
+    gone = [
+        Wanted("event" if event else "record", record, "".join(event), partition)
+        for partition, record, *event in orders.expunge
+    ]
+    for first in range(0, len(gone), SEARCH.most_expunged):
+        some = gone[first : first + SEARCH.most_expunged]
+        expunge_together(engine._state, some, (_BY["order"], _BY["authority"]))
     for partition, record in orders.seal:
         engine.seal(record, partition=partition, **_BY)
     for partition, record in orders.unseal:

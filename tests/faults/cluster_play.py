@@ -366,7 +366,7 @@ class Counted:
 def acts(rng: random.Random, truth: Truth, trial: int) -> dict[str, tuple[Any, Any]]:
     """What a coordinator does in a trial: how, and what it comes to if it is done."""
     new, person = f"N-{trial}", rng.randrange(PEOPLE, PEOPLE + 8)
-    old = rng.choice(sorted(truth.there))
+    old, other = rng.sample(sorted(truth.there), 2)
     hosts = rng.sample(HOSTS, rng.randint(2, 4))
 
     def enrolled(done: bool) -> None:
@@ -376,10 +376,16 @@ def acts(rng: random.Random, truth: Truth, trial: int) -> dict[str, tuple[Any, A
         owner = truth.there.pop(old)
         (truth.gone if done else truth.perhaps)[old] = owner
 
+    def both_expunged(done: bool) -> None:
+        for name in (old, other):
+            owner = truth.there.pop(name)
+            (truth.gone if done else truth.perhaps)[name] = owner
+
     return {
         "search": (lambda e, c: e.search(asked(rng.randrange(PEOPLE))), lambda done: None),
         "enrol": (lambda e, c: e.enrol("criminal", [record(new, person)]), enrolled),
         "expunge": (lambda e, c: e.expunge(old, **ORDER), expunged),
+        "expunge_many": (lambda e, c: e.expunge_many([old, other], **ORDER), both_expunged),
         "rebalance": (lambda e, c: c.rebalance(sorted(hosts)), lambda done: None),
     }
 
@@ -468,7 +474,7 @@ def killed(
     return child
 
 
-CALLS = {"search": 30, "enrol": 8, "expunge": 16, "rebalance": 80}
+CALLS = {"search": 30, "enrol": 8, "expunge": 16, "expunge_many": 16, "rebalance": 80}
 """About as many as an act sends, so that most trials end in one of them."""
 
 
@@ -489,6 +495,7 @@ def of_coordinator(
     steps = {
         "search": crash_points.SEARCH, "enrol": crash_points.ENROL,
         "expunge": crash_points.EXPUNGE, "rebalance": (),
+        "expunge_many": crash_points.EXPUNGE,
     }  # fmt: skip
     sockets = {name: processes.socket(name) for name in HOSTS}
     out = []

@@ -56,7 +56,9 @@ LONGEST = 120.0
 IMMIGRANTS = {1: 1, 2: 0}
 """Persons in the other partition, and which touch of theirs."""
 PEOPLE = 8
-KINDS = ("enrol", "enrol", "search", "seal", "expunge", "update", "publish", "deliver")
+KINDS = (
+    "enrol", "enrol", "search", "seal", "expunge", "expunge_many", "update", "publish", "deliver",
+)  # fmt: skip
 
 
 @dataclass
@@ -70,6 +72,8 @@ class Truth:
     gone: dict[str, set[int]] = field(default_factory=dict)
     again: list[dict[str, int]] = field(default_factory=list)
     """Enrolments that were not acknowledged."""
+    together: list[set[str]] = field(default_factory=list)
+    """What was to be expunged in one call that was not acknowledged: all of it is gone, or none."""
 
     def settle(self, act: tuple[str, Any], how: str) -> None:
         """Take in an act that was acknowledged (done) or not (error, cut off)."""
@@ -93,6 +97,13 @@ class Truth:
                 self.again = [each for each in self.again if what not in each]
             elif people is not None:
                 self.perhaps[what] = people
+        elif kind == "expunge_many":
+            if how == "refused":
+                return  # One of them is not there: its enrolment failed. Nothing was done.
+            if not done:
+                self.together.append({name for name in what if name in self.there})
+            for name in what:
+                self.settle(("expunge", name), how)
         elif kind == "update":
             name, person = what
             for held in (self.there, self.perhaps):
@@ -117,6 +128,11 @@ def acts(rng: random.Random, trial: int) -> list[tuple[str, Any]]:
             if kind == "expunge":
                 del names[name]
             out.append((kind, name))
+        elif kind == "expunge_many" and names:
+            several = rng.sample(sorted(names), rng.randint(1, len(names)))
+            for name in several:
+                del names[name]
+            out.append((kind, several))
         elif kind == "update" and names:
             out.append((kind, (rng.choice(sorted(names)), rng.randrange(1, PEOPLE))))
         elif kind == "search":
@@ -178,7 +194,8 @@ def do(engine: Any, act: tuple[str, Any], number: int) -> None:
             getattr(engine, kind)(what, **order)
     except RefusedError:
         # Of a record whose enrolment failed, for instance.
-        pass
+        if kind == "expunge_many":
+            raise
 
 
 def enrol(engine: Any, what: dict[str, int]) -> None:
@@ -268,6 +285,9 @@ def left(place: Path, truth: Truth) -> list[str]:
             wrong.append(f"revived: {name}")
         for name in held - truth.there.keys() - truth.perhaps.keys():
             wrong.append(f"never enrolled: {name}")
+        for names in truth.together:
+            if names & held and names - held:
+                wrong.append(f"half expunged: {sorted(names & held)} of {sorted(names)}")
         people = {**truth.perhaps, **truth.there}
         once = {p for each in (*people.values(), *truth.gone.values()) for p in each}
         for person in sorted(once | {0}):
@@ -427,7 +447,7 @@ def trial(number: int, seed: int, work: Path, faults: Faults, what: str, most: i
         if name.isdigit():
             act = plan[int(name)]
         if act is not None:
-            truth.settle(act, kind)
+            truth.settle(act, "refused" if more[:1] == ["RefusedError"] else kind)
     if begun is not None and begun.isdigit():
         truth.settle(plan[int(begun)], "cut off")
     elif begun is not None and begun.startswith("after"):
