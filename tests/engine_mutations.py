@@ -838,8 +838,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "waiting probes survive their identity",
         "search/pending.py",
-        'if fields["level"] != "identity":',
-        "if True:",
+        "            if probe.identity in identities:",
+        "            if False:",
     ),
     (
         "rows expunged in a crash stay in the index",
@@ -960,8 +960,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "two threads move the journal",
         "search/state.py",
-        "        with self.logging:\n",
-        "        if True:\n",
+        "        with self.logging:\n            self.unlogged",
+        "        if True:\n            self.unlogged",
     ),
     (
         "an entry that stays in the journal is logged again",
