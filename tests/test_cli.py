@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -201,6 +202,50 @@ def test_explain_works_on_a_gallery_and_on_a_policy_file(fpm, gallery):
     before = as_json(fpm("explain", POLICY, "--at", "2010-06-01", *words))
     assert (now["reason"], before["reason"]) == ("ORI_DEACTIVATED", "GRANTED")
     assert now["author"] == "alder"
+
+
+def test_many_are_expunged_together_from_the_line_and_a_list(fpm, gallery, tmp_path, monkeypatch):
+    words = ("--order", "o", "--authority", "a", "--partition", "criminal", "--json", "-")
+    listed = tmp_path / "ids.txt"
+    listed.write_text("7_1\n\n 1_1 \nnobody\n", "utf-8")
+    code, _, error = fpm("expunge", gallery, "--list", listed, *words)
+    assert (code, len(error.splitlines())) == (2, 1)
+    assert "number 3 of 3" in error
+    listed.write_text("7_1\n\n 1_1 \n", "utf-8")
+    asked = ("expunge", gallery, "1_1", "--list", listed, *words, "--key", "k")
+    # A list of any length goes in parts.
+    from fpmatch.cli import expunging
+
+    few = dataclasses.replace(expunging.SEARCH, most_expunged=1)
+    monkeypatch.setattr(expunging, "SEARCH", few)
+    answers = [as_json(fpm(*asked)) for _ in range(2)]
+    assert answers[0] == answers[1]
+    found = answers[0]["expunged"]
+    assert [(one["name"], one["records"], len(one["removed"])) for one in found] == [
+        ("1_1", 1, 1),
+        ("7_1", 1, 1),
+    ]
+    assert found[0]["roots"][0]["after"] == found[1]["roots"][0]["before"]
+    kinds = [r["kind"] for r in as_json(fpm("audit", "records", gallery, "--json", "-"))]
+    assert kinds.count("EXPUNGE") == 2
+    assert fpm("expunge", gallery, *words)[0] == 2
+    (tmp_path / "wrong").write_bytes(b"\xff\xfe")
+    for wrong in (("--list", tmp_path / "wrong"), ("--list", tmp_path / "none"), ("a", "b")):
+        event = ("--level", "event") if wrong == ("a", "b") else ()
+        code, _, error = fpm("expunge", gallery, *wrong, *event, *words)
+        assert (code, len(error.splitlines())) == (2, 1), wrong
+
+
+def test_a_list_that_is_cut_off_says_how_far_it_came(fpm, gallery, tmp_path, monkeypatch):
+    from fpmatch.cli import expunging
+
+    few = dataclasses.replace(expunging.SEARCH, most_expunged=1)
+    monkeypatch.setattr(expunging, "SEARCH", few)
+    words = ("--order", "o", "--authority", "a", "--partition", "criminal")
+    code, _, error = fpm("expunge", gallery, "1_1", "nobody", "7_1", *words)
+    assert code == 2
+    assert "the first 1 of 3 names are expunged" in error
+    assert as_json(fpm("expunge", gallery, "7_1", *words, "--json", "-"))["records"] == 1
 
 
 def test_expunge_removes_and_the_log_verifies(fpm, prints, gallery):

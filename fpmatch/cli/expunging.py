@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,12 +81,17 @@ def expunge_command(
                 authority=authority,
                 level=level,  # type: ignore[arg-type]
                 partition=partition,
-                progress=None
-                if bar is None
-                else lambda done, _, first=first: bar("expunging", first + done, len(names)),
+                progress=_moving(bar, first, len(names)),
                 key=f"{key}, from {first}" if key and first else key,
             )
     _show_many(names, receipts, json_file)
+
+
+def _moving(
+    bar: Callable[[str, int, int], None] | None, first: int, names: int
+) -> Callable[[int, int], None] | None:
+    """What moves a bar on while names from one on are taken out."""
+    return None if bar is None else lambda done, _: bar("expunging", first + done, names)
 
 
 def _listed(path: Path) -> Iterator[str]:
