@@ -99,6 +99,11 @@ def expunge_many(
         Called with those that are done, and all.
     key : str
         The caller's.
+
+    Raises
+    ------
+    InputError
+        If a name is there twice, or an argument cannot be used.
     """
     state.writable()
     check_order(order, authority)
