@@ -62,6 +62,8 @@ class MinutiaType(enum.IntEnum):
     BIFURCATION = 2
 
 
+PLAIN_THUMBS = {11: FingerPosition.RIGHT_THUMB, 12: FingerPosition.LEFT_THUMB}
+"""Codes of thumbs that were taken plain beside a slap."""
 _RIGHT, _LEFT = tuple(FingerPosition)[1:6], tuple(FingerPosition)[6:]
 BOTH_THUMBS = 15
 SLAPS: dict[int, tuple[FingerPosition, ...]] = {

@@ -106,6 +106,35 @@ def test_cut_anywhere_is_refused(name: str) -> None:
         assert cut.value.at is not None
 
 
+def two_of_each(count: int) -> tuple[formats.FingerImageRecord, bytes]:
+    """Two fingers with two views each, of which the header counts so many."""
+    record = cases.image_record("fir2005", views=4)
+    views = tuple(
+        replace(view, position=2 + n // 2, number=1 + n % 2, of=2)
+        for n, view in enumerate(record.views)
+    )
+    record = replace(record, views=views)
+    data = bytearray(formats.write(record))
+    data[18] = count
+    return record, bytes(data)
+
+
+def test_a_header_that_counts_fingers_hides_no_image() -> None:
+    """The edition of 2005 has views of fingers; what it counts is read both ways by others."""
+    record, data = two_of_each(4)
+    assert formats.read(data, strict=True) == record
+    record, data = two_of_each(2)
+    back = formats.read(data)
+    assert back == record
+    assert {note.at for note in back.deviations} == {18}
+    # What follows and is no image stays what it was: bytes that nobody reads.
+    last = len(record.views[-1].data)
+    cut = formats.read(data[:-last] + bytes(last), "fir2005")
+    assert len(cut.views) == 4
+    odd = formats.read(data[: -last - 14] + b"\xff" * (last + 14), "fir2005")
+    assert len(odd.views) == 3
+
+
 @pytest.mark.parametrize("name", ["fir2005", "fir2011"])
 def test_deviations(name: str) -> None:
     record = cases.image_record(name)

@@ -66,7 +66,7 @@ SAMPLES = {
     ),
     "valid1.13.an2": ([2, 99], [], [], []),
     "valid1.14.an2": ([2, 4, 9], [], [(1, 1, "PLAIN", 500)], [1]),
-    "valid1.15.an2": ([2, 9], [], [], None),  # the minutia has a digit too many
+    "valid1.15.an2": ([2, 9], [], [], None),  # of a palm, and the minutia has a digit too many
     "valid1.16.an2": (
         [2, 4, 10, 13, 14, 15, 16, 17, 99], [15222, 99564, 160141, 298545],
         [(10, 10, "PLAIN", 500), (0, 0, "UNKNOWN", None), (13, None, "PLAIN", 500)], [],
@@ -101,7 +101,8 @@ def test_sample(samples: Path, name: str) -> None:
     ] == shown
     if minutiae is None:
         with pytest.raises(FormatError, match=r"minutia 1 of field 9\.12 is malformed") as bad:
-            formats.templates_of(transaction)
+            formats.templates_of(transaction, position=FingerPosition.UNKNOWN)
+        assert formats.templates_of(transaction) == []
         assert bad.value.at == data.index(b"9.12:")
     else:
         assert [len(template) for template in formats.templates_of(transaction)] == minutiae
@@ -370,6 +371,66 @@ def test_malformed_minutiae(items: bytes) -> None:
     bad = formats.read(formats.write(formats.Transaction((*records[:-1], nine))))
     with pytest.raises(FormatError, match="malformed"):
         formats.templates_of(bad)
+
+
+STANDARD = "001\x1f01000200045\x1f02\x1fA\x1e002\x1f03000400090\x1f02\x1fB"
+M1 = "1\x1f100\x1f200\x1f45\x1f1\x1f60"
+SIZED = {128: "400", 129: "500", 131: "500", 132: "500"}
+
+
+def nine(fields: dict[int, str]) -> formats.Transaction:
+    records = transaction().records
+    made = formats.tagged(9, {2: "03", 3: "1", **dict(sorted(fields.items()))})
+    return formats.read(formats.write(formats.Transaction((*records[:-1], made))))
+
+
+@pytest.mark.parametrize(
+    ("said", "position"),
+    [
+        ("2", FingerPosition.RIGHT_INDEX),
+        ("0", FingerPosition.UNKNOWN),
+        ("11", FingerPosition.RIGHT_THUMB),
+        ("12", FingerPosition.LEFT_THUMB),
+        ("1\x1e11", FingerPosition.RIGHT_THUMB),
+        ("2\x1e3\x1e7", FingerPosition.UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize(
+    "rest", [{6: "", 12: STANDARD}, {14: "", 23: STANDARD}, {134: "", 130: "1", 137: M1, **SIZED}]
+)
+def test_minutiae_may_be_of_any_of_several_fingers(rest, said, position) -> None:
+    fields = {number: value or said for number, value in rest.items()}
+    (template,) = formats.templates_of(nine(fields))
+    assert template.position is position
+
+
+@pytest.mark.parametrize("said", ["13", "14", "15", "16", "19", "25", "2\x1e25"])
+@pytest.mark.parametrize(
+    "rest", [{6: "", 12: STANDARD}, {14: "", 23: STANDARD}, {134: "", 130: "1", 137: M1, **SIZED}]
+)
+def test_minutiae_of_palms_and_slaps_are_of_no_finger(rest, said) -> None:
+    """A palm would be searched, and enrolled, as a finger that may be any."""
+    from fpmatch.formats import ebts
+
+    content = nine({number: value or said for number, value in rest.items()})
+    assert formats.templates_of(content) == []
+    found, passed_over = ebts.fingers_of(content)
+    assert not any(len(one) <= 2 for one in found)
+    assert any("is no single finger" in why for why in passed_over)
+    (named,) = formats.templates_of(content, position=FingerPosition.LEFT_RING)
+    assert named.position is FingerPosition.LEFT_RING
+
+
+@pytest.mark.parametrize("unit", [None, "0", "3"])
+def test_m1_minutiae_without_a_unit_have_no_resolution(unit: str | None) -> None:
+    """500 of it would else be 500 pixels a centimetre, which are credible and wrong."""
+    content = nine({134: "2", 137: M1, **SIZED} | ({} if unit is None else {130: unit}))
+    with pytest.raises(ResolutionError):
+        formats.templates_of(content)
+    (template,) = formats.templates_of(content, ppi=500)
+    assert template.xy.tolist() == [[800, 1600]]
+    (stated,) = formats.templates_of(nine({130: "1", 134: "2", 137: M1, **SIZED}))
+    assert stated.xy.tolist() == [[800, 1600]]
 
 
 def test_what_cannot_be_written_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from fpmatch.errors import FormatError
@@ -15,6 +16,8 @@ from fpmatch.formats.values import Deviation, Device, QualityBlock
 from fpmatch.parameters import FORMATS
 
 _VIEW_HEADER = 14
+_COUNT_AT = 18
+"""Where the edition of 2005 says how many images, or fingers, there are."""
 _TIME = 9
 _NO_TIME = b"\xff" * _TIME
 _UNITS = {1: 1.0, 2: CM_PER_INCH}
@@ -64,7 +67,7 @@ def read(data: bytes, name: str) -> FingerImageRecord:
         notes.append(Deviation(4, f"version {data[4:7]!r} is not that of {name}"))
     old = name == "fir2005"
     declared = cursor.number(6 if old else 4, "the record length")
-    record = _read_2005(cursor, notes) if old else _read_2011(cursor, notes)
+    record = _read_2005(cursor, notes, declared) if old else _read_2011(cursor, notes)
     if declared != cursor.at:
         notes.append(Deviation(8, f"length {declared} declared, {cursor.at} bytes read"))
     if cursor.left:
@@ -80,7 +83,7 @@ def read(data: bytes, name: str) -> FingerImageRecord:
     return replace(record, deviations=tuple(notes))
 
 
-def _read_2005(cursor: Cursor, notes: list[Deviation]) -> FingerImageRecord:
+def _read_2005(cursor: Cursor, notes: list[Deviation], declared: int) -> FingerImageRecord:
     device = Device(cursor.number(2, "the capture device"))
     level = cursor.number(2, "the acquisition level")
     count = cursor.number(1, "the number of images")
@@ -91,40 +94,52 @@ def _read_2005(cursor: Cursor, notes: list[Deviation]) -> FingerImageRecord:
         notes.append(Deviation(cursor.at - 2, "the reserved bytes are not 0"))
     if count == 0:
         raise FormatError("the record holds no images", cursor.at)
-    views = []
-    for _ in range(count):
-        start = cursor.at
-        size = cursor.number(4, "the image length")
-        position = cursor.number(1, "the finger position")
-        of = cursor.number(1, "the number of views")
-        number = cursor.number(1, "the view number")
-        quality = QualityBlock(cursor.number(1, "the quality"))
-        impression = cursor.number(1, "the impression type")
-        width, height = cursor.number(2, "the width"), cursor.number(2, "the height")
-        if cursor.number(1, "the reserved byte"):
-            notes.append(Deviation(cursor.at - 1, "the reserved byte is not 0"))
-        if size <= _VIEW_HEADER:
-            raise FormatError(f"image length {size} leaves no image", start)
-        views.append(
-            ImageView(
-                cursor.take(size - _VIEW_HEADER, "the image"),
-                width,
-                height,
-                unit,
-                scan,
-                resolution,
-                depth,
-                compression,
-                position,
-                number,
-                of,
-                impression,
-                (quality,),
-                device,
-                at=start,
-            )
-        )
+    shared = (unit, scan, resolution, depth, compression, device)
+    views = [_image(cursor, notes, shared) for _ in range(count)]
+    while cursor.at < declared and _lacks(views, count):
+        start, more = cursor.at, list[Deviation]()
+        try:
+            views.append(_image(cursor, more, shared))
+        except FormatError:
+            cursor.at = start
+            break
+        notes += [Deviation(_COUNT_AT, f"{count} counts fingers: another image follows"), *more]
     return FingerImageRecord("fir2005", tuple(views), level)
+
+
+def _lacks(views: list[ImageView], count: int) -> bool:
+    """Whether images are missing where the header counts fingers, of which some have several.
+
+    Both are done: the standard calls the number that of fingers or palms, and of images.
+    """
+    seen = Counter(view.position for view in views)
+    return len(seen) < count or any(seen[view.position] < view.of for view in views)
+
+
+def _image(
+    cursor: Cursor,
+    notes: list[Deviation],
+    shared: tuple[int, tuple[int, int], tuple[int, int], int, int, Device],
+) -> ImageView:
+    """One image of the edition of 2005, with what is the same for all."""
+    unit, scan, resolution, depth, compression, device = shared
+    start = cursor.at
+    size = cursor.number(4, "the image length")
+    position = cursor.number(1, "the finger position")
+    of = cursor.number(1, "the number of views")
+    number = cursor.number(1, "the view number")
+    quality = QualityBlock(cursor.number(1, "the quality"))
+    impression = cursor.number(1, "the impression type")
+    width, height = cursor.number(2, "the width"), cursor.number(2, "the height")
+    if cursor.number(1, "the reserved byte"):
+        notes.append(Deviation(cursor.at - 1, "the reserved byte is not 0"))
+    if size <= _VIEW_HEADER:
+        raise FormatError(f"image length {size} leaves no image", start)
+    data = cursor.take(size - _VIEW_HEADER, "the image")
+    return ImageView(
+        data, width, height, unit, scan, resolution, depth, compression, position, number, of,
+        impression, (quality,), device, at=start,
+    )  # fmt: skip
 
 
 def _read_2011(cursor: Cursor, notes: list[Deviation]) -> FingerImageRecord:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpmatch.errors import FormatError
-from fpmatch.formats.itl_pictures import PICTURE_TYPES, number_of, picture
+from fpmatch.finger import PLAIN_THUMBS
+from fpmatch.formats.itl_pictures import PICTURE_TYPES, number_of, picture, whole
 from fpmatch.formats.itl_values import Field, TaggedRecord, Transaction
 from fpmatch.formats.templates import impression_of, to_templates
 from fpmatch.formats.units import CM_PER_INCH, DEGREES, from_units
@@ -29,7 +30,8 @@ _IMPRESSION, _POSITION, _STANDARD = 3, 6, 12
 _FBI_POSITION, _FBI = 14, 23
 _M1_WIDTH, _M1_HEIGHT, _M1_UNIT, _M1_X, _M1_Y, _M1_POSITION = 128, 129, 130, 131, 132, 134
 _M1_QUALITY, _M1 = 135, 137
-_PER_INCH = 1
+_PER_INCH, _PER_CM = 1, 2
+_FINGERS = {int(position): position for position in FingerPosition} | PLAIN_THUMBS
 _NUMBERS = re.compile(rb"([0-9]{4})([0-9]{4})([0-9]{3})")
 _KINDS = {b"A": MinutiaType.ENDING, b"B": MinutiaType.BIFURCATION}
 _WORST, _BEST, _NO_QUALITY = 63, 2, 1
@@ -43,7 +45,10 @@ def templates(
     ppi: float | None = None,
     size: tuple[int, int] | None = None,
 ) -> list[Template]:
-    """A template for each Type-9 record that holds minutiae.
+    """A template for each Type-9 record that holds minutiae of a finger.
+
+    Those of palms, of slaps and of other skin are left out, unless `position` says which finger
+    they are of.
 
     Parameters
     ----------
@@ -64,6 +69,8 @@ def templates(
     out: list[Template] = []
     for record in transaction.of_type(TYPE_9):
         assert isinstance(record, TaggedRecord)
+        if position is None and not _is_of_fingers(record):
+            continue
         out += record_templates(transaction, record, position=position, ppi=ppi, size=size)
     return out
 
@@ -76,7 +83,10 @@ def record_templates(
     ppi: float | None = None,
     size: tuple[int, int] | None = None,
 ) -> list[Template]:
-    """The template of one Type-9 record, or none if it holds no minutiae; errors as `templates`.
+    """The template of one Type-9 record, or none if it holds no minutiae.
+
+    Errors as `templates`, and FormatError where the record is of no finger and ``position`` is
+    not given.
 
     Parameters
     ----------
@@ -91,15 +101,56 @@ def record_templates(
     size : (int, int), optional
         Width and height of the image, pixels.
     """
-    if record.get(_M1) is not None:
+    held = _held(record)
+    if held is None:
+        return []
+    field, place = held
+    if position is None:
+        position = _finger(record, place)
+    if field.number == _M1:
         shown = TemplateRecord("incits2004", (m1_view(record),))
         return to_templates(shown, position=position, ppi=ppi, size=size)
-    for number, rising in ((_STANDARD, True), (_FBI, False)):
+    shape = size or _image_size(transaction, record)
+    return [_millimetres(record, field, shape, field.number == _STANDARD, position)]
+
+
+def _held(record: TaggedRecord) -> tuple[Field, int] | None:
+    """The minutiae that count, and the number of the field that says of which finger they are."""
+    for number, place in ((_M1, _M1_POSITION), (_STANDARD, _POSITION), (_FBI, _FBI_POSITION)):
         field = record.get(number)
         if field is not None:
-            shape = size or _image_size(transaction, record)
-            return [_millimetres(record, field, shape, rising, position)]
-    return []
+            return field, place
+    return None
+
+
+def _is_of_fingers(record: TaggedRecord) -> bool:
+    held = _held(record)
+    return held is None or all(code in _FINGERS for code in _codes(record, held[1]))
+
+
+def _finger(record: TaggedRecord, place: int) -> FingerPosition:
+    """Which finger; unknown where it may be any of several.
+
+    Raises
+    ------
+    FormatError
+        If it is none, or several at once: minutiae of a palm or a slap would be taken for those
+        of one finger.
+    """
+    codes = _codes(record, place)
+    for code in codes:
+        if code not in _FINGERS:
+            at = record.fields[0].at
+            raise FormatError(f"9.{place:03d} says {code}, which is no single finger", at)
+    fingers = {_FINGERS[code] for code in codes}
+    return fingers.pop() if len(fingers) == 1 else FingerPosition.UNKNOWN
+
+
+def _codes(record: TaggedRecord, place: int) -> list[int]:
+    field = record.get(place)
+    if field is None or not field.value:
+        return [FingerPosition.UNKNOWN]
+    return [whole(items[0], field) for items in field.items]
 
 
 def _image_size(transaction: Transaction, record: TaggedRecord) -> tuple[int, int] | None:
@@ -131,7 +182,7 @@ def _millimetres(
     field: Field,
     shape: tuple[int, int] | None,
     rising: bool,
-    position: FingerPosition | None,
+    position: FingerPosition,
 ) -> Template:
     columns = _columns(field)
     keep = np.sort(np.argsort(-columns.quality, kind="stable")[: TEMPLATE.max_minutiae])
@@ -143,8 +194,6 @@ def _millimetres(
     units = np.clip(units, 0, np.iinfo(np.uint16).max)
     least = units.max(axis=0, initial=0) // TEMPLATE.subpixel + 1
     width, height = np.maximum(least, shape or (1, 1)).tolist()
-    code = number_of(record, _POSITION if rising else _FBI_POSITION, 0)
-    known = code <= max(FingerPosition)
     return Template(
         xy=units.astype(np.uint16),
         angle=from_units(columns.angle[keep], DEGREES, opposite=rising),
@@ -152,7 +201,7 @@ def _millimetres(
         quality=columns.quality[keep].astype(np.uint8),
         width=width,
         height=height,
-        position=position if position is not None else FingerPosition(code if known else 0),
+        position=position,
         impression=_impression(record),
     )
 
@@ -202,8 +251,13 @@ def m1_view(record: TaggedRecord) -> View:
         rows.append([int(n) for n in numbers])
     table = np.array(rows, np.int64).reshape(-1, 5)
     x, y = number_of(record, _M1_X, 0), number_of(record, _M1_Y, 0)
-    if number_of(record, _M1_UNIT, 0) == _PER_INCH:
+    unit = number_of(record, _M1_UNIT, 0)
+    if unit == _PER_INCH:
         x, y = round(x / CM_PER_INCH), round(y / CM_PER_INCH)
+    elif unit != _PER_CM:
+        # Taken for one or the other, most numbers would be credible and wrong.
+        x = y = 0
+    codes = _codes(record, _M1_POSITION)
     quality = record.get(_M1_QUALITY)
     first = quality.items[0][0] if quality else b""
     known = first.isdigit() and int(first[:4]) <= 255
@@ -216,7 +270,7 @@ def m1_view(record: TaggedRecord) -> View:
             width=number_of(record, _M1_WIDTH, 0),
             height=number_of(record, _M1_HEIGHT, 0),
             resolution=(x, y),
-            position=number_of(record, _M1_POSITION, 0),
+            position=codes[0] if len(codes) == 1 else int(FingerPosition.UNKNOWN),
             impression=number_of(record, _IMPRESSION, int(Impression.UNKNOWN)),
             qualities=(QualityBlock(int(first)),) if known else (),
         )

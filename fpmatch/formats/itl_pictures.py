@@ -115,7 +115,7 @@ def _amputated(record: TaggedRecord) -> tuple[int, ...]:
         return ()
     if any(len(items) != 2 or items[1] not in _CODES for items in field.items):
         raise FormatError("14.018 must be pairs of a finger and XX or UP", field.at)
-    fingers = tuple(_whole(items[0], field) for items in field.items)
+    fingers = tuple(whole(items[0], field) for items in field.items)
     if not all(1 <= finger <= max(FingerPosition) for finger in fingers):
         raise FormatError(f"14.018 must name fingers 1 to {max(FingerPosition)}", field.at)
     return fingers
@@ -149,7 +149,7 @@ def _numbers(record: TaggedRecord, number: int) -> list[list[int]]:
     field = record.get(number)
     if field is None:
         return []
-    return [[_whole(item, field) for item in items] for items in field.items]
+    return [[whole(item, field) for item in items] for items in field.items]
 
 
 def _ppi(record: TaggedRecord) -> tuple[float, float] | None:
@@ -164,7 +164,7 @@ def _positions(record: TaggedRecord) -> tuple[int, ...]:
     field = record.get(_POSITION)
     if field is None:
         return (0,)
-    return tuple(_whole(items[0], field) for items in field.items)
+    return tuple(whole(items[0], field) for items in field.items)
 
 
 def number_of(record: TaggedRecord, number: int, otherwise: int | None = None) -> int:
@@ -189,10 +189,23 @@ def number_of(record: TaggedRecord, number: int, otherwise: int | None = None) -
             at = field.at if field else record.fields[0].at
             raise FormatError(f"field {record.type}.{number:03d} is absent", at)
         return otherwise
-    return _whole(field.value, field)
+    return whole(field.value, field)
 
 
-def _whole(value: bytes, field: Field) -> int:
+def whole(value: bytes, field: Field) -> int:
+    """A whole number of up to nine digits, out of a field.
+
+    Parameters
+    ----------
+    value : bytes
+    field : Field
+        Which an error names.
+
+    Raises
+    ------
+    FormatError
+        If it is none.
+    """
     text = value.strip()
     if not text.isdigit() or len(text) > 9:
         raise FormatError(f"field {field.tag.decode('ascii')} is no whole number", field.at)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fpmatch.errors import FormatError, ResolutionError
-from fpmatch.finger import SLAPS
+from fpmatch.finger import PLAIN_THUMBS, SLAPS
 from fpmatch.formats.coded import coded_size, coding
 from fpmatch.formats.templates import impression_of
 from fpmatch.types import FingerPosition, Impression
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fpmatch.image import FingerImage
 
 RAW = "RAW"
-_PLAIN_THUMBS = {11: FingerPosition.RIGHT_THUMB, 12: FingerPosition.LEFT_THUMB}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ class Picture:
         code = self.positions[0]
         if code <= max(FingerPosition):
             return FingerPosition(code)
-        return _PLAIN_THUMBS.get(code)
+        return PLAIN_THUMBS.get(code)
 
     @property
     def impression_type(self) -> Impression:
