@@ -393,6 +393,7 @@ def nine(fields: dict[int, str]) -> formats.Transaction:
         ("12", FingerPosition.LEFT_THUMB),
         ("1\x1e11", FingerPosition.RIGHT_THUMB),
         ("2\x1e3\x1e7", FingerPosition.UNKNOWN),
+        ("2\x1f3", FingerPosition.UNKNOWN),
     ],
 )
 @pytest.mark.parametrize(
@@ -419,6 +420,18 @@ def test_minutiae_of_palms_and_slaps_are_of_no_finger(rest, said) -> None:
     assert any("is no single finger" in why for why in passed_over)
     (named,) = formats.templates_of(content, position=FingerPosition.LEFT_RING)
     assert named.position is FingerPosition.LEFT_RING
+
+
+def test_a_picture_of_two_fingers_is_of_neither_however_they_are_parted() -> None:
+    for said in ("2\x1e3", "2\x1f3"):
+        records = list(transaction().records)
+        at = next(n for n, one in enumerate(records) if one.type == 14)
+        fields = {f.number: f.value for f in records[at].fields[1:]} | {13: said}
+        picture = fields.pop(999)
+        records[at] = formats.tagged(14, {**dict(sorted(fields.items())), 999: picture})
+        back = formats.read(formats.write(formats.Transaction(tuple(records))))
+        shown = next(p for p in formats.pictures_of(back) if p.positions == (2, 3))
+        assert shown.finger is None
 
 
 @pytest.mark.parametrize("unit", [None, "0", "3"])

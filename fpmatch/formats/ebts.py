@@ -21,6 +21,7 @@ from fpmatch.formats.ebts_fields import (
     ORI,
     ORIGIN,
     control_of,
+    occurrences,
     oris_of,
     position_of,
     present,
@@ -240,7 +241,7 @@ def _repositories(second: TaggedRecord, *, mandatory: bool) -> tuple[int, ...] |
     if not mandatory and single(second, _REPOSITORIES) is None:
         return None
     found = present(second, _REPOSITORIES)
-    values = [items[0] for items in found.items]
+    values = occurrences(found)
     if len(values) > _MOST_REPOSITORIES or not all(v.isdigit() and len(v) <= 3 for v in values):
         raise FormatError("2.098 must be numbers of repositories", found.at)
     return tuple(int(value) for value in values)

@@ -57,6 +57,22 @@ def text_of(record: TaggedRecord, number: int) -> str:
     return present(record, number).text
 
 
+def occurrences(found: Field) -> list[bytes]:
+    """The values of a field that may occur several times: one item each.
+
+    Raises
+    ------
+    FormatError
+        If one has a second item: an agency or a repository in it would be passed over unseen.
+    """
+    if any(len(items) != 1 for items in found.items):
+        name = found.tag.decode("ascii")
+        raise FormatError(
+            f"{name} has items within an occurrence: occurrences are parted by RS", found.at
+        )
+    return [items[0] for items in found.items]
+
+
 def oris_of(record: TaggedRecord, number: int, most: int = 1) -> tuple[str, ...]:
     """The ORIs of a field; what follows nine characters is routing, allowed in 2.007 only.
 
@@ -75,7 +91,7 @@ def oris_of(record: TaggedRecord, number: int, most: int = 1) -> tuple[str, ...]
         With the byte position, if it is absent, has more occurrences or one that is no ORI.
     """
     found = present(record, number)
-    values = [items[0] for items in found.items]
+    values = occurrences(found)
     routed = (record.type, number) == (2, COPIES)
     if len(values) > most:
         raise FormatError(f"{record.type}.{number:03d} has over {most} occurrences", found.at)

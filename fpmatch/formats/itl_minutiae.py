@@ -150,7 +150,7 @@ def _codes(record: TaggedRecord, place: int) -> list[int]:
     field = record.get(place)
     if field is None or not field.value:
         return [FingerPosition.UNKNOWN]
-    return [whole(items[0], field) for items in field.items]
+    return [whole(item, field) for items in field.items for item in items]
 
 
 def _image_size(transaction: Transaction, record: TaggedRecord) -> tuple[int, int] | None:

@@ -164,7 +164,7 @@ def _positions(record: TaggedRecord) -> tuple[int, ...]:
     field = record.get(_POSITION)
     if field is None:
         return (0,)
-    return tuple(whole(items[0], field) for items in field.items)
+    return tuple(whole(item, field) for items in field.items for item in items)
 
 
 def number_of(record: TaggedRecord, number: int, otherwise: int | None = None) -> int:
