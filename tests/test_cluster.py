@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from engine_helpers import (
     HELD,
+    LATER,
     OFF,
     POLICY,
     Clock,
@@ -63,6 +64,7 @@ from fpmatch.errors import (
     InputError,
     LockedError,
     PolicyError,
+    RefusedError,
     StorageError,
 )
 from fpmatch.index.rounds import Question, Step
@@ -677,6 +679,63 @@ def test_a_withheld_section_is_the_same_bytes_whatever_was_covered():
             logged = logged_of(here, response)["immigration"]
             assert (logged["coverage"][0] == 8) is not lose
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("withheld", [False, True])
+def test_a_deferred_search_that_was_made_in_part_is_owed_still(withheld):
+    """Hosts were away when the verdict came: else it would never be searched, and no hit told."""
+    text = (
+        POLICY
+        + f"""
+[[rule]]
+id = "unseen"
+effect = "forbid"
+who = "{LATER}"
+partitions = "immigration"
+permissions = ["view"]
+author = "DHS"
+"""
+        * withheld
+    )
+    with over(replicas=1, text=text) as (here, cluster):
+        asked = request(LATER, person=7)
+        token = here.search(asked)["immigration"].token
+        for host in HOSTS:
+            hosts_of(cluster).stop(host)
+        section = here.report_event(token, "CONVICTION")["immigration"]
+        assert section.complete is withheld
+        assert not section.candidates
+        assert here.notifications() == []
+        for host in HOSTS:
+            hosts_of(cluster).start(host)
+        section = here.report_event(token, "CONVICTION")["immigration"]
+        assert section.complete
+        assert withheld or [c.record for c in section.candidates] == ["I-7"]
+        assert len(here.notifications()) == 1
+        with pytest.raises(RefusedError):
+            here.report_event(token, "CONVICTION")
+        assert here.audit.verify().ok
+
+
+def test_a_deferred_search_in_part_that_is_cut_off_is_owed_still(monkeypatch):
+    """What the log says decides, as where a process dies between the outcome and the token."""
+    from fpmatch.search import resume
+
+    def dies(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with over(replicas=1) as (here, cluster):
+        token = here.search(request(LATER, person=7))["immigration"].token
+        for host in HOSTS:
+            hosts_of(cluster).stop(host)
+        with monkeypatch.context() as patch:
+            patch.setattr(resume, "_is_in_part", dies)
+            with pytest.raises(KeyboardInterrupt):
+                here.report_event(token, "CONVICTION")
+        for host in HOSTS:
+            hosts_of(cluster).start(host)
+        section = here.report_event(token, "CONVICTION")["immigration"]
+        assert [c.record for c in section.candidates] == ["I-7"]
 
 
 def test_the_log_says_coverage_of_every_partition_or_of_none(many):

@@ -199,7 +199,10 @@ class HostPanel(Panel):
                 if host not in piece.hosts:
                     raise
                 left = tuple(h for h in piece.hosts if h != host)
-                if isinstance(error, Behind):
+                if not isinstance(error, Behind):
+                    # A key, a clock or a disk: nobody else would say here why an answer is in part.
+                    log.warning("host %s does not answer a search: %s", host, error)
+                else:
                     late.append(host)
                     if left:
                         self._catch_up(host, False)

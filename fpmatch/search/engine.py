@@ -177,7 +177,8 @@ class Engine(Enquiries):
     ) -> SearchResponse:
         """Tell a deferred search that something happened; the policy of now decides what follows.
 
-        If it grants the search, it is made, once; if it still waits, the token stays good; else
+        If it grants the search, it is made, once; if it still waits, or hosts were away and it was
+        made in part, the token stays good; else
         the probe is destroyed (``DEFERRED_CANCELLED``) and nothing was ever compared for it.
 
         Parameters

@@ -260,10 +260,11 @@ def settle(state: State, kept: KeptProbe) -> None:
     for record in records(kind=Kind.OUTCOME, tcn=tcn):
         if record.fields.get("result", "ok") != "ok" or kept.kind != DEFERRED:
             continue
-        became = record.partitions.get(kept.partition, {}).get("outcome")
+        said = record.partitions.get(kept.partition, {})
+        became = said.get("outcome")
         if became == Outcome.DEFERRED_CANCELLED:
             cancel(state, kept, "cut off")
-        elif became != Outcome.DEFERRED:
+        elif became != Outcome.DEFERRED and said.get("complete") is not False:
             state.ledger.destroy(kept.token)
     state.ledger.unclaim(kept.token, kept.claimed)
 

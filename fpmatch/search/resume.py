@@ -8,6 +8,7 @@ from fpmatch.audit import Kind
 from fpmatch.ledger import KeptProbe
 from fpmatch.search import kept_probes, run
 from fpmatch.search.hold import Hold
+from fpmatch.search.running import Running
 from fpmatch.search.state import State
 from fpmatch.types import Outcome, PartitionResult, Reason, SearchResponse
 
@@ -39,10 +40,11 @@ def report_event(
             request = kept_probes.request_of(state, kept, **changes)
             response = run.search(state, request, None, kept, hold)
             section = response[kept.partition]
-            if section.outcome is Outcome.DEFERRED:
+            running = hold.watched[-1]
+            if section.outcome is Outcome.DEFERRED or _is_in_part(running, section):
                 state.ledger.unclaim(token, kept.claimed)
             else:
-                _settle(state, kept, event, hold.watched[-1].truth[kept.partition], section)
+                _settle(state, kept, event, running.truth[kept.partition], section)
     return response
 
 
@@ -63,6 +65,16 @@ def cancel(state: State, token: str, why: str) -> None:
     kept = kept_probes.claim(state, token)
     with kept_probes.settled(state, kept):
         kept_probes.cancel(state, kept, why)
+
+
+def _is_in_part(running: Running, section: PartitionResult) -> bool:
+    """Whether hosts that hold part of the partition did not answer: the search is owed still.
+
+    Where the submitter may not know if there was a search, its token is used up all the same.
+    """
+    scores = running.scores.get(section.partition)
+    searched = (Outcome.SEARCHED_DISCLOSED, Outcome.SEARCHED_WITHHELD)
+    return scores is not None and not scores.cost.complete and section.outcome in searched
 
 
 def _settle(
