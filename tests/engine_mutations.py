@@ -2078,6 +2078,18 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "if len(tag) < TAG:",
     ),
     (
+        "a removal drops rows of the same numbers in every partition",
+        "cluster/host.py",
+        "if talk.grant.partition == call.grant.partition:",
+        "if True:",
+    ),
+    (
+        "a later call may be for another partition",
+        "cluster/host.py",
+        "first_grant = grant if begun is None else begun.grant",
+        "first_grant = grant",
+    ),
+    (
         "whoever answers is believed",
         "cluster/grants.py",
         "if len(tag) < TAG or not hmac.compare_digest(tag, _reply_tag(key, call, body)):",
@@ -2242,8 +2254,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "a row removed between two rounds stays in merged segments",
         "cluster/host.py",
-        "            for talk in talks:\n                talk.drop(out)\n",
-        "",
+        "talk.drop(place, gone[number])",
+        "pass",
     ),
     (
         "replayed enrolments revive an expunged row",

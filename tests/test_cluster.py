@@ -289,9 +289,16 @@ def test_a_search_that_is_over_cannot_be_taken_up(caller):
 def test_a_later_call_cannot_change_mask_or_partition(caller):
     grant = caller.grant()
     caller.ask(grant)
+    everything = Question(Step.EVERYTHING)
     for other in (caller.grant(search="t"), caller.grant(partition="immigration", search="t")):
         with pytest.raises(GrantError):
-            caller.ask(other, 1, question=Question(Step.EVERYTHING))
+            caller.ask(other, 1, question=everything)
+    wider = mask_digest(sees_protected=True, uses={"CAR"}, below=100)
+    with pytest.raises(GrantError, match="another partition"):
+        caller.ask(caller.grant(partition="immigration"), 1, question=everything)
+    with pytest.raises(GrantError, match="another mask"):
+        caller.ask(caller.grant(mask=wider), 1, question=everything)
+    caller.ask(grant, 1, question=everything)
 
 
 @pytest.mark.parametrize("verb", ["levels", "follow", "commit", "drop", "files", "read", "adopt"])
@@ -478,6 +485,24 @@ def test_a_row_removed_between_two_rounds_is_dropped_in_the_last(many, written):
     scores = answer_from_bytes(reply.blobs[0], question, 1).scores
     assert scores[0] == REMOVED
     assert (scores[1:] >= 0).all()
+
+
+def test_a_removal_drops_no_row_of_a_search_in_another_partition(many):
+    """Both count their rows from 0: what is searched there would be lost until a host restarts."""
+    here, cluster = many
+    for host in cluster.layout.hosts:
+        caller = Caller(cluster)
+        caller.level = cluster.source.level("immigration")
+        grant = caller.grant(partition="immigration", search=host)
+        call = {"buckets": list(cluster.layout.of(host)), "below": 100, "exact": True}
+        said = {**call, "attempt": 0, "seconds_left": None}
+        blobs = [caller.probe("immigration").to_bytes(), question_to_bytes(Question(Step.COUNT))]
+        caller.send(Call("ask", grant, 0, said, blobs), host=host)
+    for name in ("C-1", "C-2", "C-3", "C-4"):
+        here.expunge(name, partition="criminal", order="o", authority="a")
+    for person in (1, 2, 7, 8):
+        for _ in range(4):
+            assert found(here, person, "immigration") == {f"I-{person}"}
 
 
 def test_a_row_that_is_gone_already_is_absent_and_not_refused_as_barred(many, monkeypatch):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.cluster.grants import GrantError
+from fpmatch.cluster.grants import Grant, GrantError
 from fpmatch.cluster.owners import Mask
 from fpmatch.cluster.views import Masked, View
 from fpmatch.index import Workers
@@ -30,26 +30,31 @@ class Conversation:
 
     Parameters
     ----------
+    grant : Grant
+        That it began with.
     view : View
     masked : Masked
         What the search may see.
     shard : Shard
     clock : Clock
         Its deadline is set anew by each call.
-    expires : float
-        `time.time` from when nobody will ask any more.
     ahead : bool
         Whether a bucket shows more than the state that the search named.
     """
 
+    grant: Grant
     view: View
     masked: Masked
     shard: Shard
     clock: Clock
-    expires: float
     ahead: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     last: bytes = b""
+
+    @property
+    def expires(self) -> float:
+        """`time.time` from when nobody will ask any more."""
+        return self.grant.expires
 
     def ask(self, question: Question, seconds_left: float | None) -> Answer:
         """One round.
@@ -80,30 +85,34 @@ class Conversation:
             if not (self.masked.of(part)[at] | gone).all():
                 raise GrantError("a search names rows that its mask bars")
 
-    def drop(self, rows: NDArray[np.int64]) -> None:
+    def drop(self, place: int, rows: NDArray[np.int64]) -> None:
         """Tombstone rows in what it holds: a merge may have replaced it elsewhere meanwhile.
 
         Parameters
         ----------
+        place : int
+            Of their bucket among those that it was asked for.
         rows : (K,) int64
+            Other partitions have rows of the same numbers, and other buckets may have had.
         """
-        for part in filter(len, self.view.parts):
+        for part in filter(len, self.view.by_bucket[place]):
             at = part.find(rows)
             part.live[at[at >= 0]] = 0
 
 
 def begin(
+    grant: Grant,
     view: View,
     request: PartitionRequest,
     below: int,
     lists: int,
     workers: Workers,
-    expires: float,
 ) -> Conversation:
     """A conversation about a search of some buckets.
 
     Parameters
     ----------
+    grant : Grant
     view : View
     request : PartitionRequest
     below : int
@@ -111,7 +120,6 @@ def begin(
     lists : int
         Of the indexes.
     workers : Workers
-    expires : float
     """
     mask: Mask = (request.sees_protected, request.uses, below)
     clock, masked = Clock(), view.masked(mask)
@@ -135,4 +143,4 @@ def begin(
         seen = context.apply_mask(places[0])
         clock.lap("mask")
         shard = FingerShard(context, seen, forms[0])
-    return Conversation(view, masked, shard, clock, expires)
+    return Conversation(grant, view, masked, shard, clock)

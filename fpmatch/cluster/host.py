@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpmatch.checks import check_integer, check_several
 from fpmatch.cluster import conversations, moving
@@ -143,7 +144,11 @@ class Host:
             )
             check_grant(grant, SEARCH, {"partition": request.partition, "mask": asked})
         else:
-            check_grant(grant, SEARCH, {"partition": grant.partition, "mask": grant.mask})
+            with self._lock:
+                begun = self._talks.get(which)
+            first_grant = grant if begun is None else begun.grant
+            asked_for = {"partition": first_grant.partition, "mask": first_grant.mask}
+            check_grant(grant, SEARCH, asked_for)
         new = self._turns.take(grant, which, call.turn)
         if new and request is not None:
             self._begin(grant, which, request, (below, bool(said["exact"])))
@@ -178,7 +183,7 @@ class Host:
             seen = [b.see() for b in found]
             view = View(seen)
             lists = held.lists
-            talk = conversations.begin(view, request, below, lists, self._workers, grant.expires)
+            talk = conversations.begin(grant, view, request, below, lists, self._workers)
             talk.ahead = any(one.owners.level != grant.level for one in seen)
             now = time.time()
             self._talks = {k: t for k, t in self._talks.items() if t.expires >= now}
@@ -231,7 +236,7 @@ class Host:
     def _follow(self, call: Call) -> Reply:
         held = self._shelf.partition(call.grant.partition)
         changes = read_changes(call.blobs[0], call.grant.level)
-        lacks, gone = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        lacks, gone = [np.zeros(0, np.int64)], dict[int, NDArray[np.int64]]()
         for number, changed in changes.buckets.items():
             bucket = held.buckets.get(number)
             if bucket is None:
@@ -245,13 +250,15 @@ class Host:
                 raise Behind(f"host {self.name} is further behind than these changes reach")
             lack, out = bucket.follow(changed)
             lacks.append(lack)
-            gone.append(out)
-        out = np.concatenate(gone)
-        if len(out):
-            with self._lock:
-                talks = list(self._talks.values())
-            for talk in talks:
-                talk.drop(out)
+            if len(out):
+                gone[number] = out
+        with self._lock:
+            talks = list(self._talks.items()) if gone else []
+        for which, talk in talks:
+            if talk.grant.partition == call.grant.partition:
+                for place, number in enumerate(which[-1]):
+                    if number in gone:
+                        talk.drop(place, gone[number])
         wanted = np.concatenate(lacks)
         return Reply({"host": self.name}, [wanted.tobytes()])
 

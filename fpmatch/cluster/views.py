@@ -26,7 +26,8 @@ class View:
     """
 
     def __init__(self, seen: Sequence[Seen]) -> None:
-        self.parts: tuple[Part, ...] = tuple(part for one in seen for part in one.parts)
+        self.by_bucket: tuple[tuple[Part, ...], ...] = tuple(one.parts for one in seen)
+        self.parts: tuple[Part, ...] = tuple(part for parts in self.by_bucket for part in parts)
         none = np.zeros(0, np.int64)
         self.tombstoned = np.sort(np.concatenate([none, *(one.tombstoned for one in seen)]))
         self._owners: dict[int, Owners] = {
