@@ -2090,6 +2090,12 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "first_grant = grant",
     ),
     (
+        "a mask is kept of a segment that is gone",
+        "cluster/owners.py",
+        "if found is None or found[0] is not part:\n            sees",
+        "if found is None:\n            sees",
+    ),
+    (
         "whoever answers is believed",
         "cluster/grants.py",
         "if len(tag) < TAG or not hmac.compare_digest(tag, _reply_tag(key, call, body)):",

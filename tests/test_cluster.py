@@ -953,6 +953,50 @@ def test_owners_are_read_as_they_were_written_and_not_if_damaged():
             Owners.from_bytes(bytes(bad[: rng.choice((len(bad), rng.randrange(len(bad))))]))
 
 
+def test_the_mask_of_a_segment_is_that_of_no_other_which_comes_to_lie_in_its_place():
+    """One thread clears what is kept while another works out a mask, and the segment is merged."""
+    owners = owners_from(
+        Level(1, "s"),
+        [(1, False, False, frozenset(), {0: 1, 1: 1}), (2, False, True, frozenset(), {2: 1, 3: 1})],
+    )
+    mask = (False, frozenset[str](), 100)
+
+    class Segment:
+        """As much of one as masks look at."""
+
+        def __init__(self, *rows: int, cleared: bool = False) -> None:
+            self._rows = np.array(rows, np.int64)
+            self._looks = 3 if cleared else 0
+
+        def __len__(self) -> int:
+            return len(self._rows)
+
+        @property
+        def row_ids(self) -> Any:
+            self._looks -= 1
+            if not self._looks:
+                # What another thread does.
+                owners._parts.clear()
+                owners._masks.clear()
+            return self._rows
+
+    seen: Any = owners.mask
+    for _ in range(50):
+        owners._parts.clear()
+        first = Segment(0, 1, cleared=True)
+        place = id(first)
+        assert seen(first, mask).tolist() == [True, True]
+        del first
+        kept = []
+        for _ in range(20):
+            other = Segment(2, 3)
+            assert seen(other, mask).tolist() == [False, False]
+            if id(other) == place:
+                break
+            kept.append(other)
+        owners._masks.clear()
+
+
 def test_digests_of_owners_tell_them_apart():
     owners = some_owners(random.Random(3))
     others = [

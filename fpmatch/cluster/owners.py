@@ -57,7 +57,7 @@ class Owners:
     owner: NDArray[np.int32]
     positions: NDArray[np.uint8]
     _parts: dict[int, tuple[Part, NDArray[np.int32]]] = field(default_factory=dict)
-    _masks: dict[tuple[int, Mask], NDArray[np.bool_]] = field(default_factory=dict)
+    _masks: dict[tuple[int, Mask], tuple[Part, NDArray[np.bool_]]] = field(default_factory=dict)
 
     @classmethod
     def nothing(cls, level: Level = NOBODY) -> Self:
@@ -94,7 +94,9 @@ class Owners:
         """
         key = (id(part), mask)
         owner = self.of(part)
-        if key not in self._masks:
+        # Of this part itself: others come to lie where one lay that was merged.
+        found = self._masks.get(key)
+        if found is None or found[0] is not part:
             sees_protected, uses, below = mask
             barred = self.sealed.copy()
             if not sees_protected:
@@ -107,8 +109,8 @@ class Owners:
                 out &= part.row_ids < below
             if len(self._masks) >= _MASKS:
                 self._masks.clear()
-            self._masks[key] = out
-        return self._masks[key]
+            found = self._masks[key] = (part, out)
+        return found[1]
 
     def digest(self) -> int:
         """Of all of it, as a number of 64 bits; the sum over buckets is that of the partition.
