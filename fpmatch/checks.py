@@ -26,6 +26,9 @@ NAME = re.compile(r"\S(?:.{0,62}\S)?")
 RETAINED = "retained"
 """The use that a search makes whose probe was retained."""
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\ud800-\udfff]")
+
 
 def quoted(value: object) -> str:
     """A value from outside as a message may show it: short, escaped, and never its bytes.
@@ -79,7 +82,7 @@ def check_text(
     if len(value) > longest or (not value and not empty):
         least = 0 if empty else 1
         raise InputError(f"{name} must have {least} to {longest} characters, not {len(value)}")
-    if any(0xD800 <= ord(c) < 0xE000 or (printable and ord(c) < 32) for c in value):
+    if (_UNPRINTABLE if printable else _SURROGATE).search(value):
         raise InputError(f"{name} holds characters that cannot be stored: {quoted(value)}")
     return str(value)
 

@@ -119,7 +119,11 @@ class Connection(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         """As `sqlite3.Connection.execute`; raises `StorageError`."""
-        return self.cursor().execute(sql, parameters)
+        try:
+            cursor = super().cursor(Cursor)
+        except sqlite3.Error as error:
+            raise ours(error, self.file) from error
+        return cursor.execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> Any:
         """As `sqlite3.Connection.executemany`; raises `StorageError`."""

@@ -925,8 +925,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     ),
     (
         "the key of a removed record is given again",
-        "gallery/records.py",
-        "UPDATE meta SET value = value + 1 WHERE key = 'next_record' RETURNING value - 1",
+        "gallery/putting.py",
+        "SELECT value FROM meta WHERE key = 'next_record'",
         "SELECT COALESCE(MAX(id), 0) + 1 FROM record",
     ),
     (

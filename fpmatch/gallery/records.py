@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fpmatch.checks import check_flag, check_several, check_text, check_uses, quoted
-from fpmatch.database import stored_uses
 from fpmatch.errors import InputError
 from fpmatch.gallery import answers, origins, withdrawn
 from fpmatch.gallery.answers import Once
 from fpmatch.gallery.batch_answers import LONGEST, answer, name_of
-from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.digest import Sum
-from fpmatch.gallery.gallery import ROW_BITS, Gallery
-from fpmatch.gallery.items import refresh_item
+from fpmatch.gallery.gallery import Gallery
+from fpmatch.gallery.putting import Contents, Numbers, Putting, Taken
 from fpmatch.gallery.results import EnrolError, NewRow
 from fpmatch.gallery.sources import Unreadable
 from fpmatch.template import Template
 from fpmatch.types import Ori, Record
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A record's state after enrolment, for the columns.
-
-    Parameters
-    ----------
-    barred : bool
-        Whether it was there before, and is protected or banned from more than it was.
-    """
-
-    key: int
-    name: str
-    protected: bool
-    sealed: bool
-    banned: frozenset[str]
-    barred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +123,8 @@ def enrol(
     accept: Callable[[Record], Record] = lambda record: record,
     once: Once | None = None,
     announce: Callable[[list[NewRow]], None] = lambda _: None,
+    *,
+    contents: Contents | None = None,
 ) -> Enrolled:
     """Store a batch: each record whole or not at all, all of it on disk when this returns.
 
@@ -165,6 +144,8 @@ def enrol(
         The caller's key.
     announce : callable
         Told of the rows that are about to be committed.
+    contents : Contents, optional
+        Stored forms that are at hand.
 
     Returns
     -------
@@ -181,23 +162,27 @@ def enrol(
     secret = gallery.secret("withdrawn")
     with gallery.transaction() as database:
         total = gallery.sum_of(partition)
+        putting = Putting(database, key, Numbers(database, key), contents or {})
         for number, record in items:
             database.execute("SAVEPOINT item")
+            mark = putting.numbers.mark()
             try:
                 checked = accept(check(record))
                 origin = origins.check(record)
-                one, fresh, swap = _put(database, key, number, checked, origin)
+                one, fresh, swap = putting.put(number, checked, origin)
                 if one.barred:
                     kind = withdrawn.bars(one.protected, one.banned)
                     withdrawn.note(database, kind, withdrawn.mark(secret, partition, one.name))
             except InputError as error:
                 database.execute("ROLLBACK TO item")
+                putting.numbers.back(mark)
                 errors.append(EnrolError(number, name_of(record), str(error)))
             else:
                 taken.append(one)
                 rows += fresh
                 _exchange(total, *swap)
             database.execute("RELEASE item")
+        putting.numbers.store()
         gallery.store_sum(partition, total)
         journal = gallery.journal(
             "ENROL",
@@ -246,129 +231,3 @@ def _exchange(total: Sum, old: bytes | None, new: bytes) -> None:
     if old is not None:
         total.remove(old)
     total.add(new)
-
-
-def _put(
-    database: sqlite3.Connection,
-    partition: int,
-    item: int,
-    record: Record,
-    origin: tuple[bytes, tuple[bytes, ...]],
-) -> tuple[Taken, list[NewRow], tuple[bytes | None, bytes]]:
-    taken, old = _put_record(database, partition, record)
-    name = cipher_of(database).of(database, taken.key).put_text(record.event, "event")
-    database.execute("INSERT OR IGNORE INTO event (record, event) VALUES (?, ?)", (taken.key, name))
-    event = database.execute(
-        "SELECT id FROM event WHERE record = ? AND event = ?", (taken.key, name)
-    ).fetchone()[0]
-    rows, keys = store_fingers(database, (partition, taken.key, event), record.fingers, item)
-    origins.put(database, event, keys, origin)
-    new = refresh_item(database, taken.key)
-    return taken, rows, (old, new)
-
-
-def store_fingers(
-    database: sqlite3.Connection,
-    place: tuple[int, int, int],
-    fingers: Sequence[Template],
-    item: int = -1,
-) -> tuple[list[NewRow], list[int]]:
-    """Have an event hold impressions: which are new to the record, and the keys of all.
-
-    Parameters
-    ----------
-    database : sqlite3.Connection
-        In a transaction.
-    place : (int, int, int)
-        Keys of partition, record and event.
-    fingers : sequence of Template
-        None of them empty.
-    item : int
-        Number of the item that they came with.
-    """
-    partition, record, event = place
-    cipher = cipher_of(database)
-    box = cipher.of(database, record)
-    rows = []
-    keys = []
-    for place_of, finger in enumerate(fingers):
-        content = finger.to_bytes()
-        sha = box.put(hashlib.sha256(content).digest(), "sha256")
-        found = database.execute(
-            "SELECT key FROM finger WHERE record = ? AND sha256 = ?", (record, sha)
-        ).fetchone()
-        if found is None:
-            row = _next_row(database, partition)
-            finger_key = (partition << ROW_BITS) + row
-            template = cipher.add_template(database, content)
-            database.execute(
-                "INSERT INTO finger VALUES (?, ?, ?, ?, ?)",
-                (finger_key, record, int(finger.position), template, sha),
-            )
-            rows.append(NewRow(row, finger.position, record, item, place_of, sha))
-        else:
-            finger_key = found[0]
-        database.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (event, finger_key))
-        keys.append(finger_key)
-    return rows, keys
-
-
-def _put_record(
-    database: sqlite3.Connection, partition: int, record: Record
-) -> tuple[Taken, bytes | None]:
-    cipher = cipher_of(database)
-    identity = record.identity or record.record
-    facts = (record.record, identity, record.contributor)
-    shown = cipher.columns(database, partition, facts)
-    found = database.execute(
-        "SELECT id, identity, contributor, protected, sealed, banned, item FROM record "
-        "WHERE partition = ? AND record = ?",
-        (partition, shown[0]),
-    ).fetchone()
-    banned = frozenset(str(use) for use in record.banned_uses)
-    if found is None:
-        key = _next_key(database)
-        database.execute(
-            "INSERT INTO record (id, partition, record, identity, contributor, protected, sealed, "
-            "banned, item) VALUES (?, ?, ?, ?, ?, ?, 0, ?, X'')",
-            (
-                key,
-                partition,
-                *shown,
-                bool(record.protected),
-                json.dumps(sorted(banned)),
-            ),
-        )
-        cipher.put_facts(database, key, facts)
-        return Taken(key, record.record, bool(record.protected), False, banned), None
-    key, was, contributor, protected, sealed, old_banned, item = found
-    _, was, contributor = cipher.facts(database, key, (record.record, was, contributor))
-    if record.identity and was != identity:
-        raise InputError(f"record {quoted(record.record)} belongs to another identity already")
-    if record.contributor and contributor != record.contributor:
-        raise InputError(f"record {quoted(record.record)} has another contributor already")
-    before = bool(protected), stored_uses(old_banned)
-    protected = before[0] or bool(record.protected)
-    banned |= before[1]
-    database.execute(
-        "UPDATE record SET protected = ?, banned = ? WHERE id = ?",
-        (protected, json.dumps(sorted(banned)), key),
-    )
-    more = (protected, banned) != before
-    return Taken(key, record.record, protected, bool(sealed), banned, more), item
-
-
-def _next_key(database: sqlite3.Connection) -> int:
-    """A key that no record ever had: a search that has compared one knows it by its key alone."""
-    key = database.execute(
-        "UPDATE meta SET value = value + 1 WHERE key = 'next_record' RETURNING value - 1"
-    ).fetchone()[0]
-    return int(key)
-
-
-def _next_row(database: sqlite3.Connection, partition: int) -> int:
-    row = database.execute(
-        "UPDATE partition SET next_row = next_row + 1 WHERE id = ? RETURNING next_row - 1",
-        (partition,),
-    ).fetchone()[0]
-    return int(row)

@@ -17,7 +17,7 @@ from fpmatch.gallery.cipher import cipher_of
 from fpmatch.gallery.digest import version_of
 from fpmatch.gallery.gallery import Gallery
 from fpmatch.gallery.items import refresh_item
-from fpmatch.gallery.records import store_fingers
+from fpmatch.gallery.putting import Numbers, Putting
 from fpmatch.gallery.removing import UNIFORM, Removal, drop_fingers, noted
 from fpmatch.gallery.results import NewRow
 from fpmatch.template import Template
@@ -247,9 +247,11 @@ def _exchange_fingers(
     removed: Removal,
 ) -> tuple[list[NewRow], list[int], bool]:
     """Have an event hold these impressions alone: rows that are new, those gone, any change."""
-    _, record, event = place
+    partition, record, event = place
     held = {f for (f,) in database.execute("SELECT finger FROM held WHERE event = ?", (event,))}
-    added, keys = store_fingers(database, place, fingers)
+    putting = Putting(database, partition, Numbers(database, partition))
+    added, keys = putting.store_fingers((record, event), fingers)
+    putting.numbers.store()
     lost = held.difference(keys)
     database.executemany(
         "DELETE FROM held WHERE event = ? AND finger = ?", [(event, key) for key in sorted(lost)]

@@ -205,6 +205,7 @@ def _batch(
             lambda record: accept(known_uses(state, record)),
             once,
             ready.announce,
+            contents=ready.contents,
         )
         crash_point("enrol.committed")
         try:
@@ -218,7 +219,8 @@ def _batch(
         crash_point("enrol.indexed")
     ready.settle()
     forms = ready.forms
-    flags = resemblance.doubts(state, partition, dict(batch), done.rows, forms)
+    fresh = {one.key for one in done.taken if one.fresh}
+    flags = resemblance.doubts(state, partition, dict(batch), done.rows, forms, fresh)
     if once is not None:
         crash_point("enrol.compared")
         said = batch_answers.answer(dict(batch), done.keys, done.rows, done.errors)

@@ -30,6 +30,8 @@ class Ready:
         The form of an item's finger in the batch, by number of the item and place in it.
     batch : Batch or None
         Laid out; None where there is no form.
+    contents : dict of int to (Template, bytes)
+        The templates and their bytes, by `id` of the template.
     part : Part or None
         The rows as they are stored, once their ids are known; None where not all were taken.
     """
@@ -39,6 +41,7 @@ class Ready:
     forms: dict[bytes, SearchTemplate] = field(default_factory=dict)
     numbers: dict[tuple[int, int], int] = field(default_factory=dict)
     batch: Batch | None = None
+    contents: dict[int, tuple[Template, bytes]] = field(default_factory=dict)
     part: Part | None = None
 
     @classmethod
@@ -63,6 +66,7 @@ class Ready:
             for place, finger in enumerate(several if isinstance(several, list | tuple) else ()):
                 if isinstance(finger, Template) and len(finger):
                     content = finger.to_bytes()
+                    out.contents[id(finger)] = finger, content
                     if content not in out.forms:
                         out.forms[content] = encode(finger)
                     out.numbers[number, place] = len(fingers)

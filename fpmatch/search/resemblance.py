@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -29,6 +29,7 @@ def doubts(
     items: Mapping[int, Record],
     added: Sequence[NewRow],
     forms: Mapping[bytes, SearchTemplate],
+    fresh: Iterable[int] = (),
 ) -> list[EnrolFlag]:
     """The items whose new fingers resemble nothing that their record held before them.
 
@@ -48,11 +49,17 @@ def doubts(
         Fingers that it added, in the order of the items.
     forms : mapping of bytes to SearchTemplate
         Search forms at hand, by the template's bytes; others are computed here.
+    fresh : iterable of int
+        Keys of records that came with the batch: the first of their items meets no other.
     """
     out = []
+    first = set(fresh)
     with state.partition_lock(partition).reading():
         for number, group in groupby(added, key=lambda row: row.item):
             rows = list(group)
+            if rows[0].record in first:
+                first.remove(rows[0].record)
+                continue
             held = [h for h in facts.rows(state.gallery, rows[0].record) if h[0] < rows[0].row]
             if not held:
                 continue
