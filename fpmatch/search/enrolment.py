@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ from fpmatch.gallery.answers import Answer, Once
 from fpmatch.parameters import SEARCH
 from fpmatch.search import pending, resemblance, sequence
 from fpmatch.search.crash_points import crash_point
-from fpmatch.search.indexing import Ready
-from fpmatch.search.once import check_key, digest, turn
+from fpmatch.search.indexing import Ready, stored_form
+from fpmatch.search.once import check_key, turn
 from fpmatch.search.state import State
 from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Record
@@ -83,10 +84,12 @@ def enrol(
         # Of a batch that was cut short under a key it is not known what the whole one is.
         if not batch or (key and batches.failure is not None):
             break
-        said = _said(partition, batch, last=batches.last) if key else None
+        contents: dict[int, tuple[Template, bytes]] = {}
+        said = _said(partition, batch, contents, last=batches.last) if key else None
         with turn(state, key, said, batches.number) as act:
             if act.answer is None:
-                done, doubts = _batch(state, partition, batch, accept, act.once)
+                ready = Ready.of(state, partition, batch, contents)
+                done, doubts = _batch(ready, batch, accept, act.once)
             else:
                 done, doubts = _repeated(state, partition, dict(batch), act.answer)
         accepted += seen.add(done.keys)
@@ -140,12 +143,19 @@ class _Batches:
         return batch
 
 
-def _said(partition: str, batch: list[tuple[int, Record]], *, last: bool) -> list[object]:
+def _said(
+    partition: str,
+    batch: list[tuple[int, Record]],
+    contents: dict[int, tuple[Template, bytes]],
+    *,
+    last: bool,
+) -> list[object]:
     """All that is asked of a batch, as JSON can write it."""
-    return ["enrol", partition, last, [[number, *_content(item)] for number, item in batch]]
+    items = [[number, *_content(item, contents)] for number, item in batch]
+    return ["enrol", partition, last, items]
 
 
-def _content(item: object) -> list[object]:
+def _content(item: object, contents: dict[int, tuple[Template, bytes]]) -> list[object]:
     """What an item says; of one that is none, as much as a message would show."""
     if not isinstance(item, Record):
         return [type(item).__name__, getattr(item, "why", "") or quoted(item)]
@@ -155,7 +165,12 @@ def _content(item: object) -> list[object]:
     return [
         [value if isinstance(value, str | bool) else quoted(value) for value in facts],
         sorted(map(str, banned)) if isinstance(banned, set | frozenset) else quoted(banned),
-        [digest(f) if isinstance(f, Template) else quoted(f) for f in fingers],
+        [
+            hashlib.sha256(stored_form(f, contents)).hexdigest()
+            if isinstance(f, Template)
+            else quoted(f)
+            for f in fingers
+        ],
         [str(getattr(item, name, "")) for name in ("item", "sources")],
     ]
 
@@ -188,14 +203,13 @@ class Seen:
 
 
 def _batch(
-    state: State,
-    partition: str,
+    ready: Ready,
     batch: list[tuple[int, Record]],
     accept: Callable[[Record], Record],
     once: Once | None = None,
 ) -> tuple[_Done, list[EnrolFlag]]:
     crash_point("enrol.checked")
-    ready = Ready.of(state, partition, batch)
+    state, partition = ready.state, ready.partition
     lock = state.partition_lock(partition)
     with lock.changing(), _carried_through(state, partition):
         done = records.enrol(

@@ -45,7 +45,13 @@ class Ready:
     part: Part | None = None
 
     @classmethod
-    def of(cls, state: State, partition: str, items: Sequence[tuple[int, object]]) -> Ready:
+    def of(
+        cls,
+        state: State,
+        partition: str,
+        items: Sequence[tuple[int, object]],
+        contents: dict[int, tuple[Template, bytes]] | None = None,
+    ) -> Ready:
         """Make the forms of a batch while searches go on.
 
         Parameters
@@ -56,8 +62,10 @@ class Ready:
             Its name.
         items : sequence of (int, object)
             Numbered; what is no record has no form.
+        contents : dict of int to (Template, bytes), optional
+            As `Ready.contents`, as far as it is known.
         """
-        out = cls(state, partition)
+        out = cls(state, partition, contents=contents or {})
         if state.shards is not None:
             return out
         fingers: list[tuple[Template, SearchTemplate]] = []
@@ -65,8 +73,7 @@ class Ready:
             several = record.fingers if isinstance(record, Record) else ()
             for place, finger in enumerate(several if isinstance(several, list | tuple) else ()):
                 if isinstance(finger, Template) and len(finger):
-                    content = finger.to_bytes()
-                    out.contents[id(finger)] = finger, content
+                    content = stored_form(finger, out.contents)
                     if content not in out.forms:
                         out.forms[content] = encode(finger)
                     out.numbers[number, place] = len(fingers)
@@ -115,6 +122,21 @@ class Ready:
         """Join what is in memory, while searches go on."""
         if self.part is not None:
             self.state.indexes[self.partition].join_memory()
+
+
+def stored_form(finger: Template, contents: dict[int, tuple[Template, bytes]]) -> bytes:
+    """A template's bytes, made once.
+
+    Parameters
+    ----------
+    finger : Template
+    contents : dict of int to (Template, bytes)
+        As `Ready.contents`; the template is in it afterwards.
+    """
+    # No other template has that id while this one is held on to.
+    if id(finger) not in contents:
+        contents[id(finger)] = finger, finger.to_bytes()
+    return contents[id(finger)][1]
 
 
 def index_rows(
