@@ -1570,8 +1570,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "half a surrogate pair",
         "checks.py",
-        "if any(0xD800 <= ord(c) < 0xE000 or (printable and ord(c) < 32) for c in value):",
-        "if any(printable and ord(c) < 32 for c in value):",
+        '_UNPRINTABLE = re.compile("[\\x00-\\x1f\\ud800-\\udfff]")',
+        '_UNPRINTABLE = re.compile("[\\x00-\\x1f]")',
     ),
     (
         "a ban that the policy does not know",
