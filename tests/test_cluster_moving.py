@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_helpers import Clock, engine, folder, print_of, record
+from engine_helpers import Clock, engine, folder, print_of, record, request
 from test_cluster import HOSTS, found, hosts_of, over, stored_templates
 
 from fpmatch.cluster import Cluster, moving
@@ -125,6 +125,19 @@ def test_a_copy_that_was_broken_off_is_deleted_by_the_next_removal(monkeypatch, 
         left = [p for p in (cluster.folder / "hosts").rglob("*") if p.is_file()]
         assert not any(trace_of(3) in p.read_bytes() for p in left)
         assert found(here, 1) == {"C-1"}
+
+
+def test_a_bucket_that_is_gone_from_a_host_is_brought_again():
+    """The coordinator believes that the host has it, and has nothing new to tell of it."""
+    with over(replicas=1) as (here, cluster):
+        number = bucket_of("C-3", 8)
+        (owner,) = cluster.layout.places[number]
+        held = hosts_of(cluster).running[owner]._shelf.partition("criminal")
+        held.buckets.pop(number).drop()
+        here.search(request(person=3, tcn=""))
+        section = here.search(request(person=3, tcn=""))["criminal"]
+        assert section.complete
+        assert [c.record for c in section.candidates] == ["C-3"]
 
 
 def test_a_partition_may_be_called_as_the_place_where_buckets_arrive():

@@ -238,9 +238,8 @@ class Host:
         changes = read_changes(call.blobs[0], call.grant.level)
         lacks, gone = [np.zeros(0, np.int64)], dict[int, NDArray[np.int64]]()
         for number, changed in changes.buckets.items():
-            bucket = held.buckets.get(number)
-            if bucket is None:
-                continue
+            # One that is gone from its disk is behind: passed over, it would never come back.
+            bucket = self._bucket(held, number)
             level = bucket.owners.level
             # Everything is told where the coordinator does not believe what the host says it has.
             if changes.since is not None and reached(level, call.grant.level, exact=False):
