@@ -40,7 +40,7 @@ class Compared:
 
     Parameters
     ----------
-    features : (K, 5) int32
+    features : (K, 6) int32
         As `training.matcher.pair_features` gives them.
     mated : (K,) bool
     folder : (K,) str
@@ -112,8 +112,10 @@ def fit_numbers(whole: Compared, touches: Compared, p: MatcherParameters = MATCH
     nonmated = [part.of(~part.mated) for part in (whole, touches)]
     features = np.concatenate([part.features for part in nonmated])
     folders = np.concatenate([part.folder for part in nonmated])
-    unit = np.array([PEOPLE.get(f, f) for f in np.unique(folders)])
-    pairs = _pairs(features, unit[np.unique(folders, return_inverse=True)[1]], p)
+    names, at = np.unique(folders, return_inverse=True)
+    # As numbers: names of half a million pairs take longer to sort than all the rest.
+    unit = np.unique([PEOPLE.get(f, f) for f in names], return_inverse=True)[1]
+    pairs = _pairs(features, unit[at], p)
     offsets = fit_offsets(pairs)
     curve = fit_curve(raw_of(pairs, offsets), pairs)
     return Numbers(weights, tuple(float(o) for o in offsets), curve)
@@ -128,7 +130,9 @@ def values_by(
     return np.interp(raw, *numbers.curve)
 
 
-def _pairs(features: NDArray[np.int32], unit: Names, p: MatcherParameters) -> Pairs:
+def _pairs(
+    features: NDArray[np.int32], unit: Names | NDArray[np.int64], p: MatcherParameters
+) -> Pairs:
     """As `training.sizes` takes them, with no regard to size."""
     found = np.where(features[:, 1] < 0, -1, np.maximum(evidence(features, p), 0))
     return Pairs(found, features[:, 0].astype(np.int64), features[:, 4].astype(np.int64), unit)

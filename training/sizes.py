@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,16 +82,16 @@ class Pairs:
         Raw score of those below.
     size : (K,) int64
         Usable minutiae of the smaller side.
-    unit : (K,) str
+    unit : (K,) str or int64
         The set that a pair belongs to; sets of the same people are one.
     """
 
     evidence: Ints
     relaxed: Ints
     size: Ints
-    unit: NDArray[np.str_]
+    unit: NDArray[np.str_] | Ints
 
-    def of(self, units: NDArray[np.str_]) -> Pairs:
+    def of(self, units: NDArray[np.str_] | Ints) -> Pairs:
         """Those of some sets."""
         keep = np.isin(self.unit, units)
         return Pairs(self.evidence[keep], self.relaxed[keep], self.size[keep], self.unit[keep])
@@ -103,14 +104,14 @@ def raw_of(pairs: Pairs, offsets: Floats) -> Ints:
     return np.where(pairs.evidence < 0, pairs.relaxed, above)
 
 
-def quantile(values: Floats, weights: Floats, share: float) -> float:
-    """Weighted quantile, an observed value."""
+def quantiles(values: Floats, weights: Floats, shares: Iterable[float]) -> list[float]:
+    """Weighted quantiles, observed values."""
     order = np.argsort(values, kind="stable")
     total = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(total, share * total[-1])])
+    return [float(values[order[np.searchsorted(total, share * total[-1])]]) for share in shares]
 
 
-def _alike(unit: NDArray[np.str_], fewest: int, full: int) -> Floats:
+def _alike(unit: NDArray[np.str_] | Ints, fewest: int, full: int) -> Floats:
     """Weights by which every set counts alike, however many pairs it has."""
     weights = np.zeros(len(unit))
     for name in np.unique(unit):
@@ -134,7 +135,7 @@ def fit_offsets(pairs: Pairs) -> Floats:
             continue
         values = pairs.evidence[inside].astype(np.float64)
         at.append(float(np.average(pairs.size[inside], weights=weights)))
-        levels.append([quantile(values, weights, 1 - rate) for rate in LEVEL_RATES])
+        levels.append(quantiles(values, weights, [1 - rate for rate in LEVEL_RATES]))
         trust.append(float(weights.sum()))
     height = np.array(levels)
     above = (height - height.mean(axis=0)).mean(axis=1)
@@ -156,8 +157,9 @@ def fit_curve(raw: Ints, pairs: Pairs) -> tuple[tuple[int, ...], tuple[float, ..
         weights[inside] = _alike(pairs.unit[inside], FEWEST_OF_CLASS, FULL_OF_CLASS)
     scores = raw.astype(np.float64)
     at, value = [0], [0.0]
-    for rate in (*KNOT_RATES, TAIL):
-        knot = int(quantile(scores, weights, 1 - rate))
+    rates = (*KNOT_RATES, TAIL)
+    for rate, level in zip(rates, quantiles(scores, weights, [1 - r for r in rates]), strict=True):
+        knot = int(level)
         if knot > at[-1]:
             at.append(knot)
             value.append(round(-10 * math.log10(rate), 4))
