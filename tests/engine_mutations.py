@@ -968,8 +968,8 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "an entry that stays in the journal is logged again",
         "search/state.py",
-        "for name, kind, fields in waiting if name not in self._numbers}",
-        "for name, kind, fields in waiting}",
+        "left = {name: one for name, one in new.items() if name not in self._numbers}",
+        "left = {name: (kind, fields) for name, kind, fields in waiting}",
     ),
     (
         "an opening does not look what the log has already",
@@ -2093,7 +2093,7 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "a mask is kept of a segment that is gone",
         "cluster/owners.py",
         "if found is None or found[0] is not part:\n            sees",
-        "if found is None:\n            sees",
+        "if found is None:\n            part = __import__('copy').copy(part)\n            sees",
     ),
     (
         "whoever answers is believed",
@@ -2135,6 +2135,18 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "what a broken copy has left stays",
         "cluster/host.py",
         "self._shelf.clear(call.grant.partition)",
+        "pass",
+    ),
+    (
+        "a bucket that a host lacks keeps a removal from its end",
+        "cluster/keeper.py",
+        "            except Behind:\n                # It has begun",
+        "            except ZeroDivisionError:\n                # It has begun",
+    ),
+    (
+        "nobody says why an answer is in part",
+        "cluster/panel.py",
+        'log.warning("host %s does not answer a search: %s", host, error)',
         "pass",
     ),
     (

@@ -487,22 +487,27 @@ def test_a_row_removed_between_two_rounds_is_dropped_in_the_last(many, written):
     assert (scores[1:] >= 0).all()
 
 
-def test_a_removal_drops_no_row_of_a_search_in_another_partition(many):
-    """Both count their rows from 0: what is searched there would be lost until a host restarts."""
-    here, cluster = many
-    for host in cluster.layout.hosts:
-        caller = Caller(cluster)
-        caller.level = cluster.source.level("immigration")
-        grant = caller.grant(partition="immigration", search=host)
-        call = {"buckets": list(cluster.layout.of(host)), "below": 100, "exact": True}
-        said = {**call, "attempt": 0, "seconds_left": None}
-        blobs = [caller.probe("immigration").to_bytes(), question_to_bytes(Question(Step.COUNT))]
-        caller.send(Call("ask", grant, 0, said, blobs), host=host)
-    for name in ("C-1", "C-2", "C-3", "C-4"):
-        here.expunge(name, partition="criminal", order="o", authority="a")
-    for person in (1, 2, 7, 8):
-        for _ in range(4):
-            assert found(here, person, "immigration") == {f"I-{person}"}
+@pytest.mark.parametrize("buckets", [1, 8])
+def test_a_removal_drops_no_row_of_a_search_in_another_partition(buckets):
+    """Both count their rows from 0: what is searched there would be lost until a host restarts.
+
+    In one bucket the numbers of both meet for certain.
+    """
+    with over(hosts=("a", "b"), replicas=2, buckets=buckets) as (here, cluster):
+        for host in cluster.layout.hosts:
+            caller = Caller(cluster)
+            caller.level = cluster.source.level("immigration")
+            grant = caller.grant(partition="immigration", search=host)
+            call = {"buckets": list(cluster.layout.of(host)), "below": 100, "exact": True}
+            said = {**call, "attempt": 0, "seconds_left": None}
+            blobs = [caller.probe("immigration").to_bytes()]
+            blobs.append(question_to_bytes(Question(Step.COUNT)))
+            caller.send(Call("ask", grant, 0, said, blobs), host=host)
+        for name in ("C-1", "C-2", "C-3", "C-4"):
+            here.expunge(name, partition="criminal", order="o", authority="a")
+        for person in (1, 2, 7, 8):
+            for _ in range(4):
+                assert found(here, person, "immigration") == {f"I-{person}"}
 
 
 def test_a_row_that_is_gone_already_is_absent_and_not_refused_as_barred(many, monkeypatch):

@@ -127,6 +127,44 @@ def test_a_copy_that_was_broken_off_is_deleted_by_the_next_removal(monkeypatch, 
         assert found(here, 1) == {"C-1"}
 
 
+@pytest.mark.parametrize("new", [True, False])
+def test_a_removal_ends_where_a_copy_has_failed_and_the_bucket_was_never_adopted(monkeypatch, new):
+    """The move goes on: the host counts among those that may hold the bucket, and does not."""
+    with over(replicas=1) as (here, cluster):
+        number = bucket_of("C-3", 8)
+        (owner,) = cluster.layout.places[number]
+        hosts = ["d", "e"] if new else [h for h in HOSTS if h != owner]
+        commit_all(cluster)
+        copy, write = cluster._copy, moving.write
+        left: list[tuple[bool, bool]] = []
+
+        def breaks(place: Path, name: str, first: int, content: bytes) -> None:
+            mine = place.name == f"b{number:05d}" and place.parent.name == "criminal"
+            if mine and name == "owners.fpb":
+                raise HostLost("gone")
+            write(place, name, first, content)
+
+        def copies(partition: str, host: str, buckets: Any, old: Any) -> None:
+            copy(partition, host, buckets, old)
+            if partition == "criminal" and number in buckets:
+                there = cluster.folder / "hosts" / host
+                before = is_in(there, trace_of(3))
+                here.expunge("C-3", partition="criminal", order="o", authority="a")
+                left.append((before, is_in(cluster.folder / "hosts", trace_of(3))))
+
+        monkeypatch.setattr(moving, "write", breaks)
+        monkeypatch.setattr(cluster, "_copy", copies)
+        cluster.rebalance(hosts)
+        assert left == [(True, False)]
+        assert not is_in(cluster.folder / "hosts", trace_of(3))
+        assert found(here, 3) == set()
+        assert found(here, 4) == {"C-4"}
+
+
+def is_in(place: Path, trace: bytes) -> bool:
+    return any(trace in p.read_bytes() for p in place.rglob("*") if p.is_file())
+
+
 def test_a_bucket_that_is_gone_from_a_host_is_brought_again():
     """The coordinator believes that the host has it, and has nothing new to tell of it."""
     with over(replicas=1) as (here, cluster):

@@ -184,6 +184,19 @@ def test_a_signed_answer_that_fits_no_question_sends_it_to_another_replica(monke
             assert here.search(request(tcn=""))["criminal"] == right
 
 
+def test_the_coordinator_says_why_a_host_does_not_answer(monkeypatch, caplog):
+    """An answer in part says how much is missing, and only this line what is wrong there."""
+
+    def gone(self: Host, call: Call) -> bytes:
+        raise StorageError("a disk is gone")
+
+    with over(hosts=("a",), replicas=1) as (here, _):
+        monkeypatch.setattr(Host, "_ask", gone)
+        assert not here.search(request(tcn=""))["criminal"].complete
+        said = {r.getMessage() for r in caplog.records if r.name == "fpmatch.cluster.panel"}
+        assert said == {"host a does not answer a search: a disk is gone"}
+
+
 def test_a_host_with_too_many_searches_sends_them_to_another_replica(monkeypatch):
     with over(replicas=2) as (here, cluster):
         right = here.search(request(tcn=""))["criminal"]
