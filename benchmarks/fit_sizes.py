@@ -40,9 +40,9 @@ TOUCHES = 3
 
 
 def compare_rows(probe, gallery, rows, turns=TURNS["any"]):
-    """Features of one print against rows, at each of the turns: (turns, K, 6) int32."""
+    """Features of one print against rows, at each of the turns: (turns, K, 5) int32."""
     work = scratch(DESCRIPTOR.max_minutiae, DESCRIPTOR.max_minutiae)
-    out = np.zeros((len(turns), len(rows), 6), np.int32)
+    out = np.zeros((len(turns), len(rows), 5), np.int32)
     for turned, into in zip(turns, out, strict=True):
         feature_rows(
             _columns(probe), *_geometry(probe), _columns(gallery), gallery.offsets, rows,

@@ -529,10 +529,6 @@ class MatcherParameters:
     """Farthest a re-aligned minutia may lie from its match, pixels at 500 ppi."""
     near_turn: float = 0.49
     """Largest difference of direction of a re-aligned minutia and its match, radians."""
-    bend_reach: float = 0.0
-    """Second re-alignment, which bends: anchors at a distance d weigh 1/(reach**2 + d**2)**2,
-    pixels at 500 ppi; 0: none. 30 was found better, and is not in force before weights, offsets and
-    curves are fitted for it: docs/matching.md."""
     relaxed_weight: float = 2.0
     """Weight of log(relaxation score + 50), natural logarithm of the odds."""
     agreement_weight: float = 4.6
@@ -541,9 +537,6 @@ class MatcherParameters:
     """Weight of the square root of the matched minutiae, 1/sqrt(minutia)."""
     unmatched_weight: float = 1.9
     """Weight against the square root of the unmatched minutiae in the common area."""
-    missed_weight: float = 0.0
-    """Weight against the mean distance of matched minutiae from their matches, as a share of
-    `near_distance`, times the square root of their number, 1/sqrt(minutia)."""
     base: float = 5.0
     """Evidence taken off, so that the weakest is near 0."""
     size_minutiae: tuple[int, ...] = (5, 8, 12, 16, 20, 25, 30, 40, 50, 60)

@@ -27,7 +27,6 @@ def pairs(seed, each, mated_each):
             (size * (0.15 * rng.random(n) + 0.6 * more)).astype(np.int32),
             (size * (0.2 + 0.6 * rng.random(n)) * (1.1 - more)).astype(np.int32),
             size.astype(np.int32),
-            (120 * rng.random(n) * (1.3 - more)).astype(np.int32),
         ],
         axis=1,
     )

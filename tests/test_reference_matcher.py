@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import sys
-
 import naive_descriptor as made
 import numpy as np
 import pytest
@@ -15,22 +11,6 @@ from hypothesis import strategies as st
 import fpmatch as fp
 from fpmatch import reference
 from fpmatch.matcher import compare
-from fpmatch.matcher.tables import tables
-from fpmatch.parameters import MATCHER
-
-BENT = dataclasses.replace(MATCHER, bend_reach=30.0, missed_weight=4.9)
-
-
-@pytest.fixture(scope="module", params=["in force", "bending"], autouse=True)
-def parameters(request):
-    """Both with the parameters in force and with a re-alignment that bends."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "bending":
-            bent = functools.partial(tables, BENT)
-            patch.setattr(sys.modules[compare.__module__], "tables", bent)
-            for module in (reference.alignment, reference.matcher):
-                patch.setattr(module, "MATCHER", BENT)
-        yield
 
 
 def check(first, second):
@@ -67,21 +47,6 @@ def test_equal_on_random_points(seed, minutiae, side):
         return made.from_points(*xy, rng.integers(0, 16, minutiae) * np.pi / 8, side, side)
 
     check(points(), points())
-
-
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10**6), minutiae=st.integers(10, 40))
-def test_symmetric_where_distances_are_equal(seed, minutiae):
-    # On a coarse grid minutiae lie as far from one anchor as from another.
-    rng = np.random.default_rng(seed)
-    x, y = rng.permutation(100)[:minutiae] % 10 * 16.0, rng.integers(0, 10, minutiae) * 16.0
-    angle = rng.integers(0, 4, minutiae) * np.pi / 2
-    some = rng.random(minutiae) < 0.8
-    first = made.from_points(x, y, angle, 200, 200)
-    second = made.from_points(x[some][::-1], y[some][::-1], angle[some][::-1], 200, 200)
-    there, back = compare(first, second), compare(second, first)
-    assert there.raw == back.raw
-    assert sorted(map(tuple, there.pairs)) == sorted(map(tuple, back.pairs[:, ::-1]))
 
 
 def test_equal_with_itself():

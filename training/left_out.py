@@ -40,7 +40,7 @@ class Compared:
 
     Parameters
     ----------
-    features : (K, 6) int32
+    features : (K, 5) int32
         As `training.matcher.pair_features` gives them.
     mated : (K,) bool
     folder : (K,) str

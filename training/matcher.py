@@ -13,7 +13,7 @@ from fpmatch.errors import InputError
 from fpmatch.matcher._kernels import feature_rows
 from fpmatch.matcher.compare import _columns, _geometry
 from fpmatch.matcher.tables import scratch, tables
-from fpmatch.parameters import DESCRIPTOR, MATCHER, TEMPLATE, MatcherParameters
+from fpmatch.parameters import DESCRIPTOR, MATCHER, MatcherParameters
 
 KNOT_RATES = (0.9, 0.75, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 """False match rates at which the empirical part of the calibration has its knots."""
@@ -29,7 +29,6 @@ class Weights:
     agreement_weight: float
     matched_weight: float
     unmatched_weight: float
-    missed_weight: float
 
 
 def pair_features(
@@ -41,17 +40,16 @@ def pair_features(
     -------
     first, second : (K,) int64
         Rows of the pair.
-    features : (K, 6) int32
+    features : (K, 5) int32
         Relaxation score, agreement (-1 below the gate), matched and unmatched minutiae, usable
-        minutiae of the smaller side, mean distance of the matched ones from their matches, 1/16 px
-        (0 without `MatcherParameters.bend_reach`).
+        minutiae of the smaller side.
     """
     n = len(gallery)
     work = scratch(DESCRIPTOR.max_minutiae, DESCRIPTOR.max_minutiae)
     parts = []
     for row in range(n - 1):
         probe = gallery[row]
-        out = np.zeros((n - row - 1, 6), np.int32)
+        out = np.zeros((n - row - 1, 5), np.int32)
         rows = np.arange(row + 1, n)
         feature_rows(
             _columns(probe),
@@ -69,7 +67,7 @@ def pair_features(
 
 
 def design(features: NDArray[np.int32]) -> NDArray[np.float64]:
-    """(K, 5) terms whose weighted sum is the evidence."""
+    """(K, 4) terms whose weighted sum is the evidence."""
     f = features.astype(np.float64)
     return np.stack(
         [
@@ -77,7 +75,6 @@ def design(features: NDArray[np.int32]) -> NDArray[np.float64]:
             np.sqrt(np.maximum(f[:, 1], 0) / 1024),
             np.sqrt(f[:, 2]),
             -np.sqrt(f[:, 3]),
-            -np.sqrt(f[:, 2]) * f[:, 5] / (2 * MATCHER.near_distance * TEMPLATE.subpixel),
         ],
         axis=1,
     )
@@ -95,8 +92,8 @@ def fit_weights(
     y = mated[above].astype(np.float64)
     if not 0 < y.sum() < len(y):
         raise InputError("fitting needs mated and non-mated pairs above the gate")
-    penalty = ridge * len(y) * np.array([1, 1, 1, 1, 1, 0]) * 1e-4
-    beta = np.zeros(6)
+    penalty = ridge * len(y) * np.array([1, 1, 1, 1, 0]) * 1e-4
+    beta = np.zeros(5)
     for _ in range(steps):
         p = 1 / (1 + np.exp(-np.clip(x @ beta, -40, 40)))
         gradient = x.T @ (y - p) - penalty * beta
@@ -105,7 +102,7 @@ def fit_weights(
         beta = beta + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-9))
         if float(np.abs(step).max()) < 1e-8:
             break
-    return Weights(*(round(float(b), 3) for b in beta[:5]))
+    return Weights(*(round(float(b), 3) for b in beta[:4]))
 
 
 def evidence(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDArray[np.int64]:
@@ -116,7 +113,6 @@ def evidence(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDA
         + t.agreement[np.minimum(np.maximum(features[:, 1], 0) >> 5, len(t.agreement) - 1)]
         + t.matched[features[:, 2]]
         + t.unmatched[features[:, 3]]
-        + t.missed[features[:, 2], features[:, 5]]
     )
 
 

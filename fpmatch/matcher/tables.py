@@ -75,7 +75,6 @@ def tables(p: MatcherParameters = MATCHER, turned: int = 0) -> Tables:
         agreement=_evidence(lambda k: p.agreement_weight * math.sqrt(k / 32), 32 * most + 1),
         matched=_evidence(lambda k: p.matched_weight * math.sqrt(k), most + 1),
         unmatched=_evidence(lambda k: -p.unmatched_weight * math.sqrt(k), 2 * most + 1),
-        missed=_missed(p),
         size=_evidence(lambda n: -_between(n, p.size_minutiae, p.size_evidence), most + 1),
         cosine=np.array([round(16384 * math.cos(k * math.pi / 128)) for k in range(256)], np.int64),
         sine=np.array([round(16384 * math.sin(k * math.pi / 128)) for k in range(256)], np.int64),
@@ -95,7 +94,6 @@ def tables(p: MatcherParameters = MATCHER, turned: int = 0) -> Tables:
         anchor=round(ONE * p.anchor_agreement),
         near=round(p.near_distance * unit),
         near_turn=round(p.near_turn * 128 / math.pi),
-        reach=round(p.bend_reach * unit),
     )
 
 
@@ -124,19 +122,6 @@ def _evidence(weigh: Callable[[int], float], length: int) -> np.ndarray:
     return np.array([round(1000 * weigh(k)) for k in range(length)], np.int32)
 
 
-def _missed(p: MatcherParameters) -> np.ndarray:
-    """Evidence by matched minutiae and their mean distance from their matches, 1/16 px."""
-    farthest = 2 * round(p.near_distance * TEMPLATE.subpixel)
-    weights = [p.missed_weight * k / farthest for k in range(farthest + 1)]
-    return np.array(
-        [
-            [round(1000 * (-w * math.sqrt(n))) for w in weights]
-            for n in range(DESCRIPTOR.max_minutiae + 1)
-        ],
-        np.int32,
-    )
-
-
 def _texture_row(p: MatcherParameters, cells: int) -> list[int]:
     """Weighted texture similarity by the number of differing bits, of `cells` valid cells."""
     most = 64
@@ -152,7 +137,6 @@ def _texture_row(p: MatcherParameters, cells: int) -> list[int]:
 def scratch(side_a: int, side_b: int) -> Scratch:
     """Working memory for sides of at most so many minutiae."""
     most = min(side_a, side_b) + 1
-    longer = max(side_a, side_b)
 
     def line(n: int) -> np.ndarray:
         return np.zeros(n, np.int32)
@@ -182,14 +166,5 @@ def scratch(side_a: int, side_b: int) -> Scratch:
         anchor_b=line(most),
         match_a=line(side_a),
         match_b=line(side_b),
-        off_x=line(most),
-        off_y=line(most),
-        to_x=line(longer),
-        to_y=line(longer),
-        total=np.zeros(longer, np.int64),
-        along=np.zeros(longer, np.int64),
-        aside=np.zeros(longer, np.int64),
-        missed_a=line(side_a),
-        missed_b=line(side_b),
         compatible=np.zeros((most, most), np.int32),
     )

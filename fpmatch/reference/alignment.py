@@ -12,8 +12,6 @@ from fpmatch.reference.encode import ReferenceForm
 from fpmatch.reference.geometry import away, heading
 
 ONE = 1024
-FARTHEST = 23000
-"""What is farther along an axis weighs as from here, 1/8 px."""
 
 
 def consensus(
@@ -39,9 +37,8 @@ def consensus(
 
 def matches(
     a: ReferenceForm, b: ReferenceForm, anchors: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], int, int]:
-    """(P, 2) minutiae that find each other after both re-alignments; unmatched ones on common
-    ground; mean distance of the former, 1/16 px.
+) -> tuple[NDArray[np.int64], int]:
+    """(P, 2) minutiae that find each other after re-alignment; unmatched ones on common ground.
 
     anchors : (A, 2) pairs, at least two.
 
@@ -55,20 +52,8 @@ def matches(
         Pairs that lay one over the other.
     """
     cosine, sine = _rotation(a.xy[anchors[:, 0]], b.xy[anchors[:, 1]])
-    there, _ = _transfer(a, b, anchors, cosine, sine)
-    back, _ = _transfer(b, a, anchors[:, ::-1], cosine, -sine)
-    pairs, unmatched = _mutual(there, back)
-    if len(pairs) < 2 or not MATCHER.bend_reach:
-        return pairs, unmatched, 0
-    there, off_a = _bend(a, b, pairs, cosine, sine)
-    back, off_b = _bend(b, a, pairs[:, ::-1], cosine, -sine)
-    pairs, unmatched = _mutual(there, back)
-    total = int((off_a[pairs[:, 0]] + off_b[pairs[:, 1]]).sum())
-    return pairs, unmatched, total // max(len(pairs), 1)
-
-
-def _mutual(there: NDArray[np.int64], back: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """(P, 2) minutiae that find each other; others on common ground."""
+    there = _transfer(a, b, anchors, cosine, sine)
+    back = _transfer(b, a, anchors[:, ::-1], cosine, -sine)
     pairs = [(k, int(m)) for k, m in enumerate(there) if m >= 0 and back[m] == k]
     common = int((there >= -1).sum() + (back >= -1).sum())
     return np.array(pairs, np.int64).reshape(-1, 2), common - 2 * len(pairs)
@@ -91,63 +76,23 @@ def _rotation(a: NDArray[np.int64], b: NDArray[np.int64]) -> tuple[int, int]:
 
 def _transfer(
     a: ReferenceForm, b: ReferenceForm, anchors: NDArray[np.int64], cosine: int, sine: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For every minutia of `a`, moved with its nearest anchor: as `_found`."""
+) -> NDArray[np.int64]:
+    """For every minutia of `a`: its match in `b`, -1 inside the finger without, -2 outside."""
     from_anchor = a.xy[:, None, :] - a.xy[anchors[:, 0]][None, :, :]
     nearest = np.argmin((from_anchor**2).sum(axis=2), axis=1)
     dx, dy = from_anchor[np.arange(len(a)), nearest].T
     ex = (cosine * dx - sine * dy + 8192) // 16384
     ey = (sine * dx + cosine * dy + 8192) // 16384
     start = anchors[nearest, 1]
-    return _found(a, b, start, b.xy[start] + np.stack([ex, ey], axis=1), (cosine, sine))
-
-
-def _bend(
-    a: ReferenceForm, b: ReferenceForm, anchors: NDArray[np.int64], cosine: int, sine: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For every minutia of `a`, moved by the mean displacement of all anchors, the nearer the more:
-    as `_found`.
-    """
-    anchors = anchors[np.argsort(anchors[:, 0])]
-    turned = _turned(a.xy, cosine, sine)
-    off = b.xy[anchors[:, 1]] - turned[anchors[:, 0]]
-    apart = a.xy[:, None, :] - a.xy[anchors[:, 0]][None, :, :]
-    nearest = np.argmin((apart**2).sum(axis=2), axis=1)
-    far = (np.clip(apart, -FARTHEST, FARTHEST) ** 2).sum(axis=2)
-    soft = round(MATCHER.bend_reach * TEMPLATE.subpixel) ** 2
-    weight = (1 + 4096 * soft // (soft + far)) ** 2
-    total = weight.sum(axis=1)[:, None]
-    moved = (2 * (weight @ off) + total) // (2 * total)
-    return _found(a, b, anchors[nearest, 1], turned + moved, (cosine, sine))
-
-
-def _turned(xy: NDArray[np.int64], cosine: int, sine: int) -> NDArray[np.int64]:
-    x, y = xy.T
-    return np.stack([cosine * x - sine * y + 8192, sine * x + cosine * y + 8192], axis=1) // 16384
-
-
-def _found(
-    a: ReferenceForm,
-    b: ReferenceForm,
-    start: NDArray[np.int64],
-    place: NDArray[np.int64],
-    rotation: tuple[int, int],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The minutia of `b` at the place that each of `a` moves to, -1 inside the finger without, -2
-    outside; and how far it is from there, 1/8 px.
-
-    start : the anchor in `b` from whose disc inside is told.
-    """
-    ex, ey = (place - b.xy[start]).T
+    place = b.xy[start] + np.stack([ex, ey], axis=1)
     far = ((place[:, None, :] - b.xy[None, :, :]) ** 2).sum(axis=2)
-    turned = heading(np.array(rotation[0]), np.array(rotation[1]))
+    turned = heading(np.array(cosine), np.array(sine))
     off = away(a.angle[:, None] + turned - b.angle[None, :])
     reach = round(MATCHER.near_distance * TEMPLATE.subpixel)
     turn = round(MATCHER.near_turn * 128 / math.pi)
     far = np.where((far <= reach * reach) & (off <= turn), far, 1 << 60)
     match = np.where(far.min(axis=1) < 1 << 60, far.argmin(axis=1), -2)
-    off_by = np.floor(np.sqrt(far.min(axis=1).astype(np.float64))).astype(np.int64)
-    return np.where((match == -2) & _inside(ex, ey, start, b), -1, match), off_by
+    return np.where((match == -2) & _inside(ex, ey, start, b), -1, match)
 
 
 def _inside(

@@ -82,28 +82,23 @@ def _turned(a: ReferenceForm, b: ReferenceForm, turn: int) -> tuple[int, NDArray
     if relaxed < MATCHER.gate:
         return relaxed, pairs[chosen]
     agreement, anchors = consensus(support, fit, chosen)
-    matched, unmatched, missed = np.zeros((0, 2), np.int64), 0, 0
+    matched, unmatched = np.zeros((0, 2), np.int64), 0
     if len(anchors) > 1:
-        matched, unmatched, missed = matches(a, b, pairs[anchors])
-    evidence = _evidence(
-        (relaxed, agreement), (len(matched), unmatched, missed), min(len(a), len(b))
-    )
+        matched, unmatched = matches(a, b, pairs[anchors])
+    smaller = min(len(a), len(b))
+    evidence = _evidence(relaxed, agreement, len(matched), unmatched, smaller)
     raw = MATCHER.gate + max(evidence, 0)
     return raw, matched if len(matched) else pairs[chosen]
 
 
-def _evidence(support: tuple[int, int], aligned: tuple[int, int, int], smaller: int) -> int:
+def _evidence(relaxed: int, agreement: int, matched: int, unmatched: int, smaller: int) -> int:
     """Thousandths of a natural logarithm of the odds; each part rounded on its own."""
     p = MATCHER
-    relaxed, agreement = support
-    matched, unmatched, missed = aligned
-    farthest = 2 * round(p.near_distance * TEMPLATE.subpixel)
     parts = (
         p.relaxed_weight * math.log((min(relaxed // 8, 2048) * 8 + 50) / 50) - p.base,
         p.agreement_weight * math.sqrt(agreement // 32 / 32),
         p.matched_weight * math.sqrt(matched),
         -p.unmatched_weight * math.sqrt(unmatched),
-        -p.missed_weight * missed / farthest * math.sqrt(matched),
         -float(np.interp(smaller, p.size_minutiae, p.size_evidence)),
     )
     return sum(round(1000 * part) for part in parts)

@@ -72,7 +72,7 @@ def motion(anchors, xa, ya, xb, yb, scratch):
 
 
 @kernel(inner=True)
-def inside(ex, ey, j, angle, texture, cosine, sine, cell_of, cell_number):
+def _inside(ex, ey, j, angle, texture, cosine, sine, cell_of, cell_number):
     """Whether the place (ex, ey) from minutia j lies in its disc and inside the finger."""
     c = cosine[angle[j]]
     s = sine[angle[j]]
@@ -101,11 +101,8 @@ def _nearest(x, y, anchors, at_x, at_y):
 
 
 @kernel(inner=True)
-def lands_on(x, y, turn, xs, ys, angles, most, most_turn):
-    """The minutia nearest to (x, y) within `most`, whose direction is about `turn`; or -1.
-
-    Bits 0 to 7 hold its number, those above the square of its distance.
-    """
+def _at(x, y, turn, xs, ys, angles, most, most_turn):
+    """The minutia nearest to (x, y) within `most`, whose direction is about `turn`; or -1."""
     low = np.int32(-most - 1)
     high = np.int32(most + 1)
     square = np.int32(most * most)
@@ -119,7 +116,7 @@ def lands_on(x, y, turn, xs, ys, angles, most, most_turn):
         # A bit above all distances: a least value without a condition becomes vector code.
         no = np.int32((far > square) | (around > 2 * most_turn)) << 22
         best = min(best, np.int32(np.int32(np.int32(no | far) << 8) | np.int32(m)))
-    return np.int64(best) if best >> 8 <= square else np.int64(-1)
+    return np.int64(best & 255) if best >> 8 <= square else np.int64(-1)
 
 
 @kernel(inner=True)
@@ -150,12 +147,11 @@ def transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, scratch, m
         to_x = np.int32(np.int64(xb[j]) + ex)
         to_y = np.int32(np.int64(yb[j]) + ey)
         turn = np.int32(np.int64(angle_a[k]) + turned)
-        found = lands_on(to_x, to_y, turn, xb, yb, angle_b, most, most_turn)
-        if found >= 0:
-            match[k] = found & 255
-        else:
+        found = _at(to_x, to_y, turn, xb, yb, angle_b, most, most_turn)
+        if found < 0:
             args = (cosines, sines, cell_of, cell_number)
-            match[k] = -1 if inside(ex, ey, j, angle_b, texture, *args) else -2
+            found = -1 if _inside(ex, ey, j, angle_b, texture, *args) else -2
+        match[k] = found
 
 
 @kernel(inner=True)

@@ -22,7 +22,6 @@ class Tables(NamedTuple):
     agreement: np.ndarray
     matched: np.ndarray
     unmatched: np.ndarray
-    missed: np.ndarray
     size: np.ndarray
     cosine: np.ndarray
     sine: np.ndarray
@@ -39,7 +38,6 @@ class Tables(NamedTuple):
     anchor: int
     near: int
     near_turn: int
-    reach: int
 
 
 class Scratch(NamedTuple):
@@ -69,13 +67,4 @@ class Scratch(NamedTuple):
     anchor_b: np.ndarray
     match_a: np.ndarray
     match_b: np.ndarray
-    off_x: np.ndarray
-    off_y: np.ndarray
-    to_x: np.ndarray
-    to_y: np.ndarray
-    total: np.ndarray
-    along: np.ndarray
-    aside: np.ndarray
-    missed_a: np.ndarray
-    missed_b: np.ndarray
     compatible: np.ndarray
