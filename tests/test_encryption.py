@@ -174,6 +174,27 @@ def test_nothing_can_be_read_while_a_removal_is_half_done(place):
         assert readable(place) == []
 
 
+def test_the_key_of_a_removed_records_facts_is_destroyed(place):
+    """Else an older copy of the facts could be read with it."""
+
+    def rows(query: str) -> dict[int, object]:
+        database = sqlite3.connect(place / "gallery.sqlite")
+        try:
+            return dict(database.execute(query).fetchall())
+        finally:
+            database.close()
+
+    before = rows("SELECT record, key FROM record_facts")
+    with opened(place) as e:
+        e.expunge("Quill-2", **BY)
+    left = rows("SELECT record, key FROM record_facts")
+    wrapped = rows("SELECT id, wrapped FROM data_key")
+    (gone,) = set(before) - set(left)
+    assert not any(wrapped[before[gone]])
+    assert left
+    assert all(any(wrapped[key]) for key in left.values())
+
+
 def test_keys_are_in_no_file_and_no_representation(place):
     with opened(place) as e:
         said = repr(e) + repr(e._state.chest) + repr(ring_of(KEYS)) + repr(e._state)
