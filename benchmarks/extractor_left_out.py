@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 from pathlib import Path
 
@@ -28,7 +29,10 @@ from benchmarks.fit_calibration import DATA, identities
 from benchmarks.left_out import draws, table, whole_pairs
 from fpmatch.descriptor import encode
 from fpmatch.errors import ExtractionError
-from fpmatch.minutiae import network
+from fpmatch.minutiae.extract import EXTRACTORS
+from fpmatch.minutiae.network import model
+from fpmatch.minutiae.neural import extract_neural
+from fpmatch.parameters import NEURAL
 from training.matcher import raw_scores
 from training.sizes import value_of
 
@@ -39,9 +43,8 @@ DECISION = 40.0
 
 def use(path: Path) -> None:
     """Extract with this model file from now on, in this process."""
-    network.NEURAL = dataclasses.replace(network.NEURAL, model=str(path.resolve()))
-    network.model.cache_clear()
-    network._LOCAL.__dict__.pop("net", None)
+    parameters = dataclasses.replace(NEURAL, model=str(path.resolve()))
+    EXTRACTORS["neural"] = functools.partial(extract_neural, parameters=parameters)
 
 
 def middle(pixels: np.ndarray, window: list[int]) -> np.ndarray:
@@ -115,7 +118,7 @@ def main() -> None:
     args = parser.parse_args()
     for path in args.models:
         use(path)
-        print(f"{path}: {network.model()[0].trained_on}")
+        print(f"{path}: {model(str(path.resolve()))[0].trained_on}")
         report(read_templates(args), args)
 
 

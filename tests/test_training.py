@@ -162,6 +162,31 @@ def test_training_goes_on_from_a_model_file() -> None:
     assert all(not m._forward_pre_hooks for m in fresh.modules())
 
 
+def test_a_wider_network_begins_with_what_the_narrow_one_says() -> None:
+    """All the same, to rounding; every new channel can learn; narrower it is refused."""
+    torch = pytest.importorskip("torch")
+    from training.network import MinutiaNet
+    from training.widen import widen
+
+    torch.manual_seed(3)
+    net = MinutiaNet((4, 6, 6, 8))
+    images = torch.randn(3, 1, 64, 64)
+    net.train()(images)  # statistics that are not those of a fresh network
+    wide = widen(net, (6, 9, 12, 20))
+    with torch.no_grad():
+        assert torch.allclose(net.eval()(images), wide.eval()(images), atol=1e-5)
+    for step in range(2):  # what leads away from the new channels first, then what leads to them
+        if step:
+            torch.optim.SGD(wide.parameters(), 0.1).step()
+        wide.train().zero_grad()
+        wide(images).square().sum().backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in wide.parameters())
+    fresh = wide.up8.first[0].weight.grad
+    assert (fresh[6:].abs().sum((1, 2, 3)) > 0).all() and (fresh[:, 6:].abs().sum() > 0)
+    with pytest.raises(ValueError, match="cannot shrink"):
+        widen(wide, (4, 6, 6, 8))
+
+
 def test_a_synthetic_print_is_asked_for_what_can_be_seen(monkeypatch) -> None:
     """Seen: the truth. Clear and not seen: asked for. Neither: not asked. A firm claim without a
     truth: not asked; a weak one is no label at all, so its absence is asked for."""

@@ -23,6 +23,7 @@ from training.prints import Print, read
 from training.samples import batch
 from training.targets import loss
 from training.unfold import unfold
+from training.widen import widen
 
 LAYOUT = torch.channels_last
 WARM = 60
@@ -72,7 +73,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--start", type=Path, help="model file to go on from")
     parser.add_argument("--memory", type=float, default=0.999, help="of the averaged weights")
-    parser.add_argument("--widths", type=int, nargs=4, default=list(WIDTHS))
+    parser.add_argument(
+        "--widths", type=int, nargs=4, default=list(WIDTHS), help="wider than --start: it is widened"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
@@ -94,7 +97,7 @@ def main() -> None:
         net = MinutiaNet(tuple(args.widths))  # type: ignore[arg-type]
     else:
         rng = np.random.default_rng([args.seed, 10**7])
-        net = unfold(args.start, batch(groups, shares, 64, rng)[0])
+        net = widen(unfold(args.start, batch(groups, shares, 64, rng)[0]), tuple(args.widths))
     net = net.to(memory_format=LAYOUT)
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=0.01)
     average = torch.optim.swa_utils.AveragedModel(

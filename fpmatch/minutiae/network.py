@@ -21,9 +21,15 @@ _TURNED = np.array([1, -1, -1, -1, -1, 1, 1, 1, 1], np.float32)[:, None, None]
 
 
 @functools.cache
-def model() -> tuple[ModelHeader, bytes]:
-    """The model file that the package ships, read and checked once."""
-    return read_model(Path(str(files("fpmatch.minutiae") / "models" / NEURAL.model)))
+def model(name: str = NEURAL.model) -> tuple[ModelHeader, bytes]:
+    """A model file that the package ships, read and checked once.
+
+    Parameters
+    ----------
+    name : str
+        File in `fpmatch/minutiae/models`, or an absolute path.
+    """
+    return read_model(Path(str(files("fpmatch.minutiae") / "models" / name)))
 
 
 def normalise(
@@ -47,13 +53,17 @@ def normalise(
     return out
 
 
-def forward(pixels: NDArray[np.uint8], *, turned: bool = False) -> NDArray[np.float32]:
+def forward(
+    pixels: NDArray[np.uint8], name: str = NEURAL.model, *, turned: bool = False
+) -> NDArray[np.float32]:
     """Output maps of an image.
 
     Parameters
     ----------
     pixels : (H, W) uint8
         At 500 ppi.
+    name : str
+        Model file; see `model`.
     turned : bool
         Look at the image turned by half a turn. The maps are turned back: they speak of the same
         minutiae, with other mistakes.
@@ -66,12 +76,13 @@ def forward(pixels: NDArray[np.uint8], *, turned: bool = False) -> NDArray[np.fl
 
     Notes
     -----
-    One OpenCV network a thread, made on first use. O(H W).
+    One OpenCV network a thread and model, made on first use. O(H W).
     """
-    net = getattr(_LOCAL, "net", None)
-    header, network = model()
+    nets: dict[str, cv2.dnn.Net] = _LOCAL.__dict__.setdefault("nets", {})
+    header, network = model(name)
+    net = nets.get(name)
     if net is None:
-        net = _LOCAL.net = cv2.dnn.readNetFromONNX(np.frombuffer(network, np.uint8))
+        net = nets[name] = cv2.dnn.readNetFromONNX(np.frombuffer(network, np.uint8))
     normal = normalise(pixels, header.normalise_sigma, header.normalise_floor)
     bottom, right = (-n % _MULTIPLE for n in normal.shape)
     padded = np.pad(normal, ((0, bottom), (0, right)))

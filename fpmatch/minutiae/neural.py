@@ -45,7 +45,7 @@ def extract_neural(
     found, it looks a second time, at the print turned by half a turn, and the mean counts.
     """
     p = parameters
-    header, _ = model()
+    header, _ = model(p.model)
     mask = segment(image.pixels)
     require_ridges(int(mask.sum()), int(mask.sum()))
     window = window_of(mask)
@@ -60,10 +60,10 @@ def extract_neural(
         claims = decode(maps, inside, header.stride, least, p, odds)
         return inside, claims, claims[claims[:, 4] >= p.threshold]
 
-    maps = forward(part)
+    maps = forward(part, p.model)
     inside, claims, found = read(maps)
     if not len(found) or found[:, 4].mean() < p.second_look:
-        maps = (maps + forward(part, turned=True)) / np.float32(2)
+        maps = (maps + forward(part, p.model, turned=True)) / np.float32(2)
         inside, claims, found = read(maps)
     require_ridges(int(inside.sum()), int(mask.sum()))
     if stages is not None:
