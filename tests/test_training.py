@@ -182,7 +182,8 @@ def test_a_wider_network_begins_with_what_the_narrow_one_says() -> None:
         wide(images).square().sum().backward()
     assert all(weight.grad.abs().sum() > 0 for weight in wide.parameters())
     fresh = wide.up8.first[0].weight.grad
-    assert (fresh[6:].abs().sum((1, 2, 3)) > 0).all() and (fresh[:, 6:].abs().sum() > 0)
+    assert (fresh[6:].abs().sum((1, 2, 3)) > 0).all()
+    assert fresh[:, 6:].abs().sum() > 0
     with pytest.raises(ValueError, match="cannot shrink"):
         widen(wide, (4, 6, 6, 8))
 

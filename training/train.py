@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="model file to go on from")
     parser.add_argument("--memory", type=float, default=0.999, help="of the averaged weights")
     parser.add_argument(
-        "--widths", type=int, nargs=4, default=list(WIDTHS), help="wider than --start: it is widened"
+        "--widths", type=int, nargs=4, default=list(WIDTHS), help="--start is widened"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
