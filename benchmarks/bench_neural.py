@@ -45,6 +45,7 @@ def main() -> None:
     images = [read_image(path, ppi=args.ppi) for path in args.images]
     runs: dict[str, Callable[[FingerImage], object]] = {
         "neural": lambda image: extract_minutiae(image, extractor="neural"),
+        "neural-large": lambda image: extract_minutiae(image, extractor="neural-large"),
         "classical": lambda image: extract_minutiae(image, extractor="classical"),
     }
     if args.leader:

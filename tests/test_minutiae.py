@@ -277,7 +277,7 @@ def rayleigh(positions, period):
     return abs(np.exp(2j * np.pi * positions / period).sum()) ** 2 / len(positions)
 
 
-GRID_LIMITS = {"classical": 14, "neural": 40}
+GRID_LIMITS = {"classical": 14, "neural": 40, "neural-large": 40}
 """Under no preference each line exceeds 14 once in a million times. The learned extractor places
 minutiae by cells of 4 pixels and leaves a trace of them: 40 is a twelfth of the density."""
 

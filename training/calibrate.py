@@ -3,7 +3,7 @@
     python -m training.calibrate --model fpmatch/minutiae/models/fpnet-2.fpnet \\
         --labels out/teacher/fvc2002_DB1_B.npz --truth out/unseen.npz
 
-The file must be the one that the package ships. A claim is right if a label lies within `NEAR`
+A claim is right if a label lies within `NEAR`
 pixels and `TURN` radians, one to one. Writes the header anew, and prints how often claims of each
 confidence are right before and after.
 """
@@ -33,9 +33,10 @@ LEAST = NeuralParameters(threshold=0.02, second_look=0.0)
 """What the claims that are judged must reach; the network looks once."""
 
 
-def claims(source: Print) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def claims(source: Print, model: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Confidence of every claim on a print that its labels decide, and whether it is right."""
-    found = extract_neural(FingerImage(source.pixels), None, LEAST)
+    least = dataclasses.replace(LEAST, model=model)
+    found = extract_neural(FingerImage(source.pixels), None, least)
     labels = source.minutiae
     apart = np.hypot(*(found.xy[:, None] - labels[None, :, :2]).transpose(2, 0, 1))
     turn = np.abs(np.angle(np.exp(1j * (found.angle[:, None] - labels[None, :, 2]))))
@@ -85,7 +86,7 @@ def main() -> None:
     for file in (*args.labels, *args.truth):
         for source in read(file).values():
             try:
-                pairs.append(claims(source))
+                pairs.append(claims(source, str(args.model.resolve())))
             except ExtractionError:
                 continue
     confidence = np.concatenate([c for c, _ in pairs])

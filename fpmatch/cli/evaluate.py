@@ -30,7 +30,7 @@ IdentitiesFile = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="CSV of fingers of different folders that are one."),
 ]
-Extractor = Annotated[str | None, typer.Option(help="neural or classical.")]
+Extractor = Annotated[str | None, typer.Option(help="neural, neural-large or classical.")]
 MatcherName = Annotated[
     str | None,
     typer.Option(

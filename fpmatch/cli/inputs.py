@@ -13,6 +13,7 @@ import typer
 from fpmatch.checks import quoted
 from fpmatch.errors import InputError
 from fpmatch.finger import parse_position as parse_position
+from fpmatch.parameters import EXTRACTOR_NAMES
 from fpmatch.types import FingerPosition, Impression
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ Position = Annotated[
 Extractor = Annotated[
     str | None,
     typer.Option(
-        help="neural or classical; the default is neural.", autocompletion=of("neural", "classical")
+        help="neural, neural-large or classical; the default is neural.",
+        autocompletion=of(*EXTRACTOR_NAMES),
     ),
 ]
 Isolated = Annotated[

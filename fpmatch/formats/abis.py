@@ -22,7 +22,7 @@ from fpmatch.checks import (
 )
 from fpmatch.errors import FpmatchError, InputError
 from fpmatch.formats.abis_messages import LARGEST_FPIR
-from fpmatch.parameters import SEARCH
+from fpmatch.parameters import EXTRACTOR_NAMES, SEARCH
 from fpmatch.types import Ori
 
 Fetch = Callable[[str], bytes]
@@ -116,7 +116,7 @@ class Adapter:
         check_integer("least_quality", self.least_quality, 0, 100)
         check_choice("effort", self.effort, _EFFORTS)
         if self.extractor is not None:
-            check_choice("extractor", self.extractor, ("neural", "classical"))
+            check_choice("extractor", self.extractor, EXTRACTOR_NAMES)
         check_flag("isolated", self.isolated)
         for version in check_several("versions", self.versions, most=100):
             check_text("a version", version, empty=False)

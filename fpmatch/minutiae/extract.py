@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fpmatch.checks import quoted
@@ -13,13 +14,15 @@ from fpmatch.minutiae.classical import extract_classical
 from fpmatch.minutiae.minutiae import Minutiae
 from fpmatch.minutiae.neural import extract_neural
 from fpmatch.minutiae.place import extract_one
+from fpmatch.parameters import EXTRACTOR_NAMES, NEURAL_LARGE
 
 EXTRACTORS: dict[str, Callable[..., Minutiae]] = {
-    "classical": extract_classical,
     "neural": extract_neural,
+    "neural-large": partial(extract_neural, parameters=NEURAL_LARGE),
+    "classical": extract_classical,
 }
 """Extractors by name: called with a `FingerImage` and the stages dict or None."""
-DEFAULT = "neural"
+DEFAULT = EXTRACTOR_NAMES[0]
 
 
 def extract_minutiae(

@@ -14,6 +14,7 @@ from fpmatch.formats import Transaction, ebts, ebts_answers, format_of, itl_read
 from fpmatch.formats.ebts_address import Address, address_of
 from fpmatch.formats.ebts_answering import Answering
 from fpmatch.formats.ebts_answers import Answer
+from fpmatch.parameters import EXTRACTOR_NAMES
 from fpmatch.search import handing_out, probe, run
 from fpmatch.search.state import State
 from fpmatch.types import Ori, SearchRequest, SearchResponse
@@ -33,7 +34,6 @@ FACTS = frozenset(
     }
 )
 """Fields of a request that no transaction says and its submitter does not decide."""
-EXTRACTORS = ("neural", "classical")
 _LONGEST_REASON = 200
 
 
@@ -164,7 +164,7 @@ def _check(
     if stand_in is not None:
         Ori(stand_in)
     if extractor is not None:
-        check_choice("extractor", extractor, EXTRACTORS)
+        check_choice("extractor", extractor, EXTRACTOR_NAMES)
     unknown = sorted(set(facts) - FACTS)
     if unknown:
         raise InputError(f"{quoted(unknown[0])} is no fact of a transaction: {sorted(FACTS)}")
