@@ -14,11 +14,12 @@ import pytest
 from fpmatch import read_image
 from fpmatch.errors import CorruptError, ExtractionError
 from fpmatch.image import FingerImage
-from fpmatch.minutiae import extract_minutiae, network, neural
+from fpmatch.matcher import compare
+from fpmatch.minutiae import EXTRACTORS, extract_minutiae, network, neural
 from fpmatch.minutiae.decode import decode
 from fpmatch.minutiae.model_file import MAGIC, ModelHeader, read_model, write_model
 from fpmatch.minutiae.neural import extract_neural
-from fpmatch.parameters import NEURAL
+from fpmatch.parameters import EXTRACTOR_NAMES, NEURAL, NEURAL_LARGE
 from fpmatch.synthetic import impression, master
 from fpmatch.template import extract
 
@@ -41,6 +42,27 @@ def test_the_model_file_says_what_it_is_and_what_it_saw() -> None:
     assert "FVC2000 DB3_B" in header.trained_on
     assert MODEL.stat().st_size <= 1_500_000
     assert len(network) > 500_000
+
+
+def test_the_large_network_says_the_same_of_itself() -> None:
+    header, network = read_model(MODEL.with_name(NEURAL_LARGE.model))
+    assert f"{header.name}-{header.version}.fpnet" == NEURAL_LARGE.model
+    assert all(name in header.trained_on for name in ("FVC2000 DB3_B", "FVC2002 DB1_B", "sd4"))
+    assert 3_000_000 < len(network) < 5_000_000
+
+
+def test_the_two_networks_do_not_get_in_each_others_way(print_of_corpus: FingerImage) -> None:
+    """In turn in one thread, each finds what it finds alone; a template of either matches."""
+    small, large = (extract(print_of_corpus, extractor=e) for e in ("neural", "neural-large"))
+    assert (small.extractor, large.extractor) == ("fpnet-2", "fpnet-large-3")
+    assert small.to_bytes() != large.to_bytes()
+    for extractor, first in (("neural", small), ("neural-large", large)):
+        assert extract(print_of_corpus, extractor=extractor).to_bytes() == first.to_bytes()
+    assert compare(small, large).value > 60
+
+
+def test_names_of_extractors_are_those_that_are_checked_elsewhere() -> None:
+    assert tuple(EXTRACTORS) == EXTRACTOR_NAMES
 
 
 def test_extraction_goes_by_name_and_the_template_carries_it(print_of_corpus: FingerImage) -> None:
