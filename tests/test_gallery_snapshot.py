@@ -13,16 +13,17 @@ import pytest
 from engine_helpers import Clock, engine, folder, record, request
 
 from fpmatch.errors import RefusedError
-from fpmatch.gallery import Columns, Gallery, loading, records, removal, snapshot
+from fpmatch.gallery import Columns, Gallery, loading, records, removal, sealing, snapshot
 from fpmatch.gallery.gallery import FILE
 from fpmatch.gallery.loading import from_tables
 from fpmatch.gallery.names import Names
+from fpmatch.gallery.removing import Wanted
 from fpmatch.search import Engine
 from fpmatch.types import PartitionInfo, Record
 
 GOLDEN = Path(__file__).parent / "golden" / "columns-1.col"
 STAMP = bytes(range(16))
-ORDER = {"order": "o", "authority": "x", "partition": "a"}
+ORDER = {"order": "o", "authority": "x"}
 
 
 @pytest.fixture
@@ -45,11 +46,12 @@ def put(gallery, *items):
 
 
 def seal(gallery, name, sealed=True):
-    removal.seal(gallery, name, sealed=sealed, **ORDER)
+    sealing.seal(gallery, name, sealed=sealed, partition="a", **ORDER)
 
 
 def expunge(gallery, name):
-    removal.expunge(gallery, name, level="record", event="", **ORDER)
+    wanted = Wanted("record", name, partition="a")
+    removal.show(gallery, removal.expunge(gallery, [wanted], **ORDER))
 
 
 def shown(columns: Columns) -> dict:
