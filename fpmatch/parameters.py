@@ -692,11 +692,12 @@ class IndexParameters:
     cylinders: int = 36
     """Cylinders that vote in a usual probe: the median of FVC2000 and FVC2002 B."""
     deepest: int = 4
-    """Most times the usual share of the lists, for a probe of few cylinders."""
+    """Most times the usual share of the lists and of the rows counted again, for a probe of few
+    cylinders."""
     beam: int = 8
     """Heads whose centroids are looked at when a cylinder is given its list."""
     large_from: int = 200_000
-    """Allowed rows from which effort balanced looks at fewer lists, and less deep."""
+    """Allowed rows from which effort balanced looks at fewer lists, and counts more rows again."""
     exhaustive_below: int = 4096
     """Up to this many allowed rows every effort compares all of them with the full matcher."""
     scan_below: int = 24576
@@ -756,7 +757,8 @@ class EffortParameters:
     rescored_least: int
     """Least rows whose votes are counted again over all their cylinders."""
     rescored_share: float
-    """The same as a share of the allowed rows."""
+    """The same as a share of the allowed rows, for a probe of `IndexParameters.cylinders`; more for
+    a smaller one, fewer for a larger."""
     verified_least: int
     """Least rows on the shortlist."""
     verified_share: float
@@ -963,7 +965,7 @@ INDEX = IndexParameters()
 SEGMENTS = SegmentParameters()
 EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000, 2.5)
 EFFORT_BALANCED = EffortParameters(1 / 64, 8, 4000, 1 / 125, 300, 1 / 2500)
-EFFORT_BALANCED_LARGE = EffortParameters(1 / 192, 8, 4000, 1 / 250, 300, 1 / 1000, 2.0)
+EFFORT_BALANCED_LARGE = EffortParameters(1 / 256, 8, 4000, 1 / 80, 300, 1 / 2500)
 EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 1000)
 SEARCH = SearchParameters()
 CALIBRATION = CalibrationParameters()

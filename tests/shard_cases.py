@@ -218,7 +218,7 @@ def over(
     contexts = [case.context(piece) for piece in case.pieces()]
     if ask is whole:
         shards = [wrap(FingerShard(c, c.apply_mask(places[0]), probes[0]), met) for c in contexts]
-        short: Any = shortlist_across(shards, case.effort, case.limit)
+        short: Any = shortlist_across(shards, probes[0], case.effort, case.limit)
         rows = [short.row_ids]
     else:
         fingers = list(zip(probes, places, strict=True))

@@ -242,7 +242,7 @@ class HostSearch:
 
     def shortlist(self, probe: SearchTemplate, position: int = 0) -> Shortlist:
         """See `Searching`."""
-        return shortlist_across(self._panel, self._request.effort, self._request.limit)
+        return shortlist_across(self._panel, probe, self._request.effort, self._request.limit)
 
     def shortlist_subject(
         self,

@@ -120,7 +120,7 @@ class BatchStages:
         shard = FingerShard(search, self.view, probe)
         if counted is not None:
             shard.counted(counted)
-        return shortlist_across([shard], search.effort, search.limit)
+        return shortlist_across([shard], probe, search.effort, search.limit)
 
 
 def _all_of(pieces: Sequence[Task]) -> Task:

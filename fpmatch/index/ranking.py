@@ -118,6 +118,25 @@ def share(least: int, fraction: float, whole: int) -> int:
     return max(least, int(whole * fraction))
 
 
+def recounted_for(wanted: EffortParameters, visible: int, cylinders: int) -> int:
+    """Rows that are counted again over all of a probe's cylinders.
+
+    A probe may be held against about as many cylinders whatever its size: one of few needs more
+    rows, as its mate gets few votes from the lists, and each row costs it less.
+
+    Parameters
+    ----------
+    wanted : EffortParameters
+    visible : int
+        Rows that the search may see.
+    cylinders : int
+        Of the probe.
+    """
+    times = INDEX.cylinders / max(1, cylinders)
+    times = min(max(times, 1 / INDEX.deepest), INDEX.deepest)
+    return share(wanted.rescored_least, wanted.rescored_share * times, visible)
+
+
 def lists_for(wanted: EffortParameters, lists: int, cylinders: int, fingers: int = 1) -> int:
     """Lists that each of a probe's cylinders looks into.
 

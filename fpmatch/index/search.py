@@ -73,7 +73,7 @@ class PartitionSearch:
             view = context.apply_mask(int(position))
             context.clock.lap("mask")
             shards.append(FingerShard(context, view, probe))
-        return shortlist_across(shards, self._effort, self._limit)
+        return shortlist_across(shards, probe, self._effort, self._limit)
 
     def shortlist_many(
         self, probes: Sequence[SearchTemplate], positions: Sequence[int] | None = None

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.descriptor import SearchTemplate
 from fpmatch.index.cutting import ask_cut, ranked, together
 from fpmatch.index.ladder import Bounds, climb
-from fpmatch.index.ranking import share, wanted_for
+from fpmatch.index.ranking import recounted_for, share, wanted_for
 from fpmatch.index.rounds import Cut, Panel, Question, Shard, Step, panel_of
 from fpmatch.parameters import INDEX
 from fpmatch.types import SearchCost
@@ -39,7 +40,9 @@ class Shortlist:
     cost: SearchCost = field(default_factory=SearchCost)
 
 
-def shortlist_across(shards: Sequence[Shard] | Panel, effort: str, limit: int | None) -> Shortlist:
+def shortlist_across(
+    shards: Sequence[Shard] | Panel, probe: SearchTemplate, effort: str, limit: int | None
+) -> Shortlist:
     """The rows worth a full comparison with one probe, over all shards of an index.
 
     Byte for byte those of one index with the rows of all.
@@ -48,6 +51,7 @@ def shortlist_across(shards: Sequence[Shard] | Panel, effort: str, limit: int | 
     ----------
     shards : sequence of Shard, or Panel
         Each has been given the probe, under the same effort.
+    probe : SearchTemplate
     effort : str
         ``fast``, ``balanced``, ``scan`` or ``exhaustive``.
     limit : int, optional
@@ -55,7 +59,7 @@ def shortlist_across(shards: Sequence[Shard] | Panel, effort: str, limit: int | 
     """
     panel = panel_of(shards)
     visible = sum(answer.visible[0] for answer in panel.ask(Question(Step.COUNT)))
-    return climb(effort, FingerStages(panel, effort, limit, visible))
+    return climb(effort, FingerStages(panel, effort, limit, visible, len(probe)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,12 +73,15 @@ class FingerStages:
     limit : int or None
     visible : int
         Rows that the probe may see in all shards.
+    cylinders : int
+        Of the probe.
     """
 
     panel: Panel
     effort: str
     limit: int | None
     visible: int
+    cylinders: int
 
     @property
     def bounds(self) -> Bounds:
@@ -96,7 +103,7 @@ class FingerStages:
         """The rows of most votes among those of most votes from the lists."""
         wanted = wanted_for(self.effort, self.visible)
         seen = (self.visible,)
-        size = share(wanted.rescored_least, wanted.rescored_share, self.visible)
+        size = recounted_for(wanted, self.visible, self.cylinders)
         cuts, _ = ask_cut(self.panel, Question(Step.LISTS, visible=seen, sizes=(size,)))
         again = Question(Step.RECOUNT, sizes=(self._size(),), cuts=cuts)
         cuts, _ = ask_cut(self.panel, again)
