@@ -59,6 +59,18 @@ def state_of(e: Engine) -> tuple[object, ...]:
     return log, roots, gallery.policy()
 
 
+@pytest.mark.parametrize("act", ["seal", "unseal", "update", "publish", "enrol"])
+def test_an_answer_whose_number_was_not_noted_finds_its_own_in_the_log(act):
+    """Its process ended when the log had it and the gallery did not: not 0, nor another's."""
+    with engine() as e:
+        first = ACTS[act][0](e, "key 1")
+        e.seal("C-2", order="o", authority="a")
+        with e._state.gallery.transaction() as database:
+            database.execute("UPDATE answered SET seq = 0")
+        e._state._numbers.clear()
+        assert ACTS[act][0](e, "key 1") == first
+
+
 @pytest.mark.parametrize("act", ACTS)
 def test_the_same_again_changes_nothing_and_is_answered_alike(act):
     same, other = ACTS[act]

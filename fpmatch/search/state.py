@@ -159,7 +159,8 @@ class State:
         Returns
         -------
         int
-            Number of that record, or of the last one that was moved; 0 if there is none.
+            Number of that record, 0 where the log has none; without `wanted` of the last one that
+            was moved now.
 
         Raises
         ------
@@ -176,7 +177,11 @@ class State:
                 self.gallery.logged({name: self._numbers[name] for name, _, _ in waiting})
                 last = self._numbers[waiting[-1][0]]
             self.unlogged = False
-            number = self._numbers.get(wanted, last)
+            number = self._numbers.get(wanted, 0) if wanted else last
+            if wanted and not number:
+                # Moved by a process that ended before it said so, or too long ago.
+                every = (r for r in self.audit.records() if r.fields.get("journal") == wanted)
+                number = next((r.seq for r in every), 0)
             while len(self._numbers) > _REMEMBERED:
                 del self._numbers[next(iter(self._numbers))]
             return number
