@@ -980,8 +980,14 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
     (
         "the number of another's record",
         "search/state.py",
-        "number = self._numbers.get(wanted, last)",
+        "number = self._numbers.get(wanted, 0) if wanted else last",
         "number = max(self._numbers.values(), default=0)",
+    ),
+    (
+        "an answer without its number looks nowhere",
+        "search/state.py",
+        "            if wanted and not number:\n",
+        "            if False:\n",
     ),
     (
         "a proof may hide what it rests on",
