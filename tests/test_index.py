@@ -281,12 +281,16 @@ def test_barred_rows_leave_no_trace(gallery, probes, small, seed, effort, share,
 
 @pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("threads", [2, 3, 4, 16])
-def test_threads_change_nothing(index, probes, small, effort, threads, monkeypatch):
+@pytest.mark.parametrize("shared", [True, False])
+def test_threads_change_nothing(index, probes, small, effort, threads, shared, monkeypatch):
+    """Where they share each part of the index, and where each takes whole parts."""
     monkeypatch.setattr(stages, "_CHUNK", 16)
     monkeypatch.setattr(list_votes, "_CHUNK", 16)
     monkeypatch.setattr(list_votes, "_LEAST_ENTRIES", 1)
     index.flush()
+    monkeypatch.setattr(stages, "_PARTS_EACH", ROWS)
     expected = [index.shortlist(p, effort=effort) for p in probes]
+    monkeypatch.setattr(stages, "_PARTS_EACH", ROWS if shared else 0)
     with PartitionIndex.open(index._store.folder, threads=threads) as many:
         for probe, one in zip(probes, expected, strict=True):
             other = many.shortlist(probe, effort=effort)

@@ -27,7 +27,8 @@ class ListVotes:
     """What a probe finds in the lists of one part.
 
     Whole probe cylinders are handed out to threads, each of which adds up in numbers of its own.
-    Sums of integers do not depend on who did what.
+    Sums of integers do not depend on who did what. Where there are parts enough, a thread takes
+    whole ones instead (`alone`): then nothing is added up twice, and no thread waits for another.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ class ListVotes:
     number : int
         Of the part in the view.
     lookup : Lookup
+    threads : int
+        That may share the part.
 
     Raises
     ------
@@ -44,7 +47,9 @@ class ListVotes:
         If a block that would be read fails its checksum.
     """
 
-    def __init__(self, search: SearchContext, view: View, number: int, lookup: Lookup) -> None:
+    def __init__(
+        self, search: SearchContext, view: View, number: int, lookup: Lookup, threads: int
+    ) -> None:
         self._search = search
         self._lookup = lookup
         self._number = number
@@ -53,7 +58,7 @@ class ListVotes:
         self._pairs, self._ranges = _ranges(self._part, lookup, view.position)
         lengths = self._ranges[:, 1] - self._ranges[:, 0]
         self._longest = int(lengths.max(initial=0))
-        threads = search.workers.threads
+        self._threads = threads
         share = -(-int(lengths.sum()) // (4 * threads)) if threads > 1 else _ENTRIES
         each = min(_ENTRIES, max(_LEAST_ENTRIES, share))
         pieces = list(self._pieces(lengths, each))
@@ -61,6 +66,13 @@ class ListVotes:
         self._left = iter(pieces)
         self._states: list[NDArray[np.uint64]] = []
         self._lock = threading.Lock()
+
+    def alone(self, size: int, found: list[Ranked]) -> None:
+        """All of it, in the thread that calls. Parameters as of `leading`."""
+        for task in self.sifting():
+            task()
+        for task in self.leading(size, found):
+            task()
 
     def sifting(self) -> list[Task]:
         """Work for threads, one piece each: go through the lists."""
@@ -79,7 +91,7 @@ class ListVotes:
         if not self._states:
             return []
         states = np.stack(self._states) if len(self._states) > 1 else self._states[0][None]
-        step = max(_CHUNK, -(-len(self._part) // self._search.workers.threads))
+        step = max(_CHUNK, -(-len(self._part) // self._threads))
 
         def task(first: int, last: int) -> Task:
             def lead() -> None:

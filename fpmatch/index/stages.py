@@ -18,6 +18,8 @@ from fpmatch.index.work import spans
 
 _CHUNK = 8192
 _LEAST_CHUNK = 512
+_PARTS_EACH = 4
+"""Parts for each thread from which on a thread takes whole ones."""
 
 
 def vote_by_lists(
@@ -38,9 +40,18 @@ def vote_by_lists(
     """
     lookup = lookup_for(votes, search.quantizer, lists)
     search.clock.lap("coarse")
-    parts = [ListVotes(search, view, n, lookup) for n, part in enumerate(view.parts) if len(part)]
-    search.workers.run([task for part in parts for task in part.sifting()])
+    numbers = [n for n, part in enumerate(view.parts) if len(part)]
+    threads = search.workers.threads
     found: list[Ranked] = []
+    if len(numbers) >= _PARTS_EACH * threads:
+
+        def whole(number: int) -> Task:
+            return lambda: ListVotes(search, view, number, lookup, 1).alone(size, found)
+
+        search.workers.run([whole(n) for n in numbers])
+        return merge(found, size)
+    parts = [ListVotes(search, view, n, lookup, threads) for n in numbers]
+    search.workers.run([task for part in parts for task in part.sifting()])
     search.workers.run([task for part in parts for task in part.leading(size, found)])
     return merge(found, size)
 
