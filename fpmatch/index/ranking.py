@@ -132,8 +132,7 @@ def recounted_for(wanted: EffortParameters, visible: int, cylinders: int) -> int
     cylinders : int
         Of the probe.
     """
-    times = INDEX.cylinders / max(1, cylinders)
-    times = min(max(times, 1 / INDEX.deepest), INDEX.deepest)
+    times = max(_times(cylinders), 1 / INDEX.deepest)
     return share(wanted.rescored_least, wanted.rescored_share * times, visible)
 
 
@@ -153,8 +152,12 @@ def lists_for(wanted: EffortParameters, lists: int, cylinders: int, fingers: int
     fingers : int
         Of the search.
     """
-    times = min(INDEX.cylinders / max(1, cylinders), INDEX.deepest)
-    return share(wanted.lists_least, wanted.lists_share * times / fingers, lists)
+    return share(wanted.lists_least, wanted.lists_share * _times(cylinders) / fingers, lists)
+
+
+def _times(cylinders: int) -> float:
+    """How many times as much each cylinder of a probe may have as one of a usual probe."""
+    return min(INDEX.cylinders / max(1, cylinders), INDEX.deepest)
 
 
 def best(

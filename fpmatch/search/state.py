@@ -180,8 +180,7 @@ class State:
             number = self._numbers.get(wanted, 0) if wanted else last
             if wanted and not number:
                 # Moved by a process that ended before it said so, or too long ago.
-                every = (r for r in self.audit.records() if r.fields.get("journal") == wanted)
-                number = next((r.seq for r in every), 0)
+                number = self._in_log({wanted}, {None}).get(wanted, 0)
             while len(self._numbers) > _REMEMBERED:
                 del self._numbers[next(iter(self._numbers))]
             return number
@@ -220,11 +219,11 @@ class State:
         seqs = self.audit.events(events) if events else []
         self._numbers |= dict(zip(left, seqs, strict=True))
 
-    def _in_log(self, names: set[str], kinds: set[str]) -> dict[str, int]:
-        """Of some journal entries, under which numbers the log has them."""
+    def _in_log(self, names: set[str], kinds: Collection[str | None]) -> dict[str, int]:
+        """Of some journal entries, under which numbers the log has them; None is every kind."""
         return {
             r.fields["journal"]: r.seq
-            for kind in sorted(kinds)
+            for kind in kinds
             for r in self.audit.records(kind=kind)
             if r.fields.get("journal") in names
         }
