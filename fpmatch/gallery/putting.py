@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fpmatch.checks import quoted
@@ -20,8 +20,23 @@ from fpmatch.gallery.results import NewRow
 from fpmatch.template import Template
 from fpmatch.types import Record
 
-Contents = Mapping[int, tuple[Template, bytes]]
+Contents = dict[int, tuple[Template, bytes]]
 """Templates and their stored forms, by `id` of the template."""
+
+
+def stored_form(finger: Template, contents: Contents) -> bytes:
+    """A template's bytes, made once.
+
+    Parameters
+    ----------
+    finger : Template
+    contents : Contents
+        The template is in it afterwards.
+    """
+    # No other template has that id while this one is held on to.
+    if id(finger) not in contents:
+        contents[id(finger)] = finger, finger.to_bytes()
+    return contents[id(finger)][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +256,7 @@ class Putting:
 
     def _form(self, finger: Template) -> tuple[bytes, bytes]:
         """The stored form of a template, and its digest."""
-        # No other template has that id: the mapping holds on to this one.
-        found = self.contents.get(id(finger))
-        content = finger.to_bytes() if found is None else found[1]
+        content = stored_form(finger, self.contents)
         return content, hashlib.sha256(content).digest()
 
     def _store(

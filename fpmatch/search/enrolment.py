@@ -24,10 +24,11 @@ from fpmatch.gallery import (
     sources,
 )
 from fpmatch.gallery.answers import Answer, Once
+from fpmatch.gallery.putting import Contents, stored_form
 from fpmatch.parameters import SEARCH
 from fpmatch.search import pending, resemblance, sequence
 from fpmatch.search.crash_points import crash_point
-from fpmatch.search.indexing import Ready, stored_form
+from fpmatch.search.indexing import Ready
 from fpmatch.search.once import check_key, turn
 from fpmatch.search.state import State
 from fpmatch.template import Template
@@ -84,7 +85,7 @@ def enrol(
         # Of a batch that was cut short under a key it is not known what the whole one is.
         if not batch or (key and batches.failure is not None):
             break
-        contents: dict[int, tuple[Template, bytes]] = {}
+        contents: Contents = {}
         said = _said(partition, batch, contents, last=batches.last) if key else None
         with turn(state, key, said, batches.number) as act:
             if act.answer is None:
@@ -146,7 +147,7 @@ class _Batches:
 def _said(
     partition: str,
     batch: list[tuple[int, Record]],
-    contents: dict[int, tuple[Template, bytes]],
+    contents: Contents,
     *,
     last: bool,
 ) -> list[object]:
@@ -155,7 +156,7 @@ def _said(
     return ["enrol", partition, last, items]
 
 
-def _content(item: object, contents: dict[int, tuple[Template, bytes]]) -> list[object]:
+def _content(item: object, contents: Contents) -> list[object]:
     """What an item says; of one that is none, as much as a message would show."""
     if not isinstance(item, Record):
         return [type(item).__name__, getattr(item, "why", "") or quoted(item)]

@@ -11,6 +11,7 @@ import numpy as np
 from fpmatch.descriptor import SearchTemplate, encode, pack
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import NewRow, following
+from fpmatch.gallery.putting import Contents, stored_form
 from fpmatch.index import Batch, Part
 from fpmatch.parameters import SEARCH
 from fpmatch.search.state import State
@@ -41,7 +42,7 @@ class Ready:
     forms: dict[bytes, SearchTemplate] = field(default_factory=dict)
     numbers: dict[tuple[int, int], int] = field(default_factory=dict)
     batch: Batch | None = None
-    contents: dict[int, tuple[Template, bytes]] = field(default_factory=dict)
+    contents: Contents = field(default_factory=dict)
     part: Part | None = None
 
     @classmethod
@@ -50,7 +51,7 @@ class Ready:
         state: State,
         partition: str,
         items: Sequence[tuple[int, object]],
-        contents: dict[int, tuple[Template, bytes]] | None = None,
+        contents: Contents | None = None,
     ) -> Ready:
         """Make the forms of a batch while searches go on.
 
@@ -122,21 +123,6 @@ class Ready:
         """Join what is in memory, while searches go on."""
         if self.part is not None:
             self.state.indexes[self.partition].join_memory()
-
-
-def stored_form(finger: Template, contents: dict[int, tuple[Template, bytes]]) -> bytes:
-    """A template's bytes, made once.
-
-    Parameters
-    ----------
-    finger : Template
-    contents : dict of int to (Template, bytes)
-        As `Ready.contents`; the template is in it afterwards.
-    """
-    # No other template has that id while this one is held on to.
-    if id(finger) not in contents:
-        contents[id(finger)] = finger, finger.to_bytes()
-    return contents[id(finger)][1]
 
 
 def index_rows(
