@@ -85,7 +85,7 @@ def _stored_seeds() -> list[bytes]:
 
 
 def _itl_seeds() -> list[bytes]:
-    """Small ones with all kinds of records, and one whose minutiae are in the fields of M1."""
+    """Small ones with all kinds of records, and minutiae in each notation of Type-9."""
     made = cases.transaction()
     m1 = {2: "03", 3: "1", 128: "64", 129: "64", 130: "2", 131: "197", 132: "197", 134: "04"}
     m1 |= {
@@ -95,12 +95,16 @@ def _itl_seeds() -> list[bytes]:
     other = formats.Transaction((*made.records[:-1], formats.tagged(9, m1)))
     fbi = {2: "03", 3: "1", 14: "08", 23: "001\x1f01000200281\x1f00\x1fC\x1f03304"}
     third = formats.Transaction((made.header, formats.tagged(9, fbi)))
+    efs = {2: "03", 3: "4", 300: "2540\x1f3048\x1f254\x1f508\x1f1,1-5,5-9,1", 302: "7\x1fDST"}
+    efs |= {315: "U", 331: "508\x1f1016\x1f45\x1fE\x1f20\x1f15\x1e762\x1f762\x1f0\x1fX\x1f\x1f180"}
+    fourth = formats.Transaction((made.header, formats.tagged(9, efs)))
     full = {5: "Y", 7: "CS0010300ABC\x1eCS0010400", 73: "CS0010200\x1eCS0010500"}
     full |= {84: "3\x1fXX\x1e4\x1fUP", 98: "1\x1e9"}
     asked = cases.booking(full, kind="RPIS", priority="1", answered="CTRL-00000")
     kinds = [cases.submitted(kind) for kind in ("CAR", "TPIS", "RPIS", "LFIS")]
     return [
-        formats.write(one) for one in (made, other, third, asked, asked, cases.booking(), *kinds)
+        formats.write(one)
+        for one in (made, other, third, fourth, asked, asked, cases.booking(), *kinds)
     ]
 
 

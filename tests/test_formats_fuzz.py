@@ -51,6 +51,7 @@ FLOODS = {
     "lines": b"1 2 3\n" * (SIZE // 6),
     "listing": _itl(b"", b"1\x1f1" + b"\x1e2\x1f0" * (SIZE // 4)),
     "subfields": _itl(_tagged(9, b"9.002:01\x1d9.012:" + b"\x1e" * SIZE), NINE),
+    "extended": _itl(_tagged(9, b"9.2:1\x1d9.331:" + b"1\x1f1\x1f1\x1fE\x1e" * 50_000), NINE),
     "items": _itl(_tagged(9, b"9.002:01\x1d9.137:" + b"\x1f" * SIZE), NINE),
     "positions": _itl(_tagged(14, HEAD + b"\x1e" * SIZE + b"\x1d14.999:x"), FOURTEEN),
     "numbers": _itl(_tagged(14, HEAD + b"9" * SIZE + b"\x1d14.999:x"), FOURTEEN),

@@ -1,4 +1,4 @@
-"""Type-9 records of a transaction as templates: standard, FBI (IAFIS) and M1 (INCITS 378) fields.
+"""Type-9 records as templates: extended (EFS), M1 (INCITS 378), standard and FBI (IAFIS) fields.
 
 The standard fields count hundredths of a millimetre from the bottom left and point away from the
 ridge; the FBI's count them from the top left and point along it, as M1 does in pixels. Seen in
@@ -14,6 +14,7 @@ import numpy as np
 
 from fpmatch.errors import FormatError
 from fpmatch.finger import PLAIN_THUMBS
+from fpmatch.formats import itl_efs
 from fpmatch.formats.itl_pictures import PICTURE_TYPES, number_of, picture, whole
 from fpmatch.formats.itl_values import Field, TaggedRecord, Transaction
 from fpmatch.formats.templates import impression_of, to_templates
@@ -25,11 +26,18 @@ from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Impression, MinutiaType
 
 TYPE_9 = 9
-_HUNDREDTHS_PER_INCH = 2540
 _IMPRESSION, _POSITION, _STANDARD = 3, 6, 12
 _FBI_POSITION, _FBI = 14, 23
 _M1_WIDTH, _M1_HEIGHT, _M1_UNIT, _M1_X, _M1_Y, _M1_POSITION = 128, 129, 130, 131, 132, 134
 _M1_QUALITY, _M1 = 135, 137
+_NOTATIONS = (
+    (itl_efs.MINUTIAE, itl_efs.POSITION),
+    (_M1, _M1_POSITION),
+    (_STANDARD, _POSITION),
+    (_FBI, _FBI_POSITION),
+)
+"""Fields of minutiae and of the finger that they are of, the one to believe first: what an
+examiner marked, in fine units, before what an extractor wrote."""
 _PER_INCH, _PER_CM = 1, 2
 _FINGERS = {int(position): position for position in FingerPosition} | PLAIN_THUMBS
 _NUMBERS = re.compile(rb"([0-9]{4})([0-9]{4})([0-9]{3})")
@@ -107,16 +115,19 @@ def record_templates(
     field, place = held
     if position is None:
         position = _finger(record, place)
+    if field.number == itl_efs.MINUTIAE:
+        shape = size or _image_size(transaction, record) or _region_size(record)
+        return [_template(record, _extended(record, field), shape, False, position)]
     if field.number == _M1:
         shown = TemplateRecord("incits2004", (m1_view(record),))
         return to_templates(shown, position=position, ppi=ppi, size=size)
     shape = size or _image_size(transaction, record)
-    return [_millimetres(record, field, shape, field.number == _STANDARD, position)]
+    return [_template(record, _columns(field), shape, field.number == _STANDARD, position)]
 
 
 def _held(record: TaggedRecord) -> tuple[Field, int] | None:
     """The minutiae that count, and the number of the field that says of which finger they are."""
-    for number, place in ((_M1, _M1_POSITION), (_STANDARD, _POSITION), (_FBI, _FBI_POSITION)):
+    for number, place in _NOTATIONS:
         field = record.get(number)
         if field is not None:
             return field, place
@@ -150,6 +161,8 @@ def _codes(record: TaggedRecord, place: int) -> list[int]:
     field = record.get(place)
     if field is None or not field.value:
         return [FingerPosition.UNKNOWN]
+    if place == itl_efs.POSITION:
+        return [whole(item, field) for item in itl_efs.fingers(field)]
     return [whole(item, field) for items in field.items for item in items]
 
 
@@ -177,16 +190,15 @@ class _Minutiae:
     quality: np.ndarray
 
 
-def _millimetres(
+def _template(
     record: TaggedRecord,
-    field: Field,
+    columns: _Minutiae,
     shape: tuple[int, int] | None,
     rising: bool,
     position: FingerPosition,
 ) -> Template:
-    columns = _columns(field)
     keep = np.sort(np.argsort(-columns.quality, kind="stable")[: TEMPLATE.max_minutiae])
-    scale = IMAGE.ppi * TEMPLATE.subpixel / _HUNDREDTHS_PER_INCH
+    scale = IMAGE.ppi * TEMPLATE.subpixel / itl_efs.UNITS_PER_INCH
     units = np.rint(columns.xy[keep] * scale).astype(np.int64)
     if rising:
         top = int(units[:, 1].max(initial=0)) if shape is None else shape[1] * TEMPLATE.subpixel
@@ -216,6 +228,20 @@ def _columns(field: Field) -> _Minutiae:
         rows.append((*map(int, found.groups()), _KINDS.get(items[3][:1], 0), _quality(items[2])))
     table = np.array(rows, np.int64).reshape(-1, 5)
     return _Minutiae(table[:, :2], table[:, 2] % DEGREES, table[:, 3], table[:, 4])
+
+
+def _extended(record: TaggedRecord, field: Field) -> _Minutiae:
+    table = itl_efs.minutiae(record, field)
+    return _Minutiae(table[:, :2], table[:, 2], table[:, 3], np.zeros(len(table), np.int64))
+
+
+def _region_size(record: TaggedRecord) -> tuple[int, int] | None:
+    """Size at 500 ppi up to the far corner of the region of interest, where there is one."""
+    left, top, width, height = itl_efs.region(record)
+    scale = IMAGE.ppi / itl_efs.UNITS_PER_INCH
+    if not width or not height:
+        return None
+    return max(1, round((left + width) * scale)), max(1, round((top + height) * scale))
 
 
 def _quality(value: bytes) -> int:
