@@ -32,9 +32,10 @@ def ridges(labels: np.ndarray | None = None) -> Print:
     return Print.of(pixels, np.zeros((0, 5)) if labels is None else labels, field)
 
 
+@pytest.mark.parametrize("width", [CROP, CROP - 40])
 @pytest.mark.parametrize("fault", [f for _, f in FAULTS], ids=lambda f: f.__name__)
-def test_each_fault_changes_a_print_and_keeps_its_form(fault) -> None:
-    pixels = ridges().pixels[:CROP, :CROP].astype(np.float32)
+def test_each_fault_changes_a_print_and_keeps_its_form(fault, width) -> None:
+    pixels = ridges().pixels[:CROP, :width].astype(np.float32)
     finger = np.zeros_like(pixels)
     finger[40:150, 40:150] = 1
     other = np.random.default_rng(1).normal(0, 1, pixels.shape).astype(np.float32)

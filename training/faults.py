@@ -172,8 +172,8 @@ def photographed(image: Gray, _: Scene, rng: np.random.Generator) -> Gray:
 def striped(image: Gray, _: Scene, rng: np.random.Generator) -> Gray:
     """Rows or columns of different gain; lines of a swept sensor that do not meet."""
     h, w = image.shape
-    gain = rng.normal(0, rng.uniform(1, 6), w).astype(np.float32)
-    out = image + (gain[:, None] if rng.random() < 0.3 else gain)
+    gain = rng.normal(0, rng.uniform(1, 6), max(h, w)).astype(np.float32)
+    out = image + (gain[:h, None] if rng.random() < 0.3 else gain[:w])
     if rng.random() < 0.5:
         for start in rng.integers(0, h, int(rng.integers(1, 12))):
             rows = slice(start, start + int(rng.integers(6, 16)))
