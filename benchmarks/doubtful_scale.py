@@ -20,8 +20,8 @@ from benchmarks.fit_calibration import DATA, identities, read_templates
 from fpmatch.descriptor import encode, pack
 from fpmatch.evaluate import verification_metrics
 from fpmatch.matcher import calibrate, compare_many, fuse
-from fpmatch.matcher.scaling import scaled
 from fpmatch.parameters import SCALE
+from fpmatch.template.scaling import scaled
 from training.sizes import SHOWN, ratios
 
 SETS = ("fvc2002/DB1_B", "fvc2000/DB3_B")

@@ -92,6 +92,7 @@ def search_of(rng: random.Random) -> SearchRequest:
         tcn="",
         effort=rng.choice(EFFORTS),
         rotation=rng.choice(("upright", "upright", "upright", "any")),
+        scale=rng.choice(("stated", "stated", "stated", "any")),
         positions=rng.choice(("labelled", "labelled", "any")),
         max_candidates=rng.choice((1, 5, 20)),
         threshold=rng.choice((None, 0.0, -100.0)),

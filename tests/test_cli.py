@@ -72,8 +72,8 @@ def test_extract_writes_templates_that_compare_takes(fpm, prints, tmp_path):
 
 
 def test_compare_finds_a_print_whose_resolution_is_wrong(fpm, prints, tmp_path):
-    from fpmatch.matcher.scaling import scaled
     from fpmatch.template import Template
+    from fpmatch.template.scaling import scaled
 
     a, wrong = prints / "1_1.png", tmp_path / "wrong.fpt"
     fpm("extract", prints / "1_2.png", "--out", tmp_path)

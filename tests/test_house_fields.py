@@ -109,6 +109,7 @@ ASKED = {
     "threshold": 12.5,
     "effort": "scan",
     "rotation": "any",
+    "scale": "any",
     "positions": "any",
     "minutiae": True,
 }

@@ -16,9 +16,9 @@ import fpmatch as fp
 from fpmatch.descriptor import encode, pack
 from fpmatch.errors import InputError
 from fpmatch.matcher import Score, calibrate, compare, compare_many, fuse
-from fpmatch.matcher.scaling import scaled
 from fpmatch.matcher.tables import tables
 from fpmatch.parameters import CALIBRATION, MATCHER
+from fpmatch.template.scaling import scaled
 from training.matcher import fit_calibration, fit_weights, pair_features, raw_scores
 
 

@@ -324,10 +324,12 @@ WRONG_REQUEST = [
     {"seconds_left": True}, {"rotation": "some"}, {"anywhere": 1},
     {"only": [-1]}, {"only": ["a"]}, {"only": 5},
     {"limit": -1}, {"limit": 2.5}, {"limit": 2**40}, {"fingers": []},
-    {"fingers": [[11, [16]]]}, {"fingers": [[1, []]]}, {"fingers": [[1]]}, {"fingers": 7},
-    {"fingers": [[1, [16]], [1, [16]]]}, {"fingers": [[2, [16]], [1, [16]]]},
-    {"fingers": [[1, [65]]]}, {"fingers": [[1, [-1]]]}, {"fingers": [[1, [0] * 101]]},
-    {"fingers": [[1, [0] * 60], [2, [0] * 60]]}, {"fingers": [[True, [1]]]}, {"more": 1},
+    {"fingers": [[11, [[16]]]]}, {"fingers": [[1, []]]}, {"fingers": [[1, [[]]]]},
+    {"fingers": [[1, [16]]]},
+    {"fingers": [[1, [[1] * 6]]]}, {"fingers": [[1]]}, {"fingers": 7},
+    {"fingers": [[1, [[16]]], [1, [[16]]]]}, {"fingers": [[2, [[16]]], [1, [[16]]]]},
+    {"fingers": [[1, [[65]]]]}, {"fingers": [[1, [[-1]]]]}, {"fingers": [[1, [[0]] * 101]]},
+    {"fingers": [[1, [[0]] * 60], [2, [[0]] * 60]]}, {"fingers": [[True, [[1]]]]}, {"more": 1},
 ]  # fmt: skip
 
 
@@ -384,7 +386,7 @@ def test_an_answer_with_wrong_columns_is_refused(more):
 
 def test_forms_that_no_encoder_makes_are_refused():
     """The kernels index tables by them and check nothing."""
-    form = REQUEST.probe.fingers[0][1][0]
+    form = REQUEST.probe.fingers[0][1][0][0]
     m = len(form)
     turned = form.angle[::-1].copy()
     wrong = {
@@ -401,7 +403,7 @@ def test_forms_that_no_encoder_makes_are_refused():
     for name, values in wrong.items():
         for value in values:
             broken = dataclasses.replace(form, **{name: value})
-            probe = Probe(((FingerPosition.RIGHT_INDEX, (broken,)),))
+            probe = Probe(((FingerPosition.RIGHT_INDEX, ((broken,),)),))
             with pytest.raises(InputError):
                 PartitionRequest.from_bytes(
                     dataclasses.replace(REQUEST, probe=probe).to_bytes()

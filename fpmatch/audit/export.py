@@ -42,6 +42,7 @@ PUBLIC_FIELDS: tuple[str, ...] = (
     "/parameters_digest",
     "/effort",
     "/rotation",
+    "/scale",
     "/positions",
     "/duration",
     "/result",

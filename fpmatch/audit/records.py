@@ -145,6 +145,7 @@ class IntentRecord:
     threshold: int = 0
     effort: str = ""
     rotation: str = ""
+    scale: str = ""
     positions: str = ""
     minutiae: bool = False
     matcher_version: str = ""
@@ -192,6 +193,7 @@ class IntentRecord:
             "threshold": round(request.lowest * 100),
             "effort": request.effort,
             "rotation": request.rotation,
+            "scale": request.scale,
             "positions": request.positions,
             "minutiae": request.minutiae,
         }

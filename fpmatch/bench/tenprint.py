@@ -15,6 +15,7 @@ import numpy as np
 from fpmatch.bench.gallery import SEED, background, mirrored
 from fpmatch.bench.measure import Bench, quantiles, stated
 from fpmatch.descriptor import SearchTemplate, encode
+from fpmatch.descriptor.scales import Forms
 from fpmatch.evaluate.extraction import Progress
 from fpmatch.gallery import Columns
 from fpmatch.index import PartitionIndex
@@ -264,9 +265,9 @@ def _searched(
     named: Sequence[tuple[SearchTemplate, FingerPosition]],
     effort: str,
 ) -> tuple[PartitionScores, float]:
-    groups: dict[FingerPosition, list[SearchTemplate]] = {}
+    groups: dict[FingerPosition, list[Forms]] = {}
     for finger, position in named:
-        groups.setdefault(position, []).append(finger)
+        groups.setdefault(position, []).append((finger,))
     probe = Probe(tuple((p, tuple(groups[p])) for p in sorted(groups)))
     request = PartitionRequest(searcher.partition, probe, True, frozenset(), effort)
     start = time.process_time()

@@ -16,6 +16,7 @@ from fpmatch.cli.inputs import (
     Positions,
     Ppi,
     Rotation,
+    Scale,
     TrustPpi,
 )
 from fpmatch.cli.opened import EngineFile, opened
@@ -58,6 +59,7 @@ def replay_command(
     ] = None,
     effort: Effort = "balanced",
     rotation: Rotation = "upright",
+    scale: Scale = "stated",
     positions: Positions = "labelled",
     ppi: Ppi = None,
     trust_ppi: TrustPpi = False,
@@ -84,6 +86,7 @@ def replay_command(
         max_candidates=max_candidates,
         effort=effort,
         rotation=rotation,
+        scale=scale,
         positions=positions,
         ppi=ppi,
         trust_ppi=trust_ppi,

@@ -14,6 +14,7 @@ from fpmatch.cli.inputs import (
     Isolated,
     Positions,
     Rotation,
+    Scale,
     parse_pairs,
     parse_protected,
 )
@@ -93,6 +94,7 @@ def transaction_command(
     ] = None,
     effort: Effort = "balanced",
     rotation: Rotation = "upright",
+    scale: Scale = "stated",
     positions: Positions = "labelled",
     threads: Threads = None,
     extractor: Extractor = None,
@@ -111,6 +113,7 @@ def transaction_command(
         "attributes": parse_pairs(attribute or (), "--attribute"),
         "effort": effort,
         "rotation": rotation,
+        "scale": scale,
         "positions": positions,
         "protected": parse_protected(protected),
     }

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from fpmatch.cluster.grants import Grant, GrantError
 from fpmatch.cluster.owners import Mask
 from fpmatch.cluster.views import Masked, View
+from fpmatch.descriptor import SearchTemplate
 from fpmatch.index import Workers
 from fpmatch.index.context import SearchContext
 from fpmatch.index.finger_shard import FingerShard
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.rounds import Answer, Question, Shard
+from fpmatch.index.scales import ScaledShard
 from fpmatch.index.subject import subject_shard
 from fpmatch.index.work import Clock
-from fpmatch.search.comparison import impressions, seen_under
+from fpmatch.search.comparison import at_scales, seen_under
 from fpmatch.search.partition_request import PartitionRequest
 
 
@@ -134,13 +136,17 @@ def begin(
         clock,
         tombstoned=view.tombstoned,
     )
-    forms = [form for _, form in impressions(request)]
-    places: Sequence[int] = seen_under(request)
-    shard: Shard
+    shards = [_shard(context, view, forms, seen_under(request)) for forms in at_scales(request)]
+    whole = shards[0] if len(shards) == 1 else ScaledShard(shards)
+    return Conversation(grant, view, masked, whole, clock)
+
+
+def _shard(
+    context: SearchContext, view: View, forms: Sequence[SearchTemplate], places: Sequence[int]
+) -> Shard:
+    """The search at one scale."""
     if len(forms) > 1:
-        shard = subject_shard(context, list(zip(forms, places, strict=True)), view.records())
-    else:
-        seen = context.apply_mask(places[0])
-        clock.lap("mask")
-        shard = FingerShard(context, seen, forms[0])
-    return Conversation(grant, view, masked, shard, clock)
+        return subject_shard(context, list(zip(forms, places, strict=True)), view.records())
+    seen = context.apply_mask(places[0])
+    context.clock.lap("mask")
+    return FingerShard(context, seen, forms[0])

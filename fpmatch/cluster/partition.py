@@ -21,13 +21,14 @@ from fpmatch.descriptor import SearchTemplate
 from fpmatch.errors import ClusterError, InputError
 from fpmatch.gallery import Columns
 from fpmatch.index import REMOVED, UNVERIFIED, Cancel, Shortlist, Subjects
-from fpmatch.index.rounds import Question, Step
+from fpmatch.index.rounds import Panel, Question, Step
+from fpmatch.index.scales import AtScale
 from fpmatch.index.shortlist import shortlist_across
 from fpmatch.index.subject import shortlist_subject_across
 from fpmatch.index.verifying import ABSENT
 from fpmatch.search.comparison import (
+    at_scales,
     compared,
-    impressions,
     nothing,
     rows_to_verify,
     seen_under,
@@ -157,7 +158,7 @@ class ClusterPartition:
     ) -> PartitionScores:
         columns = self.columns_now()
         panel = self._panel(request, deadline, cancel)
-        search = HostSearch(panel, request)
+        search = HostSearch(panel, request, columns)
         try:
             allowed = None
             if request.only is not None:
@@ -233,16 +234,20 @@ class HostSearch:
     ----------
     panel : HostPanel
     request : PartitionRequest
+    columns : Columns
+        Of the partition, as they are while it is searched.
     """
 
-    def __init__(self, panel: HostPanel, request: PartitionRequest) -> None:
+    def __init__(self, panel: HostPanel, request: PartitionRequest, columns: Columns) -> None:
         self._panel = panel
         self._request = request
-        self._forms = [form for _, form in impressions(request)]
+        self._columns = columns
+        self._scales = at_scales(request)
 
     def shortlist(self, probe: SearchTemplate, position: int = 0) -> Shortlist:
         """See `Searching`."""
-        return shortlist_across(self._panel, probe, self._request.effort, self._request.limit)
+        panel, _ = self._asked(probe)
+        return shortlist_across(panel, probe, self._request.effort, self._request.limit)
 
     def shortlist_subject(
         self,
@@ -256,13 +261,15 @@ class HostSearch:
         ----------
         probes : sequence of SearchTemplate
         group_of_row : (R,) integers
-            Not used: which rows belong together is known where they are.
+            Which rows belong together is known where they are, by the keys of records.
         positions : sequence of int, optional
         """
         places = [0] * len(probes) if positions is None else list(positions)
         fingers = list(zip(probes, places, strict=True))
         request = self._request
-        return shortlist_subject_across(self._panel, fingers, request.effort, request.limit)
+        panel, _ = self._asked(*probes)
+        found = shortlist_subject_across(panel, fingers, request.effort, request.limit)
+        return replace(found, groups=self._columns.names.ordinals_of(found.groups))
 
     def verify(self, probe: SearchTemplate, row_ids: NDArray[np.int64]) -> NDArray[np.int32]:
         """See `Searching`.
@@ -278,10 +285,10 @@ class HostSearch:
         InputError
             If a row is at no host although all answered.
         """
-        finger = next(n for n, form in enumerate(self._forms) if form is probe)
+        panel, finger = self._asked(probe)
         scores = np.full(len(row_ids), ABSENT, np.int32)
         if len(row_ids):
-            for answer in self._panel.ask(Question(Step.VERIFY, finger, rows=row_ids)):
+            for answer in panel.ask(Question(Step.VERIFY, finger, rows=row_ids)):
                 np.maximum(scores, answer.scores, out=scores)
         absent = scores == ABSENT
         if absent.any():
@@ -290,3 +297,11 @@ class HostSearch:
             # Not compared where nobody answered; gone where a host knows more than this search.
             scores[absent] = UNVERIFIED if self._panel.lost else REMOVED
         return scores
+
+    def _asked(self, *probes: SearchTemplate) -> tuple[Panel, int]:
+        """The hosts' search at the scale of some of the request's forms; which the first is."""
+        for scale, forms in enumerate(self._scales):
+            fingers = [n for n, form in enumerate(forms) if form is probes[0]]
+            if fingers and all(any(form is probe for form in forms) for probe in probes):
+                return AtScale(self._panel, scale), fingers[0]
+        raise InputError("hosts were not given this probe")

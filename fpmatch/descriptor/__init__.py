@@ -1,6 +1,7 @@
 """Template -> fixed-size binary codes: the search form."""
 
 from fpmatch.descriptor.encode import encode
+from fpmatch.descriptor.scales import encode_scales
 from fpmatch.descriptor.search_template import (
     COLUMNS,
     PackedTemplates,
@@ -9,4 +10,12 @@ from fpmatch.descriptor.search_template import (
     pack,
 )
 
-__all__ = ["COLUMNS", "PackedTemplates", "SearchTemplate", "check_form", "encode", "pack"]
+__all__ = [
+    "COLUMNS",
+    "PackedTemplates",
+    "SearchTemplate",
+    "check_form",
+    "encode",
+    "encode_scales",
+    "pack",
+]

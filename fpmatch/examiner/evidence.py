@@ -18,7 +18,7 @@ from fpmatch.errors import AuditError, InputError
 from fpmatch.search import Engine
 from fpmatch.types import Outcome, PartitionResult, Reason, SearchResponse
 
-ASKED = ("cri", "chain", "transaction", "purpose", "role", "charge", "effort", "rotation")
+ASKED = ("cri", "chain", "transaction", "purpose", "role", "charge", "effort", "rotation", "scale")
 """Fields of the intent that the page shows."""
 STATED = ("transaction", "purpose", "role", "charge", "disposition")
 DECIDED = ("permissions", "reason", "rules", "authority", "agreement", "legal_basis")

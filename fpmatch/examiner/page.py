@@ -52,6 +52,7 @@ HIDDEN = "The policy does not let the submitter know whether this partition was 
 LABELS = {
     "cri": "agency", "chain": "passed through", "transaction": "transaction", "purpose": "purpose",
     "role": "role", "charge": "charge", "effort": "effort", "rotation": "rotation",
+    "scale": "scale",
     "permissions": "permissions", "reason": "reason", "rules": "rules", "authority": "authority",
     "agreement": "agreement", "legal_basis": "legal basis",
 }  # fmt: skip

@@ -62,6 +62,8 @@ class Asked:
         """
         step = question.step
         known = step in self.ways or step is Step.TIES
+        if question.scale:
+            raise InputError(f"there is no scale {question.scale} to be searched at")
         if not known or (step not in FIRST and self._last not in AFTER[step]):
             raise InputError(f"a round of {step.value} is not in turn")
         shape = self._shapes.get(step, (0, 0, 0))

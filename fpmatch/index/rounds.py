@@ -171,6 +171,8 @@ class Question:
         For ties: id where the first range begins, and ids in a range.
     rows : (K,) int64, optional
         For verify: ids of rows, of which each shard compares its own.
+    scale : int
+        Which of the searches at several scales goes through the round; 0 where there is one.
     """
 
     step: Step
@@ -182,6 +184,7 @@ class Question:
     low: int = 0
     width: int = 1
     rows: NDArray[np.int64] | None = None
+    scale: int = 0
 
     @property
     def size(self) -> int:

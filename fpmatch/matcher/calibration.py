@@ -36,6 +36,29 @@ def calibrate(raw: ArrayLike, rotation: str = "upright") -> NDArray[np.float64]:
     return np.round(value, 2)
 
 
+def best_of(values: ArrayLike, tries: int) -> NDArray[np.float64]:
+    """Values of the best of several comparisons, of what each would be worth alone.
+
+    Parameters
+    ----------
+    values : array_like of float
+        From `calibrate`.
+    tries : int
+        Comparisons that each is the best of, at least one.
+
+    Returns
+    -------
+    ndarray of float64
+        `fuse` of each value alone with so many tries; equal ones are worked out once.
+    """
+    stated = np.asarray(values, np.float64)
+    if tries == 1:
+        return stated
+    every, where = np.unique(stated, return_inverse=True)
+    worth = np.array([fuse([value], [tries]) for value in every.tolist()])
+    return worth[where].reshape(stated.shape)
+
+
 def fuse(values: Sequence[float], tries: Sequence[int] | None = None) -> float:
     """One value from the comparisons of several fingers of one subject.
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.checks import check_choice
-from fpmatch.descriptor import PackedTemplates, SearchTemplate, encode
+from fpmatch.descriptor import PackedTemplates, SearchTemplate, encode, encode_scales
 from fpmatch.errors import InputError
 from fpmatch.matcher._kernels import Scratch, geometry, score_rows
-from fpmatch.matcher.calibration import calibrate, fuse
-from fpmatch.matcher.scaling import MOST_PIXELS, SCALES, scaled
+from fpmatch.matcher.calibration import best_of, calibrate
 from fpmatch.matcher.tables import TURNS, scratch, tables
-from fpmatch.parameters import DESCRIPTOR, SCALE
+from fpmatch.parameters import DESCRIPTOR
 from fpmatch.template import Template
 from fpmatch.types import Claim, claim_of
 from fpmatch.types.checked import ROTATIONS as ROTATIONS
+from fpmatch.types.checked import SCALES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,13 +137,9 @@ def compare(
         return Score(float(calibrate(best, rotation)), best, pairs)
     if not isinstance(probe, Template):
         raise InputError("at any scale the probe has to be a Template: a search form has its scale")
-    sizes = [
-        f for f in SCALE.factors if math.ceil(max(probe.width, probe.height) * f) <= MOST_PIXELS
-    ]
-    tried = [_best_turn(_search_form(scaled(probe, f)), b, turns) for f in sizes]
+    tried = [_best_turn(_search_form(form), b, turns) for form in encode_scales(probe)]
     best, pairs = max(tried, key=lambda found: found[0])
-    value = float(calibrate(best, rotation))
-    return Score(fuse([value], [len(tried)]), best, pairs)
+    return Score(float(best_of(calibrate(best, rotation), len(tried))), best, pairs)
 
 
 def _best_turn(

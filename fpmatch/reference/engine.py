@@ -59,7 +59,7 @@ class ReferenceEngine(Holdings):
     matcher : callable, optional
         ``matcher(probe, candidate)`` gives the score of two templates, -10*log10 of the false match
         rate; `fpmatch.reference.compare` without it. It alone decides how prints may lie to each
-        other: a request's ``rotation`` is then not looked at.
+        other, and how large: a request's ``rotation`` and ``scale`` are then not looked at.
 
     Raises
     ------
@@ -159,18 +159,24 @@ class ReferenceEngine(Holdings):
     def _form(self, finger: Template) -> Form:
         return encode(finger) if self.matcher is None else finger
 
-    def _value(self, probe: Form, candidate: Form, rotation: str) -> float:
+    def _probe(self, finger: Template, request: SearchRequest) -> Form:
+        """What a finger is compared as: a search form has its scale."""
+        return finger if request.scale == "any" else self._form(finger)
+
+    def _value(self, probe: Form, candidate: Form, request: SearchRequest) -> float:
         if self.matcher is None:
-            return compare(probe, candidate, rotation=rotation).value
+            how = {"rotation": request.rotation, "scale": request.scale}
+            return compare(probe, candidate, **how).value
         if not (isinstance(probe, Template) and isinstance(candidate, Template)):
             raise InputError("a matcher of your own is set before anything is enrolled")
         return round(check_number("a matcher's score", self.matcher(probe, candidate), 0, 1e6), 2)
 
     def _own(self, request: SearchRequest) -> tuple[list[FingerPosition], sequence.Value]:
+        probes = [self._probe(finger, request) for finger in request.fingers]
         forms = [self._form(finger) for finger in request.fingers]
 
         def value(i: int, j: int) -> float:
-            return self._value(forms[i], forms[j], request.rotation)
+            return self._value(probes[i], forms[j], request)
 
         return [finger.position for finger in request.fingers], value
 
@@ -216,7 +222,8 @@ class ReferenceEngine(Holdings):
         """The candidate with the comparison that each of its fingers' scores rests on."""
 
         def compared(probe: Template, record: Template) -> ReferenceScore:
-            return compare(encode(probe), encode(record), rotation=request.rotation)
+            how = {"rotation": request.rotation, "scale": request.scale}
+            return compare(self._probe(probe, request), encode(record), **how)
 
         under, records = self._under(request), held.impressions()
         told = (explained(f, request, under, records, compared) for f in candidate.fingers)
@@ -243,7 +250,7 @@ class ReferenceEngine(Holdings):
         probe: dict[FingerPosition, list[Form]] = {}
         under = self._under(request)
         for finger in request.fingers:
-            probe.setdefault(under[finger.position], []).append(self._form(finger))
+            probe.setdefault(under[finger.position], []).append(self._probe(finger, request))
         uses = uses_of(facts)
         found = []
         for held in self.records[entry.partition].values():
@@ -260,7 +267,7 @@ class ReferenceEngine(Holdings):
         scores, tries = [], []
         for position in sorted(probe):
             values = [
-                self._value(impression, form, request.rotation)
+                self._value(impression, form, request)
                 for impression in probe[position]
                 for place, form in held.fingers()
                 if request.positions == "any" or 0 in (place, position) or place == position

@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.argument_types import takes
+from fpmatch.errors import InputError
 from fpmatch.parameters import CALIBRATION, DESCRIPTOR, MATCHER, TEMPLATE
 from fpmatch.reference.alignment import consensus, matches
 from fpmatch.reference.encode import ReferenceForm, encode
+from fpmatch.reference.fusion import fuse
 from fpmatch.reference.geometry import away, heading
+from fpmatch.reference.scaling import sizes
 from fpmatch.template import Template
 
 ONE = 1024
@@ -40,6 +43,7 @@ def compare(
     candidate: Template | ReferenceForm,
     *,
     rotation: str = "upright",
+    scale: str = "stated",
 ) -> ReferenceScore:
     """Compare two impressions; equal to `fpmatch.compare` in value, raw score and pairs.
 
@@ -51,7 +55,16 @@ def compare(
         Of the other.
     rotation : str
         How the prints may lie to each other.
+    scale : str
+        Whether the probe, a Template, is believed to have the resolution that it states.
+
+    Raises
+    ------
+    InputError
+        If the probe of a comparison at any scale is no Template.
     """
+    if scale != "stated":
+        return _best_scale(probe, candidate, rotation)
     a = encode(probe) if isinstance(probe, Template) else probe
     b = encode(candidate) if isinstance(candidate, Template) else candidate
     if rotation == "upright":
@@ -61,6 +74,17 @@ def compare(
     sources = np.stack([a.source[pairs[:, 0]], b.source[pairs[:, 1]]], axis=1)
     ordered = sources[np.lexsort((sources[:, 1], sources[:, 0]))]
     return ReferenceScore(_value(raw, rotation), raw, ordered)
+
+
+def _best_scale(
+    probe: Template | ReferenceForm, candidate: Template | ReferenceForm, rotation: str
+) -> ReferenceScore:
+    """The best of the probe's sizes, of equal ones the smallest; worth what the best of all is."""
+    if not isinstance(probe, Template):
+        raise InputError("at any scale the probe has to be a Template: a search form has its scale")
+    found = [compare(size, candidate, rotation=rotation) for size in sizes(probe)]
+    best = max(found, key=lambda score: score.raw)
+    return ReferenceScore(fuse([best.value], [len(found)]), best.raw, best.pairs)
 
 
 def _turned(a: ReferenceForm, b: ReferenceForm, turn: int) -> tuple[int, NDArray[np.int64]]:

@@ -76,7 +76,8 @@ class LocalPartition:
     def search_many(self, requests: Sequence[PartitionRequest]) -> list[PartitionScores]:
         """See `PartitionSearcher.search_many`.
 
-        Requests of one impression that may see the same records share the passes over the codes.
+        Requests of one impression at one scale that may see the same records share the passes over
+        the codes.
         """
         found: dict[int, PartitionScores] = {}
         groups: dict[object, list[int]] = {}
@@ -96,12 +97,12 @@ class LocalPartition:
         for request in requests:
             self._check(request)
         first = requests[0]
-        flat = [impression for request in requests for impression in impressions(request)]
+        flat = [forms[0] for request in requests for _, forms in impressions(request)]
         with self.lock.reading():
             allowed = self._allowed(first)
             search = self._begin(first, allowed)
             shorts = search.shortlist_many(
-                [impression for _, impression in flat],
+                flat,
                 [position for request in requests for position in seen_under(request)],
             )
             return [
@@ -139,6 +140,6 @@ class LocalPartition:
 
 
 def _shares(request: PartitionRequest) -> bool:
-    """Whether it may share passes over the codes: one impression, no deadline, all records."""
-    one = len(impressions(request)) == 1
+    """Whether it may share passes over the codes: one form, no deadline, all records."""
+    one = [len(forms) for _, forms in impressions(request)] == [1]
     return one and request.seconds_left is None and request.only is None

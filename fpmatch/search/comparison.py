@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
+from fpmatch.descriptor.scales import Forms
 from fpmatch.gallery import Columns
 from fpmatch.index import REMOVED, UNVERIFIED, Shortlist, Subjects
-from fpmatch.matcher import calibrate, fuse
+from fpmatch.index.scales import best_groups, best_rows
+from fpmatch.matcher import best_of, calibrate, fuse
 from fpmatch.search.partition_request import PartitionRequest
 from fpmatch.search.partition_scores import PartitionScores
 from fpmatch.types import FingerPosition, SearchCost
@@ -79,22 +81,24 @@ def compared(
     rows, looked = to_verify
     owners = columns.row_record
     listed = np.unique(np.concatenate([np.zeros(0, np.int32), *(owners[r] for r in rows)]))
-    best = {p: np.full(len(listed), UNVERIFIED, np.int64) for p, _ in flat}
+    best = {p: np.zeros(len(listed)) for p, _ in flat}
     tries = {p: np.zeros(len(listed), np.int64) for p, _ in flat}
     verified, complete = 0, looked.complete
-    for (position, impression), mine in zip(flat, rows, strict=True):
-        got = search.verify(impression, mine)
-        complete &= not (got == UNVERIFIED).any()
-        done = (got != UNVERIFIED) & (got != REMOVED)
-        verified += int(done.sum())
+    for (position, forms), mine in zip(flat, rows, strict=True):
+        each = np.stack([search.verify(form, mine) for form in forms])
+        complete &= not (each == UNVERIFIED).any()
+        reached = (each != UNVERIFIED) & (each != REMOVED)
+        verified += int(reached.sum())
+        # What was not reached at one scale has no best of all.
+        done = reached.all(axis=0)
+        values = best_of(calibrate(each.max(axis=0)[done], request.rotation), len(forms))
         place = np.searchsorted(listed, owners[mine[done]])
-        np.maximum.at(best[position], place, got[done])
+        np.maximum.at(best[position], place, values)
         np.add.at(tries[position], place, 1)
     seen = np.zeros(len(listed), np.bool_)
     for count in tries.values():
         seen |= count > 0
-    values = {p: calibrate(np.maximum(raw, 0), request.rotation) for p, raw in best.items()}
-    fingers = tuple((p, np.where(tries[p] > 0, values[p], np.nan)[seen]) for p in best)
+    fingers = tuple((p, np.where(tries[p] > 0, best[p], np.nan)[seen]) for p in best)
     scores = _fused([v for _, v in fingers], [tries[p][seen] for p in best])
     cost = replace(looked, fingers_verified=verified, complete=complete)
     records = columns.names.keys_of(listed[seen].astype(np.int64))
@@ -117,17 +121,20 @@ def rows_to_verify(
     allowed : (R,) bool or None
         By row id: what the request may see; all if None.
     """
-    forms = [impression for _, impression in impressions(request)]
     positions = seen_under(request)
     if request.only is not None:
         only = columns.rows_of(columns.names.ordinals_of(np.array(request.only, np.int64)))
         rows = only if allowed is None else only[allowed[only]]
         found = [_with_finger(columns, rows, position) for position in positions]
         return found, SearchCost(live_fingers=len(rows))
-    if len(forms) > 1:
-        subjects = search.shortlist_subject(forms, columns.row_record, positions)
+    scales = at_scales(request)
+    if len(positions) > 1:
+        owner = columns.row_record
+        lists = (search.shortlist_subject(forms, owner, positions) for forms in scales)
+        subjects = best_groups(lists, owner)
         return list(subjects.row_ids), subjects.cost
-    return with_others(request, columns, search.shortlist(forms[0], positions[0]))
+    alone = (search.shortlist(forms[0], positions[0]) for forms in scales)
+    return with_others(request, columns, best_rows(alone))
 
 
 def with_others(request: PartitionRequest, columns: Columns, short: Shortlist) -> ToVerify:
@@ -148,9 +155,19 @@ def with_others(request: PartitionRequest, columns: Columns, short: Shortlist) -
     return [_with_finger(columns, rows, position)], short.cost
 
 
-def impressions(request: PartitionRequest) -> list[tuple[FingerPosition, SearchTemplate]]:
-    """Every impression, and the finger of the probe that it is of."""
-    return [(p, impression) for p, several in request.probe.fingers for impression in several]
+def impressions(request: PartitionRequest) -> list[tuple[FingerPosition, Forms]]:
+    """The forms of every impression, and the finger of the probe that it is of."""
+    return [(p, forms) for p, several in request.probe.fingers for forms in several]
+
+
+def at_scales(request: PartitionRequest) -> list[list[SearchTemplate]]:
+    """The forms of all impressions at each scale that is searched: at one where it is believed.
+
+    An impression too large for a scale is searched at its own largest instead.
+    """
+    each = [forms for _, forms in impressions(request)]
+    scales = range(max(map(len, each)))
+    return [[forms[min(scale, len(forms) - 1)] for forms in each] for scale in scales]
 
 
 def seen_under(request: PartitionRequest) -> list[int]:

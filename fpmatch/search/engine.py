@@ -83,8 +83,8 @@ class Engine(Enquiries):
             See `fpmatch.formats.ebts.submission`.
         **facts
             What no transaction says: ``purpose``, ``role``, ``charge``, ``disposition``,
-            ``protected``, ``attributes``, ``threshold``, ``effort``, ``rotation`` and ``positions``
-            of a `SearchRequest`.
+            ``protected``, ``attributes``, ``threshold``, ``effort``, ``rotation``, ``scale`` and
+            ``positions`` of a `SearchRequest`.
 
         Returns
         -------

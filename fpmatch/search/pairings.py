@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fpmatch.descriptor import SearchTemplate, encode
+from fpmatch.descriptor.scales import Forms
 from fpmatch.gallery import facts
 from fpmatch.matcher import Score, compare
 from fpmatch.parameters import SEARCH, TEMPLATE
@@ -80,33 +81,32 @@ def _explained(state: State, running: Running, partition: str, candidate: Candid
 def _finger(
     running: Running, finger: FingerScore, templates: list[Template], forms: list[SearchTemplate]
 ) -> FingerScore:
-    rotation = running.submission.request.rotation
+    request = running.submission.request
     best: tuple[Score, int, int] | None = None
-    for place, probe in _impressions(running, finger.position):
+    for place, forms_of_it in _impressions(running, finger.position):
+        # A form has its scale.
+        probe = forms_of_it[0] if request.scale == "stated" else request.fingers[place]
         seen = running.probe.seen(finger.position)
         for n, (template, form) in enumerate(zip(templates, forms, strict=True)):
             if FingerPosition.UNKNOWN not in (seen, template.position) and (
                 template.position != seen
             ):
                 continue
-            score = compare(probe, form, rotation=rotation)
+            score = compare(probe, form, rotation=request.rotation, scale=request.scale)
             if best is None or score.raw > best[0].raw:
                 best = score, place, n
     if best is None or best[0].value != finger.score:
         return finger
     score, place, n = best
-    probe_template = running.submission.request.fingers[place]
-    return replace(finger, pairing=_pairing(probe_template, templates[n], score, place, n))
+    return replace(finger, pairing=_pairing(request.fingers[place], templates[n], score, place, n))
 
 
-def _impressions(
-    running: Running, position: FingerPosition
-) -> Iterator[tuple[int, SearchTemplate]]:
-    """Place in the request and search form of each impression of a finger of the probe."""
+def _impressions(running: Running, position: FingerPosition) -> Iterator[tuple[int, Forms]]:
+    """Place in the request and search forms of each impression of a finger of the probe."""
     probe = running.probe
-    for (finger, forms), places in zip(probe.fingers, probe.places, strict=True):
+    for (finger, several), places in zip(probe.fingers, probe.places, strict=True):
         if finger == position:
-            yield from zip(places, forms, strict=True)
+            yield from zip(places, several, strict=True)
 
 
 def _pairing(

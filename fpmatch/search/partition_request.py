@@ -14,14 +14,15 @@ from fpmatch.checks import (
     check_text,
 )
 from fpmatch.descriptor import COLUMNS, SearchTemplate, check_form
+from fpmatch.descriptor.scales import Forms
 from fpmatch.errors import InputError
-from fpmatch.parameters import DESCRIPTOR
+from fpmatch.parameters import DESCRIPTOR, SCALE
 from fpmatch.search.frame import Frame, Kind, write
 from fpmatch.search.probe import Probe
 from fpmatch.types import FingerPosition
 from fpmatch.types.checked import EFFORTS, LONGEST_DEADLINE, MOST_FINGERS, ROTATIONS
 
-VERSION = 1
+VERSION = 2
 MOST_ROWS = 2**31 - 1
 MOST_USES = 64
 LONGEST_USE = 256
@@ -40,7 +41,7 @@ class PartitionRequest:
     partition : str
         The partition that it is meant for; whoever searches another refuses it.
     probe : Probe
-        Search forms of the impressions, by finger; without notes.
+        Search forms of the impressions, by finger, of one scale or of several; without notes.
     sees_protected : bool
         Whether protected records may be seen.
     uses : frozenset of str
@@ -82,10 +83,17 @@ class PartitionRequest:
             "seconds_left": self.seconds_left,
             "limit": self.limit,
             "only": self.only,
-            "fingers": [[int(p), [len(form) for form in several]] for p, several in fingers],
+            "fingers": [
+                [int(p), [[len(form) for form in forms] for forms in several]]
+                for p, several in fingers
+            ],
         }
         columns = [
-            getattr(form, name) for _, several in fingers for form in several for name in COLUMNS
+            getattr(form, name)
+            for _, several in fingers
+            for forms in several
+            for form in forms
+            for name in COLUMNS
         ]
         return write(Kind.REQUEST, VERSION, fields, columns)
 
@@ -128,9 +136,7 @@ class PartitionRequest:
         return request
 
 
-def _fingers(
-    frame: Frame, said: Any
-) -> tuple[tuple[FingerPosition, tuple[SearchTemplate, ...]], ...]:
+def _fingers(frame: Frame, said: Any) -> tuple[tuple[FingerPosition, tuple[Forms, ...]], ...]:
     out = []
     impressions = 0
     for entry in check_several("fingers", said, most=MOST_FINGERS):
@@ -139,7 +145,7 @@ def _fingers(
         impressions += len(several)
         if not several or impressions > MOST_FINGERS:
             raise InputError(f"a probe has 1 to {MOST_FINGERS} impressions")
-        out.append((position, tuple(_form(frame, size) for size in several)))
+        out.append((position, tuple(_forms(frame, sizes) for sizes in several)))
     positions = [position for position, _ in out]
     if not out or positions != sorted(set(positions)):
         raise InputError("the fingers of a probe must be there, each once, in order of position")
@@ -166,6 +172,13 @@ def position_and(entry: Any) -> tuple[FingerPosition, Any]:
         raise InputError("a finger must be a pair of its position and its sizes")
     most = max(FingerPosition)
     return FingerPosition(check_integer("position", pair[0], 0, int(most))), pair[1]
+
+
+def _forms(frame: Frame, said: Any) -> Forms:
+    sizes = check_several("forms of an impression", said, most=len(SCALE.factors))
+    if not sizes:
+        raise InputError("an impression has one form at least")
+    return tuple(_form(frame, size) for size in sizes)
 
 
 def _form(frame: Frame, size: Any) -> SearchTemplate:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fpmatch.checks import quoted
-from fpmatch.descriptor import SearchTemplate, encode
+from fpmatch.descriptor import encode, encode_scales
+from fpmatch.descriptor.scales import Forms
 from fpmatch.errors import InputError
 from fpmatch.search import sequence
 from fpmatch.template import Template
@@ -24,7 +25,8 @@ class Probe:
 
     Parameters
     ----------
-    fingers : tuple of (position, tuple of SearchTemplate)
+    fingers : tuple of (position, tuple of (tuple of SearchTemplate))
+        Of each impression the form at its stated resolution, or those of every scale.
     anywhere : bool
         Whether a finger is compared with those of every position.
     notes : tuple of Note
@@ -33,7 +35,7 @@ class Probe:
         For each finger where in the submission its impressions are; empty if that is not known.
     """
 
-    fingers: tuple[tuple[FingerPosition, tuple[SearchTemplate, ...]], ...]
+    fingers: tuple[tuple[FingerPosition, tuple[Forms, ...]], ...]
     anywhere: bool = False
     notes: tuple[Note, ...] = ()
     places: tuple[tuple[int, ...], ...] = field(default=(), compare=False)
@@ -45,6 +47,7 @@ class Probe:
         *,
         positions: str = "labelled",
         rotation: str = "upright",
+        scale: str = "stated",
     ) -> Probe:
         """Encode, compare with each other, and group: by label, and where labels are disregarded
         those together that are of one finger.
@@ -57,11 +60,16 @@ class Probe:
             Whether labels count.
         rotation : str
             How the prints may lie.
+        scale : str
+            Whether their stated resolutions are believed.
         """
         templates = tuple(templates)
         labels = [template.position for template in templates]
-        forms = [encode(template) for template in templates]
-        values = sequence.resemblances(forms, rotation)
+        stated = [encode(template) for template in templates]
+        forms: list[Forms] = [(form,) for form in stated]
+        if scale == "any":
+            forms = [encode_scales(template) for template in templates]
+        values = sequence.resemblances(forms, stated, rotation)
         anywhere = positions == "any"
         under = sequence.merged(labels, values) if anywhere else {p: p for p in labels}
         groups: dict[FingerPosition, list[int]] = {}
@@ -74,7 +82,12 @@ class Probe:
     @classmethod
     def of_request(cls, request: SearchRequest) -> Probe:
         """The probe of a checked request."""
-        return cls.of(request.fingers, positions=request.positions, rotation=request.rotation)
+        return cls.of(
+            request.fingers,
+            positions=request.positions,
+            rotation=request.rotation,
+            scale=request.scale,
+        )
 
     def seen(self, position: FingerPosition) -> FingerPosition:
         """The position that a finger is searched under: unknown sees all."""

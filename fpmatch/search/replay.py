@@ -99,7 +99,10 @@ def replay(state: State, seq: int, request: SearchRequest) -> ReplayReport:
             "candidate_digest": state.audit.candidate_digest(top),
         }
         different = [k for k, v in again.items() if said.get(k) != v]
-        now = {"matcher_version": MATCHER_VERSION, "parameters_digest": parameters_digest()}
+        now = {
+            "matcher_version": MATCHER_VERSION,
+            "parameters_digest": parameters_digest(request.scale),
+        }
         different += [k for k, v in now.items() if intent.fields.get(k) != v]
         found.append((name, tuple(different)))
     report = ReplayReport(seq, intent.tcn, tuple(sorted(found)))

@@ -20,10 +20,10 @@ from fpmatch.search.frame import Frame, Kind, write
 from fpmatch.search.partition_scores import COUNTERS, cost_of
 from fpmatch.types.checked import MOST_FINGERS
 
-VERSION = 1
+VERSION = 2
 MOST_ENTRIES = 1 << 48
 """Of a list: so few that those of all shards can be added up."""
-ASKED = ("step", "finger", "visible", "sizes", "cuts", "votes", "low", "width", "rows")
+ASKED = ("step", "finger", "visible", "sizes", "cuts", "votes", "low", "width", "rows", "scale")
 SAID = (
     "visible", "groups", "spreads", "list", "rows", "scores", "milliseconds", "complete", *COUNTERS,
 )  # fmt: skip
@@ -42,6 +42,7 @@ def question_to_bytes(question: Question) -> bytes:
         "low": question.low,
         "width": question.width,
         "rows": None if rows is None else len(rows),
+        "scale": question.scale,
     }
     return write(Kind.QUESTION, VERSION, fields, [] if rows is None else [rows])
 
@@ -73,6 +74,7 @@ def question_from_bytes(data: bytes) -> Question:
         _number("low", f["low"]),
         check_integer("width", f["width"], 1, LARGEST),
         rows,
+        _number("scale", f["scale"], MOST_FINGERS),
     )
 
 

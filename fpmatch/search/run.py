@@ -18,6 +18,7 @@ from fpmatch.parameters import (
     EFFORT_SCAN,
     INDEX,
     MATCHER,
+    SCALE,
     digest,
 )
 from fpmatch.search import copies, kept_probes, outbox, pending, release
@@ -39,10 +40,17 @@ MATCHER_VERSION = "mcc-2"
 
 
 @cache
-def parameters_digest() -> str:
-    """Hash of all parameters that a ranking depends on."""
+def parameters_digest(scale: str = "stated") -> str:
+    """Hash of all parameters that a ranking depends on; of the scales where several are tried.
+
+    Parameters
+    ----------
+    scale : str
+        As in the request.
+    """
     efforts = (EFFORT_FAST, EFFORT_BALANCED, EFFORT_SCAN)
-    return digest(DESCRIPTOR, MATCHER, CALIBRATION, INDEX, *efforts)
+    tried = (SCALE,) if scale == "any" else ()
+    return digest(DESCRIPTOR, MATCHER, CALIBRATION, INDEX, *efforts, *tried)
 
 
 def intent_of(state: State, running: Running) -> IntentRecord:
@@ -57,7 +65,7 @@ def intent_of(state: State, running: Running) -> IntentRecord:
         probe_digest=state.audit.probe_digest(f.to_bytes() for f in request.fingers),
         record_digest=_record_digest(state, running),
         matcher_version=MATCHER_VERSION,
-        parameters_digest=parameters_digest(),
+        parameters_digest=parameters_digest(request.scale),
     )
 
 

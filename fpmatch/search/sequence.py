@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate, pack
-from fpmatch.matcher import calibrate, compare_many
+from fpmatch.descriptor.scales import Forms
+from fpmatch.matcher import best_of, calibrate, compare_many
 from fpmatch.parameters import SEARCH
 from fpmatch.template import Template
 from fpmatch.types import FingerPosition, Note, NoteKind
@@ -17,17 +18,31 @@ from fpmatch.types import FingerPosition, Note, NoteKind
 Labels = Sequence[FingerPosition]
 
 
-def resemblances(forms: Sequence[SearchTemplate], rotation: str) -> NDArray[np.float64]:
-    """(N, N) values of all pairs of impressions, 0 with themselves; N (N - 1) / 2 comparisons."""
+def resemblances(
+    forms: Sequence[Forms], stated: Sequence[SearchTemplate], rotation: str
+) -> NDArray[np.float64]:
+    """(N, N) values of all pairs of impressions, 0 with themselves.
+
+    N (N - 1) / 2 comparisons, of every form of the first with the stated one of the other.
+
+    Parameters
+    ----------
+    forms : sequence of tuple of SearchTemplate
+        Of each impression those that it is compared in.
+    stated : sequence of SearchTemplate
+        Of each that of its stated resolution.
+    rotation : str
+        How the prints may lie.
+    """
     count = len(forms)
     out = np.zeros((count, count))
     if count < 2:
         return out
-    packed = pack(forms)
+    packed = pack(stated)
     for i in range(count - 1):
         others = np.arange(i + 1, count)
-        raw = compare_many(forms[i], packed, others, rotation=rotation)
-        out[i, others] = calibrate(raw, rotation)
+        tried = [compare_many(form, packed, others, rotation=rotation) for form in forms[i]]
+        out[i, others] = best_of(calibrate(np.max(tried, axis=0), rotation), len(tried))
     return np.maximum(out, out.T)
 
 

@@ -30,6 +30,7 @@ FACTS = frozenset(
         "threshold",
         "effort",
         "rotation",
+        "scale",
         "positions",
     }
 )

@@ -124,6 +124,7 @@ WRONG: tuple[dict[str, Any], ...] = (
     {"transaction": "XXX"},
     {"role": "nobody"},
     {"rotation": "sideways"},
+    {"scale": "doubled"},
 )
 
 

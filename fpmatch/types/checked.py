@@ -21,6 +21,8 @@ EFFORTS = ("fast", "balanced", "scan", "exhaustive")
 """How hard a search looks."""
 ROTATIONS = ("upright", "any")
 """How far prints may be turned against each other: a quarter turn, or any angle."""
+SCALES = ("stated", "any")
+"""Whether the stated resolution is believed, or others are tried as well."""
 POSITIONS = ("labelled", "any")
 """Which record fingers a probe finger is compared with."""
 
@@ -68,6 +70,7 @@ def checked(request: SearchRequest) -> SearchRequest:
         threshold=check_number("threshold", r.lowest, -1e6, 1e6),
         effort=check_choice("effort", r.effort, EFFORTS),
         rotation=check_choice("rotation", r.rotation, ROTATIONS),
+        scale=check_choice("scale", r.scale, SCALES),
         positions=check_choice("positions", r.positions, POSITIONS),
         minutiae=bool(check_flag("minutiae", r.minutiae)),
         deadline_ms=deadline,

@@ -160,6 +160,11 @@ class SearchRequest:
         ``upright``, the default: prints turned against each other by up to a quarter turn are
         found. ``any``: at every angle, for about four times the time of the comparisons; the same
         resemblance scores some three points less.
+    scale : str
+        ``stated``, the default: the resolutions of the prints are believed. ``any``: for a probe
+        whose resolution is in doubt (a photograph, a screen), which is looked for at 0.82 to 1.22
+        of its size; some five times the work, and the same resemblance scores seven points less.
+        Each finger is taken at the scale at which it resembles a record most.
     positions : str
         ``labelled``, the default: a finger is compared with record fingers of its own position and
         of unknown position. ``any``: with all of them, for labels that may be wrong; some ten
@@ -192,6 +197,7 @@ class SearchRequest:
     threshold: float | None = None
     effort: str = "balanced"
     rotation: str = "upright"
+    scale: str = "stated"
     positions: str = "labelled"
     minutiae: bool = False
     deadline_ms: float | None = None

@@ -12,10 +12,8 @@ from fpmatch.argument_types import takes
 from fpmatch.checks import check_number
 from fpmatch.errors import InputError
 from fpmatch.parameters import TEMPLATE
-from fpmatch.template import Template
+from fpmatch.template.template import Template
 
-SCALES = ("stated", "any")
-"""Whether the stated resolution is believed, or others are tried as well."""
 MOST_PIXELS = 8191
 """Sides of the largest template."""
 
