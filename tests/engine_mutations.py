@@ -589,6 +589,36 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "if f.name not in {**FOR_THE_FIRST, 'rotation': ''})",
     ),
     (
+        "the best of five scales is worth what one comparison is",
+        "search/comparison.py",
+        "values = best_of(calibrate(each.max(axis=0)[done], request.rotation), len(forms))",
+        "values = best_of(calibrate(each.max(axis=0)[done], request.rotation), 1)",
+    ),
+    (
+        "a row counts that was not reached at every scale",
+        "search/comparison.py",
+        "done = reached.all(axis=0)",
+        "done = reached.any(axis=0)",
+    ),
+    (
+        "a probe of several scales shares a pass as if it had one",
+        "search/compare.py",
+        "one = [len(forms) for _, forms in impressions(request)] == [1]",
+        "one = len(impressions(request)) == 1",
+    ),
+    (
+        "a row of two scales is listed twice",
+        "index/scales.py",
+        "ids, votes = ids[first], votes[first]",
+        "pass",
+    ),
+    (
+        "a kept probe forgets its scale",
+        "search/kept_probes.py",
+        "if f.name not in FOR_THE_FIRST)",
+        "if f.name not in {**FOR_THE_FIRST, 'scale': ''})",
+    ),
+    (
         "failed searches keep their probes",
         "search/run.py",
         "    kept_probes.drop(state, running.intent)\n",

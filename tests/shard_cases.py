@@ -21,6 +21,7 @@ from fpmatch.index.context import SearchContext
 from fpmatch.index.groups import GroupsById
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.rounds import Question, Step
+from fpmatch.index.scales import AtScale, ScaledShard, best_groups, best_rows
 from fpmatch.index.search import FingerShard
 from fpmatch.index.segment import Part
 from fpmatch.index.shortlist import shortlist_across
@@ -109,6 +110,7 @@ class Case:
         self.dead = rng.random(len(self.forms)) < rng.choice([0.0, 0.1])
         self.effort = str(rng.choice(EFFORTS, p=[0.2, 0.45, 0.25, 0.1]))
         self.rotation = str(rng.choice(["upright", "any"], p=[0.8, 0.2]))
+        self.scales = int(rng.choice([1, 2, 3], p=[0.7, 0.15, 0.15]))
         self.limit = None if rng.random() < 0.6 else int(rng.choice([0, 1, 2, 7, 40, 1000]))
         self.allowed = self._mask()
         self.lists = quantizer(256)
@@ -152,10 +154,13 @@ class Case:
         """The rows of each shard."""
         return [self.rows[self.shard_of[self.rows] == n] for n in range(self.shards)]
 
-    def asked(self) -> tuple[list[SearchTemplate], list[int]]:
-        """Fingers and positions."""
+    def asked(self) -> tuple[list[list[SearchTemplate]], list[int]]:
+        """Of each scale the fingers, and their positions."""
         several = int(self.rng.choice([1, 1, 2, 3, 5]))
-        chosen = [self.probes[n] for n in self.rng.integers(0, len(self.probes), several)]
+        chosen = [
+            [self.probes[n] for n in self.rng.integers(0, len(self.probes), several)]
+            for _ in range(self.scales)
+        ]
         return chosen, self.rng.integers(0, 4, several).tolist()
 
 
@@ -167,19 +172,22 @@ def answer_bytes(short: Any) -> tuple[Any, ...]:
     return tuple(a.tobytes() for a in (*ids, short.votes)), short.exhaustive, cost
 
 
-def whole(search: PartitionSearch, case: Case, probes: list, places: list[int]) -> list[Any]:
+def whole(search: PartitionSearch, case: Case, scales: list, places: list[int]) -> list[Any]:
     """Everything that a search answers: lists, votes, counters, scores."""
-    out: list[Any] = []
-    one = search.shortlist(probes[0], places[0])
-    out += [answer_bytes(one), search.verify(probes[0], one.row_ids).tobytes()]
-    return out
+    one = best_rows(search.shortlist(probes[0], places[0]) for probes in scales)
+    scores = [search.verify(probes[0], one.row_ids).tobytes() for probes in scales]
+    return [answer_bytes(one), *scores]
 
 
-def subject_of(search: PartitionSearch, case: Case, probes: list, places: list[int]) -> list[Any]:
+def subject_of(search: PartitionSearch, case: Case, scales: list, places: list[int]) -> list[Any]:
     """The same of several fingers of one person."""
-    person = search.shortlist_subject(probes, case.groups, places)
-    pairs = zip(probes, person.row_ids, strict=True)
-    return [answer_bytes(person), *(search.verify(p, rows).tobytes() for p, rows in pairs)]
+    lists = (search.shortlist_subject(probes, case.groups, places) for probes in scales)
+    person = best_groups(lists, case.groups)
+    out = [answer_bytes(person)]
+    for probes in scales:
+        pairs = zip(probes, person.row_ids, strict=True)
+        out += [search.verify(p, rows).tobytes() for p, rows in pairs]
+    return out
 
 
 def check(
@@ -202,6 +210,7 @@ def check(
             assert over(wrap, ask, case, (asked, places), met) == one, case
     met[f"{case.shards} shards"] += 1
     met[case.effort] += 1
+    met[f"{case.scales} scales"] += 1
     met["empty shards"] += any(not len(piece) for piece in pieces)
     return met
 
@@ -210,26 +219,41 @@ def over(
     wrap: Callable[[Any, Any], Any],
     ask: Callable[..., Any],
     case: Case,
-    asked: tuple[list[SearchTemplate], list[int]],
+    asked: tuple[list[list[SearchTemplate]], list[int]],
     met: Counter[str],
 ) -> list[Any]:
     """The same through wrapped shards, and scores asked for in rounds."""
-    probes, places = asked
+    scales, places = asked
     contexts = [case.context(piece) for piece in case.pieces()]
+    fingers = [list(zip(probes, places, strict=True)) for probes in scales]
     if ask is whole:
-        shards = [wrap(FingerShard(c, c.apply_mask(places[0]), probes[0]), met) for c in contexts]
-        short: Any = shortlist_across(shards, probes[0], case.effort, case.limit)
+        shards = [
+            wrap(ScaledShard([FingerShard(c, c.apply_mask(places[0]), p[0]) for p in scales]), met)
+            for c in contexts
+        ]
+        short: Any = best_rows(
+            shortlist_across(AtScale(shards, n), probes[0], case.effort, case.limit)
+            for n, probes in enumerate(scales)
+        )
         rows = [short.row_ids]
     else:
-        fingers = list(zip(probes, places, strict=True))
-        shards = [wrap(of_subject(c, fingers, GroupsById(case.groups)), met) for c in contexts]
-        short = shortlist_subject_across(shards, fingers, case.effort, case.limit)
+        by_id = GroupsById(case.groups)
+        shards = [
+            wrap(ScaledShard([of_subject(c, those, by_id) for those in fingers]), met)
+            for c in contexts
+        ]
+        lists = (
+            shortlist_subject_across(AtScale(shards, n), those, case.effort, case.limit)
+            for n, those in enumerate(fingers)
+        )
+        short = best_groups(lists, case.groups)
         rows = list(short.row_ids)
     out = [answer_bytes(short)]
-    for finger, mine in enumerate(rows):
-        question = Question(Step.VERIFY, finger, rows=mine)
-        scores = np.max([shard.ask(question).scores for shard in shards], axis=0)
-        out.append(scores.astype(np.int32).tobytes())
+    for scale, _ in enumerate(scales):
+        for finger, mine in enumerate(rows):
+            question = Question(Step.VERIFY, finger, rows=mine, scale=scale)
+            scores = np.max([shard.ask(question).scores for shard in shards], axis=0)
+            out.append(scores.astype(np.int32).tobytes())
     return out
 
 

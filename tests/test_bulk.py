@@ -14,8 +14,9 @@ import pytest
 from engine_helpers import ON, engine, print_of, record, request
 
 from fpmatch import bulk, formats
+from fpmatch.checks import check_choice
 from fpmatch.errors import FpmatchError, InputError, ReadOnlyError, WorkerError
-from fpmatch.parameters import BULK, SEARCH
+from fpmatch.parameters import BULK, EXTRACTOR_NAMES, SEARCH
 from fpmatch.search import Engine
 from fpmatch.types import FingerPosition, Record, RecordsRequest
 
@@ -518,6 +519,14 @@ def test_values_that_cannot_be_used(empty, tmp_path, wrong):
     with pytest.raises(FpmatchError):
         bulk.enrol(empty, "criminal", folder_of(tmp_path / "some", range(1)), **wrong)
     assert held(empty) == []
+
+
+def test_an_extractor_that_is_none_is_refused_in_the_words_of_every_other_call(empty, tmp_path):
+    with pytest.raises(InputError) as said:
+        check_choice("extractor", "magic", EXTRACTOR_NAMES)
+    with pytest.raises(InputError) as other:
+        bulk.enrol(empty, "criminal", folder_of(tmp_path / "s", range(1)), extractor="magic")
+    assert str(other.value) == str(said.value)
 
 
 def test_a_partition_that_is_none_and_an_engine_that_may_not_write(empty, tmp_path):

@@ -71,7 +71,7 @@ def test_extract_writes_templates_that_compare_takes(fpm, prints, tmp_path):
     assert len(direct["pairs"]) > 4
 
 
-def test_compare_finds_a_print_whose_resolution_is_wrong(fpm, prints, tmp_path):
+def test_a_print_whose_resolution_is_wrong_is_found(fpm, prints, tmp_path, gallery):
     from fpmatch.template import Template
     from fpmatch.template.scaling import scaled
 
@@ -82,6 +82,17 @@ def test_compare_finds_a_print_whose_resolution_is_wrong(fpm, prints, tmp_path):
     stated = as_json(fpm("compare", wrong, a, "--json", "-"))
     found = as_json(fpm("compare", wrong, a, "--scale", "any", "--json", "-"))
     assert found["score"] > stated["score"] + 20
+    asked = ("search", gallery, wrong, "--ori", "CS0010100", "--chain", "CSSIR0000")
+    answers = [
+        as_json(fpm(*asked, "--scale", scale, "--threshold", -100, "--json", "-"))["partitions"]
+        for scale in ("stated", "any")
+    ]
+    listed = [[c for p in said for c in p.get("candidates") or ()] for said in answers]
+    mine = [next(c["score"] for c in each if c["record"] == "1_1") for each in listed]
+    assert mine == [stated["score"], found["score"]]
+    code, _, said = fpm(*asked, "--scale", "1.2")
+    assert code == 2
+    assert "scale must be one of stated, any" in said
     code, _, said = fpm("compare", wrong, a, "--scale", "1.2")
     assert code == 2
     assert "scale must be one of stated, any" in said

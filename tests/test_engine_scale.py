@@ -151,7 +151,7 @@ def test_barred_records_leave_no_trace(monkeypatch):
         engine({"criminal": [r for r in every if not r.protected], "immigration": []}) as without,
     ):
         for effort in ("fast", "balanced", "scan", "exhaustive"):
-            for person in range(8):
+            for person in range(5):
                 probe = [wrong_of(person, WRONG[person % 2])]
                 if person % 3 == 0:
                     probe.append(wrong_of(person, 1.0, position=FingerPosition.LEFT_INDEX))
@@ -237,7 +237,7 @@ def test_hosts_answer_as_one_process_does(several, monkeypatch):
             cluster = Cluster.start(place / "c", ["a", "b", "c"], replicas=2, buckets=8)
             options = {"shards": cluster, "clock": one._state.clock, "durability": "off"}
             with Engine.open(place / "many", "rw", **options) as many:
-                for person in range(6):
+                for person in range(3):
                     probe = [wrong_of(person, WRONG[person % 2])]
                     if several > 1:
                         probe.append(wrong_of(person, 1.0, position=FingerPosition.LEFT_INDEX))

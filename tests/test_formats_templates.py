@@ -397,6 +397,30 @@ def test_resolution_and_size() -> None:
         formats.to_templates(coarse, ppi=20)
 
 
+@pytest.mark.parametrize("name", ["iso2005", "incits2004"])
+def test_directions_lean_as_the_picture_does_where_its_two_resolutions_differ(name) -> None:
+    """Twice as many pixels across as down: the same finger, in pixels that are not square."""
+    square = cases.view(name)
+    units = 256 if name == "iso2005" else 180
+    turn = square.angle * (2 * np.pi / units)
+    wide = replace(
+        square,
+        resolution=(394, 197),
+        width=2 * square.width,
+        xy=square.xy * np.array([2, 1]),
+        angle=np.rint(np.arctan2(np.sin(turn), 2 * np.cos(turn)) * units / (2 * np.pi)).astype(int)
+        % units,
+    )
+    as_it_is, back = (
+        formats.to_templates(formats.TemplateRecord(name, (one,)))[0] for one in (square, wide)
+    )
+    off = (back.angle.astype(np.int64) - as_it_is.angle.astype(np.int64) + 32768) % 65536 - 32768
+    # Pixels across cost a direction that is nearly upright the most.
+    assert np.abs(off).max() <= 2.1 * 65536 / units
+    assert (wide.angle != square.angle).any()
+    assert (np.abs(as_it_is.xy.astype(int) - back.xy) <= 3).all()
+
+
 def test_a_minutia_outside_grows_the_image_and_is_reported() -> None:
     one = cases.view("iso2005", count=1)
     record = formats.TemplateRecord("iso2005", (replace(one, xy=np.array([[400, 10]])),))

@@ -16,7 +16,7 @@ import pytest
 from engine_helpers import LATER, ON, Clock, record, request
 
 from fpmatch import upkeep
-from fpmatch.errors import StorageError
+from fpmatch.errors import InputError, StorageError
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
 
@@ -97,6 +97,29 @@ def test_a_reader_of_an_older_gallery_follows_without_what_it_lacks(place):
             w.enrol("criminal", [record("C-9", 9)])
             section = r.search(request(ON, 9, threshold=30))["criminal"]
             assert [c.record for c in section.candidates] == ["C-9"]
+
+
+def test_searches_of_before_there_were_scales_are_played_again(place):
+    """Their records name none: they were searched at the stated one."""
+    with Engine.open(place, "rw", **OPTIONS) as e:
+        old = [r for r in e.audit.records(kind="INTENT") if r.fields["cri"] == ON]
+        assert old
+        assert all("scale" not in r.fields for r in old)
+        played = 0
+        for record_ in old:
+            for person in range(1, 6):
+                try:
+                    report = e.replay(record_.seq, request(ON, person, threshold=30))
+                except InputError:
+                    continue  # of another person
+                played += 1
+                assert report.partitions
+                assert all("decision" not in different for _, different in report.partitions)
+        assert played == len(old)
+        assert e.audit.verify().ok
+        assert len(e.cascade("immigration")) == 1
+        *_, last = e.audit.records(kind="INTENT")
+        assert last.fields["scale"] == "stated"
 
 
 @pytest.mark.parametrize("file", ["gallery.sqlite", "ledger.sqlite"])

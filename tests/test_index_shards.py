@@ -65,7 +65,7 @@ class OverBytes:
 
 
 def test_any_layout_equals_one_index_over_bytes_too(pool):
-    """Random galleries, masks, efforts, rotations, positions, limits, one and several fingers."""
+    """Random galleries, masks, efforts, rotations, scales, positions, limits, several fingers."""
     met: Counter[str] = Counter()
     for number in range(SHORT):
         rng = np.random.default_rng([99, number])
@@ -95,7 +95,7 @@ def test_without_numbers_of_all_shards_the_lists_differ(pool):
         with pytest.MonkeyPatch.context() as patch:
             shard_cases.low_bounds(patch.setattr, rng)
             case = shard_cases.Case(rng, forms, probes)
-            (probe, *_), (place, *_) = case.asked()
+            ((probe, *_), *_), (place, *_) = case.asked()
             one = PartitionSearch(case.context(case.rows)).shortlist(probe, place)
             alone = naive([case.context(piece) for piece in case.pieces()], probe, place)
             differ += one.row_ids.tobytes() != alone.tobytes()
@@ -354,7 +354,7 @@ def test_what_is_out_of_turn_is_refused(shard):
 
 
 QUESTION = Question(
-    Step.NARROW, 3, (7, 9), (5,), (None, Cut(4, LARGEST)), 2, 1, 8, np.array([3, 1], np.int64)
+    Step.NARROW, 3, (7, 9), (5,), (None, Cut(4, LARGEST)), 2, 1, 8, np.array([3, 1], np.int64), 2
 )
 LISTED = Question(Step.LISTS, visible=(9,), sizes=(6, 6))
 TAKE = Question(Step.TAKE, cuts=(None,))
@@ -404,7 +404,7 @@ def test_bytes_that_were_damaged_or_cut_off_are_refused():
     [
         {"finger": -1}, {"finger": 101}, {"visible": (-1,)}, {"sizes": (2**63,)}, {"width": 0},
         {"sizes": tuple(range(101))}, {"cuts": (Cut(-1, 0),)}, {"cuts": (Cut(1, -2),)},
-        {"votes": 1.5}, {"low": True}, {"rows": np.array([-4])},
+        {"votes": 1.5}, {"scale": -1}, {"scale": 101}, {"low": True}, {"rows": np.array([-4])},
     ],
 )  # fmt: skip
 def test_numbers_that_no_round_has_are_refused(change):

@@ -121,6 +121,17 @@ def test_of_an_opaque_partition_is_told_what_its_submitter_is_told():
     assert fields[0]["sections_refused"] == 1
 
 
+def test_what_is_withheld_is_never_told_to_be_incomplete():
+    """A deadline cuts both partitions short; the answer says so of the one that is disclosed."""
+    told: list[CallEvent] = []
+    with engine(monitor=told.append) as e:
+        e.search(request(HELD, deadline_ms=1e-6))
+        fields = next(event.fields for event in told if event.call == "search")
+        assert (fields["sections_searched_withheld"], fields["incomplete"]) == (1, 1)
+        (outcome,) = e.audit.records(kind="OUTCOME")
+        assert not any(said["complete"] for said in outcome.partitions.values())
+
+
 def test_a_monitor_that_fails_breaks_no_call(caplog):
     def broken(event):
         raise ValueError("no")

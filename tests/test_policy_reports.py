@@ -312,6 +312,20 @@ def test_lint_authority_ground_mandates_requests_and_settings() -> None:
     assert "activated-below-off" not in codes(TEXT)
 
 
+def test_lint_names_a_mode_that_ends_before_the_date_that_it_waits_for() -> None:
+    def mode(to: str) -> str:
+        return (
+            f'[[mode]]\nmode = "not_activated"\nwho = "{SITE}"\npartition = "immigration"\n'
+            f'author = "DHS"\nfrom = 2011-01-01\nuntil = 2011-06-01\n{to}'
+        )
+
+    (label,) = codes(TEXT + mode("to = 2011-03-01\n"))["ends-before-until"]
+    assert SITE in label[0]
+    assert "ends-before-until" in codes(TEXT + mode("to = 2011-06-01\n"))
+    assert "ends-before-until" not in codes(TEXT + mode("to = 2011-09-01\n"))
+    assert "ends-before-until" not in codes(TEXT + mode(""))
+
+
 def test_lint_puts_errors_first() -> None:
     text = TEXT + forbid("far", OTHER, SITE) + mandate()
     levels = [f.level for f in Policy.parse(text, lenient=True).lint()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import naive_descriptor as made
 import numpy as np
 import pytest
@@ -10,7 +12,11 @@ from hypothesis import strategies as st
 
 import fpmatch as fp
 from fpmatch import reference
+from fpmatch.errors import InputError
 from fpmatch.matcher import compare
+from fpmatch.parameters import SCALE
+from fpmatch.reference.scaling import sizes
+from fpmatch.template.scaling import scaled
 
 
 def check(first, second):
@@ -34,6 +40,30 @@ def test_equal_on_made_up_templates(seed, sizes, degrees, orientation):
     first = made.made_up(seed, sizes[0], orientation=orientation)
     check(first, made.impression(first, seed, degrees, jitter=2.0))
     check(first, made.made_up(seed + 1, sizes[1]))
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    minutiae=st.integers(0, 40),
+    factor=st.floats(0.8, 1.25),
+    rotation=st.sampled_from(("upright", "any")),
+    orientation=st.booleans(),
+    wide=st.booleans(),
+)
+def test_equal_at_any_scale(seed, minutiae, factor, rotation, orientation, wide):
+    first = made.made_up(seed, minutiae, orientation=orientation)
+    probe = scaled(made.impression(first, seed, 10.0, jitter=2.0), factor)
+    if wide and not orientation:
+        probe = dataclasses.replace(probe, width=7500)
+    assert sizes(probe)[0] == scaled(probe, SCALE.factors[0])
+    for candidate in (first, made.made_up(seed + 1, minutiae)):
+        how = {"rotation": rotation, "scale": "any"}
+        score, expected = (f(probe, candidate, **how) for f in (compare, reference.compare))
+        assert (score.raw, score.value) == (expected.raw, expected.value)
+        assert np.array_equal(score.pairs, expected.pairs)
+    with pytest.raises(InputError, match="Template"):
+        reference.compare(reference.encode(probe), first, scale="any")
 
 
 @settings(max_examples=60, deadline=None)

@@ -16,10 +16,10 @@ from fpmatch.bulk.pool import Pool
 from fpmatch.bulk.reading import in_this_process
 from fpmatch.bulk.report import BulkReport, ItemError, OnError, OnProgress, Progress, Rejects
 from fpmatch.bulk.sources import source_of
-from fpmatch.checks import check_flag, check_integer, check_number, path_of, quoted
+from fpmatch.checks import check_choice, check_flag, check_integer, check_number, path_of, quoted
 from fpmatch.errors import ChangedError, InputError
 from fpmatch.gallery import EnrolError
-from fpmatch.parameters import BULK
+from fpmatch.parameters import BULK, EXTRACTOR_NAMES
 from fpmatch.search import Engine
 from fpmatch.template.template import code_of
 from fpmatch.types import FingerPosition, SourcedRecord
@@ -155,11 +155,8 @@ def enrol(
 
 def _reading(ppi: float | None, position: FingerPosition, extractor: str | None) -> Reading:
     """Checked: what is wrong with it would be wrong for every item."""
-    from fpmatch.minutiae import DEFAULT, EXTRACTORS
-
-    if extractor is not None and extractor not in EXTRACTORS:
-        known = ", ".join(EXTRACTORS)
-        raise InputError(f"extractor must be one of {known}, not {quoted(extractor)} ({DEFAULT})")
+    if extractor is not None:
+        check_choice("extractor", extractor, EXTRACTOR_NAMES)
     if ppi is not None:
         ppi = check_number("ppi", ppi, 1, 1e5)
     return Reading(ppi, code_of(FingerPosition, position), extractor)

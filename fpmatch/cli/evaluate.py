@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fpmatch.cli.inputs import Extractor
 from fpmatch.cli.output import JsonFile, check_target, emit, figure, progress_bar, table
 from fpmatch.cli.output import write_text as write
 from fpmatch.errors import InputError
@@ -30,7 +31,6 @@ IdentitiesFile = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="CSV of fingers of different folders that are one."),
 ]
-Extractor = Annotated[str | None, typer.Option(help="neural, neural-large or classical.")]
 MatcherName = Annotated[
     str | None,
     typer.Option(

@@ -103,7 +103,9 @@ def _template(
     kind = view.kind[keep]
     return Template(
         xy=np.minimum(units, over).astype(np.uint16),
-        angle=from_units(view.angle[keep], turn_of(format), opposite=format == xyt.NAMES[0]),
+        angle=_stretched(
+            from_units(view.angle[keep], turn_of(format), opposite=format == xyt.NAMES[0]), scale
+        ),
         kind=np.where(kind <= max(MinutiaType), kind, MinutiaType.OTHER).astype(np.uint8),
         quality=_reported(view)[keep],
         width=max(1, int(shape[0])),
@@ -114,6 +116,16 @@ def _template(
             (q.value for q in view.qualities if q.value <= _BEST_QUALITY), QUALITY_UNKNOWN
         ),
     )
+
+
+def _stretched(angle: NDArray[np.uint16], scale: NDArray[np.float64]) -> NDArray[np.uint16]:
+    """Directions where x and y have resolutions of their own: they lean as the picture does."""
+    if scale[0] == scale[1]:
+        return angle
+    turn = angle.astype(np.float64) * (2 * np.pi / TEMPLATE.turn)
+    leaning = np.arctan2(np.sin(turn) * scale[1], np.cos(turn) * scale[0])
+    units = np.rint(leaning * (TEMPLATE.turn / (2 * np.pi))).astype(np.int64)
+    return (units % TEMPLATE.turn).astype(np.uint16)
 
 
 def _scale(view: View, format: str, ppi: float | None) -> NDArray[np.float64]:

@@ -92,6 +92,8 @@ def best_rows(lists: Iterable[Shortlist]) -> Shortlist:
         if one.exhaustive:
             return one
         found.append(one)
+    if len(found) == 1:
+        return found[0]
     ids, votes = _best([(one.row_ids, one.votes) for one in found])
     return Shortlist(ids, votes, cost=found[-1].cost)
 
@@ -111,6 +113,8 @@ def best_groups(lists: Iterable[Subjects], group_of_row: NDArray[np.integer]) ->
         if one.exhaustive:
             return one
         found.append(one)
+    if len(found) == 1:
+        return found[0]
     groups, votes = _best([(one.groups, one.votes) for one in found])
     rows = []
     for several in zip(*(one.row_ids for one in found), strict=True):

@@ -49,7 +49,8 @@ def lint(registry: Registry) -> list[Finding]:
         Finding(Level.ERROR, "outside-authority", (), problem)
         for _, _, problem in authority_problems(registry)
     ]
-    for check in (_conflicts, _unreachable, _unfounded, _mandates, _settings, _requests, _never):
+    checks = (_conflicts, _unreachable, _unfounded, _mandates, _settings, _modes, _requests, _never)
+    for check in checks:
         found += check(registry)
     order = list(Level)
     return sorted(found, key=lambda f: (order.index(f.level), f.code, f.rules))
@@ -155,6 +156,18 @@ def _settings(registry: Registry) -> Iterator[Finding]:
                 yield Finding(
                     Level.WARNING, "activated-below-off", (low.label, high.label), message
                 )
+
+
+def _modes(registry: Registry) -> Iterator[Finding]:
+    """Modes that end before the date that they wait for: nothing is ever active then."""
+    for mode in registry.declared.modes:
+        if mode.until is not None and mode.end is not None and mode.end <= mode.until:
+            message = (
+                f"{mode.label} ends (to = {mode.end:%Y-%m-%d}) before it would be activated "
+                f"(until = {mode.until:%Y-%m-%d}): it stays inactive until then and is never "
+                "active; give a later to, or none"
+            )
+            yield Finding(Level.WARNING, "ends-before-until", (mode.label,), message)
 
 
 def _requests(registry: Registry) -> Iterator[Finding]:
