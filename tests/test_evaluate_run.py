@@ -106,6 +106,24 @@ def test_scores_equal_single_comparisons(result):
             assert result.pairs.score[i] == fp.compare(a, b).value
 
 
+def test_at_any_scale_scores_are_those_of_single_comparisons(prints, result):
+    import fpmatch as fp
+
+    names = ("set/A", "set/B")
+    found = evaluate_samples(result.samples, names, scale="any", replicates=0)
+    assert (found.scale, found.to_dict()["scale"]) == ("any", "any")
+    assert result.to_dict()["scale"] == "stated"
+    for i in range(0, len(found.pairs), 17):
+        a = found.samples[found.pairs.probe[i]].template
+        b = found.samples[found.pairs.candidate[i]].template
+        if a is not None and b is not None:
+            assert found.pairs.score[i] == fp.compare(a, b, scale="any").value
+    with pytest.raises(InputError, match="scale"):
+        evaluate([prints / "set/B"], ppi=500, scale="large")
+    with pytest.raises(InputError, match="decides by itself"):
+        evaluate([prints / "set/B"], ppi=500, scale="any", matcher="nbis")
+
+
 def test_an_empty_set_is_null_with_a_reason(result):
     one = [s for s in result.samples if s.database == 1 and s.finger == "5"]
     alone = [dataclasses.replace(s, database=0, identity=0) for s in one]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fpmatch.cli.inputs import Extractor
+from fpmatch.cli.inputs import Extractor, Scale
 from fpmatch.cli.output import JsonFile, check_target, emit, figure, progress_bar, table
 from fpmatch.cli.output import write_text as write
 from fpmatch.errors import InputError
@@ -72,6 +72,7 @@ def evaluate_command(
     matcher: MatcherName = None,
     takes: Takes = None,
     limit_s: LimitSeconds = LIMIT_S,
+    scale: Scale = "stated",
     group_by: Annotated[
         str | None,
         typer.Option(help="database: each of them, too, at thresholds that the others chose."),
@@ -108,6 +109,7 @@ def evaluate_command(
             matcher=matcher,
             takes=takes,
             limit_s=None if matcher is None else limit_s,
+            scale=scale,
             progress=progress,
         )
         result = replace(result, command=shlex.join(["fpmatch", *sys.argv[1:]]))
@@ -175,7 +177,8 @@ def _databases(result: Evaluation) -> Sheet:
         counts = (round(m.mated), round(m.nonmated))
         rows.append((name, m.eer, span, m.fmr100, m.fmr1000, m.zerofmr, *counts))
     columns = ["database", "EER %", "95 %", "FMR100 %", "FMR1000 %", "ZeroFMR %"]
-    return table([*columns, "mated", "non-mated"], rows, title=f"One to one: {result.matcher}")
+    by = result.matcher if result.scale == "stated" else f"{result.matcher}, at any scale"
+    return table([*columns, "mated", "non-mated"], rows, title=f"One to one: {by}")
 
 
 def _verified(parts: Sequence[LeftOut]) -> Sheet:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.argument_types import listed, takes
-from fpmatch.checks import check_number, check_paths
+from fpmatch.checks import check_choice, check_number, check_paths
 from fpmatch.errors import InputError
 from fpmatch.evaluate import bootstrap, conditions
 from fpmatch.evaluate.exact import with_exact_bounds
@@ -41,6 +41,7 @@ from fpmatch.evaluate.protocol import (
 from fpmatch.evaluate.result import Evaluation
 from fpmatch.minutiae.extract import DEFAULT
 from fpmatch.parameters import EVALUATE
+from fpmatch.types.checked import SCALES
 
 
 @takes(folders=check_paths)
@@ -58,6 +59,7 @@ def evaluate(
     matcher: object = None,
     takes: str | None = None,
     limit_s: float | None = None,
+    scale: str = "stated",
     progress: Progress | None = None,
 ) -> Evaluation:
     """Run the verification and identification protocols on folders of impressions.
@@ -90,6 +92,9 @@ def evaluate(
     limit_s : float, optional
         Seconds that it may take to prepare one impression, which fails to enrol after that.
         Needs processes of its own even where there is one.
+    scale : {"stated", "any"}
+        ``any``: the resolutions of probes are in doubt, as in `fpmatch.compare`; five comparisons
+        for each. For fpmatch's own matcher alone.
     progress : callable, optional
 
     Raises
@@ -110,6 +115,9 @@ def evaluate(
     """
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol {protocol!r} is none of {', '.join(PROTOCOLS)}")
+    check_choice("scale", scale, SCALES)
+    if scale != "stated" and matcher not in (None, OURS):
+        raise InputError("another matcher decides by itself at which scales it compares")
     databases, joined = _found(folders, ppi, ppi_map, identities)
     names = tuple(d.name for d in databases)
     how = {"protocol": protocol, "replicates": replicates, "seed": seed, "progress": progress}
@@ -117,7 +125,7 @@ def evaluate(
         samples = extract_databases(
             databases, joined, extractor=extractor, processes=processes, progress=progress
         )
-        return evaluate_samples(samples, names, extractor=extractor, **how)  # type: ignore[arg-type]
+        return evaluate_samples(samples, names, extractor=extractor, scale=scale, **how)  # type: ignore[arg-type]
     if limit_s is not None:
         check_number("limit_s", limit_s, 0.01, 1e6)
     comparer = ForeignComparer(matcher, takes, databases, extractor, processes, limit_s)
@@ -187,6 +195,7 @@ def evaluate_samples(
     *,
     protocol: str = "all",
     extractor: str | None = None,
+    scale: str = "stated",
     replicates: int = EVALUATE.replicates,
     seed: int = EVALUATE.seed,
     progress: Progress | None = None,
@@ -203,6 +212,8 @@ def evaluate_samples(
         Which non-mated pairs; see `within_folders`.
     extractor : str, optional
         Name of the extractor; the default one if not given.
+    scale : {"stated", "any"}
+        Whether the resolutions of probes are believed.
     replicates : int
         Bootstrap replicates: B.
     seed : int
@@ -213,7 +224,7 @@ def evaluate_samples(
     return _measured(
         samples,
         names,
-        Comparer(samples),
+        Comparer(samples, check_choice("scale", scale, SCALES)),
         extractor,
         protocol=protocol,
         replicates=replicates,
@@ -282,6 +293,7 @@ def _measured(
         template_bytes_median=_median(sizes),
         date=conditions.now(),
         data=conditions.data_hash(samples),
+        scale=comparer.scale if isinstance(comparer, Comparer) else "stated",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from fpmatch.errors import InputError
 from fpmatch.evaluate.desk import Job
 from fpmatch.evaluate.extraction import Progress, Sample
+
+if TYPE_CHECKING:
+    from fpmatch.descriptor.scales import Forms
 
 PROTOCOLS = ("all", "fvc")
 _TIMED_PROBES = 400
@@ -106,16 +109,27 @@ class Comparer:
 
     Scores of impressions that failed to extract are NaN here and get the lowest score of the
     whole evaluation afterwards (`fill_failures`).
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    scale : {"stated", "any"}
+        Whether the resolutions of probes are believed, as in `fpmatch.compare`.
     """
 
-    def __init__(self, samples: Sequence[Sample]) -> None:
-        from fpmatch.descriptor import encode, pack
+    def __init__(self, samples: Sequence[Sample], scale: str = "stated") -> None:
+        from fpmatch.descriptor import encode, encode_scales, pack
 
+        self.scale = scale
         self.row = np.full(len(samples), -1, np.int64)
         ok = [i for i, s in enumerate(samples) if s.template is not None]
         self.row[ok] = np.arange(len(ok))
-        self._encoded = [encode(s.template) for s in samples if s.template is not None]
-        self._packed = pack(self._encoded)
+        held = [s.template for s in samples if s.template is not None]
+        stated = [encode(template) for template in held]
+        self._packed = pack(stated)
+        self._forms: list[Forms] = [(form,) for form in stated]
+        if scale == "any":
+            self._forms = [encode_scales(template) for template in held]
 
     def each(
         self, jobs: Sequence[Job], timed: Sequence[bool] = ()
@@ -145,13 +159,14 @@ class Comparer:
         candidates : (K,) int64
             Indices of samples.
         """
-        from fpmatch.matcher import calibrate
+        from fpmatch.matcher import best_of, calibrate
 
         out = np.full(len(candidates), np.nan)
         rows = self.row[candidates]
         usable = rows >= 0
         if self.row[probe] >= 0 and usable.any():
-            out[usable] = calibrate(self._raw(probe, rows[usable]))
+            tries = len(self._forms[self.row[probe]])
+            out[usable] = best_of(calibrate(self._raw(probe, rows[usable])), tries)
         return out
 
     def microseconds(self, probe: int, candidates: NDArray[np.int64]) -> float:
@@ -175,8 +190,9 @@ class Comparer:
     def _raw(self, probe: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         from fpmatch.matcher import compare_many
 
-        encoded = self._encoded[self.row[probe]]
-        return np.asarray(compare_many(encoded, self._packed, np.ascontiguousarray(rows)))
+        rows = np.ascontiguousarray(rows)
+        tried = [compare_many(form, self._packed, rows) for form in self._forms[self.row[probe]]]
+        return np.max(tried, axis=0)
 
 
 def score_pairs(comparer: AnyComparer, pairs: Pairs, progress: Progress | None = None) -> Pairs:

@@ -58,6 +58,8 @@ class Evaluation:
         SHA-256 of all images and how they are joined; empty where they are no files.
     command : str
         How it was asked for; empty from the library.
+    scale : str
+        Whether the resolutions of probes were believed: ``stated`` or ``any``.
     """
 
     names: tuple[str, ...]
@@ -82,6 +84,7 @@ class Evaluation:
     date: str
     data: str
     command: str = ""
+    scale: str = "stated"
 
     @property
     def ours(self) -> bool:
@@ -115,6 +118,7 @@ def _to_dict(e: Evaluation) -> dict[str, Any]:
         "failures_to_extract": len(e.failures),
         "protocol": e.protocol,
         "extractor": e.extractor,
+        "scale": e.scale,
         "fingers": len({(s.database, s.finger) for s in e.samples}),
         "impressions": len(e.samples),
         "identification": _identification(e),

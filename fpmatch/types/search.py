@@ -152,23 +152,19 @@ class SearchRequest:
     copies_to : sequence of str
         Further ORIs to receive a copy (EBTS 2.007), each under its own mask.
     threshold : float or None
-        Lowest score listed, -10*log10(FMR). None is that of `parameters.SEARCH.threshold`; what
-        scores less looks like the probe by chance. A verification has none unless it is given.
+        Lowest score listed, -10*log10(FMR). None is that of `parameters.SEARCH.threshold`: less is
+        reached by chance. A verification has none unless it is given.
     effort : str
         ``fast``, ``balanced``, ``scan`` or ``exhaustive``.
     rotation : str
-        ``upright``, the default: prints turned against each other by up to a quarter turn are
-        found. ``any``: at every angle, for about four times the time of the comparisons; the same
-        resemblance scores some three points less.
+        ``upright``, the default: prints turned by up to a quarter turn are found. ``any``: at every
+        angle, for four times the time of comparisons; the same resemblance scores three points less.
     scale : str
-        ``stated``, the default: the resolutions of the prints are believed. ``any``: for a probe
-        whose resolution is in doubt (a photograph, a screen), which is looked for at 0.82 to 1.22
-        of its size; some five times the work, and the same resemblance scores seven points less.
-        Each finger is taken at the scale at which it resembles a record most.
+        ``stated``, the default: resolutions are believed. ``any``: the probe's are in doubt (it is
+        a photograph): each finger is tried at 0.82 to 1.22 of its size, for seven points less.
     positions : str
-        ``labelled``, the default: a finger is compared with record fingers of its own position and
-        of unknown position. ``any``: with all of them, for labels that may be wrong; some ten
-        times the comparisons, and each finger's score is taken as the best of so many.
+        ``labelled``, the default: a finger is compared with those of its own and of unknown
+        position. ``any``: with all, each score being the best of so many; for wrong labels.
     minutiae : bool
         Whether candidates shall bring the paired minutiae that their scores rest on. They do where
         the partition's policy shows them to the role (``minutiae_roles``), and nowhere else.
@@ -256,8 +252,7 @@ class SearchRequest:
 class PartitionResult:
     """The submitter's section for one partition. ``candidates`` is None unless disclosed.
 
-    For a withheld partition every field is a constant: the bytes are the same with no hit
-    and with ten.
+    For a withheld partition every field is a constant: the same bytes with no hit and with ten.
 
     Parameters
     ----------
