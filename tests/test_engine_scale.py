@@ -324,7 +324,7 @@ def a_list(pairs, *, exhaustive=False):
 
 
 def test_a_row_counts_by_its_best_votes_and_ties_break_by_row():
-    lists = [a_list([(7, 50), (3, 40), (9, 10)]), a_list([(9, 50), (2, 40), (3, 30)]), a_list([])]
+    lists = [a_list([(7, 50), (3, 40), (9, 10)]), a_list([(9, 50), (7, 45), (2, 40)]), a_list([])]
     found = best_rows(iter(lists))
     assert found.row_ids.tolist() == [7, 9, 2]
     assert found.votes.tolist() == [50, 50, 40]

@@ -158,7 +158,7 @@ class SearchRequest:
         ``fast``, ``balanced``, ``scan`` or ``exhaustive``.
     rotation : str
         ``upright``, the default: prints turned by up to a quarter turn are found. ``any``: at every
-        angle, for four times the time of comparisons; the same resemblance scores three points less.
+        angle, for four times the comparisons, and three points less for the same resemblance.
     scale : str
         ``stated``, the default: resolutions are believed. ``any``: the probe's are in doubt (it is
         a photograph): each finger is tried at 0.82 to 1.22 of its size, for seven points less.
