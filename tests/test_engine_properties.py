@@ -157,7 +157,7 @@ def search_of(rng: random.Random) -> SearchRequest:
         threshold=rng.choice((0.0, 0.0, 20.0)),
         effort=rng.choice(("fast", "balanced", "scan", "exhaustive")),
         rotation=rng.choice(("upright", "upright", "any")),
-        scale=rng.choice(("stated", "stated", "any")),
+        scale=rng.choice((*["stated"] * 5, "any")),
         positions=rng.choice(("labelled", "labelled", "any")),
         minutiae=rng.random() < 0.7,
     )
