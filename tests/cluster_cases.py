@@ -200,6 +200,7 @@ class World:
             met["disclosed"] += len(covered)
             met["candidates"] += sum(len(s.candidates or ()) for s in b.sections)
         met[asked.effort] += 1
+        met[f"{asked.scale} scale"] += 1
         met["several fingers" if len(asked.fingers) > 1 else "one finger"] += 1
         met[f"{len(self.cluster.layout.hosts)} hosts"] += 1
 
