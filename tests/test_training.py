@@ -251,3 +251,72 @@ def test_prints_in_which_nothing_is_found_are_left_out() -> None:
     assert "blank" not in some
     found = taught_all(lambda p: np.zeros((0, 5), np.float32), [("blank", blank.pixels)])
     assert found == {}
+
+
+def test_a_teacher_says_what_its_file_says_and_learns_nothing() -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from training.distil import teacher
+    from training.targets import normalise
+    from training.unfold import unfold
+
+    image = normalise(ridges().pixels[:192, :192].astype(np.float32))[None, None]
+    crops = np.concatenate([image, image[..., ::-1], image.transpose(0, 1, 3, 2)])
+    guide = teacher(MODEL, crops)
+    with torch.no_grad():
+        expected = unfold(MODEL, crops).eval()(torch.from_numpy(image))
+        assert torch.allclose(guide(torch.from_numpy(image)), expected, atol=1e-3)
+    assert not any(weight.requires_grad for weight in guide.parameters())
+    assert not any(isinstance(one, torch.nn.BatchNorm2d) for one in guide.modules())
+
+
+def test_the_distance_to_a_teacher_counts_what_it_is_sure_of() -> None:
+    """0 where both say the same; each part has its maps; what is not there has no direction."""
+    torch = pytest.importorskip("torch")
+    from training.distil import distance
+
+    torch.manual_seed(4)
+    taught = torch.randn(2, 9, 8, 8)
+    taught[:, 0] = -9
+    taught[:, 0, 3, 3] = 2
+    taught[:, 8, :, :4], taught[:, 8, :, 4:], taught[:, 8, 3, 3] = 9, -9, 1
+    assert all(abs(float(part)) < 1e-6 for part in distance(taught, taught).values())
+    maps = {"heat": 0, "offset": 2, "direction": 4, "type": 5, "flow": 6, "finger": 8}
+    for name, channel in maps.items():
+        output = taught.clone()
+        output[:, channel, 3, 3] += 1
+        parts = distance(output, taught)
+        assert [n for n, part in parts.items() if part > 1e-6] == [f"taught_{name}"]
+    output = taught.clone()
+    output[:, 1:6, :, 4:] += 1
+    output[:, 6:8, :, 4:] += 1
+    assert all(part < 1e-2 for part in distance(output, taught).values())
+
+
+def test_training_with_a_teacher_is_repeatable_and_the_teacher_counts(
+    tmp_path: Path, monkeypatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from training import train
+    from training.prints import write
+
+    labels = np.array([[60, 60, 0, 1, 0.4], [150, 160, 2, 2, 0.9]], np.float32)
+    write(tmp_path / "labels" / "some.npz", {"1_1": ridges(labels)})
+
+    def run(name: str, *more: str) -> list:
+        given = f"--labels {tmp_path}/labels --widths 4 6 6 8 --steps 4 --batch 2 --faults 0"
+        monkeypatch.setattr(
+            "sys.argv", ["train", *given.split(), "--out", str(tmp_path / name), *more]
+        )
+        train.main()
+        state = torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)
+        return list(state["net"].values())
+
+    def same(one: list, other: list) -> bool:
+        return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+    taught, alone = run("taught", "--teacher", str(MODEL)), run("alone")
+    assert same(taught, run("again", "--teacher", str(MODEL)))
+    assert not same(taught, alone)
+    assert same(alone, run("unheard", "--teacher", str(MODEL), "--taught", "0"))

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import torch
 
+from training.distil import distance, teacher
 from training.network import WIDTHS, MinutiaNet
 from training.prints import Print, read
 from training.samples import batch
@@ -76,6 +77,8 @@ def main() -> None:
     parser.add_argument(
         "--widths", type=int, nargs=4, default=list(WIDTHS), help="--start is widened"
     )
+    parser.add_argument("--teacher", type=Path, help="model file whose maps are asked for as well")
+    parser.add_argument("--taught", type=float, default=0.5, help="share of the loss towards them")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
@@ -99,6 +102,10 @@ def main() -> None:
         rng = np.random.default_rng([args.seed, 10**7])
         net = widen(unfold(args.start, batch(groups, shares, 64, rng)[0]), tuple(args.widths))
     net = net.to(memory_format=LAYOUT)
+    guide = None
+    if args.teacher is not None:
+        rng = np.random.default_rng([args.seed, 10**7 + 1])
+        guide = teacher(args.teacher, batch(groups, shares, 64, rng)[0]).to(memory_format=LAYOUT)
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=0.01)
     average = torch.optim.swa_utils.AveragedModel(
         net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(args.memory), use_buffers=True
@@ -114,9 +121,16 @@ def main() -> None:
         print(f"resumed at step {start}", flush=True)
     (args.out / "arguments.json").write_text(json.dumps(vars(args), default=str, indent=1))
 
-    def draw(step: int) -> tuple[np.ndarray, np.ndarray]:
+    def draw(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Crops, targets and what the teacher says of the crops: beside the step before."""
         rng = np.random.default_rng([args.seed, step])
-        return batch(groups, shares, args.batch, rng, faults=args.faults)
+        images, targets = batch(groups, shares, args.batch, rng, faults=args.faults)
+        crops = torch.from_numpy(images).contiguous(memory_format=LAYOUT)
+        taught = None
+        if guide is not None:
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=short):
+                taught = guide(crops).float()
+        return crops, torch.from_numpy(targets), taught
 
     log = (args.out / "log.csv").open("a")
     totals: dict[str, float] = {}
@@ -125,13 +139,17 @@ def main() -> None:
     with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(draw, start)
         for step in range(start, args.steps):
-            images, targets = ahead.result()
+            crops, targets, taught = ahead.result()
             ahead = pool.submit(draw, step + 1)
             for group in optimiser.param_groups:
                 group["lr"] = rate(step, args.steps, args.rate)
             with torch.autocast("cpu", torch.bfloat16, enabled=short):
-                output = net(torch.from_numpy(images).contiguous(memory_format=LAYOUT))
-            parts = loss(output.float(), torch.from_numpy(targets))
+                output = net(crops).float()
+            parts = loss(output, targets)
+            if taught is not None:
+                parts = {name: (1 - args.taught) * part for name, part in parts.items()}
+                for name, part in distance(output, taught).items():
+                    parts[name] = args.taught * part
             optimiser.zero_grad()
             sum(parts.values()).backward()  # type: ignore[union-attr]
             torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
