@@ -122,6 +122,20 @@ def test_a_shifted_print_gives_shifted_minutiae(print_of_corpus: FingerImage) ->
     assert (distance.min(axis=1) < 4).mean() > 0.85
 
 
+@pytest.mark.parametrize("cut", [(0, 0), (1, 0), (0, 1), (3, 1)])
+def test_local_contrast_by_means_of_pixels_is_nearly_the_same(
+    print_of_corpus: FingerImage, cut: tuple[int, int]
+) -> None:
+    """Sides that are no whole steps too; a little more apart at the border than within."""
+    pixels = print_of_corpus.pixels[cut[0] :, cut[1] :]
+    exact = network.normalise(pixels, 12.0, 10.0)
+    for step, apart in ((2, 0.02), (4, 0.08)):
+        steps = network.normalise(pixels, 12.0, 10.0, step)
+        assert steps.shape == exact.shape
+        assert 0 < np.abs(steps - exact)[24:-24, 24:-24].max() < apart
+        assert np.abs(steps - exact).max() < 0.3
+
+
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_no_ridges_no_template(level: int) -> None:
     with pytest.raises(ExtractionError):
@@ -231,6 +245,7 @@ def test_model_file_round_trip(tmp_path: Path) -> None:
     header = ModelHeader("net", 3, "nothing", 10, 4, 12.0, 10.0, 1.5, -0.25)
     write_model(tmp_path / "net.fpnet", header, b"\x01\x02\n\x03")
     assert read_model(tmp_path / "net.fpnet") == (header, b"\x01\x02\n\x03")
+    assert (header.normalise_step, header.block) == (1, 1)  # of files that do not say
 
 
 def test_a_damaged_model_file_is_refused(tmp_path: Path) -> None:

@@ -163,6 +163,32 @@ def test_training_goes_on_from_a_model_file() -> None:
     assert all(not m._forward_pre_hooks for m in fresh.modules())
 
 
+def test_a_network_over_blocks_of_pixels_is_the_same_network(tmp_path: Path) -> None:
+    """From PyTorch to a file whose input is blocks, through `forward`, and back."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from fpmatch.minutiae.model_file import ModelHeader, write_model
+    from fpmatch.minutiae.network import forward
+    from training.export import in_blocks, onnx_bytes
+    from training.targets import normalise
+    from training.unfold import unfold
+
+    pixels = ridges().pixels[:192, :160]
+    image = torch.from_numpy(normalise(pixels.astype(np.float32))[None, None])
+    net = unfold(MODEL, image.numpy()).eval()
+    path = tmp_path / "blocks.fpnet"
+    header = ModelHeader("net", 1, "nothing", 0, 4, 12.0, 10.0, normalise_step=2, block=2)
+    write_model(path, header, in_blocks(onnx_bytes(net)))
+    with torch.no_grad():
+        expected = net(image)[0].numpy()
+        again = unfold(path, image.numpy()).eval()(image)[0].numpy()
+    assert np.abs(forward(pixels, str(path)) - expected).max() < 1e-3
+    assert np.abs(again - expected).max() < 1e-3
+    turned = forward(np.ascontiguousarray(pixels[::-1, ::-1]), str(path), turned=True)
+    signs = np.array([1, -1, -1, -1, -1, 1, 1, 1, 1])[:, None, None]
+    assert np.abs(turned[:, ::-1, ::-1] * signs - expected).max() < 1e-3
+
+
 def test_a_wider_network_begins_with_what_the_narrow_one_says() -> None:
     """All the same, to rounding; every new channel can learn; narrower it is refused."""
     torch = pytest.importorskip("torch")

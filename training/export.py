@@ -14,11 +14,14 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 
 from fpmatch.minutiae.model_file import ModelHeader, read_model, write_model
 from training.network import STRIDE, MinutiaNet
-from training.targets import NORMALISE_FLOOR, NORMALISE_SIGMA
+from training.targets import NORMALISE_FLOOR, NORMALISE_SIGMA, NORMALISE_STEP
 
 
 def onnx_bytes(net: torch.nn.Module) -> bytes:
@@ -37,6 +40,27 @@ def onnx_bytes(net: torch.nn.Module) -> bytes:
             dynamic_axes={"image": {2: "h", 3: "w"}, "maps": {2: "h", 3: "w"}},
         )
         return path.read_bytes()
+
+
+def in_blocks(network: bytes) -> bytes:
+    """The same network, its first convolution over blocks of 2x2 pixels (`ModelHeader.block`).
+
+    A kernel of 3x3 that moves by 2 pixels is one of 2x2 that moves by one block, with zeros where
+    the block above and to the left has pixels that the kernel does not reach.
+    """
+    model = onnx.load_from_string(network)
+    first = next(node for node in model.graph.node if node.op_type == "Conv")
+    weight = next(t for t in model.graph.initializer if t.name == first.input[1])
+    kernel = np.pad(numpy_helper.to_array(weight)[:, 0], ((0, 0), (1, 0), (1, 0)))
+    # channel, block's row, row in it, block's column, column in it
+    kernel = kernel.reshape(-1, 2, 2, 2, 2).transpose(0, 2, 4, 1, 3).reshape(-1, 4, 2, 2)
+    weight.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(kernel), weight.name))
+    for attribute in first.attribute:
+        changed = {"kernel_shape": [2, 2], "strides": [1, 1], "pads": [1, 1, 0, 0]}
+        if attribute.name in changed:
+            attribute.ints[:] = changed[attribute.name]
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 4
+    return bytes(model.SerializeToString())
 
 
 def load_average(folders: Sequence[Path]) -> tuple[MinutiaNet, int]:
@@ -80,6 +104,8 @@ def main() -> None:
         stride=STRIDE,
         normalise_sigma=NORMALISE_SIGMA,
         normalise_floor=NORMALISE_FLOOR,
+        normalise_step=NORMALISE_STEP,
+        block=2,
     )
     if args.like is not None:
         kept = read_model(args.like)[0]
@@ -88,7 +114,7 @@ def main() -> None:
             confidence_slope=kept.confidence_slope,
             confidence_offset=kept.confidence_offset,
         )
-    write_model(args.out, header, onnx_bytes(net))
+    write_model(args.out, header, in_blocks(onnx_bytes(net)))
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, {header}")
 
 

@@ -19,6 +19,8 @@ NORMALISE_SIGMA = 12.0
 """Local normalisation of the input: Gaussian window, pixels at 500 ppi."""
 NORMALISE_FLOOR = 10.0
 """Gray levels added to the local deviation, so that flat background stays flat."""
+NORMALISE_STEP = 2
+"""Pixels whose means the window is laid over."""
 TARGETS = 12
 """Target maps: heat, offset x and y (cells), cos, sin, is-bifurcation, their weight, weight of
 the heat, cos and sin of twice the orientation, its weight, finger."""
@@ -26,7 +28,7 @@ the heat, cos and sin of twice the orientation, its weight, finger."""
 
 def normalise(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """The extractor's own normalisation, with the numbers that the model file will carry."""
-    return network.normalise(image, NORMALISE_SIGMA, NORMALISE_FLOOR)
+    return network.normalise(image, NORMALISE_SIGMA, NORMALISE_FLOOR, NORMALISE_STEP)
 
 
 def maps(labels: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:

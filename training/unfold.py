@@ -42,6 +42,9 @@ def unfold(path: Path, crops: NDArray[np.float32]) -> MinutiaNet:
         for node in graph.node
         if node.op_type == "Conv"
     ]
+    if convolutions[0][0].shape[1:] == (4, 2, 2):  # over blocks of pixels: `export.in_blocks`
+        kernel = convolutions[0][0].reshape(-1, 2, 2, 2, 2).permute(0, 3, 1, 4, 2)
+        convolutions[0][0] = kernel.reshape(-1, 1, 4, 4)[..., 1:, 1:].contiguous()
     # The first convolutions of strides 2 to 8 say how wide the file's network is.
     shapes = [weight.shape for weight, _ in convolutions]
     net = MinutiaNet((shapes[0][0], shapes[2][0], shapes[5][0], shapes[8][0])).eval()

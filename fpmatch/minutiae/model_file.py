@@ -38,6 +38,10 @@ class ModelHeader:
     confidence_offset: float = 0.0
     """... and what is added to them, so that the confidence is the probability that a minutia is
     there."""
+    normalise_step: int = 1
+    """The window is laid over means of so many pixels squared; see `network.normalise`."""
+    block: int = 1
+    """The network's input has a channel for each pixel of a block of so many squared."""
 
 
 def write_model(path: Path, header: ModelHeader, network: bytes) -> None:

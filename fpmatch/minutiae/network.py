@@ -33,7 +33,7 @@ def model(name: str = NEURAL.model) -> tuple[ModelHeader, bytes]:
 
 
 def normalise(
-    pixels: NDArray[np.uint8] | NDArray[np.float32], sigma: float, floor: float
+    pixels: NDArray[np.uint8] | NDArray[np.float32], sigma: float, floor: float, step: int = 1
 ) -> NDArray[np.float32]:
     """Local mean removed, divided by the local deviation; training calls it too.
 
@@ -45,12 +45,42 @@ def normalise(
         Of the Gaussian window, pixels.
     floor : float
         Least deviation, gray levels.
+    step : int
+        Mean and deviation are those of so many pixels squared at once. They are as smooth as the
+        window is wide: with steps of 2 and a sigma of 12 the result differs by a four hundredth of
+        its deviation, in a fifth of the time.
     """
     level = pixels.astype(np.float32)
-    centred = level - cv2.GaussianBlur(level, (0, 0), sigma)
-    power = cv2.GaussianBlur(centred * centred, (0, 0), sigma)
+    centred = level - _smooth(level, sigma, step)
+    power = _smooth(centred * centred, sigma, step)
     out: NDArray[np.float32] = centred / (np.sqrt(power) + np.float32(floor))
     return out
+
+
+def _smooth(level: NDArray[np.float32], sigma: float, step: int) -> NDArray[np.float32]:
+    """Gaussian of `sigma` pixels, of means over `step` pixels squared, linear between them."""
+    if step == 1:
+        return cv2.GaussianBlur(level, (0, 0), sigma)  # type: ignore[return-value]
+    height, width = level.shape
+    bottom, right = (-n % step for n in level.shape)
+    whole = cv2.copyMakeBorder(level, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
+    size = (whole.shape[1] // step, whole.shape[0] // step)
+    small = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma / step)
+    large = cv2.resize(small, whole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    out: NDArray[np.float32] = large[:height, :width]
+    return out
+
+
+def _blocks(level: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """(H, W) -> (1, side^2, H / side, W / side): a channel for each pixel of a block.
+
+    A first convolution of stride 2 over the one channel that an image has costs more than one of
+    stride 1 over four.
+    """
+    height, width = level.shape
+    parts = level.reshape(height // side, side, width // side, side).transpose(1, 3, 0, 2)
+    return np.ascontiguousarray(parts.reshape(1, side * side, height // side, width // side))
 
 
 def forward(
@@ -83,9 +113,10 @@ def forward(
     net = nets.get(name)
     if net is None:
         net = nets[name] = cv2.dnn.readNetFromONNX(np.frombuffer(network, np.uint8))
-    normal = normalise(pixels, header.normalise_sigma, header.normalise_floor)
+    window = (header.normalise_sigma, header.normalise_floor, header.normalise_step)
+    normal = normalise(pixels, *window)
     bottom, right = (-n % _MULTIPLE for n in normal.shape)
     padded = np.pad(normal, ((0, bottom), (0, right)))
-    net.setInput(np.ascontiguousarray((padded[::-1, ::-1] if turned else padded)[None, None]))
+    net.setInput(_blocks(padded[::-1, ::-1] if turned else padded, header.block))
     out: NDArray[np.float32] = net.forward()[0].copy()
     return out[:, ::-1, ::-1] * _TURNED if turned else out
