@@ -203,7 +203,7 @@ class SlapParameters:
 class NeuralParameters:
     """The learned extractor. Thresholds tuned on FVC2000 + FVC2002 DB1-4 B."""
 
-    model: str = "fpnet-2.fpnet"
+    model: str = "fpnet-3.fpnet"
     """File in `fpmatch/minutiae/models`."""
     threshold: float = 0.3
     """Lowest confidence of a minutia: the probability that it is there."""

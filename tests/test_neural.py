@@ -40,7 +40,7 @@ def test_the_model_file_says_what_it_is_and_what_it_saw() -> None:
     header, network = read_model(MODEL)
     assert f"{header.name}-{header.version}.fpnet" == NEURAL.model
     assert "FVC2000 DB3_B" in header.trained_on
-    assert MODEL.stat().st_size <= 1_500_000
+    assert MODEL.stat().st_size <= 2_500_000
     assert len(network) > 500_000
 
 
@@ -54,7 +54,7 @@ def test_the_large_network_says_the_same_of_itself() -> None:
 def test_the_two_networks_do_not_get_in_each_others_way(print_of_corpus: FingerImage) -> None:
     """In turn in one thread, each finds what it finds alone; a template of either matches."""
     small, large = (extract(print_of_corpus, extractor=e) for e in ("neural", "neural-large"))
-    assert (small.extractor, large.extractor) == ("fpnet-2", "fpnet-large-3")
+    assert (small.extractor, large.extractor) == ("fpnet-3", "fpnet-large-3")
     assert small.to_bytes() != large.to_bytes()
     for extractor, first in (("neural", small), ("neural-large", large)):
         assert extract(print_of_corpus, extractor=extractor).to_bytes() == first.to_bytes()
@@ -67,8 +67,8 @@ def test_names_of_extractors_are_those_that_are_checked_elsewhere() -> None:
 
 def test_extraction_goes_by_name_and_the_template_carries_it(print_of_corpus: FingerImage) -> None:
     found = extract_minutiae(print_of_corpus, extractor="neural")
-    assert found.extractor == "fpnet-2"
-    assert extract(print_of_corpus, extractor="neural").extractor == "fpnet-2"
+    assert found.extractor == "fpnet-3"
+    assert extract(print_of_corpus, extractor="neural").extractor == "fpnet-3"
     assert 0 < found.image_quality <= 100
 
 
@@ -180,7 +180,7 @@ def test_the_finger_and_orientation_parameters_change_the_result(
 ) -> None:
     usual = extract_neural(print_of_corpus)
     for change in (
-        {"finger_least": 0.995}, {"finger_smooth": 8.0}, {"finger_clean": 12},
+        {"finger_least": 0.97}, {"finger_smooth": 8.0}, {"finger_clean": 12},
         {"orientation_smooth": 8.0},
     ):  # fmt: skip
         other = extract_neural(print_of_corpus, None, dataclasses.replace(NEURAL, **change))

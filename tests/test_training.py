@@ -140,6 +140,7 @@ def test_training_goes_on_from_a_model_file() -> None:
     import cv2
 
     from fpmatch.minutiae.model_file import read_model
+    from fpmatch.minutiae.network import _blocks
     from training.export import onnx_bytes
     from training.targets import normalise
     from training.unfold import unfold
@@ -148,12 +149,13 @@ def test_training_goes_on_from_a_model_file() -> None:
     crops = np.concatenate([image, image[..., ::-1], image.transpose(0, 1, 3, 2)])
     net = unfold(MODEL, crops)
 
-    def by_opencv(network: bytes) -> np.ndarray:
+    def by_opencv(network: bytes, block: int = 1) -> np.ndarray:
         run = cv2.dnn.readNetFromONNX(np.frombuffer(network, np.uint8))
-        run.setInput(np.ascontiguousarray(image))
+        run.setInput(_blocks(image[0, 0], block))
         return run.forward()
 
-    expected = by_opencv(read_model(MODEL)[1])
+    header, network = read_model(MODEL)
+    expected = by_opencv(network, header.block)
     with torch.no_grad():
         assert np.abs(net(torch.from_numpy(image)).numpy() - expected).max() < 1e-3
         trained = net.train()(torch.from_numpy(np.ascontiguousarray(crops))).numpy()[:1]

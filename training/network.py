@@ -15,7 +15,7 @@ CHANNELS = 9
 """Output maps: heat (logit), offset x, offset y (cells), cos, sin (direction), type (logit),
 cos, sin (of twice the ridge orientation), finger (logit)."""
 WIDTHS = (16, 40, 48, 64)
-"""Channels at strides 2, 4, 8 and 16."""
+"""Channels at strides 2, 4, 8 and 16 of a network that begins from nothing."""
 
 
 def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

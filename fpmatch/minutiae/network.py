@@ -53,14 +53,14 @@ def normalise(
     level = pixels.astype(np.float32)
     centred = level - _smooth(level, sigma, step)
     power = _smooth(centred * centred, sigma, step)
-    out: NDArray[np.float32] = centred / (np.sqrt(power) + np.float32(floor))
-    return out
+    return (centred / (np.sqrt(power) + np.float32(floor))).astype(np.float32, copy=False)
 
 
 def _smooth(level: NDArray[np.float32], sigma: float, step: int) -> NDArray[np.float32]:
     """Gaussian of `sigma` pixels, of means over `step` pixels squared, linear between them."""
     if step == 1:
-        return cv2.GaussianBlur(level, (0, 0), sigma)  # type: ignore[return-value]
+        plain: NDArray[np.float32] = cv2.GaussianBlur(level, (0, 0), sigma)
+        return plain
     height, width = level.shape
     bottom, right = (-n % step for n in level.shape)
     whole = cv2.copyMakeBorder(level, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
