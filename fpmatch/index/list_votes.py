@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.index._kernels import add_up, leaders, list_ranges, sift
+from fpmatch.index._kernels import WAITING, add_up, leaders, list_ranges, sift
 from fpmatch.index.context import SearchContext, Task, View
 from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.lookup import Lookup
 from fpmatch.index.ranking import Ranked, place
-from fpmatch.index.segment import POSITIONS, Part
+from fpmatch.index.segment import Part
 from fpmatch.index.work import spans
 
 _ENTRIES = 1 << 19
@@ -122,8 +122,7 @@ class ListVotes:
         state: NDArray[np.uint64] | None = None
         arrays, lookup = self._part.arrays, self._lookup
         entries = tuple(arrays[name] for name in _SIFTED)
-        near = np.zeros(self._longest + 1, np.uint8)
-        at = np.zeros(self._longest + 1, np.int64)
+        found = np.empty(self._longest + WAITING, np.uint64)
         while True:
             with self._lock:
                 piece = next(self._left, None)
@@ -141,7 +140,7 @@ class ListVotes:
                 (lookup.folded, lookup.limit, lookup.worth),
                 entries,
                 self._seen,
-                (near, at),
+                found,
                 state,
             )
             self._search.scanned.add(0, looked)
@@ -156,27 +155,22 @@ def _ranges(
     """The entries that a probe looks at, and the pair of each range; stored bytes are checked."""
     part.prepare_lists()
     starts = part.arrays["list_starts"]
-    whole = np.stack([starts[lookup.lists], starts[lookup.lists + 1]], axis=1)
-    for name in LIST_COLUMNS:
-        part.ensure_ranges(name, whole)
-    runs = np.array(
-        [
-            (part.bounds[p], part.bounds[p + 1])
-            for p in (range(POSITIONS) if not position else (0, position))
-            if part.bounds[p] < part.bounds[p + 1]
-        ],
-        np.int64,
-    ).reshape(-1, 2)
-    most = 2 * len(lookup.lists) * len(runs)
-    pairs, ranges = np.zeros(most, np.int64), np.zeros((most, 2), np.int64)
-    angle = lookup.votes.angle[lookup.cylinder]
+    unchecked = [name for name in LIST_COLUMNS if name not in part.sound]
+    if unchecked:
+        whole = np.stack([starts[lookup.lists], starts[lookup.lists + 1]], axis=1)
+        for name in unchecked:
+            part.ensure_ranges(name, whole)
+    visible = part.runs_for(position)
+    most = 2 * len(lookup.lists) * len(visible)
+    pairs, ranges = np.empty(most, np.int64), np.empty((most, 2), np.int64)
     count = list_ranges(
         lookup.lists,
         starts,
-        part.arrays["list_owners"],
-        part.arrays["list_turns"],
-        runs,
-        angle,
+        (part.arrays["list_owners"], part.arrays["list_turns"]),
+        part.runs,
+        part.known_places(),
+        visible,
+        lookup.votes.angle[lookup.cylinder],
         lookup.votes.window,
         pairs,
         ranges,

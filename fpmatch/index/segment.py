@@ -39,6 +39,8 @@ class Part:
     positions : (N,) uint8
     bounds : (257,) int64
         Rows of position p are ``bounds[p]`` to ``bounds[p + 1]``.
+    runs : (R + 1,) int64
+        The first row of each position that there is, and the number of rows.
     packed : PackedTemplates
     live : (N,) uint8
         0 where the row is tombstoned. Changes in place: a tombstone counts at once.
@@ -56,6 +58,10 @@ class Part:
             offsets=self.offsets, **{name: arrays[name] for name in COLUMNS}
         )
         self.bounds = np.searchsorted(self.positions, np.arange(POSITIONS + 1))
+        present = np.flatnonzero(np.diff(self.bounds))
+        self.runs: NDArray[np.int64] = np.append(self.bounds[present], len(self.row_ids))
+        self._present = present
+        self._known: NDArray[np.uint32] | None = None
         self.live = np.ones(len(self.row_ids), np.uint8)
 
     def __len__(self) -> int:
@@ -129,6 +135,32 @@ class Part:
             here[inside] = ids[at[inside]] == row_ids[inside]
             out[here] = first + at[here]
         return out
+
+    def runs_for(self, position: int) -> NDArray[np.int64]:
+        """Which of `runs` a probe may see: of its own and of unknown position.
+
+        Parameters
+        ----------
+        position : int
+            The probe's finger; 0, for unknown, sees all.
+        """
+        if not position:
+            return np.arange(len(self._present))
+        return np.flatnonzero((self._present == 0) | (self._present == position))
+
+    def known_places(self) -> NDArray[np.uint32]:
+        """Where in each list each of `runs` begins, as far as searches have found out.
+
+        Returns
+        -------
+        (L, R + 1) uint32
+            Counted from 1 in the list; 0 where nobody has looked. One page of memory for what lies
+            together, once it is looked at; none where the part has one position.
+        """
+        if self._known is None:
+            lists = len(self.arrays["list_starts"]) - 1 if len(self.runs) > 2 else 0
+            self._known = np.zeros((lists, len(self.runs)), np.uint32)
+        return self._known
 
     def prepare_lists(self) -> None:
         """Have the list arrays at hand."""

@@ -18,12 +18,13 @@ from fpmatch.index._kernels.lists import (
     sort_lists,
     turn_lists,
 )
-from fpmatch.index._kernels.rows import best_distances, lowest, unroll, vote_rows
-from fpmatch.index._kernels.sift import add_up, leaders, sift
+from fpmatch.index._kernels.rows import best_distances, vote_rows
+from fpmatch.index._kernels.sift import WAITING, add_up, leaders, sift
 
 __all__ = [
     "BITS",
     "FOLDED",
+    "WAITING",
     "WORDS",
     "add_up",
     "best_distances",
@@ -35,13 +36,11 @@ __all__ = [
     "fold",
     "leaders",
     "list_ranges",
-    "lowest",
     "nearest_lists",
     "popcount",
     "prefetch",
     "sift",
     "sort_lists",
     "turn_lists",
-    "unroll",
     "vote_rows",
 ]

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpmatch.index._kernels.bits import distance
+from fpmatch.index._kernels.bits import distance, prefetch
 from fpmatch.jit import kernel
+
+AHEAD = 6
+"""Lists from here whose directions are asked for."""
+LINE = 64
+"""Bytes of memory that come together."""
+TURNS_AHEAD = 256
+"""Most directions of a list that are asked for."""
 
 
 @kernel
@@ -129,25 +136,60 @@ def _first_from(values, first, last, least):
     return first
 
 
+@kernel(inner=True)
+def _begins(known, number, run, rows, span, row):
+    """Where in a list the entries of a run of rows begin; looked for once, and then known.
+
+    ``span`` is (start of the list, place from which on to look, end); `row` the run's first.
+    """
+    start, least, end = span
+    was = known[number, run]
+    if was != 0:
+        return start + np.int64(was) - 1
+    at = _first_from(rows, least, end, row)
+    # Threads may look for the same one: they write the same number.
+    known[number, run] = at - start + 1
+    return at
+
+
 @kernel
-def list_ranges(lists, starts, rows, directions, spans, angle, window, out_pair, out):
+def list_ranges(lists, starts, entries, runs, known, visible, angle, window, out_pair, out):
     """Where the entries lie that a probe may see: of its positions, within its window.
 
-    Pair k looks into list ``lists[k]`` from direction ``angle[k]``. ``spans (S, 2) int64``: rows of
-    each visible finger position, ascending. A range ``out[m] (M, 2) int64`` belongs to pair
-    ``out_pair[m]``; M is at most ``2 * K * S``. Returns the number of ranges; empty ones are left
-    out. Pairs ascend.
+    Pair k looks into list ``lists[k]`` from direction ``angle[k]``. ``entries`` is (rows, directions)
+    of the lists. ``runs (R + 1,) int64``: first row of each finger position of the part, and the
+    number of rows; ``visible (S,) int64``: which of these runs may be seen, ascending. ``known (L, R
+    + 1) uint32`` remembers where in a list each run begins, plus one; 0 where nobody has looked. A
+    range ``out[m] (M, 2) int64`` belongs to pair ``out_pair[m]``; M is at most ``2 * K * S``. Returns
+    the number of ranges; empty ones are left out. Pairs ascend.
     """
+    rows, directions = entries
+    several = runs.shape[0] > 2
+    final = directions.shape[0] - 1
     m = np.int64(0)
     for k in range(lists.shape[0]):
-        first = starts[lists[k]]
-        end = starts[lists[k] + 1]
+        if k + AHEAD < lists.shape[0] and visible.shape[0] > 0:
+            number = lists[k + AHEAD]
+            first = starts[number]
+            end = starts[number + 1]
+            if several:
+                end = first + np.int64(known[number, visible[0] + 1])
+                first += np.int64(known[number, visible[0]])
+            for at in range(first, min(end, first + TURNS_AHEAD), LINE):
+                prefetch(directions, min(at, final))
+        if several and k + 2 * AHEAD < lists.shape[0]:
+            prefetch(known, lists[k + 2 * AHEAD])
+        number = lists[k]
+        first = starts[number]
+        end = starts[number + 1]
         low = (np.int64(angle[k]) - window) & 255
         high = low + 2 * window
-        for s in range(spans.shape[0]):
-            a = _first_from(rows, first, end, spans[s, 0])
-            b = _first_from(rows, a, end, spans[s, 1])
-            first = b
+        for run in visible:
+            a = first
+            b = end
+            if several:
+                a = _begins(known, number, run, rows, (first, first, end), runs[run])
+                b = _begins(known, number, run + 1, rows, (first, a, end), runs[run + 1])
             if a == b:
                 continue
             if high > 255:

@@ -4,52 +4,72 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpmatch.index._kernels.bits import distance, prefetch
+from fpmatch.index._kernels.bits import prefetch
+from fpmatch.index._kernels.vectors import meet
 from fpmatch.jit import kernel
 
 
 @kernel(inner=True)
-def unroll(codes, angle, first, last, window, soa, turn):
-    """Lay one template out by word, with the ends of the turn repeated; returns its length.
+def unroll(codes, angle, window):
+    """Lay a probe out by word, with the ends of the turn repeated.
 
-    ``soa (5, L) uint64`` receives the words, ``turn (L,) int64`` the directions from -window to
-    255 + window, ascending. L must be at least three times the template's cylinders, and 8 more.
+    Returns ``soa (5, L) uint64`` with the words in columns, whose directions ascend from -window to
+    255 + window; ``spans (256, 2) uint64``: the columns that a cylinder of each direction meets, from
+    and to; the columns before the first of the probe itself, and all that hold something. L is a
+    multiple of eight.
     """
+    many = codes.shape[0]
+    soa = np.zeros((5, (3 * many + 7) & ~7), np.uint64)
+    turn = np.zeros(soa.shape[1], np.int64)
+    before = 0
     n = 0
     for lap in range(-1, 2):
-        for k in range(first, last):
+        for k in range(many):
             a = np.int64(angle[k]) + 256 * lap
-            if a < -window:
+            if a < -window or a > 255 + window:
                 continue
-            if a > 255 + window:
-                break
             for w in range(5):
                 soa[w, n] = codes[k, w]
             turn[n] = a
+            before += np.int64(lap < 0)
             n += 1
-    return n
+    spans = np.zeros((256, 2), np.uint64)
+    low = 0
+    high = 0
+    for a in range(256):
+        while low < n and turn[low] < a - window:
+            low += 1
+        while high < n and turn[high] <= a + window:
+            high += 1
+        spans[a, 0] = low
+        spans[a, 1] = high
+    return soa, spans, before, n
 
 
 @kernel(inner=True)
-def lowest(q_codes, i, soa, lo, hi):
-    """Lowest Hamming distance of probe cylinder i to the columns lo..hi; 320 if there is none.
+def lowest(probe, many, codes, angle, first, last, best):
+    """Lowest Hamming distance of each probe cylinder to the cylinders ``first..last`` of a row.
 
-    Runs over whole groups of eight, so that the loop is vector code without a tail.
+    ``probe`` is what `unroll` made of `many` cylinders. ``best (L,) uint64`` gets the distance of
+    probe cylinder i at ``probe[2] + i``; 320 where none is within the window. Columns of the probe
+    are met eight at a time by one cylinder of the row, so that no code of the row is moved and
+    nothing is added up across a vector.
     """
-    q0 = q_codes[i, 0]
-    q1 = q_codes[i, 1]
-    q2 = q_codes[i, 2]
-    q3 = q_codes[i, 3]
-    q4 = q_codes[i, 4]
-    none = np.uint64(320)
-    best = none
-    end = np.uint64(hi)
-    for j in range(np.uint64(lo), np.uint64(lo + ((hi - lo + 7) & ~7))):
-        x = distance(soa, j, q0, q1, q2, q3, q4)
-        if j >= end:
-            x = none
-        best = min(best, x)
-    return best
+    soa, spans, before, n = probe
+    best[:] = 320
+    step = np.uint64(8)
+    for c in range(np.uint64(first), np.uint64(last)):
+        low = spans[angle[c], 0]
+        high = spans[angle[c], 1]
+        at = low & ~np.uint64(7)
+        while at < high:
+            meet(soa, at, codes, c, low, high, best)
+            at += step
+    # The repeated ends are the same cylinders.
+    for k in range(before):
+        best[many + k] = min(best[many + k], best[k])
+    for k in range(before + many, n):
+        best[k - many] = min(best[k - many], best[k])
 
 
 @kernel
@@ -58,19 +78,13 @@ def best_distances(q_codes, q_angle, codes, angle, offsets, window, out):
 
     ``out (P, N) uint16``; 320 where no cylinder of the template lies in the window.
     """
-    soa = np.zeros((5, 3 * 255 + 16), np.uint64)
-    turn = np.zeros(3 * 255 + 16, np.int64)
+    many = q_codes.shape[0]
+    probe = unroll(q_codes, q_angle, window)
+    best = np.zeros(probe[0].shape[1], np.uint64)
     for t in range(offsets.shape[0] - 1):
-        n = unroll(codes, angle, offsets[t], offsets[t + 1], window, soa, turn)
-        lo = 0
-        hi = 0
-        for i in range(q_codes.shape[0]):
-            a = np.int64(q_angle[i])
-            while lo < n and turn[lo] < a - window:
-                lo += 1
-            while hi < n and turn[hi] <= a + window:
-                hi += 1
-            out[i, t] = lowest(q_codes, i, soa, lo, hi)
+        lowest(probe, many, codes, angle, offsets[t], offsets[t + 1], best)
+        for i in range(many):
+            out[i, t] = best[probe[2] + i]
 
 
 @kernel
@@ -79,8 +93,10 @@ def vote_rows(q_codes, q_angle, table, codes, angle, offsets, window, rows, star
 
     The probe's cylinders must ascend in direction; ``table (P, 321) uint16``.
     """
-    soa = np.zeros((5, 3 * 255 + 16), np.uint64)
-    turn = np.zeros(3 * 255 + 16, np.int64)
+    many = q_codes.shape[0]
+    probe = unroll(q_codes, q_angle, window)
+    first = probe[2]
+    best = np.zeros(probe[0].shape[1], np.uint64)
     for r in range(start, stop):
         if r + 2 < stop:
             prefetch(offsets, rows[r + 2])
@@ -88,15 +104,8 @@ def vote_rows(q_codes, q_angle, table, codes, angle, offsets, window, rows, star
             for c in range(offsets[rows[r + 1]], offsets[rows[r + 1] + 1]):
                 prefetch(codes, c)
         t = rows[r]
-        n = unroll(codes, angle, offsets[t], offsets[t + 1], window, soa, turn)
-        lo = 0
-        hi = 0
+        lowest(probe, many, codes, angle, offsets[t], offsets[t + 1], best)
         votes = np.int64(0)
-        for i in range(q_codes.shape[0]):
-            a = np.int64(q_angle[i])
-            while lo < n and turn[lo] < a - window:
-                lo += 1
-            while hi < n and turn[hi] <= a + window:
-                hi += 1
-            votes += np.int64(table[i, lowest(q_codes, i, soa, lo, hi)])
+        for i in range(many):
+            votes += np.int64(table[i, best[first + i]])
         out[r] = votes

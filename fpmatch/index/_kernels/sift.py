@@ -5,68 +5,110 @@ from __future__ import annotations
 import numpy as np
 
 from fpmatch.index._kernels.bits import popcount, prefetch
+from fpmatch.index._kernels.vectors import near_ones
 from fpmatch.jit import kernel
 
+AHEAD = 8
+"""Ranges from here whose beginning is asked for."""
 LINES = 4
-"""Lines of memory asked for at the beginning of the next range; what follows is foretold."""
+"""Lines of memory asked for at the beginning of a range; what follows is foretold."""
+WAITING = 256
+"""Near entries that wait for their rows together."""
 
 
 @kernel
-def sift(pairs, ranges, first, last, cylinder, probe, entries, seen, scratch, state):
+def sift(pairs, ranges, first, last, cylinder, probe, entries, seen, found, state):
     """Add the votes of the near entries of ``ranges[first:last]`` to the rows they belong to.
 
     Range m is looked into by probe cylinder ``cylinder[pairs[m]]``; all ranges of a cylinder are
     handed over one after the other, with the same state. ``probe`` is (folded (P, 2) uint64,
     limit (P,) int64, worth (P, 129) uint16): an entry at folded distance d up to the limit is worth
     ``worth[i, d]``. ``entries`` is (folds, row) of the lists. Of a row and a probe cylinder the
-    best entry counts. ``scratch`` is (uint8, int64), each longer than the longest range.
+    best entry counts. ``found (S,) uint64`` is scratch, `WAITING` longer than the longest range.
 
     ``state (N,) uint64``: votes in the upper half, then the best vote of the current probe
     cylinder (16 bits) and that cylinder's number plus one (16 bits). What nothing foretells, the
-    rows of near entries and their states, is asked for a pass before its use. Returns how many
-    entries were looked at.
+    rows of near entries and their states, is asked for long before its use: near entries wait
+    until there are `WAITING` of them. Returns how many entries were looked at.
     """
     folded, limit, worth = probe
     folds, rows = entries
-    near, found = scratch
+    looked = np.int64(0)
+    m = first
+    while m < last:
+        kept = np.int64(0)
+        while m < last and kept < WAITING:
+            if m + AHEAD < last:
+                for line in range(LINES):
+                    at = ranges[m + AHEAD, 0] + 4 * line
+                    prefetch(folds, min(at, ranges[m + AHEAD, 1] - 1))
+            looked += ranges[m, 1] - ranges[m, 0]
+            i = cylinder[pairs[m]]
+            code = (folded[i, 0], folded[i, 1])
+            tag = np.uint64(i) << np.uint64(8)
+            kept = _collect(folds, rows, ranges[m], code, np.uint64(limit[i]), tag, found, kept)
+            m += 1
+        _add_votes(rows, found, kept, worth, seen, state)
+    return looked
+
+
+@kernel(inner=True)
+def _collect(folds, rows, span, code, most, tag, found, kept):
+    """Write the near entries of a range into `found`, from place `kept` on; returns their end.
+
+    Each is entry << 16 | tag | distance, where the tag is cylinder << 8.
+    """
+    q0, q1 = code
+    one = np.uint64(1)
+    shift = np.uint64(16)
+    step = np.uint64(8)
+    at = np.uint64(span[0])
+    end = np.uint64(span[1])
+    while at < end and at + step <= np.uint64(folds.shape[0]):
+        near = near_ones(folds, at, q0, q1, most)
+        if end - at < step:
+            near &= (one << (end - at)) - one
+        while near != 0:
+            e = at + popcount((near & (~near + one)) - one)
+            d = popcount(folds[e, 0] ^ q0) + popcount(folds[e, 1] ^ q1)
+            found[kept] = (e << shift) | tag | d
+            prefetch(rows, e)
+            kept += 1
+            near &= near - one
+        at += step
+    # The last entries of all lists, of which there are no eight.
+    while at < end:
+        d = popcount(folds[at, 0] ^ q0) + popcount(folds[at, 1] ^ q1)
+        if d <= most:
+            found[kept] = (at << shift) | tag | d
+            kept += 1
+        at += one
+    return kept
+
+
+@kernel(inner=True)
+def _add_votes(rows, found, kept, worth, seen, state):
+    """Add the votes of near entries to the states of their rows."""
     word = np.uint64(0xFFFF)
+    byte = np.uint64(0xFF)
+    eight = np.uint64(8)
     shift = np.uint64(16)
     half = np.uint64(32)
-    looked = np.int64(0)
-    for m in range(first, last):
-        i = cylinder[pairs[m]]
-        begin = np.uint64(ranges[m, 0])
-        count = np.uint64(ranges[m, 1]) - begin
-        looked += np.int64(count)
-        s0 = folded[i, 0]
-        s1 = folded[i, 1]
-        most = np.uint64(limit[i])
-        if m + 1 < last:
-            for line in range(LINES):
-                prefetch(folds, min(ranges[m + 1, 0] + 4 * line, ranges[m + 1, 1] - 1))
-        kept = 0
-        for e in range(count):
-            d = popcount(folds[begin + e, 0] ^ s0) + popcount(folds[begin + e, 1] ^ s1)
-            if d <= most:
-                near[kept] = d
-                found[kept] = begin + e
-                prefetch(rows, begin + e)
-                kept += 1
-        for t in range(kept):
-            r = np.int64(rows[found[t]])
-            found[t] = r
-            prefetch(seen, r)
-            prefetch(state, r)
-        mark = np.uint64(i + 1)
-        for t in range(kept):
-            r = found[t]
-            if seen[r] == 0:
-                continue
-            was = state[r]
-            before = ((was >> shift) & word) * np.uint64(was & word == mark)
-            best = max(before, np.uint64(worth[i, near[t]]))
-            state[r] = (((was >> half) + (best - before)) << half) | (best << shift) | mark
-    return looked
+    for t in range(kept):
+        r = np.uint64(rows[found[t] >> shift])
+        found[t] = (r << shift) | (found[t] & word)
+        prefetch(seen, r)
+        prefetch(state, r)
+    for t in range(kept):
+        r = found[t] >> shift
+        if seen[r] == 0:
+            continue
+        i = (found[t] >> eight) & byte
+        mark = i + np.uint64(1)
+        was = state[r]
+        before = ((was >> shift) & word) * np.uint64(was & word == mark)
+        best = max(before, np.uint64(worth[i, found[t] & byte]))
+        state[r] = (((was >> half) + (best - before)) << half) | (best << shift) | mark
 
 
 @kernel
