@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -92,8 +93,10 @@ class FingerShard(Asked):
 
     def _recount(self, question: Question) -> Answer:
         self._cut(question)
+        # By place, so that those of a part lie together, and ascend.
         part, row = unplace(self._found[2])
-        rows = [np.sort(row[part == number]) for number in range(len(self._view.parts))]
+        ends = np.searchsorted(part, np.arange(len(self._view.parts) + 1))
+        rows = [row[a:b] for a, b in pairwise(ends.tolist())]
         self._search.clock.lap("lists")
         return self._rank(rows, question.size)
 

@@ -20,7 +20,39 @@ _ENTRIES = 1 << 19
 """Entries of a piece of work: a millisecond or so, between two looks at the clock."""
 _LEAST_ENTRIES = 1 << 13
 _CHUNK = 8192
-_TALLIES = 1 << 16
+_TALLIES = 1 << 14
+"""Numbers of votes that are told apart; a row has a few thousand at most."""
+
+
+class Leading:
+    """The rows of most votes, piece by piece; for several threads.
+
+    Parameters
+    ----------
+    size : int
+        Rows wanted.
+
+    Attributes
+    ----------
+    rows : list of Ranked
+        Of each piece those that may be among them: all that are, and fewer others with every piece.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.rows: list[Ranked] = []
+        self._size = size
+        self._tallies = np.zeros(_TALLIES, np.int64)
+        self._lock = threading.Lock()
+
+    def least(self, votes: NDArray[np.int64]) -> int:
+        """Fewest votes that a row needs, by all pieces so far and these votes of another.
+
+        Parameters
+        ----------
+        votes : (K,) int64
+        """
+        with self._lock:
+            return int(leaders(votes, self._size, self._tallies))
 
 
 class ListVotes:
@@ -67,26 +99,24 @@ class ListVotes:
         self._states: list[NDArray[np.uint64]] = []
         self._lock = threading.Lock()
 
-    def alone(self, size: int, found: list[Ranked]) -> None:
-        """All of it, in the thread that calls. Parameters as of `leading`."""
+    def alone(self, found: Leading) -> None:
+        """All of it, in the thread that calls; see `leading`."""
         for task in self.sifting():
             task()
-        for task in self.leading(size, found):
+        for task in self.leading(found):
             task()
 
     def sifting(self) -> list[Task]:
         """Work for threads, one piece each: go through the lists."""
         return [self._sift] * self._takers
 
-    def leading(self, size: int, found: list[Ranked]) -> list[Task]:
+    def leading(self, found: Leading) -> list[Task]:
         """Work for threads, after `sifting`: the rows of most votes.
 
         Parameters
         ----------
-        size : int
-            Most rows.
-        found : list of Ranked
-            Gets the rows, in any order, of each piece as many or more on a tie.
+        found : Leading
+            Gets the rows.
         """
         if not self._states:
             return []
@@ -97,10 +127,9 @@ class ListVotes:
             def lead() -> None:
                 votes = np.zeros(last - first, np.int64)
                 add_up(states, first, last, votes)
-                least = leaders(votes, size, np.zeros(_TALLIES, np.int64))
-                rows = np.flatnonzero(votes >= least)
+                rows = np.flatnonzero(votes >= found.least(votes))
                 ids = self._part.row_ids[first + rows]
-                found.append((ids, votes[rows], place(self._number, first + rows)))
+                found.rows.append((ids, votes[rows], place(self._number, first + rows)))
 
             return lead
 

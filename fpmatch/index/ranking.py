@@ -173,20 +173,52 @@ def best(
     size : int
         Most rows.
     """
-    least = 1
-    if len(votes) > size > 0:
-        least = max(1, int(np.partition(votes, len(votes) - size)[len(votes) - size]))
-    keep = np.flatnonzero(votes >= least)
+    keep = np.flatnonzero(votes >= least_of(votes, size))
     row_ids, votes, at = row_ids[keep], votes[keep], at[keep]
     order = np.lexsort((row_ids, -votes))[:size]
     return row_ids[order], votes[order], at[order]
 
 
-def merge(found: list[Ranked], size: int) -> Ranked:
-    """`best` over what several parts found."""
+def least_of(votes: NDArray[np.int64], size: int) -> int:
+    """The fewest votes of the best `size`, at least 1; more than any where none is wanted.
+
+    Parameters
+    ----------
+    votes : (K,) int64
+    size : int
+    """
+    if not size:
+        return np.iinfo(np.int64).max
+    if len(votes) <= size:
+        return 1
+    return max(1, int(np.partition(votes, len(votes) - size)[len(votes) - size]))
+
+
+def together(found: list[Ranked]) -> Ranked:
+    """What several parts found, one after the other."""
     empty = np.zeros(0, np.int64)
     ids, votes, at = ([empty, *(f[k] for f in found)] for k in range(3))
-    return best(np.concatenate(ids), np.concatenate(votes), np.concatenate(at), size)
+    return np.concatenate(ids), np.concatenate(votes), np.concatenate(at)
+
+
+def foremost(found: list[Ranked], size: int) -> Ranked:
+    """The rows of `best` over what several parts found, in order of their places.
+
+    Parameters
+    ----------
+    found : list of Ranked
+    size : int
+        Most rows.
+    """
+    ids, votes, at = together(found)
+    least = least_of(votes, size)
+    keep, tied = np.flatnonzero(votes > least), np.flatnonzero(votes == least)
+    left = size - len(keep)
+    if len(tied) > left:
+        tied = tied[np.argsort(ids[tied])[:left]]
+    keep = np.concatenate([keep, tied])
+    keep = keep[np.argsort(at[keep])]
+    return ids[keep], votes[keep], at[keep]
 
 
 def place(part: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:

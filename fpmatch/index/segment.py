@@ -126,14 +126,13 @@ class Part:
         row_ids : (K,) int64
         """
         out = np.full(len(row_ids), -1, np.int64)
-        for position in np.flatnonzero(np.diff(self.bounds)):
-            first, last = self.bounds[position], self.bounds[position + 1]
+        for first, last in zip(self.runs[:-1], self.runs[1:], strict=True):
             ids = self.row_ids[first:last]
-            at = np.searchsorted(ids, row_ids)
-            inside = at < len(ids)
-            here = np.zeros(len(row_ids), np.bool_)
-            here[inside] = ids[at[inside]] == row_ids[inside]
-            out[here] = first + at[here]
+            # Rows come in order of their ids, so that most are outside of most parts.
+            maybe = np.flatnonzero((row_ids >= ids[0]) & (row_ids <= ids[-1]))
+            at = np.searchsorted(ids, row_ids[maybe])
+            here = ids[at] == row_ids[maybe]
+            out[maybe[here]] = first + at[here]
         return out
 
     def runs_for(self, position: int) -> NDArray[np.int64]:

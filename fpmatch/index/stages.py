@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from fpmatch.index._kernels import vote_rows
 from fpmatch.index.context import SearchContext, Task, View
-from fpmatch.index.list_votes import ListVotes
+from fpmatch.index.list_votes import Leading, ListVotes
 from fpmatch.index.lookup import lookup_for
-from fpmatch.index.ranking import Ranked, best, merge, place
+from fpmatch.index.ranking import Ranked, best, foremost, least_of, place, together
 from fpmatch.index.segment import Part
 from fpmatch.index.votes import ProbeVotes
 from fpmatch.index.work import spans
@@ -25,7 +25,7 @@ _PARTS_EACH = 4
 def vote_by_lists(
     search: SearchContext, view: View, votes: ProbeVotes, lists: int, size: int
 ) -> Ranked:
-    """The rows of most votes among those in the lists near the probe's cylinders.
+    """The rows of most votes among those in the lists near the probe's cylinders, by place.
 
     Parameters
     ----------
@@ -42,18 +42,18 @@ def vote_by_lists(
     search.clock.lap("coarse")
     numbers = [n for n, part in enumerate(view.parts) if len(part)]
     threads = search.workers.threads
-    found: list[Ranked] = []
+    found = Leading(size)
     if len(numbers) >= _PARTS_EACH * threads:
 
         def whole(number: int) -> Task:
-            return lambda: ListVotes(search, view, number, lookup, 1).alone(size, found)
+            return lambda: ListVotes(search, view, number, lookup, 1).alone(found)
 
         search.workers.run([whole(n) for n in numbers])
-        return merge(found, size)
+        return foremost(found.rows, size)
     parts = [ListVotes(search, view, n, lookup, threads) for n in numbers]
     search.workers.run([task for part in parts for task in part.sifting()])
-    search.workers.run([task for part in parts for task in part.leading(size, found)])
-    return merge(found, size)
+    search.workers.run([task for part in parts for task in part.leading(found)])
+    return foremost(found.rows, size)
 
 
 def vote_by_rows(
@@ -166,8 +166,10 @@ def rank_rows(
     size : int
         Most rows.
     """
-    found = [
-        best(part.row_ids[r], v, place(number, r), size)
-        for number, (part, r, v) in enumerate(zip(view.parts, rows, votes, strict=True))
-    ]
-    return merge(found, size)
+    none = np.zeros(0, np.int64)
+    least = least_of(np.concatenate([none, *votes]), size)
+    found = []
+    for number, (part, r, v) in enumerate(zip(view.parts, rows, votes, strict=True)):
+        keep = np.flatnonzero(v >= least)
+        found.append((part.row_ids[r[keep]], v[keep], place(number, r[keep])))
+    return best(*together(found), size)

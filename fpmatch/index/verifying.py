@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import COLUMNS, SearchTemplate
-from fpmatch.index.build import select_rows
-from fpmatch.index.context import SearchContext, Task
+from fpmatch.index.context import SearchContext
 from fpmatch.index.segment import Part
 from fpmatch.index.work import spans
-from fpmatch.matcher import compare_many
+from fpmatch.matcher.compare import Comparer
 
 UNVERIFIED = -1
 """Score of a row that was not reached before the deadline."""
@@ -18,7 +19,10 @@ REMOVED = -2
 """Score of a row that was tombstoned after the search had begun: it is no candidate any more."""
 ABSENT = -3
 """Score of a row that this index does not hold, or did not when the search began."""
-_CHUNK = 64
+_CHUNK = 32
+"""Rows of a piece of work: half a millisecond."""
+Piece = tuple[Part, NDArray[np.int64], NDArray[np.int64]]
+"""Rows of a part, and their places in what was asked for."""
 
 
 def verify_rows(
@@ -43,28 +47,34 @@ def verify_rows(
         If the caller cancelled.
     """
     scores = np.full(len(row_ids), ABSENT, np.int32)
-
-    def task_for(part: Part, rows: NDArray[np.int64], at: NDArray[np.int64]) -> Task:
-        def task() -> None:
-            if search.clock.go_on():
-                part.ensure_rows(rows, tuple(COLUMNS))
-                packed = select_rows(part.packed, rows)
-                scores[at] = compare_many(probe, packed, rotation=search.rotation)
-
-        return task
-
-    tasks = []
+    pieces: list[Piece] = []
     for part in search.parts:
         rows = part.find(row_ids)
         here = np.flatnonzero(rows >= 0)
+        if not len(here):
+            continue
         live = part.live[rows[here]] > 0
-        gone = here[~live]
-        gone = gone[scores[gone] == ABSENT]
-        scores[gone[~np.isin(row_ids[gone], search.tombstoned)]] = REMOVED
-        here = here[live]
+        if not live.all():
+            gone = here[~live]
+            gone = gone[scores[gone] == ABSENT]
+            scores[gone[~np.isin(row_ids[gone], search.tombstoned)]] = REMOVED
+            here = here[live]
         scores[here] = UNVERIFIED
-        step = max(_CHUNK, -(-len(here) // (4 * search.workers.threads)))
-        for first, last in spans(len(here), step):
-            tasks.append(task_for(part, rows[here[first:last]], here[first:last]))
-    search.workers.run(tasks)
+        for first, last in spans(len(here), _CHUNK):
+            pieces.append((part, rows[here[first:last]], here[first:last]))
+    left = iter(pieces)
+    lock = threading.Lock()
+
+    def compare() -> None:
+        comparer = Comparer(probe, search.rotation)
+        while True:
+            with lock:
+                piece = next(left, None)
+            if piece is None or not search.clock.go_on():
+                return
+            part, rows, at = piece
+            part.ensure_rows(rows, tuple(COLUMNS))
+            scores[at] = comparer.scores(part.packed, rows)
+
+    search.workers.run([compare] * min(search.workers.threads, len(pieces)))
     return scores

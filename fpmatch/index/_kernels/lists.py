@@ -156,12 +156,12 @@ def _begins(known, number, run, rows, span, row):
 def list_ranges(lists, starts, entries, runs, known, visible, angle, window, out_pair, out):
     """Where the entries lie that a probe may see: of its positions, within its window.
 
-    Pair k looks into list ``lists[k]`` from direction ``angle[k]``. ``entries`` is (rows, directions)
-    of the lists. ``runs (R + 1,) int64``: first row of each finger position of the part, and the
-    number of rows; ``visible (S,) int64``: which of these runs may be seen, ascending. ``known (L, R
-    + 1) uint32`` remembers where in a list each run begins, plus one; 0 where nobody has looked. A
-    range ``out[m] (M, 2) int64`` belongs to pair ``out_pair[m]``; M is at most ``2 * K * S``. Returns
-    the number of ranges; empty ones are left out. Pairs ascend.
+    Pair k looks into list ``lists[k]`` from direction ``angle[k]``. ``entries`` is (rows,
+    directions) of the lists. ``runs (R + 1,) int64``: first row of each finger position of the
+    part, and the number of rows; ``visible (S,) int64``: which of these runs may be seen,
+    ascending. ``known (L, R + 1) uint32`` remembers where in a list each run begins, plus one; 0
+    where nobody has looked. A range ``out[m] (M, 2) int64`` belongs to pair ``out_pair[m]``; M is
+    at most ``2 * K * S``. Returns the number of ranges; empty ones are left out. Pairs ascend.
     """
     rows, directions = entries
     several = runs.shape[0] > 2

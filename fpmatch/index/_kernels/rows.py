@@ -13,15 +13,15 @@ from fpmatch.jit import kernel
 def unroll(codes, angle, window):
     """Lay a probe out by word, with the ends of the turn repeated.
 
-    Returns ``soa (5, L) uint64`` with the words in columns, whose directions ascend from -window to
-    255 + window; ``spans (256, 2) uint64``: the columns that a cylinder of each direction meets, from
-    and to; the columns before the first of the probe itself, and all that hold something. L is a
-    multiple of eight.
+    Returns ``soa (5, L) uint64`` with the words in columns, whose directions ascend from -window
+    to 255 + window; ``spans (256, 2) uint64``, the columns that a cylinder of each direction
+    meets; the number of columns before the first of the probe itself, and of all that hold
+    something. L is a multiple of eight.
     """
     many = codes.shape[0]
     soa = np.zeros((5, (3 * many + 7) & ~7), np.uint64)
     turn = np.zeros(soa.shape[1], np.int64)
-    before = 0
+    before = np.int64(0)
     n = 0
     for lap in range(-1, 2):
         for k in range(many):
@@ -36,13 +36,13 @@ def unroll(codes, angle, window):
     spans = np.zeros((256, 2), np.uint64)
     low = 0
     high = 0
-    for a in range(256):
-        while low < n and turn[low] < a - window:
+    for met in range(256):
+        while low < n and turn[low] < met - window:
             low += 1
-        while high < n and turn[high] <= a + window:
+        while high < n and turn[high] <= met + window:
             high += 1
-        spans[a, 0] = low
-        spans[a, 1] = high
+        spans[met, 0] = low
+        spans[met, 1] = high
     return soa, spans, before, n
 
 

@@ -124,14 +124,15 @@ def add_up(states, first, last, out):
 
 @kernel
 def leaders(votes, size, tallies):
-    """Lowest vote of the best `size` of some rows (more on a tie), at least 1.
+    """Lowest vote of the best `size` of some rows and those before (more on a tie), at least 1.
 
-    ``tallies (B,) int64`` is scratch; votes from B - 1 on are taken as equal.
+    ``tallies (B,) int64`` holds how many of those before have each number of votes, and these are
+    added; votes from B - 1 on are taken as equal, and rows without a vote do not count.
     """
-    tallies[:] = 0
     top = tallies.shape[0] - 1
     for r in range(votes.shape[0]):
-        tallies[min(votes[r], top)] += 1
+        if votes[r] > 0:
+            tallies[min(votes[r], top)] += 1
     total = 0
     v = top
     while v > 1:

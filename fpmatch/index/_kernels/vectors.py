@@ -61,7 +61,9 @@ class _Vectors:
         kind = args[0].type
         form = self._ir.FunctionType(kind, [kind] * len(args))
         full = f"llvm.{name}.v{kind.count}i64"
-        return self._builder.call(cgutils.get_or_insert_function(self._builder.module, form, full), args)
+        return self._builder.call(
+            cgutils.get_or_insert_function(self._builder.module, form, full), args
+        )
 
     def spread(self, values: Any, lanes: int) -> Any:
         """A vector that repeats one or two numbers."""
