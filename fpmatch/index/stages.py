@@ -38,7 +38,7 @@ def vote_by_lists(
     size : int
         Most rows.
     """
-    lookup = lookup_for(votes, search.quantizer, lists)
+    lookup = lookup_for(votes, search.quantizer, lists, search.workers)
     search.clock.lap("coarse")
     numbers = [n for n, part in enumerate(view.parts) if len(part)]
     threads = search.workers.threads
