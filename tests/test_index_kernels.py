@@ -11,23 +11,28 @@ import threading
 from pathlib import Path
 
 import naive_index as naive
+import numba
 import numpy as np
 import pytest
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates
 from fpmatch.index import _kernels as kernels
 from fpmatch.index import list_votes, stages
+from fpmatch.index._kernels import vectors
 from fpmatch.index.build import build_arrays, join, select_rows
 from fpmatch.index.context import SearchContext, View
 from fpmatch.index.list_layout import LIST_COLUMNS, build_lists
 from fpmatch.index.lookup import lookup_for
 from fpmatch.index.merging import merge_rows
 from fpmatch.index.quantizer import Quantizer
-from fpmatch.index.ranking import unplace
+from fpmatch.index.ranking import best, foremost, place, together, unplace
 from fpmatch.index.segment import Part
 from fpmatch.index.votes import ProbeVotes
 from fpmatch.index.work import Workers
+from fpmatch.jit import jit_enabled
 
+near_ones = vectors.near_ones.made() if jit_enabled() else vectors.near_ones
+meet = vectors.meet.made() if jit_enabled() else vectors.meet
 LISTS, HEADS = 16, 4
 
 
@@ -204,6 +209,11 @@ def test_ranges_hold_what_a_probe_may_see(position, window):
     probe = dataclasses.replace(votes_of(rng, 12), window=window)
     lookup = lookup_for(probe, quantizer, 6)
     pairs, ranges = list_votes._ranges(part, lookup, position)
+    again = list_votes._ranges(part, lookup, position)
+    # Where a position begins in a list is known now.
+    assert (again[0] == pairs).all()
+    assert (again[1] == ranges).all()
+    assert part.known_places()[lookup.lists].any()
     assert (np.diff(pairs) >= 0).all()
     assert (ranges[:, 0] < ranges[:, 1]).all()
     found = {(int(k), e) for k, (a, b) in zip(pairs, ranges, strict=True) for e in range(a, b)}
@@ -280,6 +290,62 @@ def test_leaders(seed):
     for size in (1, 5, 59, 60, 100):
         out = kernels.leaders(votes, size, np.zeros(32, np.int64))
         assert out == naive.leaders(votes, size, 31)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_foremost_of_several_pieces(seed):
+    """Each piece hands on fewer than it would alone, and none that is wanted is left out."""
+    rng = np.random.default_rng(seed)
+    pieces, handed, first = [], [], 0
+    size = int(rng.integers(1, 60))
+    found = list_votes.Leading(size)
+    for _ in range(int(rng.integers(1, 8))):
+        votes = rng.integers(0, 40, int(rng.integers(1, 80)))
+        ids = 1000 - first - np.arange(len(votes))
+        at = place(3, first + np.arange(len(votes)))
+        first += len(votes)
+        keep = votes >= found.least(votes)
+        handed.append((ids[keep], votes[keep], at[keep]))
+        pieces.append((ids, votes, at))
+        alone = kernels.leaders(votes, size, np.zeros(64, np.int64))
+        assert keep.sum() <= (votes >= alone).sum()
+    expected = best(*together(pieces), size)
+    ids, votes, at = foremost(handed, size)
+    assert (np.diff(at) > 0).all()
+    order = np.lexsort((ids, -votes))
+    assert all((a[order] == b).all() for a, b in zip((ids, votes, at), expected, strict=True))
+    assert len(foremost(handed, 0)[0]) == 0
+
+
+@numba.njit
+def near_bits(folds, at, q0, q1, most):
+    return near_ones(folds, at, q0, q1, most)
+
+
+@numba.njit
+def met_by(soa, first, codes, c, span, out):
+    meet(soa, first, codes, c, span[0], span[1], out)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_eight_at_once(seed):
+    rng = np.random.default_rng(seed)
+    folds = rng.integers(0, 2**64, (20, 2), np.uint64)
+    codes, columns = codes_of(rng, 4), np.ascontiguousarray(codes_of(rng, 16).T)
+    q0, q1 = rng.integers(0, 2**64, 2, np.uint64)
+    for at in range(13):
+        apart = np.bitwise_count(folds[at : at + 8] ^ np.array([q0, q1])).sum(axis=1)
+        for most in (0, 60, 64, 68, 128):
+            bits = near_bits(folds, np.uint64(at), q0, q1, np.uint64(most))
+            assert bits == sum(1 << k for k in range(8) if apart[k] <= most)
+    for first in (0, 3, 8):
+        low, high = sorted(rng.integers(0, 17, 2).tolist())
+        met = np.full(16, 150, np.uint64)
+        met_by(columns, first, codes, 2, (low, high), met)
+        for n in range(16):
+            there = first <= n < first + 8 and low <= n < high
+            d = naive.distance(columns[:, n], codes[2])
+            assert met[n] == (min(150, d) if there else 150)
 
 
 def test_the_twins_agree_without_compilation():
