@@ -6,8 +6,8 @@ Extracts every impression with the default extractor (or reads the templates fro
 is made if absent), compares all pairs, and prints the errors, the curve of pairs of all sensors
 alike (the one in force is fitted by `benchmarks.fit_sizes`), and the false match rate at a fixed
 score by minutiae count. With
-``--weights`` the weights of the evidence are fitted too, and cross-checked by fitting on one half
-of the sets and testing on the other. Takes about a minute.
+``--weights`` the weights of the first evidence are fitted too, and cross-checked by fitting on one
+half of the sets and testing on the other. Takes about a minute.
 """
 
 from __future__ import annotations
@@ -28,7 +28,13 @@ from fpmatch.errors import ExtractionError
 from fpmatch.evaluate import verification_metrics
 from fpmatch.parameters import MATCHER
 from fpmatch.template import Template
-from training.matcher import fit_calibration, fit_weights, pair_features, raw_scores
+from training.matcher import (
+    first_scores,
+    fit_calibration,
+    fit_weights,
+    pair_features,
+    raw_scores,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("FPMATCH_DATA", ROOT / ".." / "shared" / "data"))
@@ -96,7 +102,7 @@ def cross_check(features, mated, first, second, folder):
         weights = fit_weights(features[train], mated[train])
         print("  half:", weights)
         p = dataclasses.replace(MATCHER, **dataclasses.asdict(weights))
-        scores[test] = raw_scores(features[test], p)
+        scores[test] = first_scores(features[test], p)
     return scores
 
 
@@ -112,9 +118,8 @@ def rank_one(scores, first, second, names, identity):
     return 100 * best.mean()
 
 
-def by_size(features, nonmated, sizes, p):
+def by_size(raw, nonmated, sizes):
     """False match rate at the pooled 1 in 1000 threshold, by minutiae of the smaller side."""
-    raw = raw_scores(features, p)
     threshold = np.quantile(raw[nonmated], 0.999)
     edges = [0, 15, 20, 25, 30, 35, 40, 50, 65]
     print("FMR at the score of 30, by minutiae of the smaller side:")
@@ -141,7 +146,6 @@ def main() -> None:
     forms = [encode(t) for t in templates.values()]
     first, second, features = pair_features(pack(forms))
     mated = identity[first] == identity[second]
-    p = MATCHER
     print(f"{len(names)} impressions, {mated.sum()} mated and {(~mated).sum()} non-mated pairs")
     print(f"past the gate: {(features[~mated, 1] >= 0).mean():.3f} of the non-mated,", end=" ")
     print(f"{(features[mated, 1] >= 0).mean():.4f} of the mated")
@@ -149,17 +153,15 @@ def main() -> None:
     if arguments.weights:
         crossed = cross_check(features, mated, first, second, folder)
         report(crossed, first, second, folder, finger, "fitted on the other half")
-        weights = fit_weights(features, mated)
-        print(weights)
-        p = dataclasses.replace(MATCHER, **dataclasses.asdict(weights))
-    scores = raw_scores(features, p)
+        print(fit_weights(features, mated))
+    scores = raw_scores(features)
     report(scores, first, second, folder, finger, "all evidence")
     print(f"rank-1 {rank_one(scores, first, second, names, identity):.2f} %")
     print(f"{len(np.unique(scores[~mated]))} distinct non-mated scores")
     raw, value = fit_calibration(scores[~mated])
     print(f"    raw: tuple[int, ...] = {raw}\n    value: tuple[float, ...] = {value}")
     minutiae = np.array([len(f) for f in forms])
-    by_size(features, ~mated, np.minimum(minutiae[first], minutiae[second]), p)
+    by_size(scores, ~mated, np.minimum(minutiae[first], minutiae[second]))
 
 
 if __name__ == "__main__":

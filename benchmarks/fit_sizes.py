@@ -3,9 +3,11 @@
     python -m benchmarks.fit_sizes [DATA] [--templates CACHE.npz]
 
 Compares whole prints with whole prints, and touches of parts of them with whole prints, of
-FVC2000, FVC2002 DB1-4 B and sd4. Prints the offsets and the curve to put in
-`fpmatch/parameters.py`, and observed by claimed false match rates by size: those of every set
-under the scale that was fitted on the other sets. Takes some minutes.
+FVC2000, FVC2002 DB1-4 B and sd4. Prints the offsets of the first evidence, weights and offsets of
+that after bending, and the curves, each fitted with what goes before it as it stands in
+`fpmatch/parameters.py`: put them there in this order. Then observed by claimed false match rates by
+size, by set and within the classes of sd4: every set under numbers that were fitted on the other
+sets, and all in force. Takes some minutes.
 """
 
 from __future__ import annotations
@@ -20,14 +22,16 @@ from fpmatch.descriptor import encode, pack
 from fpmatch.matcher._kernels import feature_rows
 from fpmatch.matcher.compare import _columns, _geometry
 from fpmatch.matcher.tables import TURNS, scratch, tables
-from fpmatch.parameters import DESCRIPTOR, MATCHER
-from training.left_out import PEOPLE
-from training.matcher import raw_scores
+from fpmatch.parameters import CALIBRATION, DESCRIPTOR, MATCHER
+from training.left_out import PEOPLE, Compared, fit_numbers, values_by
+from training.matcher import first_scores, raw_scores
 from training.sizes import (
+    FIRST_RATES,
     SHOWN,
     TOUCH_MINUTIAE,
-    Pairs,
+    bent_pairs,
     by_size,
+    first_pairs,
     fit_curve,
     fit_offsets,
     ratios,
@@ -40,9 +44,9 @@ TOUCHES = 3
 
 
 def compare_rows(probe, gallery, rows, turns=TURNS["any"]):
-    """Features of one print against rows, at each of the turns: (turns, K, 5) int32."""
+    """Features of one print against rows, at each of the turns: (turns, K, 8) int32."""
     work = scratch(DESCRIPTOR.max_minutiae, DESCRIPTOR.max_minutiae)
-    out = np.zeros((len(turns), len(rows), 5), np.int32)
+    out = np.zeros((len(turns), len(rows), 8), np.int32)
     for turned, into in zip(turns, out, strict=True):
         feature_rows(
             _columns(probe), *_geometry(probe), _columns(gallery), gallery.offsets, rows,
@@ -51,22 +55,9 @@ def compare_rows(probe, gallery, rows, turns=TURNS["any"]):
     return out
 
 
-def plain_evidence(features):
-    """Raw score above the gate before anything is taken off for size; -1 below the gate."""
-    t = tables()
-    raw = raw_scores(features) - np.where(features[:, 1] < 0, 0, t.size[features[:, 4]])
-    return np.where(features[:, 1] < 0, -1, raw - MATCHER.gate)
-
-
-def pairs_of(features, unit):
-    """A turn's pairs as `training.sizes` takes them."""
-    size = features[:, 4].astype(np.int64)
-    return Pairs(plain_evidence(features), features[:, 0].astype(np.int64), size, unit)
-
-
 def best_raw(features, unit, offsets):
     """Raw scores at any rotation."""
-    return np.max([raw_of(pairs_of(one, unit), offsets) for one in features], axis=0)
+    return np.max([raw_of(bent_pairs(one, unit), offsets) for one in features], axis=0)
 
 
 def whole_pairs(forms):
@@ -99,6 +90,11 @@ def touch_pairs(templates, forms, folder, turns=TURNS["any"]):
     return np.concatenate(sources), np.concatenate(rows), np.concatenate(found, axis=1)
 
 
+def classes(names):
+    """The class of every print of sd4, as its file is named; of others nothing."""
+    return np.array([Path(n).name[0] if n.startswith("sd4") else "" for n in names])
+
+
 def show(label, values, size):
     """A table of observed by claimed rates."""
     print(f"{label}: observed / claimed FMR at " + ", ".join(map(str, SHOWN)))
@@ -122,40 +118,57 @@ def main() -> None:
     first, second, whole = whole_pairs(forms)
     sources, rows, part = touch_pairs(list(templates.values()), forms, folder)
     mated, sensor = identity[first] == identity[second], folder[first] == folder[second]
+    of_one = Compared(whole[0][sensor], mated[sensor], folder[first[sensor]])
+    touches = Compared(part[0], identity[sources] == identity[rows], folder[rows])
     fitted = sensor & ~mated
-    other = identity[sources] != identity[rows]
+    other = ~touches.mated
     both = np.concatenate([whole[:, fitted], part[:, other]], axis=1)
     units = np.concatenate([unit[first[fitted]], unit[rows[other]]])
-    pairs = pairs_of(both[0], units)
     print(f"{len(names)} prints; {(~mated).sum() + other.sum()} non-mated pairs in all")
 
-    offsets = fit_offsets(pairs)
+    offsets = fit_offsets(first_pairs(both[0], units), FIRST_RATES)
     print("size_evidence:", np.round(offsets / 1000, 2).tolist())
-    offsets = np.array(MATCHER.size_evidence) * 1000
-    print("with the offsets in force:")
+    print("with these in force:", fit_numbers(of_one, touches).weights)
+    pairs = bent_pairs(both[0], units)
+    print("and these: bent_size_evidence:", np.round(fit_offsets(pairs) / 1000, 2).tolist())
+    offsets = np.array(MATCHER.bent_size_evidence) * 1000
+    print("and these:")
     raw = raw_of(pairs, offsets)
-    print(*fit_curve(raw, pairs), sep="\n")
-    print("any rotation:", *fit_curve(best_raw(both, units, offsets), pairs), sep="\n")
+    upright = fit_curve(raw, pairs)
+    print(*upright, sep="\n")
+    at, value = fit_curve(best_raw(both, units, offsets), pairs)
+    # The tail falls as the upright one does, so that the best of four never claims more.
+    slope = np.diff(upright[1])[-1] / np.diff(upright[0])[-1]
+    value = (*value[:-1], round(value[-2] + float(slope) * (at[-1] - at[-2]), 4))
+    print("any rotation:", at, value, sep="\n")
 
-    values = np.full(len(raw), np.nan)
-    score = np.where(whole[0][:, 1] < 0, whole[0][:, 0], plain_evidence(whole[0]) + MATCHER.gate)
     finger = np.array([name.rsplit("_", 1)[0] for name in names])
-    report(score, first, second, folder, finger, "with no regard to size")
-    crossed = score.copy()
-    for name in np.unique(unit):
-        rest = pairs.of(np.unique(unit[unit != name]))
-        own = fit_offsets(rest)
-        curve = fit_curve(raw_of(rest, own), rest)
-        inside = pairs.unit == name
-        values[inside] = np.interp(raw_of(pairs, own)[inside], *curve)
-        here = sensor & (unit[first] == name)
-        crossed[here] = raw_of(pairs_of(whole[0][here], unit[first[here]]), own)
-    report(crossed, first, second, folder, finger, "by size, cross-fitted")
-    report(raw_scores(whole[0]), first, second, folder, finger, "by size, in force")
-    show("every set under the scale of the others", values, pairs.size)
-    for name in np.unique(unit):
-        own = pairs.unit == name
-        print(f"  {name}: {own.sum()} pairs", " ".join(f"{r:.2f}" for r in ratios(values[own])))
+    report(first_scores(whole[0]), first, second, folder, finger, "by the first evidence")
+    report(raw_scores(whole[0]), first, second, folder, finger, "in force")
+    score, compared = np.full(len(raw), np.nan), Compared(both[0], np.zeros(len(raw), bool), units)
+    crossed = np.full(len(of_one.mated), np.nan)
+    for measured in np.unique(unit):
+        seen = [p.of(~np.isin(p.folder, folder[unit == measured])) for p in (of_one, touches)]
+        numbers = fit_numbers(*seen)
+        for values, pairs_of, own in (
+            (score, compared, units == measured),
+            (crossed, of_one, np.isin(of_one.folder, folder[unit == measured])),
+        ):
+            values[own] = values_by(numbers, pairs_of.of(own))
+    report(crossed, first[sensor], second[sensor], folder, finger, "cross-fitted")
+    values = np.interp(raw, CALIBRATION.raw, CALIBRATION.value)
+    kind = classes(names)
+    one, two = (
+        np.concatenate(r) for r in ((first[fitted], sources[other]), (second[fitted], rows[other]))
+    )
+    kind = np.where(kind[one] == kind[two], kind[one], "")
+    for label, shown in (("every set under numbers of the others", score), ("in force", values)):
+        show(label, shown, pairs.size)
+        for group, of in ((units, "set"), (kind, "class of sd4")):
+            for name in np.unique(group[group != ""]):
+                own = group == name
+                found = " ".join(f"{r:.2f}" for r in ratios(shown[own]))
+                print(f"  {of} {name}: {own.sum()} pairs", found)
 
 
 if __name__ == "__main__":

@@ -529,6 +529,12 @@ class MatcherParameters:
     """Farthest a re-aligned minutia may lie from its match, pixels at 500 ppi."""
     near_turn: float = 0.49
     """Largest difference of direction of a re-aligned minutia and its match, radians."""
+    bend_from: float = 5.3
+    """Evidence from which on a pair is re-aligned once more, by a motion that bends, and its
+    evidence weighed anew: one non-mated pair in twenty-five. Below,
+    the first evidence is the score."""
+    bend_reach: float = 30.0
+    """In that, anchors at a distance d weigh 1/(reach**2 + d**2)**2, pixels at 500 ppi."""
     relaxed_weight: float = 2.0
     """Weight of log(relaxation score + 50), natural logarithm of the odds."""
     agreement_weight: float = 4.6
@@ -556,6 +562,33 @@ class MatcherParameters:
     """Evidence taken off at these sizes, by straight lines between: how much further up non-mated
     prints of that size reach than others, natural logarithm of the odds (on touches of part of the
     finger and whole prints of one sensor: ``python -m benchmarks.fit_sizes``)."""
+    bent_relaxed_weight: float = 2.0
+    """The same weights once more, after bending. This one is held, the others are fitted, and a
+    third of them those above: ``python -m benchmarks.fit_sizes``."""
+    bent_agreement_weight: float = 2.7
+    """As `agreement_weight`."""
+    bent_matched_weight: float = 5.1
+    """As `matched_weight`."""
+    bent_unmatched_weight: float = 2.0
+    """As `unmatched_weight`."""
+    bent_missed_weight: float = 4.5
+    """Weight against the mean distance of matched minutiae from their matches, as a share of
+    `near_distance`, times the square root of their number, 1/sqrt(minutia)."""
+    bent_base: float = 8.0
+    """As `base`."""
+    bent_size_evidence: tuple[float, ...] = (
+        1.91,
+        1.82,
+        1.6,
+        0.97,
+        -0.08,
+        -0.9,
+        -1.1,
+        -0.78,
+        -0.53,
+        -1.16,
+    )
+    """As `size_evidence`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -581,17 +614,17 @@ class CalibrationParameters:
         0,
         158,
         312,
-        1193,
+        1195,
         2960,
         3715,
         4725,
         5629,
-        6959,
-        8018,
-        8979,
-        10211,
-        11240,
-        11777,
+        8059,
+        9095,
+        10013,
+        11154,
+        12083,
+        12702,
         200000,
     )
     """Knots, raw score."""
@@ -610,24 +643,24 @@ class CalibrationParameters:
         26.9897,
         30.0,
         33.0103,
-        838.7202,
+        1037.2239,
     )
     """Value at the knots, -10 log10(FMR)."""
     raw_any: tuple[int, ...] = (
         0,
         312,
-        619,
+        632,
         2980,
         4013,
         4613,
         5552,
-        6548,
-        7945,
-        8898,
-        9755,
-        10936,
-        11648,
-        12319,
+        7628,
+        9166,
+        10085,
+        10890,
+        11931,
+        12648,
+        13191,
         200000,
     )
     """Knots of the best of the four comparisons at any rotation, raw score."""
@@ -646,7 +679,7 @@ class CalibrationParameters:
         26.9897,
         30.0,
         33.0103,
-        836.4001,
+        1034.6021,
     )
     """Value at those knots: of the same pairs, each compared at any rotation; the tail falls as the
     other does, so that the best of four never claims more."""

@@ -124,17 +124,59 @@ def transfer(a, b, anchors, cosine, sine, tables):
         dx, dy = int(a.x[k]) - int(a.x[i]), int(a.y[k]) - int(a.y[i])
         ex = (cosine * dx - sine * dy + 8192) // 16384
         ey = (sine * dx + cosine * dy + 8192) // 16384
-        found = []
-        for m in range(len(b)):
-            qx, qy = int(b.x[j]) + ex - int(b.x[m]), int(b.y[j]) + ey - int(b.y[m])
-            off = angle_between(int(a.angle[k]) + turned, int(b.angle[m]))
-            if qx * qx + qy * qy <= tables.near**2 and off <= tables.near_turn:
-                found.append((qx * qx + qy * qy, m))
+        found = landing(int(b.x[j]) + ex, int(b.y[j]) + ey, int(a.angle[k]) + turned, b, tables)
         if found:
-            out.append(min(found)[1])
+            out.append(found[1])
         else:
             out.append(-1 if inside(ex, ey, b, j, tables) else -2)
     return out
+
+
+def landing(x, y, turn, b, tables):
+    """Squared distance and number of the minutia of `b` that is nearest to a place, or None."""
+    found = []
+    for m in range(len(b)):
+        far = (x - int(b.x[m])) ** 2 + (y - int(b.y[m])) ** 2
+        off = angle_between(turn, int(b.angle[m]))
+        if far <= tables.near**2 and off <= tables.near_turn:
+            found.append((far, m))
+    return min(found, default=None)
+
+
+def bend(a, b, anchors, cosine, sine, tables):
+    """For every minutia of `a` its match in `b`, -1 or -2; and how far it was from there."""
+    turned = direction(cosine, sine, tables.arctangent)
+    matches, missed = [], []
+    for k in range(len(a)):
+        x, y = int(a.x[k]), int(a.y[k])
+        sums, nearest = [0, 0, 0], []
+        for i, j in anchors:
+            dx, dy = int(a.x[i]) - x, int(a.y[i]) - y
+            nearest.append((dx * dx + dy * dy, i, j))
+            far = min(abs(dx), 23000) ** 2 + min(abs(dy), 23000) ** 2
+            weight = (1 + 4096 * tables.reach**2 // (tables.reach**2 + far)) ** 2
+            there = rotated(int(a.x[i]), int(a.y[i]), cosine, sine)
+            sums[0] += weight
+            sums[1] += weight * (int(b.x[j]) - there[0])
+            sums[2] += weight * (int(b.y[j]) - there[1])
+        to = [
+            place + (2 * total + sums[0]) // (2 * sums[0])
+            for place, total in zip(rotated(x, y, cosine, sine), sums[1:], strict=True)
+        ]
+        found = landing(*to, int(a.angle[k]) + turned, b, tables)
+        if found:
+            matches.append(found[1])
+            missed.append(math.isqrt(found[0]))
+        else:
+            j = min(nearest)[2]
+            known = inside(to[0] - int(b.x[j]), to[1] - int(b.y[j]), b, j, tables)
+            matches.append(-1 if known else -2)
+            missed.append(None)
+    return matches, missed
+
+
+def rotated(x, y, cosine, sine):
+    return (cosine * x - sine * y + 8192) // 16384, (sine * x + cosine * y + 8192) // 16384
 
 
 def inside(ex, ey, b, j, tables):

@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from fpmatch.parameters import MATCHER
 from training.left_out import SENSORS, Compared, fit_numbers, groups, left_out_values, values_by
-from training.matcher import raw_scores
+from training.matcher import first_scores, raw_scores
 
 SETS = ("fvc2000/DB1_B", "fvc2000/DB2_B", "fvc2002/DB3_B", "fvc2002/DB4_B", "sd4")
 
@@ -27,10 +28,15 @@ def pairs(seed, each, mated_each):
             (size * (0.15 * rng.random(n) + 0.6 * more)).astype(np.int32),
             (size * (0.2 + 0.6 * rng.random(n)) * (1.1 - more)).astype(np.int32),
             size.astype(np.int32),
+            (size * (0.2 * rng.random(n) + 0.6 * more)).astype(np.int32),
+            (size * (0.2 + 0.6 * rng.random(n)) * (1.1 - more)).astype(np.int32),
+            (120 * rng.random(n) * (1.3 - more)).astype(np.int32),
         ],
         axis=1,
     )
     features[features[:, 0] < 330, 1] = -1
+    bent = first_scores(features) >= MATCHER.gate + 1000 * MATCHER.bend_from
+    features[~bent | (features[:, 1] < 0), 5:] = -1, 0, 0
     return Compared(features, mated, np.repeat(SETS, each + mated_each))
 
 
@@ -71,7 +77,7 @@ def test_touches_of_what_is_measured_have_no_part_either(compared):
     before = left_out_values(whole, touches, "database")
     own = touches.folder == "sd4"
     features = touches.features.copy()
-    features[own, 2] += 20
+    features[own, 5] += 20
     after = left_out_values(whole, dataclasses.replace(touches, features=features), "database")
     assert (after[whole.folder == "sd4"] == before[whole.folder == "sd4"]).all()
     assert (after[whole.folder != "sd4"] != before[whole.folder != "sd4"]).any()

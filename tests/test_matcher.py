@@ -16,10 +16,19 @@ import fpmatch as fp
 from fpmatch.descriptor import encode, pack
 from fpmatch.errors import InputError
 from fpmatch.matcher import Score, calibrate, compare, compare_many, fuse
-from fpmatch.matcher.tables import tables
+from fpmatch.matcher._kernels import feature_rows
+from fpmatch.matcher.compare import _columns, _geometry
+from fpmatch.matcher.tables import scratch, tables
 from fpmatch.parameters import CALIBRATION, MATCHER
 from fpmatch.template.scaling import scaled
-from training.matcher import fit_calibration, fit_weights, pair_features, raw_scores
+from training.matcher import (
+    first_scores,
+    fit_bent_weights,
+    fit_calibration,
+    fit_weights,
+    pair_features,
+    raw_scores,
+)
 
 
 def test_mated_is_far_above_non_mated():
@@ -54,6 +63,53 @@ def test_symmetric(seed, mated, a, b):
     there, back = compare(first, second), compare(second, first)
     assert there.raw == back.raw
     assert sorted(map(tuple, there.pairs)) == sorted(map(tuple, back.pairs[:, ::-1]))
+
+
+def test_skin_that_moved_is_followed():
+    # Waves of 16 pixels each way, more than the matcher's radius.
+    def matched(seed):
+        rng = np.random.default_rng(seed)
+        first = made.made_up(seed, 40)
+        x, y = first.xy.T / 8 + rng.normal(0, 2, (2, len(first)))
+        angle = first.angle * np.pi / 32768
+        moved = x + 16 * np.sin(y / 70) + 40, y + 16 * np.sin(x / 70) + 40
+        a, b = encode(first), encode(made.from_points(*moved, angle, 480, 480))
+        work, out = scratch(64, 64), np.zeros((1, 8), np.int32)
+        rows = _columns(b), np.array([0, len(b)]), np.zeros(1, np.int64)
+        feature_rows(_columns(a), *_geometry(a), *rows, tables(), work, out)
+        assert len(compare(a, b).pairs) == out[0, 5]
+        return out[0, [5, 2]]
+
+    bent, other = np.array([matched(n) for n in range(8)]).T
+    assert (bent >= other).all()
+    assert bent.sum() > 1.04 * other.sum()
+
+
+def test_what_is_bent_lies_above_all_that_is_not():
+    firsts = [made.made_up(k, 35) for k in range(12)]
+    forms = [encode(t) for t in firsts]
+    forms += [encode(made.impression(t, k, 10.0, jitter=2.0 + k / 3)) for k, t in enumerate(firsts)]
+    features = pair_features(pack(forms))[2]
+    bent, raw = features[:, 5] >= 0, raw_scores(features)
+    least = MATCHER.gate + round(1000 * MATCHER.bend_from)
+    assert bent.any()
+    assert (~bent).any()
+    assert raw[bent].min() >= least >= raw[~bent].max()
+
+
+def test_fit_bent_weights_tell_mated_from_non_mated():
+    firsts = [made.made_up(k, 35) for k in range(8)]
+    forms = [encode(t) for t in firsts]
+    forms += [encode(made.impression(t, k, 10.0, jitter=2.0)) for k, t in enumerate(firsts)]
+    early = dataclasses.replace(MATCHER, bend_from=0.0)
+    first, second, features = pair_features(pack(forms), early)
+    mated = second - first == 8
+    weights = fit_bent_weights(features, mated, early)
+    assert weights.bent_relaxed_weight == MATCHER.bent_relaxed_weight
+    raw = raw_scores(features, dataclasses.replace(early, **dataclasses.asdict(weights)))
+    assert raw[mated].min() > np.median(raw[~mated])
+    with pytest.raises(InputError, match="bent"):
+        fit_bent_weights(features[~mated], mated[~mated], early)
 
 
 @pytest.mark.parametrize("degrees", [0, 7, 30, 45, 75, -10, -45, -80])
@@ -262,7 +318,7 @@ def test_fit_weights_tell_mated_from_non_mated():
     mated = second - first == 8
     weights = fit_weights(features, mated)
     p = dataclasses.replace(MATCHER, **dataclasses.asdict(weights))
-    raw = raw_scores(features, p)
+    raw = first_scores(features, p)
     assert raw[mated].min() > np.median(raw[~mated])
     expected = [compare(forms[i], forms[j]).raw for i, j in zip(first, second, strict=True)]
     assert raw_scores(features).tolist() == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -19,8 +20,11 @@ from fpmatch.jit import kernel
 from fpmatch.matcher import _kernels
 from fpmatch.matcher.compare import _columns, _geometry, compare
 from fpmatch.matcher.tables import scratch, tables
+from fpmatch.parameters import MATCHER
 
 T = tables()
+EARLY = tables(dataclasses.replace(MATCHER, bend_from=0.0))
+"""Tables by which nearly all pairs past the gate are bent."""
 kernels = Faces(_kernels)
 popcount = _kernels.popcount
 
@@ -155,6 +159,57 @@ def test_motion_transfer_tally(seed, orientation):
     assert kernels.tally(len(a), len(b), work) == (matched, common - 2 * matched)
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("orientation", [True, False])
+def test_bending(seed, orientation):
+    a, b = forms(seed, True, orientation)
+    rng = np.random.default_rng(seed)
+    work = scratch(len(a), len(b))
+    work.match_a[:] = -1
+    work.match_b[:] = -1
+    truth = {int(k): n for n, k in enumerate(a.source)}
+    for n, k in enumerate(b.source):
+        if int(k) in truth and rng.random() < 0.4:
+            work.match_a[truth[int(k)]], work.match_b[n] = n, truth[int(k)]
+    i, j = np.flatnonzero(work.match_a < 0)[0], np.flatnonzero(work.match_b < 0)[0]
+    work.match_a[i], work.match_b[j] = j, i  # a wrong one
+    work.match_a[np.flatnonzero(work.match_a < 0)[0]] = j  # one-sided: no anchor
+    anchors = [
+        (k, int(m)) for k, m in enumerate(work.match_a[: len(a)]) if m >= 0 and work.match_b[m] == k
+    ]
+    count = kernels.gather(len(a), work)
+    assert list(zip(work.anchor_a[:count], work.anchor_b[:count], strict=True)) == anchors
+    assert count > 3
+    for cosine, sine in ((16384, 0), (14189, 8192), (0, 0)):
+        there = naive.bend(a, b, anchors, cosine, sine, T)
+        back = naive.bend(b, a, [(m, k) for k, m in anchors], cosine, -sine, T)
+        args = (count, work.anchor_a, work.anchor_b, cosine, sine, T, work)
+        kernels.bend(_columns(a), _columns(b), *args, work.match_a, work.missed[0])
+        args = (count, work.anchor_b, work.anchor_a, cosine, -sine, T, work)
+        kernels.bend(_columns(b), _columns(a), *args, work.match_b, work.missed[1])
+        assert work.match_a[: len(a)].tolist() == there[0]
+        assert work.match_b[: len(b)].tolist() == back[0]
+        both = [(k, m) for k, m in enumerate(there[0]) if m >= 0 and back[0][m] == k]
+        total = sum(there[1][k] + back[1][m] for k, m in both)
+        assert kernels.mean_missed(len(a), len(both), work) == total // max(len(both), 1)
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), [(2**52 - 1, 1, -1), (1, 2**52 - 1, -2)])
+def test_of_two_anchors_as_near_the_earlier_minutia_says_what_is_inside(first, second, expected):
+    # Gathered by one side, anchors come in another order than by the other.
+    form, _ = forms(1, True)
+    codes, texture, x, y, angle = (column[:3].copy() for column in _columns(form))
+    x[:], y[:], angle[:] = (800, 1600, 1200), 800, 0
+    aside = np.array([800, 800, 4000], y.dtype)
+    texture[:2, 2] = first, second
+    work = scratch(3, 3)
+    for order in ([0, 1], [1, 0]):
+        work.anchor_a[:2] = work.anchor_b[:2] = order
+        args = (2, work.anchor_a, work.anchor_b, 16384, 0, T, work, work.match_a, work.missed[0])
+        kernels.bend((codes, texture, x, y, angle), (codes, texture, x, aside, angle), *args)
+        assert work.match_a[:3].tolist() == [0, 1, expected]
+
+
 def test_motion_of_coincident_anchors_is_none():
     a, b = forms(1, True)
     work = scratch(len(a), len(b))
@@ -162,24 +217,37 @@ def test_motion_of_coincident_anchors_is_none():
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6), mated=st.booleans())
-def test_rows_features_and_single_scores_agree(seed, mated):
+@given(seed=st.integers(0, 10**6), mated=st.booleans(), t=st.sampled_from([T, EARLY]))
+def test_rows_features_and_single_scores_agree(seed, mated, t):
     a, b = forms(seed, mated)
     work = scratch(64, 64)
     offsets, rows = np.array([0, len(b)]), np.zeros(1, np.int64)
-    raw, parts = np.zeros(1, np.int32), np.zeros((1, 5), np.int32)
-    args = (_columns(a), *_geometry(a), _columns(b), offsets, rows, T, work)
+    raw, parts = np.zeros(1, np.int32), np.zeros((1, 8), np.int32)
+    args = (_columns(a), *_geometry(a), _columns(b), offsets, rows, t, work)
     kernels.score_rows(*args, raw)
     kernels.feature_rows(*args, parts)
-    assert raw[0] == compare(a, b).raw
-    relaxed, agreement, matched, unmatched, smaller = parts[0].tolist()
+    if t is T:
+        assert raw[0] == compare(a, b).raw
+    relaxed, agreement, matched, unmatched, smaller, *bent = parts[0].tolist()
+    assert smaller == min(len(a), len(b))
     if agreement < 0:
         assert raw[0] == relaxed
+        assert bent == [-1, 0, 0]
+        return
+    evidence = t.relaxed[min(relaxed >> 3, 2048)] + t.agreement[agreement >> 5]
+    evidence += t.matched[matched] + t.unmatched[unmatched] + t.size[smaller]
+    if evidence < t.bend_from:
+        assert raw[0] == t.gate + max(evidence, 0)
+        assert bent == [-1, 0, 0]
+        return
+    more = 0
+    if matched < 2:
+        assert bent == [-1, 0, 0]
     else:
-        evidence = T.relaxed[min(relaxed >> 3, 2048)] + T.agreement[agreement >> 5]
-        evidence += T.matched[matched] + T.unmatched[unmatched] + T.size[smaller]
-        assert smaller == min(len(a), len(b))
-        assert raw[0] == T.gate + max(evidence, 0)
+        more = t.bent[0, min(relaxed >> 3, 2048)] + t.bent[1, agreement >> 5]
+        more += t.bent[2, bent[0]] + t.bent[3, bent[1]] + t.bent[5, smaller]
+        more -= bent[2] * int(t.bent[4, bent[0]]) // 1024
+    assert raw[0] == t.gate + t.bend_from + max(more, 0)
 
 
 def test_without_jit_the_scores_are_the_same():

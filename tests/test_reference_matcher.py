@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import sys
 
 import naive_descriptor as made
 import numpy as np
@@ -14,9 +16,24 @@ import fpmatch as fp
 from fpmatch import reference
 from fpmatch.errors import InputError
 from fpmatch.matcher import compare
-from fpmatch.parameters import SCALE
+from fpmatch.matcher.tables import tables
+from fpmatch.parameters import MATCHER, SCALE
 from fpmatch.reference.scaling import sizes
 from fpmatch.template.scaling import scaled
+
+EARLY = dataclasses.replace(MATCHER, bend_from=0.0)
+
+
+@pytest.fixture(scope="module", params=["in force", "bent early"], autouse=True)
+def parameters(request):
+    """Both with the parameters in force, and with nearly all pairs past the gate bent."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "bent early":
+            early = functools.partial(tables, EARLY)
+            patch.setattr(sys.modules[compare.__module__], "tables", early)
+            for module in (reference.alignment, reference.matcher):
+                patch.setattr(module, "MATCHER", EARLY)
+        yield
 
 
 def check(first, second):
@@ -77,6 +94,21 @@ def test_equal_on_random_points(seed, minutiae, side):
         return made.from_points(*xy, rng.integers(0, 16, minutiae) * np.pi / 8, side, side)
 
     check(points(), points())
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), minutiae=st.integers(10, 40))
+def test_symmetric_where_distances_are_equal(seed, minutiae):
+    # On a coarse grid minutiae lie as far from one anchor as from another.
+    rng = np.random.default_rng(seed)
+    x, y = rng.permutation(100)[:minutiae] % 10 * 16.0, rng.integers(0, 10, minutiae) * 16.0
+    angle = rng.integers(0, 4, minutiae) * np.pi / 2
+    some = rng.random(minutiae) < 0.8
+    first = made.from_points(x, y, angle, 200, 200)
+    second = made.from_points(x[some][::-1], y[some][::-1], angle[some][::-1], 200, 200)
+    there, back = compare(first, second), compare(second, first)
+    assert there.raw == back.raw
+    assert sorted(map(tuple, there.pairs)) == sorted(map(tuple, back.pairs[:, ::-1]))
 
 
 def test_equal_with_itself():

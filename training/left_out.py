@@ -1,8 +1,9 @@
 """The matcher's free numbers fitted without what they are measured on; run by
 `benchmarks.left_out`.
 
-Free are the four weights of the evidence, the offsets by size and the curve. What else the matcher
-was tuned by, and the extractor's network, have seen every set: that part of the flattery stays.
+Free are the weights of the evidence after bending, its offsets by size and the curve. What else the
+matcher was tuned by (the first evidence too, which decides what is bent and what lies below) and
+the extractor's network have seen every set: that part of the flattery stays.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.parameters import MATCHER, MatcherParameters
-from training.matcher import Weights, evidence, fit_weights
-from training.sizes import Pairs, fit_curve, fit_offsets, raw_of
+from training.matcher import BentWeights, fit_bent_weights
+from training.sizes import bent_pairs, fit_curve, fit_offsets, raw_of
 
 PEOPLE = {"fvc2000/DB2_B": "fvc2000/DB1_B"}
 """Sets of the same people: never one in the fit and the other in the measurement."""
@@ -40,7 +41,7 @@ class Compared:
 
     Parameters
     ----------
-    features : (K, 5) int32
+    features : (K, 8) int32
         As `training.matcher.pair_features` gives them.
     mated : (K,) bool
     folder : (K,) str
@@ -62,14 +63,14 @@ class Numbers:
 
     Parameters
     ----------
-    weights : Weights
+    weights : BentWeights
     offsets : tuple of float
         Thousandths of a natural logarithm, as `training.sizes.fit_offsets` gives them.
     curve : (raw, value)
         As `training.sizes.fit_curve` gives it.
     """
 
-    weights: Weights
+    weights: BentWeights
     offsets: tuple[float, ...]
     curve: tuple[tuple[int, ...], tuple[float, ...]]
 
@@ -97,8 +98,8 @@ def groups(folders: Names, by: str) -> list[tuple[str, Names, Names]]:
 
 
 def fit_numbers(whole: Compared, touches: Compared, p: MatcherParameters = MATCHER) -> Numbers:
-    """Weights from the mated and non-mated pairs of whole prints; offsets and curve from the
-    non-mated ones of these and of touches.
+    """Weights from the mated and non-mated pairs of whole prints and of touches; offsets and curve
+    from the non-mated ones.
 
     Parameters
     ----------
@@ -107,15 +108,15 @@ def fit_numbers(whole: Compared, touches: Compared, p: MatcherParameters = MATCH
     p : MatcherParameters
         All that is not fitted.
     """
-    weights = fit_weights(whole.features, whole.mated)
+    features = np.concatenate([whole.features, touches.features])
+    mated = np.concatenate([whole.mated, touches.mated])
+    folders = np.concatenate([whole.folder, touches.folder])[~mated]
+    weights = fit_bent_weights(features, mated, p)
     p = dataclasses.replace(p, **dataclasses.asdict(weights))
-    nonmated = [part.of(~part.mated) for part in (whole, touches)]
-    features = np.concatenate([part.features for part in nonmated])
-    folders = np.concatenate([part.folder for part in nonmated])
-    names, at = np.unique(folders, return_inverse=True)
     # As numbers: names of half a million pairs take longer to sort than all the rest.
+    names, at = np.unique(folders, return_inverse=True)
     unit = np.unique([PEOPLE.get(f, f) for f in names], return_inverse=True)[1]
-    pairs = _pairs(features, unit[at], p)
+    pairs = bent_pairs(features[~mated], unit[at], p)
     offsets = fit_offsets(pairs)
     curve = fit_curve(raw_of(pairs, offsets), pairs)
     return Numbers(weights, tuple(float(o) for o in offsets), curve)
@@ -126,16 +127,8 @@ def values_by(
 ) -> NDArray[np.float64]:
     """-10 log10(FMR) of pairs under fitted numbers, with no end to the scale."""
     p = dataclasses.replace(p, **dataclasses.asdict(numbers.weights))
-    raw = raw_of(_pairs(pairs.features, pairs.folder, p), np.array(numbers.offsets))
+    raw = raw_of(bent_pairs(pairs.features, pairs.folder, p), np.array(numbers.offsets))
     return np.interp(raw, *numbers.curve)
-
-
-def _pairs(
-    features: NDArray[np.int32], unit: Names | NDArray[np.int64], p: MatcherParameters
-) -> Pairs:
-    """As `training.sizes` takes them, with no regard to size."""
-    found = np.where(features[:, 1] < 0, -1, np.maximum(evidence(features, p), 0))
-    return Pairs(found, features[:, 0].astype(np.int64), features[:, 4].astype(np.int64), unit)
 
 
 def left_out_values(

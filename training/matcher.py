@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,19 @@ from fpmatch.errors import InputError
 from fpmatch.matcher._kernels import feature_rows
 from fpmatch.matcher.compare import _columns, _geometry
 from fpmatch.matcher.tables import scratch, tables
-from fpmatch.parameters import DESCRIPTOR, MATCHER, MatcherParameters
+from fpmatch.parameters import DESCRIPTOR, MATCHER, TEMPLATE, MatcherParameters
 
 KNOT_RATES = (0.9, 0.75, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 """False match rates at which the empirical part of the calibration has its knots."""
 HIGHEST_RAW = 200_000
 """No raw score reaches this."""
+OWN_SHARE = 0.67
+"""How much a weight after bending is its own, and not that of the first evidence."""
+LOWEST_SHARE = 0.05
+"""Share of non-mated pairs that were bent whose evidence is taken as none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Weights:
     """Weights of the evidence, as the fields of `MatcherParameters` of the same name."""
 
@@ -29,6 +33,18 @@ class Weights:
     agreement_weight: float
     matched_weight: float
     unmatched_weight: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BentWeights:
+    """Weights of the evidence after bending, by the names of `MatcherParameters`."""
+
+    bent_relaxed_weight: float
+    bent_agreement_weight: float
+    bent_matched_weight: float
+    bent_unmatched_weight: float
+    bent_missed_weight: float
+    bent_base: float
 
 
 def pair_features(
@@ -40,16 +56,18 @@ def pair_features(
     -------
     first, second : (K,) int64
         Rows of the pair.
-    features : (K, 5) int32
+    features : (K, 8) int32
         Relaxation score, agreement (-1 below the gate), matched and unmatched minutiae, usable
-        minutiae of the smaller side.
+        minutiae of the smaller side; after bending, where the first evidence reached
+        `MatcherParameters.bend_from`, matched (else -1) and unmatched minutiae, and the mean
+        distance of the matched ones from their matches, 1/16 px.
     """
     n = len(gallery)
     work = scratch(DESCRIPTOR.max_minutiae, DESCRIPTOR.max_minutiae)
     parts = []
     for row in range(n - 1):
         probe = gallery[row]
-        out = np.zeros((n - row - 1, 5), np.int32)
+        out = np.zeros((n - row - 1, 8), np.int32)
         rows = np.arange(row + 1, n)
         feature_rows(
             _columns(probe),
@@ -83,7 +101,8 @@ def design(features: NDArray[np.int32]) -> NDArray[np.float64]:
 def fit_weights(
     features: NDArray[np.int32], mated: NDArray[np.bool_], ridge: float = 1e-3, steps: int = 50
 ) -> Weights:
-    """Logistic regression of mated against non-mated pairs above the gate, by Newton's method.
+    """Weights of the first evidence, by logistic regression of mated against non-mated pairs above
+    the gate.
 
     `ridge` is the weight of the squared coefficients against the mean log-likelihood.
     """
@@ -92,17 +111,62 @@ def fit_weights(
     y = mated[above].astype(np.float64)
     if not 0 < y.sum() < len(y):
         raise InputError("fitting needs mated and non-mated pairs above the gate")
-    penalty = ridge * len(y) * np.array([1, 1, 1, 1, 0]) * 1e-4
-    beta = np.zeros(5)
+    beta = _regression(x, y, np.zeros(len(y)), ridge, steps)
+    return Weights(*(round(float(b), 3) for b in beta[:4]))
+
+
+def fit_bent_weights(
+    features: NDArray[np.int32], mated: NDArray[np.bool_], p: MatcherParameters = MATCHER
+) -> BentWeights:
+    """The same of pairs that were bent, with a level of its own for every size.
+
+    The weight of the relaxation stays: freely fitted it is larger, and small touches then reach
+    high scores too often. The others are drawn towards those of the first evidence, by
+    `OWN_SHARE`: freely fitted they count agreement for little, which is what prints of strong
+    distortion have.
+    """
+    bent = features[:, 5] >= 0
+    f, y = features[bent], mated[bent].astype(np.float64)
+    if not 0 < y.sum() < len(y):
+        raise InputError("fitting needs mated and non-mated pairs that were bent")
+    knots = np.eye(len(p.size_minutiae))
+    level = np.stack([np.interp(f[:, 4], p.size_minutiae, one) for one in knots], axis=1)
+    terms = bent_design(f, p)
+    beta = _regression(
+        np.concatenate([terms[:, 1:], level], axis=1),
+        y,
+        p.bent_relaxed_weight * terms[:, 0],
+        penalised=terms.shape[1] - 1 + len(knots),
+    )
+    first = (p.agreement_weight, p.matched_weight, p.unmatched_weight, 0.0)
+    drawn = OWN_SHARE * beta[:4] + (1 - OWN_SHARE) * np.array(first)
+    agreement, matched, unmatched, missed = (round(float(w), 2) for w in drawn)
+    weights = BentWeights(p.bent_relaxed_weight, agreement, matched, unmatched, missed, 0.0)
+    found = dataclasses.replace(p, **dataclasses.asdict(weights))
+    lowest = float(np.quantile(bent_evidence(f[y == 0], found), LOWEST_SHARE)) / 1000
+    return dataclasses.replace(weights, bent_base=round(lowest, 2))
+
+
+def _regression(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    known: NDArray[np.float64],
+    ridge: float = 1e-3,
+    steps: int = 50,
+    penalised: int = 4,
+) -> NDArray[np.float64]:
+    """Logistic regression by Newton's method; `known` is what is not fitted."""
+    penalty = ridge * len(y) * 1e-4 * (np.arange(x.shape[1]) < penalised)
+    beta = np.zeros(x.shape[1])
     for _ in range(steps):
-        p = 1 / (1 + np.exp(-np.clip(x @ beta, -40, 40)))
+        p = 1 / (1 + np.exp(-np.clip(x @ beta + known, -40, 40)))
         gradient = x.T @ (y - p) - penalty * beta
         hessian = (x * (p * (1 - p))[:, None]).T @ x + np.diag(penalty + 1e-9)
         step = np.linalg.solve(hessian, gradient)
         beta = beta + step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-9))
         if float(np.abs(step).max()) < 1e-8:
             break
-    return Weights(*(round(float(b), 3) for b in beta[:4]))
+    return beta
 
 
 def evidence(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDArray[np.int64]:
@@ -116,10 +180,39 @@ def evidence(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDA
     )
 
 
-def raw_scores(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDArray[np.int64]:
-    """Raw scores of pairs from their features, as the kernel makes them."""
+def bent_design(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDArray[np.float64]:
+    """(K, 5) terms whose weighted sum is the evidence after bending."""
+    matched = np.sqrt(np.maximum(features[:, 5], 0))
+    farthest = 2 * p.near_distance * TEMPLATE.subpixel
+    terms = (*design(features)[:, :2].T, matched, -np.sqrt(features[:, 6]))
+    return np.stack([*terms, -matched * features[:, 7] / farthest], axis=1)
+
+
+def bent_evidence(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDArray[np.int64]:
+    """Evidence of pairs that were bent, before size is told apart."""
+    t = tables(p).bent.astype(np.int64)
+    matched = np.maximum(features[:, 5], 0)
+    return np.asarray(
+        t[0, np.minimum(features[:, 0] >> 3, t.shape[1] - 1)]
+        + t[1, np.minimum(np.maximum(features[:, 1], 0) >> 5, t.shape[1] - 1)]
+        + t[2, matched]
+        + t[3, features[:, 6]]
+        - (features[:, 7] * t[4, matched] >> 10)
+    )
+
+
+def first_scores(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDArray[np.int64]:
+    """Raw scores of pairs as far as the first evidence tells them apart, with no end."""
     sized = evidence(features, p) + tables(p).size[features[:, 4]]
     return np.where(features[:, 1] < 0, features[:, 0], p.gate + np.maximum(sized, 0))
+
+
+def raw_scores(features: NDArray[np.int32], p: MatcherParameters = MATCHER) -> NDArray[np.int64]:
+    """Raw scores of pairs from their features, as the kernel makes them."""
+    t = tables(p)
+    more = np.maximum(bent_evidence(features, p) + t.bent[5, features[:, 4]], 0)
+    first = np.minimum(first_scores(features, p), p.gate + t.bend_from)
+    return first + np.where(features[:, 5] < 0, 0, more)
 
 
 def fit_calibration(

@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.parameters import CALIBRATION, MATCHER, TEMPLATE
+from fpmatch.parameters import CALIBRATION, MATCHER, TEMPLATE, MatcherParameters
 from fpmatch.template import Template
-from training.matcher import HIGHEST_RAW, KNOT_RATES
+from training.matcher import HIGHEST_RAW, KNOT_RATES, bent_evidence, evidence, first_scores
 
 TOUCH_MINUTIAE = (5, 24)
 """Fewest minutiae of a touch, and one more than the most."""
@@ -25,8 +25,14 @@ TOUCH_RIM = (4, 8)
 that, pixels at 500 ppi."""
 BINS = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 27, 30, 34, 38, 42, 46, 50, 54, 58, 62, 65)
 """Bounds of the sizes whose quantiles are taken together."""
-LEVEL_RATES = (0.02, 0.01, 0.005, 0.002)
-"""False match rates at which sizes are brought to one level."""
+FIRST_RATES = (0.02, 0.01, 0.005, 0.002)
+"""False match rates at which sizes are brought to one level by the first evidence."""
+BENT_RATES = (0.01, 0.005, 0.002, 0.001)
+"""The same by that after bending, which one pair in twenty-five has."""
+UNWEIGHED = -1_000_000
+"""Evidence of pairs that have none."""
+LOWEST = -3000
+"""Least evidence that counts in a quantile."""
 FEWEST_OF_SIZE = 1000
 """Pairs under which a bin of sizes says nothing."""
 FEWEST_OF_SET = 150
@@ -77,9 +83,9 @@ class Pairs:
     Parameters
     ----------
     evidence : (K,) int64
-        Raw score above the gate with no regard to size; -1 below it.
-    relaxed : (K,) int64
-        Raw score of those below.
+        Evidence with no regard to size; `UNWEIGHED` of those that have none.
+    first : (K,) int64
+        Raw score without it.
     size : (K,) int64
         Usable minutiae of the smaller side.
     unit : (K,) str or int64
@@ -87,21 +93,40 @@ class Pairs:
     """
 
     evidence: Ints
-    relaxed: Ints
+    first: Ints
     size: Ints
     unit: NDArray[np.str_] | Ints
 
     def of(self, units: NDArray[np.str_] | Ints) -> Pairs:
         """Those of some sets."""
         keep = np.isin(self.unit, units)
-        return Pairs(self.evidence[keep], self.relaxed[keep], self.size[keep], self.unit[keep])
+        return Pairs(self.evidence[keep], self.first[keep], self.size[keep], self.unit[keep])
+
+
+def first_pairs(
+    features: NDArray[np.int32], unit: NDArray[np.str_] | Ints, p: MatcherParameters = MATCHER
+) -> Pairs:
+    """Pairs with the first evidence, of those past the gate."""
+    below = features[:, 1] < 0
+    found = np.where(below, UNWEIGHED, evidence(features, p))
+    first = np.where(below, features[:, 0], p.gate).astype(np.int64)
+    return Pairs(found, first, features[:, 4].astype(np.int64), unit)
+
+
+def bent_pairs(
+    features: NDArray[np.int32], unit: NDArray[np.str_] | Ints, p: MatcherParameters = MATCHER
+) -> Pairs:
+    """Pairs with the evidence after bending, of those that were bent; the first has its offsets."""
+    found = np.where(features[:, 5] < 0, UNWEIGHED, bent_evidence(features, p))
+    first = np.minimum(first_scores(features, p), p.gate + round(1000 * p.bend_from))
+    return Pairs(found, first, features[:, 4].astype(np.int64), unit)
 
 
 def raw_of(pairs: Pairs, offsets: Floats) -> Ints:
     """Raw scores with an offset by size, thousandths of a natural logarithm at the knots."""
     off = np.rint(np.interp(pairs.size, MATCHER.size_minutiae, offsets)).astype(np.int64)
-    above = MATCHER.gate + np.maximum(pairs.evidence - off, 0)
-    return np.where(pairs.evidence < 0, pairs.relaxed, above)
+    weighed = pairs.evidence > UNWEIGHED
+    return pairs.first + np.where(weighed, np.maximum(pairs.evidence - off, 0), 0)
 
 
 def quantiles(values: Floats, weights: Floats, shares: Iterable[float]) -> list[float]:
@@ -121,8 +146,10 @@ def _alike(unit: NDArray[np.str_] | Ints, fewest: int, full: int) -> Floats:
     return weights
 
 
-def fit_offsets(pairs: Pairs) -> Floats:
+def fit_offsets(pairs: Pairs, rates: Sequence[float] = BENT_RATES) -> Floats:
     """How much further up non-mated prints of a size reach, at the knots of `MatcherParameters`.
+
+    `rates` are the false match rates at which sizes are brought to one level.
 
     By quantiles of every bin of sizes against their mean over bins, then least squares of straight
     lines between knots with a penalty on their bends.
@@ -133,9 +160,9 @@ def fit_offsets(pairs: Pairs) -> Floats:
         weights = _alike(pairs.unit[inside], FEWEST_OF_SET, FULL_OF_SET)
         if inside.sum() < FEWEST_OF_SIZE or not weights.any():
             continue
-        values = pairs.evidence[inside].astype(np.float64)
+        values = np.maximum(pairs.evidence[inside], LOWEST).astype(np.float64)
         at.append(float(np.average(pairs.size[inside], weights=weights)))
-        levels.append(quantiles(values, weights, [1 - rate for rate in LEVEL_RATES]))
+        levels.append(quantiles(values, weights, [1 - rate for rate in rates]))
         trust.append(float(weights.sum()))
     height = np.array(levels)
     above = (height - height.mean(axis=0)).mean(axis=1)

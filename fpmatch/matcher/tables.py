@@ -76,6 +76,7 @@ def tables(p: MatcherParameters = MATCHER, turned: int = 0) -> Tables:
         matched=_evidence(lambda k: p.matched_weight * math.sqrt(k), most + 1),
         unmatched=_evidence(lambda k: -p.unmatched_weight * math.sqrt(k), 2 * most + 1),
         size=_evidence(lambda n: -_between(n, p.size_minutiae, p.size_evidence), most + 1),
+        bent=_bent(p),
         cosine=np.array([round(16384 * math.cos(k * math.pi / 128)) for k in range(256)], np.int64),
         sine=np.array([round(16384 * math.sin(k * math.pi / 128)) for k in range(256)], np.int64),
         cell_number=code_tables().number.reshape(DESCRIPTOR.side, DESCRIPTOR.side),
@@ -94,6 +95,8 @@ def tables(p: MatcherParameters = MATCHER, turned: int = 0) -> Tables:
         anchor=round(ONE * p.anchor_agreement),
         near=round(p.near_distance * unit),
         near_turn=round(p.near_turn * 128 / math.pi),
+        bend_from=round(1000 * p.bend_from),
+        reach=round(p.bend_reach * unit),
     )
 
 
@@ -122,6 +125,27 @@ def _evidence(weigh: Callable[[int], float], length: int) -> np.ndarray:
     return np.array([round(1000 * weigh(k)) for k in range(length)], np.int32)
 
 
+def _bent(p: MatcherParameters) -> np.ndarray:
+    """(6, 2049) evidence after bending: by relaxation, agreement, matched, unmatched minutiae, the
+    weight of a distance of 1/16 px by matched ones (in 1/1024), and size.
+    """
+    most, length = DESCRIPTOR.max_minutiae, 2049
+    farthest = 2 * p.near_distance * TEMPLATE.subpixel
+    at, heights = p.size_minutiae, p.bent_size_evidence
+    columns = (
+        _evidence(lambda k: p.bent_relaxed_weight * math.log((8 * k + 50) / 50), length),
+        _evidence(lambda k: p.bent_agreement_weight * math.sqrt(k / 32), length),
+        _evidence(lambda k: p.bent_matched_weight * math.sqrt(k) - p.bent_base, most + 1),
+        _evidence(lambda k: -p.bent_unmatched_weight * math.sqrt(k), 2 * most + 1),
+        _evidence(lambda k: 1024 * p.bent_missed_weight * math.sqrt(k) / farthest, most + 1),
+        _evidence(lambda n: -_between(n, at, heights), most + 1),
+    )
+    table = np.zeros((len(columns), length), np.int32)
+    for row, column in zip(table, columns, strict=True):
+        row[: len(column)] = column
+    return table
+
+
 def _texture_row(p: MatcherParameters, cells: int) -> list[int]:
     """Weighted texture similarity by the number of differing bits, of `cells` valid cells."""
     most = 64
@@ -137,6 +161,7 @@ def _texture_row(p: MatcherParameters, cells: int) -> list[int]:
 def scratch(side_a: int, side_b: int) -> Scratch:
     """Working memory for sides of at most so many minutiae."""
     most = min(side_a, side_b) + 1
+    longer = max(side_a, side_b)
 
     def line(n: int) -> np.ndarray:
         return np.zeros(n, np.int32)
@@ -166,5 +191,9 @@ def scratch(side_a: int, side_b: int) -> Scratch:
         anchor_b=line(most),
         match_a=line(side_a),
         match_b=line(side_b),
+        off=np.zeros((2, most), np.int32),
+        moved=np.zeros((2, longer), np.int32),
+        missed=np.zeros((2, longer), np.int32),
+        sums=np.zeros((3, longer), np.int64),
         compatible=np.zeros((most, most), np.int32),
     )

@@ -12,6 +12,8 @@ from fpmatch.reference.encode import ReferenceForm
 from fpmatch.reference.geometry import away, heading
 
 ONE = 1024
+FARTHEST = 23000
+"""Anchors farther than this along an axis weigh as if they were that far, 1/8 px."""
 
 
 def consensus(
@@ -52,8 +54,36 @@ def matches(
         Pairs that lay one over the other.
     """
     cosine, sine = _rotation(a.xy[anchors[:, 0]], b.xy[anchors[:, 1]])
-    there = _transfer(a, b, anchors, cosine, sine)
-    back = _transfer(b, a, anchors[:, ::-1], cosine, -sine)
+    there, _ = _transfer(a, b, anchors, cosine, sine)
+    back, _ = _transfer(b, a, anchors[:, ::-1], cosine, -sine)
+    return _mutual(there, back)
+
+
+def bent_matches(
+    a: ReferenceForm, b: ReferenceForm, anchors: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], int, int]:
+    """The same after a re-alignment that bends; and the mean distance of minutiae that find each
+    other, 1/16 px.
+
+    Parameters
+    ----------
+    a : ReferenceForm
+        Minutiae of one print.
+    b : ReferenceForm
+        Of the other.
+    anchors : ndarray of int64
+        (A, 2) minutiae that found each other, at least two.
+    """
+    cosine, sine = _rotation(a.xy[anchors[:, 0]], b.xy[anchors[:, 1]])
+    there, off_a = _bend(a, b, anchors, cosine, sine)
+    back, off_b = _bend(b, a, anchors[:, ::-1], cosine, -sine)
+    pairs, unmatched = _mutual(there, back)
+    total = int((off_a[pairs[:, 0]] + off_b[pairs[:, 1]]).sum())
+    return pairs, unmatched, total // max(len(pairs), 1)
+
+
+def _mutual(there: NDArray[np.int64], back: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """(P, 2) minutiae that find each other; others on common ground."""
     pairs = [(k, int(m)) for k, m in enumerate(there) if m >= 0 and back[m] == k]
     common = int((there >= -1).sum() + (back >= -1).sum())
     return np.array(pairs, np.int64).reshape(-1, 2), common - 2 * len(pairs)
@@ -76,23 +106,63 @@ def _rotation(a: NDArray[np.int64], b: NDArray[np.int64]) -> tuple[int, int]:
 
 def _transfer(
     a: ReferenceForm, b: ReferenceForm, anchors: NDArray[np.int64], cosine: int, sine: int
-) -> NDArray[np.int64]:
-    """For every minutia of `a`: its match in `b`, -1 inside the finger without, -2 outside."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For every minutia of `a`, moved with its nearest anchor: as `_found`."""
     from_anchor = a.xy[:, None, :] - a.xy[anchors[:, 0]][None, :, :]
     nearest = np.argmin((from_anchor**2).sum(axis=2), axis=1)
     dx, dy = from_anchor[np.arange(len(a)), nearest].T
     ex = (cosine * dx - sine * dy + 8192) // 16384
     ey = (sine * dx + cosine * dy + 8192) // 16384
     start = anchors[nearest, 1]
-    place = b.xy[start] + np.stack([ex, ey], axis=1)
+    return _found(a, b, start, b.xy[start] + np.stack([ex, ey], axis=1), (cosine, sine))
+
+
+def _bend(
+    a: ReferenceForm, b: ReferenceForm, anchors: NDArray[np.int64], cosine: int, sine: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For every minutia of `a`, moved by the mean displacement of all anchors, the nearer the more:
+    as `_found`.
+    """
+    anchors = anchors[np.argsort(anchors[:, 0])]
+    turned = _turned(a.xy, cosine, sine)
+    off = b.xy[anchors[:, 1]] - turned[anchors[:, 0]]
+    apart = a.xy[:, None, :] - a.xy[anchors[:, 0]][None, :, :]
+    nearest = np.argmin((apart**2).sum(axis=2), axis=1)
+    far = (np.clip(apart, -FARTHEST, FARTHEST) ** 2).sum(axis=2)
+    soft = round(MATCHER.bend_reach * TEMPLATE.subpixel) ** 2
+    weight = (1 + 4096 * soft // (soft + far)) ** 2
+    total = weight.sum(axis=1)[:, None]
+    moved = (2 * (weight @ off) + total) // (2 * total)
+    return _found(a, b, anchors[nearest, 1], turned + moved, (cosine, sine))
+
+
+def _turned(xy: NDArray[np.int64], cosine: int, sine: int) -> NDArray[np.int64]:
+    x, y = xy.T
+    return np.stack([cosine * x - sine * y + 8192, sine * x + cosine * y + 8192], axis=1) // 16384
+
+
+def _found(
+    a: ReferenceForm,
+    b: ReferenceForm,
+    start: NDArray[np.int64],
+    place: NDArray[np.int64],
+    rotation: tuple[int, int],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The minutia of `b` at the place that each of `a` moves to, -1 inside the finger without, -2
+    outside; and how far it is from there, 1/8 px.
+
+    start : the anchor in `b` from whose disc inside is told.
+    """
+    ex, ey = (place - b.xy[start]).T
     far = ((place[:, None, :] - b.xy[None, :, :]) ** 2).sum(axis=2)
-    turned = heading(np.array(cosine), np.array(sine))
+    turned = heading(np.array(rotation[0]), np.array(rotation[1]))
     off = away(a.angle[:, None] + turned - b.angle[None, :])
     reach = round(MATCHER.near_distance * TEMPLATE.subpixel)
     turn = round(MATCHER.near_turn * 128 / math.pi)
     far = np.where((far <= reach * reach) & (off <= turn), far, 1 << 60)
     match = np.where(far.min(axis=1) < 1 << 60, far.argmin(axis=1), -2)
-    return np.where((match == -2) & _inside(ex, ey, start, b), -1, match)
+    off_by = np.floor(np.sqrt(far.min(axis=1).astype(np.float64))).astype(np.int64)
+    return np.where((match == -2) & _inside(ex, ey, start, b), -1, match), off_by
 
 
 def _inside(

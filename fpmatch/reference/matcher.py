@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fpmatch.argument_types import takes
 from fpmatch.errors import InputError
 from fpmatch.parameters import CALIBRATION, DESCRIPTOR, MATCHER, TEMPLATE
-from fpmatch.reference.alignment import consensus, matches
+from fpmatch.reference.alignment import bent_matches, consensus, matches
 from fpmatch.reference.encode import ReferenceForm, encode
 from fpmatch.reference.fusion import fuse
 from fpmatch.reference.geometry import away, heading
@@ -111,7 +111,12 @@ def _turned(a: ReferenceForm, b: ReferenceForm, turn: int) -> tuple[int, NDArray
         matched, unmatched = matches(a, b, pairs[anchors])
     smaller = min(len(a), len(b))
     evidence = _evidence(relaxed, agreement, len(matched), unmatched, smaller)
-    raw = MATCHER.gate + max(evidence, 0)
+    most = round(1000 * MATCHER.bend_from)
+    raw = MATCHER.gate + min(max(evidence, 0), most)
+    if evidence >= most and len(matched) > 1:
+        matched, unmatched, missed = bent_matches(a, b, matched)
+        bent = len(matched), unmatched, missed
+        raw += max(_bent_evidence(relaxed, agreement, bent, smaller), 0)
     return raw, matched if len(matched) else pairs[chosen]
 
 
@@ -126,6 +131,22 @@ def _evidence(relaxed: int, agreement: int, matched: int, unmatched: int, smalle
         -float(np.interp(smaller, p.size_minutiae, p.size_evidence)),
     )
     return sum(round(1000 * part) for part in parts)
+
+
+def _bent_evidence(relaxed: int, agreement: int, bent: tuple[int, int, int], smaller: int) -> int:
+    """The same after the re-alignment that bends; `bent` as `bent_matches` gives it."""
+    p = MATCHER
+    matched, unmatched, missed = bent
+    share = p.bent_missed_weight * math.sqrt(matched) / (2 * p.near_distance * TEMPLATE.subpixel)
+    parts = (
+        p.bent_relaxed_weight * math.log((min(relaxed // 8, 2048) * 8 + 50) / 50),
+        p.bent_agreement_weight * math.sqrt(agreement // 32 / 32),
+        p.bent_matched_weight * math.sqrt(matched) - p.bent_base,
+        -p.bent_unmatched_weight * math.sqrt(unmatched),
+        -float(np.interp(smaller, p.size_minutiae, p.bent_size_evidence)),
+    )
+    far = missed * round(1000 * 1024 * share) // 1024
+    return sum(round(1000 * part) for part in parts) - far
 
 
 def _value(raw: int, rotation: str) -> float:

@@ -36,7 +36,7 @@ from fpmatch.types import (
     SearchResponse,
 )
 
-MATCHER_VERSION = "mcc-2"
+MATCHER_VERSION = "mcc-3"
 
 
 @cache

@@ -8,6 +8,7 @@ delete the ``*.nbi`` beside all of them.
 """
 
 from fpmatch.matcher._kernels.alignment import consensus, motion, tally, transfer
+from fpmatch.matcher._kernels.bending import bend, bent, gather, mean_missed
 from fpmatch.matcher._kernels.geometry import angle_between, direction, geometry
 from fpmatch.matcher._kernels.memory import Scratch, Tables
 from fpmatch.matcher._kernels.pairing import assign, popcount, queue_pairs
@@ -19,12 +20,16 @@ __all__ = [
     "Tables",
     "angle_between",
     "assign",
+    "bend",
+    "bent",
     "compatibilities",
     "consensus",
     "direction",
     "feature_rows",
     "features",
+    "gather",
     "geometry",
+    "mean_missed",
     "motion",
     "popcount",
     "queue_pairs",

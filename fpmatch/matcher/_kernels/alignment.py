@@ -10,7 +10,7 @@ from fpmatch.jit import kernel
 from fpmatch.matcher._kernels.geometry import direction
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def consensus(count, total, tables, scratch):
     """How far the pairs agree with the chosen ones: the sum, and the pairs that do as anchors."""
     support, chosen, weight, compatible = (
@@ -37,7 +37,7 @@ def consensus(count, total, tables, scratch):
     return agreement, anchors
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def motion(anchors, xa, ya, xb, yb, scratch):
     """Rotation that best moves the anchors of one side on those of the other.
 
@@ -71,8 +71,8 @@ def motion(anchors, xa, ya, xb, yb, scratch):
     return (cosine if c > 0 else -cosine), (sine if s > 0 else -sine)
 
 
-@kernel(inner=True)
-def _inside(ex, ey, j, angle, texture, cosine, sine, cell_of, cell_number):
+@kernel(inner=True, borrows=True)
+def inside(ex, ey, j, angle, texture, cosine, sine, cell_of, cell_number):
     """Whether the place (ex, ey) from minutia j lies in its disc and inside the finger."""
     c = cosine[angle[j]]
     s = sine[angle[j]]
@@ -89,7 +89,7 @@ def _inside(ex, ey, j, angle, texture, cosine, sine, cell_of, cell_number):
     return valid == 0 or (valid >> np.uint64(number)) & np.uint64(1) != 0
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def _nearest(x, y, anchors, at_x, at_y):
     """The anchor nearest to (x, y), the earlier of equal ones."""
     best = np.int64(1) << 60
@@ -100,9 +100,12 @@ def _nearest(x, y, anchors, at_x, at_y):
     return best & 255
 
 
-@kernel(inner=True)
-def _at(x, y, turn, xs, ys, angles, most, most_turn):
-    """The minutia nearest to (x, y) within `most`, whose direction is about `turn`; or -1."""
+@kernel(inner=True, borrows=True)
+def lands_on(x, y, turn, xs, ys, angles, most, most_turn):
+    """The minutia nearest to (x, y) within `most`, whose direction is about `turn`; or -1.
+
+    Bits 0 to 7 hold its number, those above the square of its distance.
+    """
     low = np.int32(-most - 1)
     high = np.int32(most + 1)
     square = np.int32(most * most)
@@ -116,10 +119,10 @@ def _at(x, y, turn, xs, ys, angles, most, most_turn):
         # A bit above all distances: a least value without a condition becomes vector code.
         no = np.int32((far > square) | (around > 2 * most_turn)) << 22
         best = min(best, np.int32(np.int32(np.int32(no | far) << 8) | np.int32(m)))
-    return np.int64(best & 255) if best >> 8 <= square else np.int64(-1)
+    return np.int64(best) if best >> 8 <= square else np.int64(-1)
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, scratch, match):
     """Move every minutia of `a` with its nearest anchor and find it in `b`.
 
@@ -147,14 +150,15 @@ def transfer(a, b, anchors, anchor_a, anchor_b, cosine, sine, tables, scratch, m
         to_x = np.int32(np.int64(xb[j]) + ex)
         to_y = np.int32(np.int64(yb[j]) + ey)
         turn = np.int32(np.int64(angle_a[k]) + turned)
-        found = _at(to_x, to_y, turn, xb, yb, angle_b, most, most_turn)
-        if found < 0:
+        found = lands_on(to_x, to_y, turn, xb, yb, angle_b, most, most_turn)
+        if found >= 0:
+            match[k] = found & 255
+        else:
             args = (cosines, sines, cell_of, cell_number)
-            found = -1 if _inside(ex, ey, j, angle_b, texture, *args) else -2
-        match[k] = found
+            match[k] = -1 if inside(ex, ey, j, angle_b, texture, *args) else -2
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def tally(na, nb, scratch):
     """Minutiae matched both ways; unmatched ones of both sides in the common area."""
     matched = 0

@@ -9,14 +9,14 @@ import numpy as np
 from fpmatch.jit import kernel
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def angle_between(a, b):
     """Unsigned difference of two angles of 256 units a turn, 0 to 128."""
     d = (a - b) & 255
     return d if d <= 128 else 256 - d
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def direction(dx, dy, table):
     """Direction of a vector, 256 units a turn, by the table of arctangents of 0 to 1."""
     ax = abs(dx)
@@ -35,7 +35,7 @@ def direction(dx, dy, table):
     return turn & 255
 
 
-@kernel
+@kernel(borrows=True)
 def geometry(x, y, table, distances, directions):
     """Distances (1/8 px) and directions between all minutiae of one side, (M, M) int32 each."""
     for i in range(x.shape[0]):

@@ -23,6 +23,7 @@ class Tables(NamedTuple):
     matched: np.ndarray
     unmatched: np.ndarray
     size: np.ndarray
+    bent: np.ndarray
     cosine: np.ndarray
     sine: np.ndarray
     cell_number: np.ndarray
@@ -38,6 +39,8 @@ class Tables(NamedTuple):
     anchor: int
     near: int
     near_turn: int
+    bend_from: int
+    reach: int
 
 
 class Scratch(NamedTuple):
@@ -67,4 +70,8 @@ class Scratch(NamedTuple):
     anchor_b: np.ndarray
     match_a: np.ndarray
     match_b: np.ndarray
+    off: np.ndarray
+    moved: np.ndarray
+    missed: np.ndarray
+    sums: np.ndarray
     compatible: np.ndarray

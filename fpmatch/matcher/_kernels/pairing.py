@@ -32,7 +32,7 @@ if jit_enabled():
     popcount = Lazy(_popcount, popcount)
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def _spread(codes, texture, angle, words, below):
     """Lay out one side by words, and count its minutiae below every angle."""
     w0, w1, w2, w3, w4 = words[0], words[1], words[2], words[3], words[4]
@@ -53,7 +53,7 @@ def _spread(codes, texture, angle, words, below):
     below[turn:257] = angle.shape[0]
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def _agree(code, texture, words, j):
     """Common code bits, cells valid in both and differing texture bits, in 7 bits each."""
     common = popcount(code[0] & words[0, j]) + popcount(code[1] & words[1, j])
@@ -69,7 +69,7 @@ def _agree(code, texture, words, j):
     )
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def _ranges(angle, window, below, nb):
     """The one or two ranges of sorted angles within the window, the second after wrapping."""
     low = angle - window
@@ -83,7 +83,7 @@ def _ranges(angle, window, below, nb):
     return first, last, np.int64(0), np.int64(0)
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def _similar(codes_a, texture_a, angle_a, nb, words, below, window, turned, wanted, counts, listed):
     """List the pairs within the window that are similar enough; returns their number.
 
@@ -110,7 +110,7 @@ def _similar(codes_a, texture_a, angle_a, nb, words, below, window, turned, want
     return np.int64(number)
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def _sort(number, listed, cylinder, texture, least, bucket, queue):
     """Sort the listed pairs into `queue`, by buckets of equal similarity.
 
@@ -146,7 +146,7 @@ def _sort(number, listed, cylinder, texture, least, bucket, queue):
         queue[y] = k
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def queue_pairs(codes_a, texture_a, angle_a, codes_b, texture_b, angle_b, tables, scratch):
     """Queue all pairs within the window of directions that are similar enough; their number.
 
@@ -163,7 +163,7 @@ def queue_pairs(codes_a, texture_a, angle_a, codes_b, texture_b, angle_b, tables
     return number
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def assign(number, na, nb, scratch):
     """One-to-one pairs from the queue, the most similar first; returns their number."""
     queue, used_a, used_b = scratch.queue, scratch.used_a, scratch.used_b

@@ -10,7 +10,7 @@ from fpmatch.jit import kernel
 from fpmatch.matcher._kernels.geometry import angle_between, direction
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def _near(t, distances, at_a, at_x, at_y, turned, most_off, most_turn, near, candidates):
     """List the pairs before pair `t` that it may be compatible with; returns their number."""
     x, y, turn = at_x[t], at_y[t], turned[t]
@@ -28,7 +28,7 @@ def _near(t, distances, at_a, at_x, at_y, turned, most_off, most_turn, near, can
     return np.int64(number)
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def compatibilities(count, distances, directions, angle_a, x, y, angle_b, tables, scratch):
     """How well every two pairs fit one another as a motion with a little distortion."""
     pair_a, compatible, candidates = scratch.pair_a, scratch.compatible, scratch.candidates
@@ -63,7 +63,7 @@ def compatibilities(count, distances, directions, angle_a, x, y, angle_b, tables
             compatible[s, t] = fit
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def relax(count, tables, scratch):
     """Let compatible pairs support each other (Feng 2008; Cappelli et al. 2010)."""
     support = scratch.support
@@ -83,7 +83,7 @@ def relax(count, tables, scratch):
             support[t] = moved[t]
 
 
-@kernel(inner=True)
+@kernel(inner=True, borrows=True)
 def select(count, wanted, scratch):
     """Sum of the support of the `wanted` pairs that kept most of theirs; marks them as chosen."""
     support, start, chosen, kept = scratch.support, scratch.start, scratch.chosen, scratch.kept

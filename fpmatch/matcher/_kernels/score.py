@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fpmatch.jit import kernel
 from fpmatch.matcher._kernels.alignment import consensus, motion, tally, transfer
+from fpmatch.matcher._kernels.bending import bent
 from fpmatch.matcher._kernels.pairing import assign, queue_pairs
 from fpmatch.matcher._kernels.relaxation import compatibilities, relax, select
 
 
-@kernel(inline=True)
+@kernel(inline=True, borrows=True)
 def features(a, distances, directions, b, tables, scratch):
     """Relaxation score, agreement (-1: below the gate), matched and unmatched minutiae.
 
@@ -43,25 +46,52 @@ def features(a, distances, directions, b, tables, scratch):
     return relaxed, agreement, matched, unmatched
 
 
-@kernel(inline=True)
-def score(a, distances, directions, b, tables, scratch):
-    """Raw score of two search forms.
-
-    Up to `tables.gate` it is the relaxation's; above that, the gate plus the weighted evidence of
-    relaxation, consensus, and matched and unmatched minutiae after local re-alignment, less what
-    non-mated prints of the smaller side's size reach more easily than others.
+@kernel(inline=True, borrows=True)
+def first_evidence(found, smaller, tables):
+    """Weighted evidence of the first `features`, less what non-mated prints of the smaller side's
+    size reach more easily than others.
     """
-    relaxed, agreement, matched, unmatched = features(a, distances, directions, b, tables, scratch)
-    if agreement < 0:
-        return relaxed
-    evidence = tables.relaxed[min(relaxed >> 3, tables.relaxed.shape[0] - 1)]
-    evidence += tables.agreement[min(agreement >> 5, tables.agreement.shape[0] - 1)]
-    evidence += tables.matched[matched] + tables.unmatched[unmatched]
-    evidence += tables.size[min(a[4].shape[0], b[4].shape[0])]
-    return tables.gate + max(evidence, 0)
+    evidence = tables.relaxed[min(found[0] >> 3, tables.relaxed.shape[0] - 1)]
+    evidence += tables.agreement[min(found[1] >> 5, tables.agreement.shape[0] - 1)]
+    return evidence + tables.matched[found[2]] + tables.unmatched[found[3]] + tables.size[smaller]
 
 
-@kernel(inline=True)
+@kernel(inner=True, borrows=True)
+def bent_evidence(relaxed, agreement, matched, unmatched, missed, smaller, table):
+    """The same after the re-alignment that bends, with how far matched minutiae lie from their
+    matches.
+    """
+    last = table.shape[1] - 1
+    evidence = np.int64(table[0, min(relaxed >> 3, last)])
+    evidence += table[1, min(agreement >> 5, last)]
+    evidence += table[2, matched] + table[3, unmatched]
+    return evidence - ((missed * table[4, matched]) >> 10) + table[5, smaller]
+
+
+@kernel(inline=True, borrows=True)
+def score(a, distances, directions, b, tables, scratch):
+    """Raw score of two search forms, in three steps of which each lies above the one before.
+
+    Up to `tables.gate` it is the relaxation's. Above that it is the gate plus the weighted evidence
+    of relaxation, consensus, and matched and unmatched minutiae after local re-alignment, up to
+    `tables.bend_from`. What gets as far is re-aligned once more, by a motion that bends, and its
+    evidence is weighed anew.
+    """
+    found = features(a, distances, directions, b, tables, scratch)
+    if found[1] < 0:
+        return found[0]
+    smaller = min(a[4].shape[0], b[4].shape[0])
+    evidence = first_evidence(found, smaller, tables)
+    if evidence < tables.bend_from:
+        return tables.gate + max(evidence, 0)
+    matched, unmatched, missed = bent(a, b, tables, scratch)
+    if matched < 0:
+        return tables.gate + tables.bend_from
+    args = (found[0], found[1], matched, unmatched, missed, smaller)
+    return tables.gate + tables.bend_from + max(bent_evidence(*args, tables.bent), np.int64(0))
+
+
+@kernel(inline=True, borrows=True)
 def _row(gallery, low, high):
     return (
         gallery[0][low:high],
@@ -72,7 +102,7 @@ def _row(gallery, low, high):
     )
 
 
-@kernel
+@kernel(borrows=True)
 def score_rows(a, distances, directions, gallery, offsets, rows, tables, scratch, out):
     """Raw scores of one side `a` against rows of a packed gallery; out : (K,) int32."""
     for k in range(rows.shape[0]):
@@ -80,18 +110,26 @@ def score_rows(a, distances, directions, gallery, offsets, rows, tables, scratch
         out[k] = score(a, distances, directions, b, tables, scratch)
 
 
-@kernel
+@kernel(borrows=True)
 def feature_rows(a, distances, directions, gallery, offsets, rows, tables, scratch, out):
-    """The `features` of one side against rows of a packed gallery, and the minutiae of the smaller
-    side; out : (K, 5) int32.
+    """The `features` of one side against rows of a packed gallery, the minutiae of the smaller
+    side, and what `bent` gives of those whose evidence gets as far, -1 of others; out : (K, 8)
+    int32.
     """
     for k in range(rows.shape[0]):
         b = _row(gallery, offsets[rows[k]], offsets[rows[k] + 1])
-        relaxed, agreement, matched, unmatched = features(
-            a, distances, directions, b, tables, scratch
-        )
-        out[k, 0] = relaxed
-        out[k, 1] = agreement
-        out[k, 2] = matched
-        out[k, 3] = unmatched
-        out[k, 4] = min(a[4].shape[0], b[4].shape[0])
+        found = features(a, distances, directions, b, tables, scratch)
+        smaller = min(a[4].shape[0], b[4].shape[0])
+        out[k, 0] = found[0]
+        out[k, 1] = found[1]
+        out[k, 2] = found[2]
+        out[k, 3] = found[3]
+        out[k, 4] = smaller
+        out[k, 5] = -1
+        out[k, 6] = 0
+        out[k, 7] = 0
+        if found[1] >= 0 and first_evidence(found, smaller, tables) >= tables.bend_from:
+            matched, unmatched, missed = bent(a, b, tables, scratch)
+            out[k, 5] = matched
+            out[k, 6] = unmatched
+            out[k, 7] = missed
