@@ -577,16 +577,16 @@ class MatcherParameters:
     bent_base: float = 8.0
     """As `base`."""
     bent_size_evidence: tuple[float, ...] = (
-        1.91,
-        1.82,
-        1.6,
-        0.97,
-        -0.08,
-        -0.9,
-        -1.1,
-        -0.78,
-        -0.53,
-        -1.16,
+        1.77,
+        2.2,
+        1.94,
+        1.05,
+        0.15,
+        -1.15,
+        -1.08,
+        -0.16,
+        -0.5,
+        -1.82,
     )
     """As `size_evidence`."""
 
@@ -612,19 +612,19 @@ class CalibrationParameters:
 
     raw: tuple[int, ...] = (
         0,
-        158,
+        182,
         312,
-        1195,
-        2960,
-        3715,
-        4725,
-        5629,
-        8059,
-        9095,
-        10013,
-        11154,
-        12083,
-        12702,
+        1367,
+        3024,
+        3795,
+        4814,
+        5630,
+        8070,
+        9161,
+        10163,
+        11251,
+        11971,
+        12707,
         200000,
     )
     """Knots, raw score."""
@@ -643,24 +643,24 @@ class CalibrationParameters:
         26.9897,
         30.0,
         33.0103,
-        1037.2239,
+        950.8751,
     )
     """Value at the knots, -10 log10(FMR)."""
     raw_any: tuple[int, ...] = (
         0,
-        312,
-        632,
-        2980,
-        4013,
-        4613,
-        5552,
-        7628,
-        9166,
-        10085,
-        10890,
-        11931,
-        12648,
-        13191,
+        313,
+        832,
+        3033,
+        4070,
+        4688,
+        5630,
+        7630,
+        9153,
+        10131,
+        10958,
+        11975,
+        12587,
+        13163,
         200000,
     )
     """Knots of the best of the four comparisons at any rotation, raw score."""
@@ -679,7 +679,7 @@ class CalibrationParameters:
         26.9897,
         30.0,
         33.0103,
-        1034.6021,
+        948.6404,
     )
     """Value at those knots: of the same pairs, each compared at any rotation; the tail falls as the
     other does, so that the best of four never claims more."""
