@@ -47,8 +47,9 @@ STAND_IN = {
         public FingerprintMatcher(FingerprintTemplate template) { probe = template; }
         public double match(FingerprintTemplate other) {
             if (other.held[1] == 99) System.exit(7);
-            long until = System.nanoTime() + 2000000;
-            while (System.nanoTime() < until) { }
+            var clock = java.lang.management.ManagementFactory.getThreadMXBean();
+            long until = clock.getCurrentThreadCpuTime() + 2000000;
+            while (clock.getCurrentThreadCpuTime() < until) { }
             return (probe.held[0] == other.held[0] ? 40.5 : 0) + other.held[1];
         }
     """,

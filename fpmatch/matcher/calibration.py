@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fpmatch.argument_types import takes
-from fpmatch.checks import check_numbers
+from fpmatch.checks import check_integer, check_numbers
 from fpmatch.errors import InputError
 from fpmatch.parameters import CALIBRATION
+
+_MOST_TRIES = 1_000_000
 
 
 @takes(raw=check_numbers)
@@ -36,6 +38,7 @@ def calibrate(raw: ArrayLike, rotation: str = "upright") -> NDArray[np.float64]:
     return np.round(value, 2)
 
 
+@takes(values=check_numbers)
 def best_of(values: ArrayLike, tries: int) -> NDArray[np.float64]:
     """Values of the best of several comparisons, of what each would be worth alone.
 
@@ -50,7 +53,13 @@ def best_of(values: ArrayLike, tries: int) -> NDArray[np.float64]:
     -------
     ndarray of float64
         `fuse` of each value alone with so many tries; equal ones are worked out once.
+
+    Raises
+    ------
+    InputError
+        If ``values`` are no numbers, or ``tries`` is no whole number of one to a million.
     """
+    check_integer("tries", tries, 1, _MOST_TRIES)
     stated = np.asarray(values, np.float64)
     if tries == 1:
         return stated
