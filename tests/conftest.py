@@ -28,6 +28,21 @@ def synthetic_data() -> Path:
 
 
 @pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thresholds so low that a few rows already go through the lists."""
+    import dataclasses
+
+    from fpmatch.index import ranking, shortlist
+    from fpmatch.parameters import EFFORT_BALANCED, INDEX
+
+    low = dataclasses.replace(INDEX, exhaustive_below=6, scan_below=12)
+    monkeypatch.setattr(shortlist, "INDEX", low)
+    few = dataclasses.replace(EFFORT_BALANCED, lists_least=12, rescored_least=9, verified_least=4)
+    for effort in ("balanced", "scan"):
+        monkeypatch.setitem(ranking.PARAMETERS, effort, few)
+
+
+@pytest.fixture
 def fpm(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:

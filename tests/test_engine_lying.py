@@ -10,9 +10,8 @@ from engine_helpers import KEEPS, LATER, engine, print_of, record, request
 
 from fpmatch.descriptor import encode, pack
 from fpmatch.errors import InputError
-from fpmatch.index import PartitionIndex, ranking, shortlist
+from fpmatch.index import PartitionIndex
 from fpmatch.matcher import compare
-from fpmatch.parameters import EFFORT_BALANCED, INDEX
 from fpmatch.synthetic.gallery import mates, templates
 from fpmatch.types import FingerPosition
 
@@ -94,16 +93,6 @@ def test_a_rotation_that_is_none_is_refused_before_anything_is_logged():
             with pytest.raises(InputError, match="rotation"):
                 e.search(request(rotation=wrong))
         assert not list(e.audit.records(kind="INTENT"))
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """Thresholds so low that a few rows already go through the lists."""
-    low = dataclasses.replace(INDEX, exhaustive_below=6, scan_below=12)
-    monkeypatch.setattr(shortlist, "INDEX", low)
-    few = dataclasses.replace(EFFORT_BALANCED, lists_least=12, rescored_least=9, verified_least=4)
-    for effort in ("balanced", "scan"):
-        monkeypatch.setitem(ranking.PARAMETERS, effort, few)
 
 
 @pytest.mark.parametrize("effort", ["balanced", "scan"])

@@ -14,13 +14,13 @@ from fpmatch.audit.records import COUNTERS
 from fpmatch.cluster import Cluster
 from fpmatch.descriptor import encode, encode_scales, pack
 from fpmatch.errors import InputError
-from fpmatch.index import PartitionIndex, ranking, shortlist
+from fpmatch.index import PartitionIndex
 from fpmatch.index.rounds import Question, Step
 from fpmatch.index.scales import AtScale, ScaledShard, best_groups, best_rows
 from fpmatch.index.shortlist import Shortlist
 from fpmatch.index.subject import Subjects
 from fpmatch.matcher import compare, fuse
-from fpmatch.parameters import EFFORT_BALANCED, INDEX, SCALE
+from fpmatch.parameters import SCALE
 from fpmatch.search import Engine
 from fpmatch.search.run import parameters_digest
 from fpmatch.synthetic.gallery import mates, templates
@@ -367,16 +367,6 @@ def test_rounds_of_a_scale_that_is_not_there_are_refused():
     for wrong in (2, -1):
         with pytest.raises(InputError, match="scale"):
             shard.ask(Question(Step.COUNT, scale=wrong))
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """Thresholds so low that a few rows already go through the lists."""
-    low = dataclasses.replace(INDEX, exhaustive_below=6, scan_below=12)
-    monkeypatch.setattr(shortlist, "INDEX", low)
-    few = dataclasses.replace(EFFORT_BALANCED, lists_least=12, rescored_least=9, verified_least=4)
-    for effort in ("balanced", "scan"):
-        monkeypatch.setitem(ranking.PARAMETERS, effort, few)
 
 
 @pytest.mark.parametrize("effort", ["balanced", "scan"])

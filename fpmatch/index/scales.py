@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from fpmatch.index.subject import Subjects
 
 Keys = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Ids and votes of a list."""
+Listed = TypeVar("Listed", Shortlist, Subjects)
 
 
 class ScaledShard:
@@ -87,11 +89,7 @@ def best_rows(lists: Iterable[Shortlist]) -> Shortlist:
     lists : iterable of Shortlist
         Of searches that share their counters, in order; at least one.
     """
-    found: list[Shortlist] = []
-    for one in lists:
-        if one.exhaustive:
-            return one
-        found.append(one)
+    found = _asked_for(lists)
     if len(found) == 1:
         return found[0]
     ids, votes = _best([(one.row_ids, one.votes) for one in found])
@@ -108,11 +106,7 @@ def best_groups(lists: Iterable[Subjects], group_of_row: NDArray[np.integer]) ->
     group_of_row : (R,) integers
         By row id, as the lists name groups.
     """
-    found: list[Subjects] = []
-    for one in lists:
-        if one.exhaustive:
-            return one
-        found.append(one)
+    found = _asked_for(lists)
     if len(found) == 1:
         return found[0]
     groups, votes = _best([(one.groups, one.votes) for one in found])
@@ -121,6 +115,16 @@ def best_groups(lists: Iterable[Subjects], group_of_row: NDArray[np.integer]) ->
         every = np.unique(np.concatenate(several))
         rows.append(every[np.isin(group_of_row[every], groups)])
     return Subjects(groups, votes, tuple(rows), cost=found[-1].cost)
+
+
+def _asked_for(lists: Iterable[Listed]) -> list[Listed]:
+    """All of them, in order; the first alone that lists every row, where one does."""
+    found: list[Listed] = []
+    for one in lists:
+        if one.exhaustive:
+            return [one]
+        found.append(one)
+    return found
 
 
 def _best(lists: Sequence[Keys]) -> Keys:
