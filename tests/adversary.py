@@ -28,9 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import policy_cases as cases
 from adversary_actor import Actor, Answer, Call, Peer, Seen
-from adversary_model import NUMBERS, Model, remembered
+from adversary_model import NUMBERS, Model
 from adversary_steps import Steps, Violation
 from engine_helpers import folder
+from remembering import remembered
 
 from fpmatch.search import Engine
 

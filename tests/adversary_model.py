@@ -6,20 +6,16 @@ an engine that never held the rest. Everything that may happen once is counted h
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import SimpleNamespace
-from unittest import mock
 
 import policy_cases as cases
 from adversary_actor import Call
 
-import fpmatch.reference.engine as reference_engine
 from fpmatch.gallery.digest import Sum, record_item
 from fpmatch.parameters import SEARCH
 from fpmatch.policy import Policy
@@ -345,32 +341,6 @@ def clean_policy(make) -> Policy:
         policy = make()
         if not policy.authority_problems():
             return policy
-
-
-@contextlib.contextmanager
-def remembered() -> Iterator[None]:
-    """The reference engine with each encoding and comparison made once."""
-    encode, compare = reference_engine.encode, reference_engine.compare
-    forms: dict = {}
-    scores: dict = {}
-
-    def encoded(template):
-        content = template.to_bytes()
-        if content not in forms:
-            forms[content] = encode(template)
-        return forms[content]
-
-    def compared(a, b, **more):
-        key = (id(a), id(b), *sorted(more.items()))
-        if key not in scores:
-            scores[key] = compare(a, b, **more)
-        return scores[key]
-
-    with (
-        mock.patch.object(reference_engine, "encode", encoded),
-        mock.patch.object(reference_engine, "compare", compared),
-    ):
-        yield
 
 
 def catalogue(rng, finger) -> dict[str, list[Record]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import adversary
 import pytest
-from adversary_model import remembered
+from remembering import remembered
 
 from fpmatch.gallery.columns import Columns
 from fpmatch.ledger import Ledger

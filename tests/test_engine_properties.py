@@ -15,8 +15,8 @@ from engine_helpers import Clock, again, folder, print_of, told
 from how_often import often
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from remembering import remembered
 
-import fpmatch.reference.engine as reference_engine
 from fpmatch.index import ranking
 from fpmatch.policy import model as m
 from fpmatch.reference import ReferenceEngine
@@ -108,33 +108,10 @@ class Farm:
 
 
 @pytest.fixture(scope="module")
-def farm(monkeypatch_module):
+def farm():
     made = Farm()
-    compare, encode = reference_engine.compare, reference_engine.encode
-    forms: dict = {}
-    scores: dict = {}
-
-    def cached_encode(template):
-        if template.to_bytes() not in forms:
-            forms[template.to_bytes()] = encode(template)
-        return forms[template.to_bytes()]
-
-    def cached_compare(a, b, **how):
-        key = (id(a), id(b), *how.values())
-        if key not in scores:
-            scores[key] = compare(a, b, **how)
-        return scores[key]
-
-    monkeypatch_module.setattr(reference_engine, "encode", cached_encode)
-    monkeypatch_module.setattr(reference_engine, "compare", cached_compare)
-    with made.stack:
+    with remembered(), made.stack:
         yield made
-
-
-@pytest.fixture(scope="module")
-def monkeypatch_module():
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
 
 
 def search_of(rng: random.Random) -> SearchRequest:
