@@ -12,7 +12,7 @@ from fpmatch.bench.gallery import background, joined, mirrored, opened, probe_se
 from fpmatch.bench.index import bench_batch, bench_build, bench_mask, bench_open
 from fpmatch.bench.peer import measure_nbis
 from fpmatch.bench.search import bench_search
-from fpmatch.bench.tenprint import bench_tenprint, subjects_of
+from fpmatch.bench.tenprint import bench_tenprint, owners, subjects_of
 from fpmatch.descriptor import encode
 from fpmatch.errors import InputError
 from fpmatch.matcher import compare
@@ -180,3 +180,22 @@ def test_ten_fingers_against_one(cache):
     people = subjects_of(12, 4, 3, 1.0)
     assert people.records == (0, 5, 11)
     assert all(len(finger) <= 13 for own in people.fingers for finger, _ in own)
+
+
+@pytest.mark.parametrize(("records", "fingers"), [(12, 4), (12, 3), (13, 3), (13, 1), (12, 10)])
+def test_no_two_fingers_of_a_person_are_one_touch_and_its_mirror_image(records, fingers):
+    rows = np.arange(records * fingers)
+    record, position = owners(rows, records, fingers)
+    everyone = [(one, 1 + place) for one in range(records) for place in range(fingers)]
+    assert sorted(zip(record.tolist(), position.tolist(), strict=True)) == everyone
+    paired = [row for row in rows[::2] if row + 1 < len(rows) and record[row] == record[row + 1]]
+    # Of an odd number of people the last has nobody whose fingers could mirror its own.
+    assert all(record[row] == records - 1 for row in paired)
+    assert len(paired) <= (records % 2) * (fingers // 2 + 1)
+
+
+def test_fingers_of_one_person_touch_as_they_like():
+    people = subjects_of(6, 2, 6, 0.0)
+    places = [[np.sort(finger.y).tolist() for finger, _ in own] for own in people.fingers]
+    # A mirror image keeps the heights of all minutiae.
+    assert len({tuple(one) for own in places for one in own}) == 12

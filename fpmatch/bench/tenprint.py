@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpmatch.bench.gallery import SEED, background, mirrored
 from fpmatch.bench.measure import Bench, quantiles, stated
@@ -114,7 +115,7 @@ def subject_index(
     cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> PartitionIndex:
-    """An index of `records` times `fingers` rows: row r is finger r mod fingers of its record.
+    """An index of `records` times `fingers` rows; `owners` says whose each is.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def subject_index(
     done = 0
     for packed in background(total, cache=None if cache is None else Path(cache)):
         ids = done + np.arange(len(packed))
-        index.add(ids, packed, (1 + ids % fingers).astype(np.uint8))
+        index.add(ids, packed, owners(ids, records, fingers)[1])
         done += len(packed)
         if progress is not None:
             progress(f"building {total}", done, total)
@@ -155,14 +156,42 @@ def searcher_of(index: PartitionIndex, records: int, fingers: int) -> LocalParti
         Of each person.
     """
     rows = np.arange(records * fingers)
-    columns = Columns.of(
-        [(n + 1, f"R-{n:08d}") for n in range(records)],
-        {},
-        rows,
-        rows // fingers + 1,
-        (1 + rows % fingers).astype(np.uint8),
-    )
+    record, position = owners(rows, records, fingers)
+    names = [(n + 1, f"R-{n:08d}") for n in range(records)]
+    columns = Columns.of(names, {}, rows, record + 1, position)
     return LocalPartition("background", index, lambda: columns, str, ReadWriteLock())
+
+
+def owners(
+    rows: NDArray[np.int64], records: int, fingers: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Whose finger each row is, and which.
+
+    In the background every finger is followed by its mirror image, which was touched, and is
+    found, as badly or as well: two of them on one person would tell no more than one. So the
+    fingers of one person are mirrored on the next. (The last one of an odd number of people
+    has to do with what is left, pairs among them.)
+
+    Parameters
+    ----------
+    rows : (K,) int64
+    records : int
+        People.
+    fingers : int
+        Of each person.
+
+    Returns
+    -------
+    record : (K,) int64
+        From 0.
+    position : (K,) uint8
+        From 1.
+    """
+    pair, side = rows // 2, rows % 2
+    record, place = 2 * (pair // fingers) + side, pair % fingers
+    last = rows >= (records - records % 2) * fingers
+    record[last], place[last] = records - 1, rows[last] % fingers
+    return record, (1 + place).astype(np.uint8)
 
 
 def subjects_of(records: int, fingers: int, count: int, poor: float) -> Subjects:
@@ -181,18 +210,19 @@ def subjects_of(records: int, fingers: int, count: int, poor: float) -> Subjects
     """
     rng = np.random.default_rng(SEED)
     chosen = np.unique(np.linspace(0, records - 1, count).astype(int)).tolist()
+    rows = np.arange(records * fingers)
+    record, position = owners(rows, records, fingers)
     people = []
-    for record in chosen:
-        rows = range(record * fingers, (record + 1) * fingers)
-        touches = {n: next(mates(1, SEED, start=n)) for n in {row // 2 for row in rows}}
+    for one in chosen:
         own = []
-        for place, row in enumerate(rows):
-            template = touches[row // 2]
+        for row in np.flatnonzero(record == one).tolist():
+            # The mirror image touches again as it likes, not as the other did.
+            template = next(mates(1, SEED, start=row // 2, impression=1 + row % 2))
             if row % 2:
                 template = mirrored(template)
             if rng.random() < poor:
                 template = patch(template, rng)
-            own.append((encode(template), FingerPosition(1 + place)))
+            own.append((encode(template), FingerPosition(int(position[row]))))
         people.append(tuple(own))
     return Subjects(tuple(chosen), tuple(people))
 
