@@ -288,8 +288,30 @@ def test_leaders(seed):
     rng = np.random.default_rng(seed)
     votes = rng.integers(0, 40, 60)
     for size in (1, 5, 59, 60, 100):
-        out = kernels.leaders(votes, size, np.zeros(32, np.int64))
+        out, highest = kernels.leaders(votes, size, np.zeros(32, np.int64), 1)
         assert out == naive.leaders(votes, size, 31)
+        assert highest == min(votes.max(), 31)
+        # In two pieces, the second without those that the first has beaten.
+        tallies = np.zeros(32, np.int64)
+        least, highest = kernels.leaders(votes[:30], size, tallies, 1)
+        some = votes[30:][votes[30:] >= least]
+        assert kernels.leaders(some, size, tallies, highest) == (out, min(votes.max(), 31))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_worth_listing(seed):
+    rng = np.random.default_rng(seed)
+    half = np.uint64(32)
+    votes = rng.integers(0, 6, (int(rng.integers(1, 4)), 50)).astype(np.uint64)
+    states = (votes << half) | rng.integers(0, 2**32, votes.shape).astype(np.uint64)
+    first, last, least = 7, 43, int(rng.integers(0, 12))
+    rows, got = np.full((2, last - first), -1)
+    count = kernels.worth_listing(states, first, last, least, rows, got)
+    total = votes.sum(axis=0).astype(np.int64)
+    expected = [r for r in range(first, last) if total[r] >= max(least, 1)]
+    assert rows[:count].tolist() == expected
+    assert got[:count].tolist() == total[expected].tolist()
+    assert (rows[count:] == -1).all()
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -304,10 +326,10 @@ def test_the_foremost_of_several_pieces(seed):
         ids = 1000 - first - np.arange(len(votes))
         at = place(3, first + np.arange(len(votes)))
         first += len(votes)
-        keep = votes >= found.least(votes)
+        keep = votes >= found.raise_least(votes[votes >= found.least])
         handed.append((ids[keep], votes[keep], at[keep]))
         pieces.append((ids, votes, at))
-        alone = kernels.leaders(votes, size, np.zeros(64, np.int64))
+        alone, _ = kernels.leaders(votes, size, np.zeros(64, np.int64), 1)
         assert keep.sum() <= (votes >= alone).sum()
     expected = best(*together(pieces), size)
     ids, votes, at = foremost(handed, size)

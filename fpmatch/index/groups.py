@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -56,14 +56,19 @@ class GroupsById:
     Parameters
     ----------
     group_of_row : (R,) int64
+
+    Attributes
+    ----------
+    size : int
+        See `Groups`.
     """
 
     group_of_row: NDArray[np.int64]
+    size: int = field(init=False)
 
-    @property
-    def size(self) -> int:
-        """See `Groups`."""
-        return int(self.group_of_row.max(initial=-1)) + 1
+    def __post_init__(self) -> None:
+        # Asked for in every round, and a pass over all rows.
+        object.__setattr__(self, "size", int(self.group_of_row.max(initial=-1)) + 1)
 
     def of(self, part: Part, rows: NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.int64]:
         """See `Groups`.

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.index._kernels import WAITING, add_up, leaders, list_ranges, sift
+from fpmatch.index._kernels import WAITING, leaders, list_ranges, sift, worth_listing
 from fpmatch.index.context import SearchContext, Task, View
 from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.lookup import Lookup
-from fpmatch.index.ranking import Ranked, place
+from fpmatch.index.ranking import Ranked, place, ranges_for
 from fpmatch.index.segment import Part
 from fpmatch.index.work import spans
 
@@ -42,17 +42,26 @@ class Leading:
         self.rows: list[Ranked] = []
         self._size = size
         self._tallies = np.zeros(_TALLIES, np.int64)
+        self._least = self._highest = 1
         self._lock = threading.Lock()
 
-    def least(self, votes: NDArray[np.int64]) -> int:
-        """Fewest votes that a row needs, by all pieces so far and these votes of another.
+    @property
+    def least(self) -> int:
+        """Fewest votes that a row needs, by all pieces so far."""
+        return self._least
+
+    def raise_least(self, votes: NDArray[np.int64]) -> int:
+        """Fewest votes that a row needs, by all pieces so far and another.
 
         Parameters
         ----------
         votes : (K,) int64
+            Of the rows of the piece that have `least` votes or more; others change nothing.
         """
         with self._lock:
-            return int(leaders(votes, self._size, self._tallies))
+            found = leaders(votes, self._size, self._tallies, self._highest)
+            self._least, self._highest = int(found[0]), int(found[1])
+            return self._least
 
 
 class ListVotes:
@@ -87,6 +96,7 @@ class ListVotes:
         self._number = number
         self._part = view.parts[number]
         self._seen = view.seen[number]
+        self._position = view.position
         self._pairs, self._ranges = _ranges(self._part, lookup, view.position)
         lengths = self._ranges[:, 1] - self._ranges[:, 0]
         self._longest = int(lengths.max(initial=0))
@@ -125,18 +135,24 @@ class ListVotes:
 
         def task(first: int, last: int) -> Task:
             def lead() -> None:
-                votes = np.zeros(last - first, np.int64)
-                add_up(states, first, last, votes)
-                rows = np.flatnonzero(votes >= found.least(votes))
-                ids = self._part.row_ids[first + rows]
-                found.rows.append((ids, votes[rows], place(self._number, first + rows)))
+                rows, votes = np.empty((2, last - first), np.int64)
+                count = worth_listing(states, first, last, found.least, rows, votes)
+                rows, votes = rows[:count], votes[:count]
+                here = np.flatnonzero(votes >= found.raise_least(votes))
+                rows, votes = rows[here], votes[here]
+                found.rows.append((self._part.row_ids[rows], votes, place(self._number, rows)))
 
             return lead
 
-        return [task(first, last) for first, last in spans(len(self._part), step)]
+        # Nothing is voted for outside of the rows of a position.
+        ranges = ranges_for(self._part, self._position)
+        return [task(a + first, a + last) for a, b in ranges for first, last in spans(b - a, step)]
 
     def _pieces(self, lengths: NDArray[np.int64], each: int) -> Iterator[tuple[int, int]]:
         """Ranges of whole probe cylinders with about so many entries together."""
+        if int(lengths.sum()) <= each:
+            yield from [(0, len(lengths))] if len(lengths) else []
+            return
         cylinder = self._lookup.cylinder[self._pairs]
         starts = np.flatnonzero(np.diff(cylinder, prepend=-1))
         ends = np.append(starts[1:], len(cylinder))

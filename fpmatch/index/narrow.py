@@ -7,15 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.index.context import SearchContext, View
-from fpmatch.index.groups import Groups
+from fpmatch.index.context import SearchContext
+from fpmatch.index.grouped_rows import GroupedRows, Rows
 from fpmatch.index.rounds import Cut
 from fpmatch.index.stages import votes_of_rows
 from fpmatch.index.votes import ProbeVotes
 from fpmatch.parameters import INDEX
-
-Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Rows of a part, and the place of each one's group among the groups in play."""
 
 
 class GroupVotes:
@@ -24,11 +21,12 @@ class GroupVotes:
     Parameters
     ----------
     search : SearchContext
-    views : mapping of position to View
+    seen : mapping of position to GroupedRows
         What a finger of each position may see.
-    of : Groups
     groups : (G,) int64, ascending
         Numbers of those to begin with.
+    size : int
+        One more than the largest number that a group may have.
 
     Attributes
     ----------
@@ -41,13 +39,13 @@ class GroupVotes:
     def __init__(
         self,
         search: SearchContext,
-        views: Mapping[int, View],
-        of: Groups,
+        seen: Mapping[int, GroupedRows],
         groups: NDArray[np.int64],
+        size: int,
     ) -> None:
         self._search = search
-        self._views = views
-        self._of = of
+        self._seen = seen
+        self._size = size
         self._rows: dict[int, list[Rows]] = {}
         self.groups = groups
         self.votes = np.zeros(len(groups), np.int64)
@@ -57,7 +55,7 @@ class GroupVotes:
         """Add a finger's votes, counted over all cylinders of the rows in play."""
         rows = self._in_play(position)
         some = [chosen for chosen, _ in rows]
-        counted = votes_of_rows(self._search, self._views[position], some, votes)
+        counted = votes_of_rows(self._search, self._seen[position].view, some, votes)
         best = np.zeros(len(self.groups), np.int64)
         there = np.zeros(len(self.groups), np.bool_)
         for (_, place), got in zip(rows, counted, strict=True):
@@ -111,13 +109,10 @@ class GroupVotes:
         return self.groups[order], self.votes[order]
 
     def _in_play(self, position: int) -> list[Rows]:
+        """Of each part the rows of the groups in play, and the places of these groups."""
         if position not in self._rows:
-            place = np.full(self._of.size, -1, np.int64)
-            place[self.groups] = np.arange(len(self.groups))
-            view = self._views[position]
-            found = []
-            for part, rows in zip(view.parts, view.rows(), strict=True):
-                at = place[self._of.of(part, rows)]
-                found.append((rows[at >= 0], at[at >= 0]))
-            self._rows[position] = found
+            chosen = np.zeros(self._size, np.bool_)
+            chosen[self.groups] = True
+            found = self._seen[position].among(chosen)
+            self._rows[position] = [(r, np.searchsorted(self.groups, g)) for r, g in found]
         return self._rows[position]

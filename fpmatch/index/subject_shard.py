@@ -13,10 +13,11 @@ from fpmatch.descriptor import SearchTemplate
 from fpmatch.errors import InputError
 from fpmatch.index.asked import Asked, Keys
 from fpmatch.index.context import SearchContext, View
+from fpmatch.index.grouped_rows import GroupedRows
 from fpmatch.index.groups import Groups, groups_at
 from fpmatch.index.ladder import Bounds, Stage, stage_for
 from fpmatch.index.narrow import GroupVotes
-from fpmatch.index.ranking import Ranked, lists_for, wanted_for
+from fpmatch.index.ranking import Ranked, least_of, lists_for, wanted_for
 from fpmatch.index.rounds import Answer, Cut, Question, Step
 from fpmatch.index.stages import vote_by_lists, vote_by_rows
 from fpmatch.index.verifying import verify_rows
@@ -75,13 +76,14 @@ class SubjectShard(Asked):
         self._votes: list[tuple[ProbeVotes, int]] = []
         self._found: list[Ranked] = []
         self._groups: Keys = (self._every, self._every)
-        self._kept = GroupVotes(search, self._views, groups, self._every)
+        self._seen: dict[int, GroupedRows] = {}
+        self._kept = GroupVotes(search, self._seen, self._every, groups.size)
 
     def _count(self, question: Question) -> Answer:
         there = np.zeros(self._of.size, np.bool_)
-        for view in self._views.values():
-            for part, seen in zip(view.parts, view.seen, strict=True):
-                there[self._of.of(part, seen.view(np.bool_))] = True
+        for position, view in self._views.items():
+            self._seen[position] = GroupedRows.of(view, self._of)
+            self._seen[position].mark(there)
         self._every = np.flatnonzero(there)
         visible = tuple(self._views[p].visible for p in sorted(self._views))
         return Answer(visible=visible, groups=len(self._every))
@@ -106,8 +108,7 @@ class SubjectShard(Asked):
         for (ids, worth, at), cut in zip(self._found, question.cuts, strict=True):
             keep = np.ones(len(ids), np.bool_) if cut is None else cut.keeps(ids, worth)
             left.append((groups_at(self._of, self._search.parts, at[keep]), worth[keep]))
-        groups, votes = add_up(left)
-        self._groups = (groups[: question.size], votes[: question.size])
+        self._groups = add_up(left, self._of.size, question.size)
         return self._listed(self._groups)
 
     def _narrow(self, question: Question) -> Answer:
@@ -134,7 +135,9 @@ class SubjectShard(Asked):
     def _take(self, question: Question) -> Answer:
         groups, votes = _kept(self._groups, self._cut(question))
         self._search.clock.lap("votes")
-        rows = tuple(self._rows_of(self._views[p], groups) for p in sorted(self._views))
+        chosen = np.zeros(self._of.size, np.bool_)
+        chosen[groups] = True
+        rows = tuple(self._seen[p].ids(chosen) for p in sorted(self._views))
         self._search.clock.lap("rows")
         visible = sum(self._views[p].visible for _, p in self._fingers)
         return Answer(
@@ -157,7 +160,7 @@ class SubjectShard(Asked):
         return None if cut is None else Cut(cut.votes, self._of.last(cut.last))
 
     def _begin(self, groups: NDArray[np.int64]) -> None:
-        self._kept = GroupVotes(self._search, self._views, self._of, groups)
+        self._kept = GroupVotes(self._search, self._seen, groups, self._of.size)
 
     def _prepare(self, visible: Sequence[int]) -> None:
         """Votes of the fingers, those with the most minutiae first.
@@ -186,16 +189,6 @@ class SubjectShard(Asked):
         lists = lists_for(wanted, self._search.quantizer.lists, votes.voting, several)
         return vote_by_lists(self._search, view, votes, lists, size)
 
-    def _rows_of(self, view: View, groups: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Visible rows of some groups, ascending."""
-        chosen = np.zeros(self._of.size, np.bool_)
-        chosen[groups] = True
-        found = []
-        for part, seen in zip(view.parts, view.seen, strict=True):
-            some = np.flatnonzero(seen)
-            found.append(part.row_ids[some[chosen[self._of.of(part, some)]]])
-        return np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
-
 
 def in_order(fingers: Sequence[tuple[SearchTemplate, int]]) -> list[tuple[SearchTemplate, int]]:
     """Fingers with the most minutiae first; the same whatever order they were given in."""
@@ -204,27 +197,29 @@ def in_order(fingers: Sequence[tuple[SearchTemplate, int]]) -> list[tuple[Search
     )
 
 
-def add_up(found: Sequence[Keys]) -> Keys:
+def add_up(found: Sequence[Keys], numbers: int, most: int) -> Keys:
     """Votes by group: of each finger the best row, summed over the fingers; ranked.
 
     Parameters
     ----------
     found : sequence of (groups, votes)
         Of each finger those of its rows.
+    numbers : int
+        One more than the largest number of a group.
+    most : int
+        Groups wanted, those of most votes; ties by group.
     """
-    groups, votes = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    total, there = np.zeros(numbers, np.int64), np.zeros(numbers, np.bool_)
     for group, worth in found:
-        order = np.lexsort((-worth, group))
-        group, worth = group[order], worth[order]
-        first = np.ones(len(group), np.bool_)
-        first[1:] = group[1:] != group[:-1]
-        groups.append(group[first])
-        votes.append(worth[first])
-    every, where = np.unique(np.concatenate(groups), return_inverse=True)
-    total = np.zeros(len(every), np.int64)
-    np.add.at(total, where, np.concatenate(votes))
-    order = np.lexsort((every, -total))
-    return every[order], total[order]
+        there[group] = True
+        one = np.zeros(numbers, np.int64)
+        np.maximum.at(one, group, worth)
+        total += one
+    every = np.flatnonzero(there)
+    # No more are sorted than may be among the first.
+    every = every[total[every] >= least_of(total[every], most)]
+    order = np.lexsort((every, -total[every]))[:most]
+    return every[order], total[every[order]]
 
 
 def _kept(keys: Keys, cut: Cut | None) -> Keys:

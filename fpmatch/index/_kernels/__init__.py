@@ -19,14 +19,13 @@ from fpmatch.index._kernels.lists import (
     turn_lists,
 )
 from fpmatch.index._kernels.rows import best_distances, vote_rows
-from fpmatch.index._kernels.sift import WAITING, add_up, leaders, sift
+from fpmatch.index._kernels.sift import WAITING, leaders, sift, worth_listing
 
 __all__ = [
     "BITS",
     "FOLDED",
     "WAITING",
     "WORDS",
-    "add_up",
     "best_distances",
     "carry_over",
     "checksum_blocks",
@@ -43,4 +42,5 @@ __all__ = [
     "sort_lists",
     "turn_lists",
     "vote_rows",
+    "worth_listing",
 ]

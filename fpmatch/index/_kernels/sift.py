@@ -112,32 +112,46 @@ def _add_votes(rows, found, kept, worth, seen, state):
 
 
 @kernel
-def add_up(states, first, last, out):
-    """Votes of the rows ``first..last`` over all states: ``out (last - first,) int64``."""
+def worth_listing(states, first, last, least, rows, votes):
+    """Of the rows ``first..last`` those of at least `least` votes (1) over all states; their votes.
+
+    ``states (K, N) uint64`` as `sift` leaves them. Returns how many were written to the beginning
+    of ``rows`` and ``votes (last - first,) int64``.
+    """
     half = np.uint64(32)
+    floor = np.uint64(max(least, 1))
+    count = 0
     for r in range(first, last):
-        votes = np.uint64(0)
+        total = np.uint64(0)
         for k in range(states.shape[0]):
-            votes += states[k, r] >> half
-        out[r - first] = votes
+            total += states[k, r] >> half
+        # Nearly always false: no row below the best of the parts before is touched again.
+        if total >= floor:
+            rows[count] = r
+            votes[count] = total
+            count += 1
+    return count
 
 
 @kernel
-def leaders(votes, size, tallies):
+def leaders(votes, size, tallies, highest):
     """Lowest vote of the best `size` of some rows and those before (more on a tie), at least 1.
 
     ``tallies (B,) int64`` holds how many of those before have each number of votes, and these are
-    added; votes from B - 1 on are taken as equal, and rows without a vote do not count.
+    added; votes from B - 1 on are taken as equal, and rows without a vote do not count. ``highest``
+    is the largest number of votes before, or B - 1. Returns the lowest vote, and the largest.
     """
     top = tallies.shape[0] - 1
     for r in range(votes.shape[0]):
         if votes[r] > 0:
             tallies[min(votes[r], top)] += 1
+            highest = max(highest, votes[r])
+    highest = min(highest, top)
     total = 0
-    v = top
+    v = highest
     while v > 1:
         total += tallies[v]
         if total >= size:
             break
         v -= 1
-    return v
+    return max(v, 1), highest
