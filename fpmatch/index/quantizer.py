@@ -53,6 +53,8 @@ class Quantizer:
         grouped = centroids.reshape(len(heads), -1, WORDS)
         self._members = np.ascontiguousarray(grouped.transpose(0, 2, 1))
         self._index = faiss.IndexBinaryFlat(64 * WORDS)
+        # Distances of few bits are counted instead of kept in a heap: 0.4 to 0.9 of the time.
+        setattr(self._index, "use_heap", False)  # noqa: B010 (its types lack it)
         self._index.add(np.ascontiguousarray(centroids).view(np.uint8))
 
     def assign(self, codes: NDArray[np.uint64], out: NDArray[np.uint16]) -> None:
