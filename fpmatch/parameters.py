@@ -203,7 +203,7 @@ class SlapParameters:
 class NeuralParameters:
     """The learned extractor. Thresholds tuned on FVC2000 + FVC2002 DB1-4 B."""
 
-    model: str = "fpnet-3.fpnet"
+    model: str = "fpnet-4.fpnet"
     """File in `fpmatch/minutiae/models`."""
     threshold: float = 0.3
     """Lowest confidence of a minutia: the probability that it is there."""
@@ -982,7 +982,7 @@ RIDGES = RidgeParameters()
 SLAP = SlapParameters()
 TEMPLATE = TemplateParameters()
 NEURAL = NeuralParameters()
-NEURAL_LARGE = NeuralParameters(model="fpnet-large-3.fpnet")
+NEURAL_LARGE = NeuralParameters(model="fpnet-large-4.fpnet")
 EXTRACTOR_NAMES = ("neural", "neural-large", "classical")
 """What `extractor=` may be; the first is the default."""
 SYNTHETIC = SyntheticParameters()

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fpmatch.minutiae import neural
 from fpmatch.parameters import NEURAL
 
 pytest.importorskip("torch", reason="training needs PyTorch, which is no dependency")
 
+from training import vote
 from training.augment import CROP, crop
 from training.faults import FAULTS, Scene, spoil
 from training.prints import CELL, Print
@@ -348,3 +350,16 @@ def test_training_with_a_teacher_is_repeatable_and_the_teacher_counts(
     assert same(taught, run("again", "--teacher", str(MODEL)))
     assert not same(taught, alone)
     assert same(alone, run("unheard", "--teacher", str(MODEL), "--taught", "0"))
+
+
+def test_own_labels_keep_out_what_is_left_out(tmp_path, monkeypatch) -> None:
+    """Of a set of which half is kept back, the second and the fourth finger are not labelled."""
+    picture = Image.fromarray(ridges().pixels)
+    (tmp_path / "sd4").mkdir()
+    for finger in ("A001", "A002", "A003", "A004"):
+        for impression in (1, 2):
+            picture.save(tmp_path / "sd4" / f"{finger}_{impression}.png")
+    (tmp_path / "ppi.json").write_text('{"sd4": 500}')
+    monkeypatch.setattr(vote, "taught", lambda find, pixels: ridges())
+    made = vote.own_prints(tmp_path, ["sd4"])["sd4"]
+    assert sorted(made) == ["A001_1", "A001_2", "A003_1", "A003_2"]

@@ -1,6 +1,6 @@
 """Make the confidence of a model file a probability: fitted on prints that no weight has seen.
 
-    python -m training.calibrate --model fpmatch/minutiae/models/fpnet-3.fpnet \\
+    python -m training.calibrate --model fpmatch/minutiae/models/fpnet-4.fpnet \\
         --labels out/teacher/fvc2002_DB1_B.npz --truth out/unseen.npz
 
 A claim is right if a label lies within `NEAR`

@@ -1,6 +1,6 @@
 """Label prints with a teacher network, one ``.npz`` a source.
 
-    python -m training.teach --teacher LEADER.onnx --data FOLDER --skip fvc2000/DB3_B \\
+    python -m training.teach --teacher LEADER.onnx --data FOLDER \\
         --synthetic out/synthetic.npz --out out/teacher
 
 The teacher is LEADER (Cappelli and Ferrara 2026, MIT); its ONNX file is inside the PyPI source
@@ -23,6 +23,7 @@ from fpmatch import read_image
 from fpmatch.errors import ExtractionError, ImageError
 from fpmatch.minutiae.area import finger_area
 from training.prints import CELL, Print, read, write
+from training.split import left_out
 
 MULTIPLE = 32
 KEEP = 0.08
@@ -154,6 +155,9 @@ def main() -> None:
     parser.add_argument("--synthetic", type=Path, help="of training.synthesise")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--skip", nargs="*", default=[], help="databases to leave untouched")
+    parser.add_argument(
+        "--left-out", action="store_true", help="label what training.split keeps back, nothing else"
+    )
     args = parser.parse_args()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -164,12 +168,16 @@ def main() -> None:
         if target.exists() or name in args.skip:
             continue
         files = sorted((args.data / name).glob("*.[tp][in][fg]"))
+        kept = left_out(name, [f.stem for f in files])
+        files = [f for f in files if (f.stem in kept) == args.left_out]
+        if not files:
+            continue
         images = {f.stem: read_image(f, ppi=ppi).pixels for f in files}
         prints = taught_all(find, images.items())
         write(target, prints)
         print(f"{name}: {len(prints)} images", flush=True)
     target = args.out / "formats.npz"
-    if not target.exists():
+    if not target.exists() and not args.left_out:
         prints = taught_all(find, further(args.data / "formats"))
         write(target, prints)
         print(f"formats: {len(prints)} images", flush=True)

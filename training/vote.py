@@ -30,6 +30,7 @@ from fpmatch.minutiae.neural import extract_neural
 from fpmatch.parameters import TEMPLATE, NeuralParameters
 from fpmatch.template import Template
 from training.prints import CELL, Print, read, write
+from training.split import left_out
 from training.teach import confirmed, further, taught
 
 TWICE = NeuralParameters(threshold=0.03, second_look=1.01)
@@ -237,7 +238,8 @@ def vote(prints: Mapping[str, Print]) -> tuple[dict[str, Print], str]:
 
 
 def own_prints(data: Path, names: list[str]) -> dict[str, dict[str, Print]]:
-    """Sets of a data folder, labelled by the shipped network; ``formats`` are sample records."""
+    """Sets of a data folder, labelled by the shipped network, without what `training.split` keeps
+    back; ``formats`` are sample records."""
     ppi = json.loads((data / "ppi.json").read_text())
     sets = {}
     for name in names:
@@ -245,7 +247,10 @@ def own_prints(data: Path, names: list[str]) -> dict[str, dict[str, Print]]:
             images = dict(further(data / name))
         else:
             files = sorted((data / name).glob("*.[tp][in][fg]"))
-            images = {f.stem: fp.read_image(f, ppi=ppi[name]).pixels for f in files}
+            kept = left_out(name, [f.stem for f in files])
+            images = {
+                f.stem: fp.read_image(f, ppi=ppi[name]).pixels for f in files if f.stem not in kept
+            }
         prints = {}
         for stem, pixels in images.items():
             try:
