@@ -12,6 +12,9 @@ steadier than either where errors are few, the mean score of mated pairs, of whi
 Measured are the prints that `training.split` keeps back: all of FVC2000 DB3 B and every second
 finger of `sd4`; `--whole` measures whole sets, for files that learnt from less.
 
+Of several files the changes from the first one follow, paired: the same fingers are drawn for both,
+and a pair scores 0 where a file finds too few minutiae in one of its prints.
+
 `--window` and `--coarse` make the prints what a small sensor of few pixels an inch would have
 given: the middle of the print, so many pixels high and wide, sampled at so many pixels an inch.
 """
@@ -29,7 +32,7 @@ import numpy as np
 
 import fpmatch as fp
 from benchmarks.fit_calibration import DATA, identities
-from benchmarks.left_out import draws, table, whole_pairs
+from benchmarks.left_out import Part, draws, table, whole_pairs
 from fpmatch.descriptor import encode
 from fpmatch.errors import ExtractionError
 from fpmatch.minutiae.extract import EXTRACTORS
@@ -90,8 +93,8 @@ def read_templates(args) -> dict[str, fp.Template]:
     return templates
 
 
-def report(templates: dict[str, fp.Template], args) -> None:
-    """Rates, misses and mean mated scores."""
+def report(templates: dict[str, fp.Template], args) -> dict[tuple[str, str], float]:
+    """Rates, misses and mean mated scores; the scores of all pairs, by their names."""
     names = list(templates)
     folder = np.array([name.rsplit("/", 1)[0] for name in names])
     identity = identities(args.data, names)
@@ -112,6 +115,47 @@ def report(templates: dict[str, fp.Template], args) -> None:
     print(f"  image quality, median {np.median(quality):.0f}, lowest tenth under "
           f"{np.quantile(quality, 0.1):.0f}; minutiae, median "
           f"{np.median([len(t) for t in templates.values()]):.0f}", flush=True)  # fmt: skip
+    return {(names[i], names[j]): v for i, j, v in zip(first, second, value, strict=True)}
+
+
+class Measured:
+    """Pairs of one set or of all, under one file."""
+
+    def __init__(self, values, one, other):
+        self.part = Part(values, one, other)
+        self.own = np.minimum(values[one == other], CAP)
+
+    def figures(self, weight=None) -> np.ndarray:
+        """EER, FMR1000 and the mean mated score, fingers counted so often."""
+        often = None if weight is None else weight[self.part.mated]
+        return np.array([*self.part.rates(weight), np.average(self.own, weights=often)])
+
+
+def changes(scores: list[dict[tuple[str, str], float]], args) -> None:
+    """Each file against the first, with intervals over fingers."""
+    pairs = sorted(set().union(*scores))
+    names = sorted({name for pair in pairs for name in pair})
+    at = {name: i for i, name in enumerate(names)}
+    identity = identities(args.data, names)
+    folder = np.array([name.rsplit("/", 1)[0] for name in names])
+    rows = np.array([[at[a], at[b]] for a, b in pairs])
+    one, other = identity[rows].T
+    group, weights = folder[rows[:, 0]], draws(folder, identity)
+    values = [np.array([found.get(pair, 0.0) for pair in pairs]) for found in scores]
+    for name in [*np.unique(folder), "pooled"]:
+        some = (group == name) | (name == "pooled")
+        parts = [Measured(v[some], one[some], other[some]) for v in values]
+        base = [part.figures() for part in parts]
+        drawn = np.array([[part.figures(w) for part in parts] for w in weights])
+        for k in range(1, len(parts)):
+            low, high = np.percentile(drawn[:, k] - drawn[:, 0], [2.5, 97.5], axis=0)
+            said = [
+                f"{label} {new:.2f} ({new - old:+.2f} [{a:+.2f}, {b:+.2f}])"
+                for label, new, old, a, b in zip(
+                    ("EER", "FMR1000", "mean"), base[k], base[0], low, high, strict=True
+                )
+            ]
+            print(f"  {name:14s} {args.models[k].name}: " + ", ".join(said), flush=True)
 
 
 def main() -> None:
@@ -124,10 +168,14 @@ def main() -> None:
     parser.add_argument("--window", type=int, nargs=2, help="rows and columns, pixels")
     parser.add_argument("--coarse", type=float, help="pixels an inch")
     args = parser.parse_args()
+    scores = []
     for path in args.models:
         use(path)
         print(f"{path}: {model(str(path.resolve()))[0].trained_on}")
-        report(read_templates(args), args)
+        scores.append(report(read_templates(args), args))
+    if len(scores) > 1:
+        print(f"changes from {args.models[0].name}")
+        changes(scores, args)
 
 
 if __name__ == "__main__":
