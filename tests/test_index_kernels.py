@@ -382,3 +382,36 @@ def test_the_twins_agree_without_compilation():
         timeout=300,
     )
     assert result.returncode == 0, result.stdout[-2000:]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rows_are_found_by_their_ids_in_every_run(seed):
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(0, 9, int(rng.integers(1, 6)))
+    runs = np.append(0, np.cumsum(lengths))
+    ids = np.full(int(runs[-1]), 0)
+    scattered = rng.permutation(60)[: len(ids)] * 3
+    for first, end in itertools.pairwise(runs):
+        ids[first:end] = np.sort(scattered[first:end])
+    wanted = rng.integers(-2, 183, 80)
+    out = np.zeros(len(wanted), np.int64)
+    kernels.find_rows(ids, runs, wanted, out)
+    rows = {one: row for row, one in enumerate(ids.tolist())}
+    assert out.tolist() == [rows.get(one, -1) for one in wanted.tolist()]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_ranges_are_checked_when_every_block_under_them_is(seed):
+    rng = np.random.default_rng(seed)
+    block, offset, each = 64, int(rng.integers(0, 200)), int(rng.choice((1, 8, 40)))
+    entries = 50
+    checked = rng.random((offset + entries * each) // block + 1) < 0.8
+    for _ in range(30):
+        ranges = np.sort(rng.integers(0, entries + 1, (3, 2)), axis=1)
+        under = {
+            byte // block
+            for first, end in ranges.tolist()
+            for byte in range(offset + first * each, offset + end * each)
+        }
+        expected = all(checked[b] for b in under)
+        assert kernels.ranges_checked(checked, block, offset, each, ranges) == expected

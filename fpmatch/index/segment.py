@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import COLUMNS, PackedTemplates
 from fpmatch.encryption import PLAIN_FILES, Files
 from fpmatch.errors import CorruptError
-from fpmatch.index._kernels import checksum_blocks
+from fpmatch.index._kernels import checksum_blocks, find_rows, ranges_checked
 from fpmatch.index.list_layout import lists_of_version_1
 from fpmatch.index.segment_format import read_layout, view
 
@@ -113,9 +113,10 @@ class Part:
         CorruptError
             If a block under them fails its checksum.
         """
-        for name in names:
-            if name not in self.sound:
-                ranges = np.stack([self.offsets[rows], self.offsets[rows + 1]], axis=1)
+        unchecked = [name for name in names if name not in self.sound]
+        if unchecked:
+            ranges = np.stack([self.offsets[rows], self.offsets[rows + 1]], axis=1)
+            for name in unchecked:
                 self.ensure_ranges(name, ranges)
 
     def find(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -125,14 +126,8 @@ class Part:
         ----------
         row_ids : (K,) int64
         """
-        out = np.full(len(row_ids), -1, np.int64)
-        for first, last in zip(self.runs[:-1], self.runs[1:], strict=True):
-            ids = self.row_ids[first:last]
-            # Rows come in order of their ids, so that most are outside of most parts.
-            maybe = np.flatnonzero((row_ids >= ids[0]) & (row_ids <= ids[-1]))
-            at = np.searchsorted(ids, row_ids[maybe])
-            here = ids[at] == row_ids[maybe]
-            out[maybe[here]] = first + at[here]
+        out = np.empty(len(row_ids), np.int64)
+        find_rows(self.row_ids, self.runs, row_ids, out)
         return out
 
     def runs_for(self, position: int) -> NDArray[np.int64]:
@@ -256,22 +251,20 @@ class Segment(Part):
         CorruptError
             If one fails its checksum.
         """
-        ranges = ranges[ranges[:, 1] > ranges[:, 0]]
-        if name in self.sound or not len(ranges):
+        if name in self.sound:
             return
         section = self.layout.sections[name]
         size = self.layout.block_bytes
         each = section.nbytes // max(1, section.shape[0])
-        first = (section.offset + ranges[:, 0] * each) // size
-        last = (section.offset + ranges[:, 1] * each - 1) // size
-        ends = self._checked[first] & self._checked[last]
-        if not ends.all() or int((last - first).max()) > 1:
+        if not ranges_checked(self._checked, size, section.offset, each, ranges):
+            ranges = ranges[ranges[:, 1] > ranges[:, 0]]
+            first = (section.offset + ranges[:, 0] * each) // size
+            last = (section.offset + ranges[:, 1] * each - 1) // size
             blocks = self.layout.blocks + 1
             step = np.bincount(first, minlength=blocks) - np.bincount(last + 1, minlength=blocks)
-            missing = np.flatnonzero((np.cumsum(step[:-1]) > 0) & ~self._checked)
-            self._check(missing)
-        start = section.offset // self.layout.block_bytes
-        stop = -(-(section.offset + section.nbytes) // self.layout.block_bytes)
+            self._check(np.flatnonzero((np.cumsum(step[:-1]) > 0) & ~self._checked))
+        start = section.offset // size
+        stop = -(-(section.offset + section.nbytes) // size)
         if self._checked[start:stop].all():
             self.sound.add(name)
 

@@ -11,6 +11,7 @@ delete the ``*.nbi`` beside all of them.
 from fpmatch.index._kernels.bits import BITS, FOLDED, WORDS, distance, fold, popcount, prefetch
 from fpmatch.index._kernels.carry import carry_over, count_kept
 from fpmatch.index._kernels.checksum import checksum_blocks
+from fpmatch.index._kernels.finding import find_rows, ranges_checked
 from fpmatch.index._kernels.lists import (
     fill_lists,
     list_ranges,
@@ -32,12 +33,14 @@ __all__ = [
     "count_kept",
     "distance",
     "fill_lists",
+    "find_rows",
     "fold",
     "leaders",
     "list_ranges",
     "nearest_lists",
     "popcount",
     "prefetch",
+    "ranges_checked",
     "sift",
     "sort_lists",
     "turn_lists",
