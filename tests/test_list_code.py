@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.list_codes import fold
 from fpmatch.descriptor import encode
 from fpmatch.descriptor.tables import code_tables
-from fpmatch.index._kernels import fold
 from fpmatch.synthetic.gallery import templates
 from training.list_code import ListCode, gather, inputs, learn, mates, touches
 
