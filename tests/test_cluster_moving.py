@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from engine_helpers import Clock, engine, folder, print_of, record, request
+from packed_rows import packed_codes
 from test_cluster import HOSTS, found, hosts_of, over, stored_templates
 
 from fpmatch.cluster import Cluster, moving
@@ -19,7 +20,7 @@ from fpmatch.search import Engine
 
 
 def trace_of(person: int) -> bytes:
-    return encode(print_of(person)).codes.tobytes()[:64]
+    return packed_codes(encode(print_of(person)))
 
 
 def commit_all(cluster: Any) -> None:

@@ -25,6 +25,7 @@ from engine_helpers import (
     record,
     request,
 )
+from packed_rows import pieces_of_codes
 
 from fpmatch import upkeep
 from fpmatch.encryption import Chest, EncryptedFiles
@@ -107,6 +108,7 @@ def pieces_of(person: int) -> list[bytes]:
         out += [whole[i : i + 16] for i in range(12, len(whole) - 16, 16)]
         form = encode(template)
         out += [code.tobytes() for code in form.codes if any(code.tobytes())]
+        out += pieces_of_codes(form)
     return out
 
 

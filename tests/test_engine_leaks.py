@@ -37,6 +37,7 @@ from engine_helpers import (
     told,
     world,
 )
+from packed_rows import pieces_of_codes
 
 import fpmatch.search.run as run
 from fpmatch.errors import AuditError, InputError, RefusedError
@@ -463,7 +464,7 @@ def pieces_of(template) -> list[bytes]:
 
     form = encode(template)
     codes = [form.codes[i].tobytes() for i in range(len(form))]
-    return parts + [c for c in codes if any(c)]
+    return parts + [c for c in codes if any(c)] + pieces_of_codes(form)
 
 
 def test_l17_no_byte_of_an_expunged_template_is_left_in_any_file():

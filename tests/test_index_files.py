@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packed_rows import packed_codes
 
 from fpmatch.descriptor import COLUMNS, encode, pack
 from fpmatch.encryption import PLAIN_FILES
@@ -25,7 +26,7 @@ from fpmatch.index import (
     writing,
 )
 from fpmatch.index.build import join, select_rows
-from fpmatch.index.list_layout import LIST_COLUMNS
+from fpmatch.index.list_layout import EARLIER_LISTS, LIST_COLUMNS
 from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
 from fpmatch.index.segment import Segment
 from fpmatch.parameters import INDEX
@@ -95,7 +96,7 @@ def test_merging_changes_no_answer(folder, probe):
 
 @pytest.mark.parametrize("how", ["compact", "purge"])
 def test_expunged_bytes_are_gone_afterwards(folder, gallery, how):
-    secret = gallery[7].codes.tobytes()[:80]
+    secret = packed_codes(gallery[7])
     assert any(secret in path.read_bytes() for path in folder.iterdir())
     with PartitionIndex.open(folder, "rw") as index:
         getattr(index, how)()
@@ -122,10 +123,9 @@ def test_a_purge_rewrites_the_segments_that_hold_the_rows_and_no_other(folder, g
         (memory,) = index._store._memory
         assert len(memory) == 10
         at = memory.find(np.array([75]))[0]
-        for name in COLUMNS:
-            held = memory.arrays[name][memory.offsets[at] : memory.offsets[at + 1]]
-            assert len(held)
-            assert not held.any()
+        first, last = memory.arrays["row_starts"][at : at + 2]
+        assert last > first
+        assert not memory.arrays["row_bytes"][first:last].any()
         mine = memory.arrays["list_owners"] == at
         assert not any(memory.arrays[n][mine].any() for n in LIST_COLUMNS if n != "list_owners")
     with PartitionIndex.open(folder) as again:
@@ -249,7 +249,7 @@ def test_a_block_is_checked_once_and_before_use(folder, probe):
         segment = index._store._segments[0]
         assert not segment._checked.all() or segment.layout.blocks <= 2
         index.verify(probe, index.row_ids())
-        assert set(COLUMNS) <= segment.sound
+        assert "row_bytes" in segment.sound
 
 
 @pytest.mark.parametrize("name", ["index.json", "tombstones"])
@@ -483,21 +483,38 @@ def test_golden_segments_of_all_versions_are_still_read(golden):
         assert int(segment.arrays[name].astype(object).sum()) == expected["sums"][name]
 
 
-def test_lists_of_version_1_become_those_of_today(caplog):
-    old, new = Segment(GOLDEN[0]), Segment(GOLDEN[1])
+@pytest.mark.parametrize("golden", GOLDEN[:-1], ids=lambda path: path.stem)
+def test_segments_of_earlier_versions_become_those_of_today(golden, caplog):
+    old, new = Segment(golden), Segment(GOLDEN[-1])
     assert old.earlier
     assert not new.earlier
     with caplog.at_level(logging.WARNING):
         for segment in (old, new):
-            segment.prepare_lists()
-            segment.prepare_lists()
-    assert [r.getMessage().split()[0] for r in caplog.records] == [GOLDEN[0].name]
-    for name in (*LIST_COLUMNS, "list_starts", *COLUMNS):
+            segment.prepare()
+            segment.prepare()
+    assert [r.getMessage().split()[0] for r in caplog.records] == [golden.name]
+    for name in (*LIST_COLUMNS, "list_starts", "row_starts", "row_bytes"):
         old.ensure(name, 0, len(old.arrays[name]))
+        assert old.arrays[name].dtype == new.arrays[name].dtype, name
         assert (old.arrays[name] == new.arrays[name]).all(), name
 
 
-def test_an_index_of_version_1_is_searched_and_compacted_into_todays(tmp_path, monkeypatch):
+def test_a_damaged_segment_of_an_earlier_version_is_no_part_of_a_search(tmp_path):
+    """Its lists are laid out from all of it: a block that fails is noticed before."""
+    for golden in GOLDEN[:-1]:
+        path = tmp_path / golden.name
+        layout = Segment(golden).layout
+        for name in (*COLUMNS, *(n for n in layout.sections if n in EARLIER_LISTS)):
+            section = layout.sections[name]
+            data = bytearray(golden.read_bytes())
+            data[layout.data_offset + section.offset + section.nbytes // 2] ^= 4
+            path.write_bytes(data)
+            with pytest.raises(CorruptError, match="checksum"):
+                Segment(path).prepare()
+
+
+@pytest.mark.parametrize("golden", GOLDEN[:-1], ids=lambda path: path.stem)
+def test_an_earlier_index_is_searched_and_compacted_into_todays(golden, tmp_path, monkeypatch):
     from fpmatch.index import shortlist
 
     low = dataclasses.replace(INDEX, exhaustive_below=0, scan_below=0)
@@ -512,7 +529,7 @@ def test_an_index_of_version_1_is_searched_and_compacted_into_todays(tmp_path, m
     with PartitionIndex.open(folder) as index:
         expected = index.shortlist(gallery[1])
     (path,) = folder.glob("*.seg")
-    shutil.copy(GOLDEN[0], path)
+    shutil.copy(golden, path)
     entry = (path.name, Segment(path).digest, 6)
     manifest.write(folder, dataclasses.replace(made, segments=(entry,)))
     with PartitionIndex.open(folder) as index:

@@ -26,9 +26,11 @@ from fpmatch.index.lookup import lookup_for
 from fpmatch.index.merging import merge_rows
 from fpmatch.index.quantizer import Quantizer
 from fpmatch.index.ranking import best, foremost, place, together, unplace
+from fpmatch.index.row_layout import pack
 from fpmatch.index.segment import Part
 from fpmatch.index.votes import ProbeVotes
 from fpmatch.index.work import Workers
+from fpmatch.index.writing import joined
 from fpmatch.jit import jit_enabled
 
 near_ones = vectors.near_ones.made() if jit_enabled() else vectors.near_ones
@@ -112,7 +114,9 @@ def test_votes_by_row(seed, window):
     assert (best == naive.best_distances(probe.codes, probe.angle, *columns)).all()
     rows = np.sort(rng.choice(12, 7, replace=False)).astype(np.int64)
     out = np.full(7, -1, np.int64)
-    kernels.vote_rows(probe.codes, probe.angle, probe.table, *columns, rows, 2, 6, out)
+    starts, bytes_ = pack(packed)
+    held = (bytes_, starts, packed.offsets, window)
+    kernels.vote_rows(probe.codes, probe.angle, probe.table, *held, rows, 2, 6, out)
     expected = naive.vote_rows(probe.codes, probe.angle, probe.table, *columns, rows)
     assert (out[2:6] == expected[2:6]).all()
     assert (out[[0, 1, 6]] == -1).all()
@@ -137,7 +141,8 @@ def test_lists_hold_every_cylinder_once(seed):
     positions = rng.integers(0, 3, 40).astype(np.uint8)
     arrays = build_arrays(np.arange(40), positions, packed, quantizer)
     assigned = np.zeros(len(packed.angle), np.uint16)
-    quantizer.assign(arrays["codes"], assigned)
+    forms = Part(arrays).forms(np.arange(40))
+    quantizer.assign(forms.codes, assigned)
     starts = arrays["list_starts"]
     assert (np.diff(starts) == np.bincount(assigned, minlength=LISTS)).all()
     found = []
@@ -152,12 +157,12 @@ def test_lists_hold_every_cylinder_once(seed):
     expected = []
     for row in range(40):
         for c in range(arrays["offsets"][row], arrays["offsets"][row + 1]):
-            bits = naive.fold(arrays["codes"][c])
+            bits = naive.fold(forms.codes[c])
             halves = [sum(b << k for k, b in enumerate(bits[at : at + 64])) for at in (0, 64)]
-            expected.append((int(assigned[c]), row, int(arrays["angle"][c]), *halves))
+            expected.append((int(assigned[c]), row, int(forms.angle[c]), *halves))
     assert sorted(found) == sorted(expected)
     again = {name: np.zeros_like(arrays[name]) for name in (*LIST_COLUMNS, "list_starts")}
-    build_lists({**arrays, **again}, quantizer)
+    build_lists({**arrays, "codes": forms.codes, "angle": forms.angle, **again}, quantizer)
     assert all((again[name] == arrays[name]).all() for name in again)
 
 
@@ -169,6 +174,29 @@ def test_folding():
         d = sum(int(x).bit_count() for x in folded[a] ^ folded[b])
         assert d == naive.folded_distance(codes[a], codes[b])
         assert d <= naive.distance(codes[a], codes[b])
+
+
+def test_a_part_of_more_rows_than_two_bytes_tell_apart():
+    """What an addition of very many rows makes, and what earlier releases have merged."""
+    rng = np.random.default_rng(0)
+    rows = (1 << 16) + 3
+    few = packed_of(rng, 200, 2)
+    empty, one = (int(np.flatnonzero(np.diff(few.offsets) == n)[0]) for n in (0, 1))
+    chosen = np.full(rows, empty)
+    chosen[::997] = chosen[-1] = one
+    packed = select_rows(few, chosen)
+    quantizer, _ = quantizer_of(rng)
+    part = Part(build_arrays(np.arange(rows), np.zeros(rows, np.uint8), packed, quantizer))
+    owners = part.arrays["list_owners"]
+    assert owners.dtype == np.uint32
+    expected = np.repeat(np.arange(rows), np.diff(packed.offsets))
+    assert (np.sort(owners) == expected).all()
+    last = np.array([0, rows - 2, rows - 1])
+    arrays = joined([part], [np.isin(np.arange(rows), last)], quantizer.lists)
+    again = build_arrays(last, np.zeros(3, np.uint8), select_rows(packed, last), quantizer)
+    for name, array in again.items():
+        assert array.dtype == arrays[name].dtype
+        assert (array == arrays[name]).all(), name
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -189,7 +217,7 @@ def test_merged_rows_are_as_if_built_together(seed):
     expected = build_arrays(
         np.concatenate([p.row_ids[k] for p, k in pairs]),
         np.concatenate([p.positions[k] for p, k in pairs]),
-        join([select_rows(p.packed, k) for p, k in pairs]),
+        join([p.forms(k) for p, k in pairs]),
         quantizer,
     )
     arrays = {name: np.full_like(a, 7) for name, a in expected.items()}

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from engine_helpers import HELD, KEEPS, LATER, ON, POLICY, Clock, folder, print_of, record, request
+from packed_rows import pieces_of_codes
 
 from fpmatch import upkeep
 from fpmatch.cluster import Cluster
@@ -102,7 +103,9 @@ class Person:
             print_ = print_of(self.number, touch)
             whole = print_.to_bytes()
             out += [whole[i : i + 16] for i in range(12, len(whole) - 16, 16)]
-            out += [code.tobytes() for code in encode(print_).codes if any(code.tobytes())]
+            form = encode(print_)
+            out += [code.tobytes() for code in form.codes if any(code.tobytes())]
+            out += pieces_of_codes(form)
         return out
 
 

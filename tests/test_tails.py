@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from engine_helpers import HELD, ON, POLICY, Clock, folder, record, request
+from packed_rows import packed_codes
 
 from fpmatch.descriptor import encode
 from fpmatch.index import announcing, manifest, tail
@@ -92,9 +93,14 @@ def _of_other_parameters(path: Path, held: Segment) -> None:
     tail.write(path.parent, index, Part(arrays), held.layout.attributes["of"])
 
 
+def _of_an_earlier_release(path: Path, held: Segment) -> None:
+    arrays = {n: np.array(a) for n, a in held.arrays.items() if not n.startswith("row_b")}
+    tail.write(path.parent, manifest.read(path.parent), Part(arrays), held.layout.attributes["of"])
+
+
 def _damaged(path: Path, held: Segment) -> None:
     content = bytearray(path.read_bytes())
-    content[held.layout.data_offset + held.layout.sections["codes"].offset] ^= 1
+    content[held.layout.data_offset + held.layout.sections["row_bytes"].offset] ^= 1
     path.write_bytes(content)
 
 
@@ -111,7 +117,16 @@ def _gone(path: Path, held: Segment) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", [_of_other_templates, _of_other_parameters, _damaged, _cut, _empty, _gone]
+    "spoil",
+    [
+        _of_other_templates,
+        _of_other_parameters,
+        _of_an_earlier_release,
+        _damaged,
+        _cut,
+        _empty,
+        _gone,
+    ],
 )
 def test_a_batch_that_does_not_fit_is_passed_over(place, monkeypatch, spoil):
     with opened(place, "rw") as w, opened(place) as r:
@@ -145,7 +160,7 @@ def test_nothing_of_a_removed_record_stays_in_a_batchs_file(place):
         w.enrol("criminal", [record("C-1", 1), record("C-2", 2)])
         w.enrol("criminal", [record("C-3", 3)])
         assert len(tails(place)) == 2
-        codes = [encode(f).codes.tobytes()[:40] for f in record("C-1", 1).fingers]
+        codes = [packed_codes(encode(f)) for f in record("C-1", 1).fingers]
         assert all(any(c in p.read_bytes() for p in tails(place)) for c in codes)
         assert found(r, 1) == ["C-1"]
         w.expunge("C-1", **ORDER)

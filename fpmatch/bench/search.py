@@ -28,7 +28,7 @@ from fpmatch.index.list_layout import LIST_COLUMNS
 
 Source = str | os.PathLike[str]
 _LIST_BYTES = sum(np.zeros(entry, dtype).nbytes for dtype, entry in LIST_COLUMNS.values())
-_ROW_BYTES = 8 + 1 + 8 + 1
+_ROW_BYTES = 8 + 1 + 8 + 8 + 1
 _SCAN_PROBES = 140
 PEERS = ("nbis", "none")
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates
-from fpmatch.index.list_layout import LIST_COLUMNS, build_lists
+from fpmatch.index.list_layout import build_lists, list_columns
 from fpmatch.index.quantizer import Quantizer
+from fpmatch.index.row_layout import pack
 
 
 def select_rows(packed: PackedTemplates, rows: NDArray[np.int64]) -> PackedTemplates:
@@ -67,7 +68,8 @@ def build_arrays(
     """
     order = np.lexsort((row_ids, positions))
     packed = select_rows(packed, order)
-    wanted = shapes(len(packed), len(packed.angle), quantizer.lists)
+    row_starts, row_bytes = pack(packed)
+    wanted = shapes(len(packed), len(packed.angle), quantizer.lists, len(row_bytes))
     arrays: dict[str, NDArray] = {
         name: np.zeros(shape, dtype)
         for name, (dtype, shape) in wanted.items()
@@ -76,12 +78,14 @@ def build_arrays(
     arrays["row_ids"] = np.ascontiguousarray(row_ids[order], np.int64)
     arrays["positions"] = np.ascontiguousarray(positions[order], np.uint8)
     arrays["offsets"] = packed.offsets
-    arrays.update({name: getattr(packed, name) for name in COLUMNS})
-    build_lists(arrays, quantizer)
+    arrays["row_starts"], arrays["row_bytes"] = row_starts, row_bytes
+    build_lists({**arrays, "codes": packed.codes, "angle": packed.angle}, quantizer)
     return {name: arrays[name] for name in wanted}
 
 
-def shapes(rows: int, cylinders: int, lists: int) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
+def shapes(
+    rows: int, cylinders: int, lists: int, size: int
+) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
     """Dtype and shape of everything a part holds, in the order it is stored in.
 
     Parameters
@@ -91,15 +95,19 @@ def shapes(rows: int, cylinders: int, lists: int) -> dict[str, tuple[np.dtype, t
         Minutiae of all rows.
     lists : int
         Lists of the quantizer.
+    size : int
+        Bytes of all rows, with those after the last.
     """
     out: dict[str, tuple[np.dtype, tuple[int, ...]]] = {
         "row_ids": (np.dtype(np.int64), (rows,)),
         "positions": (np.dtype(np.uint8), (rows,)),
         "offsets": (np.dtype(np.int64), (rows + 1,)),
+        "row_starts": (np.dtype(np.int64), (rows + 1,)),
         "list_starts": (np.dtype(np.int64), (lists + 1,)),
     }
-    for name, (dtype, entry) in (*LIST_COLUMNS.items(), *COLUMNS.items()):
+    for name, (dtype, entry) in list_columns(rows).items():
         out[name] = (np.dtype(dtype), (cylinders, *entry))
+    out["row_bytes"] = (np.dtype(np.uint8), (size,))
     return out
 
 

@@ -9,6 +9,7 @@ from fpmatch.descriptor import PackedTemplates
 from fpmatch.errors import InputError
 from fpmatch.index.build import join, select_rows
 from fpmatch.index.partition import PartitionIndex
+from fpmatch.index.row_layout import HELD as HELD
 
 
 def verify_blocks(index: PartitionIndex) -> None:
@@ -35,7 +36,7 @@ def positions(index: PartitionIndex) -> tuple[NDArray[np.int64], NDArray[np.uint
 
 
 def forms(index: PartitionIndex, row_ids: NDArray[np.int64]) -> PackedTemplates:
-    """Stored search forms, in the order of the given rows.
+    """Stored search forms, in the order of the given rows; of what is not in `HELD` zeros.
 
     Parameters
     ----------
@@ -47,12 +48,14 @@ def forms(index: PartitionIndex, row_ids: NDArray[np.int64]) -> PackedTemplates:
     ------
     InputError
         If a row does not exist.
+    CorruptError
+        If a block fails its checksum.
     """
     pieces, places = [], []
     for part in index.parts():
         rows = part.find(row_ids)
         there = np.flatnonzero((rows >= 0) & (part.live[rows] > 0))
-        pieces.append(select_rows(part.packed, rows[there]))
+        pieces.append(part.forms(rows[there]))
         places.append(there)
     order = np.argsort(np.concatenate([np.zeros(0, np.int64), *places]), kind="stable")
     if len(order) != len(row_ids):

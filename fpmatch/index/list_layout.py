@@ -16,10 +16,24 @@ from fpmatch.index.quantizer import Quantizer
 
 LIST_COLUMNS: dict[str, tuple[type, tuple[int, ...]]] = {
     "list_folds": (np.uint64, (2,)),
-    "list_owners": (np.uint32, ()),
+    "list_owners": (np.uint16, ()),
     "list_turns": (np.uint8, ()),
 }
-"""A list entry: folded code (two words), row, direction. 21 bytes."""
+"""A list entry: folded code (two words), row, direction. 19 bytes."""
+
+
+def list_columns(rows: int) -> dict[str, tuple[type, tuple[int, ...]]]:
+    """Dtype and shape of an entry of the lists of so many rows.
+
+    Parameters
+    ----------
+    rows : int
+        Of a part. No merge makes one of more than 65 536; where an addition or an earlier release
+        has, its entries are two bytes longer.
+    """
+    if rows <= 1 << 16:
+        return LIST_COLUMNS
+    return {**LIST_COLUMNS, "list_owners": (np.uint32, ())}
 
 
 def build_lists(arrays: Mapping[str, NDArray], quantizer: Quantizer) -> None:
@@ -52,30 +66,39 @@ def lay_out_lists(arrays: Mapping[str, NDArray], order: NDArray[np.int64]) -> No
         The cylinder of each entry; sorted with the owners.
     """
     codes, angle, starts = arrays["codes"], arrays["angle"], arrays["list_starts"]
+    owners = arrays["list_owners"]
     longest = int(np.diff(starts).max(initial=0))
-    scratch = (np.zeros(longest, np.int64), np.zeros(longest, np.uint32))
-    turn_lists(starts, arrays["positions"], angle, order, arrays["list_owners"], scratch)
+    scratch = (np.zeros(longest, np.int64), np.zeros(longest, owners.dtype))
+    turn_lists(starts, arrays["positions"], angle, order, owners, scratch)
     out = (arrays["list_folds"], arrays["list_turns"])
     fill_lists(order, 0, len(order), codes, angle, out)
 
 
-def lists_of_version_1(arrays: Mapping[str, NDArray]) -> dict[str, NDArray]:
-    """The list arrays of today, from those of a segment of version 1.
+EARLIER_LISTS = ("list_rows", "list_places", "list_folds", "list_owners", "list_turns")
+"""What the lists of today are made from, and the columns, of segments of earlier versions."""
 
-    Its lists held short codes under a mask of the list's own, row, place in the row and direction,
-    ascending in row. Which list a cylinder belongs to has not changed. About 0.3 us a cylinder.
+
+def lists_of_earlier(arrays: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """The list arrays of today, from those of a segment of version 1 or 2.
+
+    Entries of version 1 held short codes under a mask of the list's own, row, place in the row and
+    direction, ascending in row; those of version 2 are today's, but for rows of four bytes. Which
+    list a cylinder belongs to has not changed. About 0.3 us a cylinder.
 
     Parameters
     ----------
     arrays : mapping of name to array
-        Of the segment; rows, places, offsets and columns have been checked.
+        Of the segment; rows, offsets, columns and what `EARLIER_LISTS` names have been checked.
     """
-    owners = arrays["list_rows"].astype(np.uint32)
+    columns = list_columns(len(arrays["row_ids"]))
+    owner = columns["list_owners"][0]
+    if "list_rows" not in arrays:
+        return {"list_owners": arrays["list_owners"].astype(owner)}
+    owners = arrays["list_rows"]
     order = arrays["offsets"][owners] + arrays["list_places"]
     out: dict[str, NDArray] = {
-        name: np.zeros((len(owners), *entry), dtype)
-        for name, (dtype, entry) in LIST_COLUMNS.items()
+        name: np.zeros((len(owners), *entry), dtype) for name, (dtype, entry) in columns.items()
     }
-    out["list_owners"] = owners
+    out["list_owners"][...] = owners
     lay_out_lists({**arrays, **out}, order)
     return out

@@ -198,7 +198,7 @@ def _ranges(
     part: Part, lookup: Lookup, position: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The entries that a probe looks at, and the pair of each range; stored bytes are checked."""
-    part.prepare_lists()
+    part.prepare()
     starts = part.arrays["list_starts"]
     unchecked = [name for name in LIST_COLUMNS if name not in part.sound]
     if unchecked:

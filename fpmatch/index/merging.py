@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.descriptor import COLUMNS
-from fpmatch.index._kernels import carry_over, count_kept
-from fpmatch.index.build import entries_of
+from fpmatch.index._kernels import carry_over, copy_rows, count_kept
 from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.segment import Part
 
 _CHUNK = 4096
-"""Rows that are copied at a time, so that memory does not grow with the columns."""
+"""Rows that are checked and copied at a time."""
 
 
 def merge_rows(
@@ -39,9 +37,11 @@ def merge_rows(
         If a block of a part fails its checksum.
     """
     taken = [(part, mine) for part, mine in zip(parts, rows, strict=True) if len(mine)]
+    for part, _ in taken:
+        part.prepare()
     if not taken:
-        arrays["offsets"][...] = 0
-        arrays["list_starts"][...] = 0
+        for name in ("offsets", "row_starts", "list_starts", "row_bytes"):
+            arrays[name][...] = 0
         return
     ids = np.concatenate([part.row_ids[mine] for part, mine in taken])
     positions = np.concatenate([part.positions[mine] for part, mine in taken])
@@ -51,6 +51,10 @@ def merge_rows(
     arrays["positions"][...] = positions[order]
     arrays["offsets"][0] = 0
     np.cumsum(length[order], out=arrays["offsets"][1:])
+    size = np.concatenate([np.diff(part.arrays["row_starts"])[mine] for part, mine in taken])
+    arrays["row_starts"][0] = 0
+    np.cumsum(size[order], out=arrays["row_starts"][1:])
+    arrays["row_bytes"][arrays["row_starts"][-1] :] = 0
     new = np.empty(len(order), np.int64)
     new[order] = np.arange(len(order))
     targets, first = [], 0
@@ -59,11 +63,11 @@ def merge_rows(
         target[mine] = new[first : first + len(mine)]
         first += len(mine)
         targets.append(target)
-        _copy_columns(part, mine, target, arrays)
+        _copy_rows(part, mine, target, arrays)
     _carry_lists([part for part, _ in taken], targets, arrays)
 
 
-def _copy_columns(
+def _copy_rows(
     part: Part,
     rows: NDArray[np.int64],
     target: NDArray[np.int64],
@@ -71,19 +75,9 @@ def _copy_columns(
 ) -> None:
     for first in range(0, len(rows), _CHUNK):
         some = rows[first : first + _CHUNK]
-        part.ensure_rows(some, tuple(COLUMNS))
-        length = part.offsets[some + 1] - part.offsets[some]
-        old = _few(entries_of(part.offsets[some], length))
-        new = _few(entries_of(arrays["offsets"][target[some]], length))
-        for name in COLUMNS:
-            arrays[name][new] = part.arrays[name][old]
-
-
-def _few(entries: NDArray[np.int64]) -> NDArray[np.int64] | slice:
-    """Entries as a slice where they are next to each other: copied many times faster."""
-    if not len(entries) or not (np.diff(entries) == 1).all():
-        return entries
-    return slice(int(entries[0]), int(entries[-1]) + 1)
+        part.ensure_rows(some)
+        held = part.arrays["row_bytes"], part.arrays["row_starts"]
+        copy_rows(*held, some, arrays["row_starts"], target[some], arrays["row_bytes"])
 
 
 def _carry_lists(
@@ -91,7 +85,6 @@ def _carry_lists(
 ) -> None:
     counts = np.zeros(len(arrays["list_starts"]) - 1, np.int64)
     for part, target in zip(parts, targets, strict=True):
-        part.prepare_lists()
         for name in LIST_COLUMNS:
             part.ensure(name, 0, len(part.arrays[name]))
         count_kept(part.arrays["list_starts"], part.arrays["list_owners"], target, counts)

@@ -14,7 +14,8 @@ from fpmatch.descriptor import COLUMNS, PackedTemplates
 from fpmatch.encryption import PLAIN_FILES, Files
 from fpmatch.errors import CorruptError
 from fpmatch.index._kernels import checksum_blocks, find_rows, ranges_checked
-from fpmatch.index.list_layout import lists_of_version_1
+from fpmatch.index.list_layout import EARLIER_LISTS, lists_of_earlier
+from fpmatch.index.row_layout import pack, unpack
 from fpmatch.index.segment_format import read_layout, view
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,6 @@ class Part:
         Rows of position p are ``bounds[p]`` to ``bounds[p + 1]``.
     runs : (R + 1,) int64
         The first row of each position that there is, and the number of rows.
-    packed : PackedTemplates
     live : (N,) uint8
         0 where the row is tombstoned. Changes in place: a tombstone counts at once.
     sound : set of str
@@ -54,9 +54,6 @@ class Part:
         self.row_ids: NDArray[np.int64] = arrays["row_ids"]
         self.positions: NDArray[np.uint8] = arrays["positions"]
         self.offsets: NDArray[np.int64] = arrays["offsets"]
-        self.packed = PackedTemplates(
-            offsets=self.offsets, **{name: arrays[name] for name in COLUMNS}
-        )
         self.bounds = np.searchsorted(self.positions, np.arange(POSITIONS + 1))
         present = np.flatnonzero(np.diff(self.bounds))
         self.runs: NDArray[np.int64] = np.append(self.bounds[present], len(self.row_ids))
@@ -99,25 +96,40 @@ class Part:
             If a block under them fails its checksum.
         """
 
-    def ensure_rows(self, rows: NDArray[np.int64], names: tuple[str, ...]) -> None:
-        """Check the stored bytes of some rows' cylinders before they are used.
+    def ensure_rows(self, rows: NDArray[np.int64]) -> None:
+        """Check the stored bytes of some rows before they are used.
 
         Parameters
         ----------
         rows : (K,) int64
-        names : tuple of str
-            Of the columns.
 
         Raises
         ------
         CorruptError
             If a block under them fails its checksum.
         """
-        unchecked = [name for name in names if name not in self.sound]
-        if unchecked:
-            ranges = np.stack([self.offsets[rows], self.offsets[rows + 1]], axis=1)
-            for name in unchecked:
-                self.ensure_ranges(name, ranges)
+        self.prepare()
+        if "row_bytes" not in self.sound:
+            starts = self.arrays["row_starts"]
+            ends = starts[rows + 1]
+            # What is after the last row is read with it.
+            ends[rows == len(self) - 1] = len(self.arrays["row_bytes"])
+            self.ensure_ranges("row_bytes", np.stack([starts[rows], ends], axis=1))
+
+    def forms(self, rows: NDArray[np.int64]) -> PackedTemplates:
+        """Search forms of some rows, in the given order; of what is not in `HELD` zeros.
+
+        Parameters
+        ----------
+        rows : (K,) int64
+
+        Raises
+        ------
+        CorruptError
+            If a block under them fails its checksum.
+        """
+        self.ensure_rows(rows)
+        return unpack(self.arrays["row_bytes"], self.arrays["row_starts"], self.offsets, rows)
 
     def find(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Row of each row id, -1 where this part does not hold it.
@@ -156,8 +168,8 @@ class Part:
             self._known = np.zeros((lists, len(self.runs)), np.uint32)
         return self._known
 
-    def prepare_lists(self) -> None:
-        """Have the list arrays at hand."""
+    def prepare(self) -> None:
+        """Have the arrays of rows and lists at hand."""
 
     def close(self) -> None:
         """Give the memory back."""
@@ -202,7 +214,9 @@ class Segment(Part):
         self._laying_out = threading.Lock()
         self.sound = set()
         arrays = {name: view(data, s) for name, s in self.layout.sections.items()}
-        for name in ("row_ids", "positions", "offsets", "list_starts"):
+        for name in ("row_ids", "positions", "offsets", "list_starts", "row_starts"):
+            if name == "row_starts" and self.earlier:
+                continue
             if name not in arrays:
                 raise CorruptError(f"{path.name}: has no section {name}")
             self.ensure(name, 0, len(arrays[name]))
@@ -281,30 +295,37 @@ class Segment(Part):
 
     @property
     def earlier(self) -> bool:
-        """Whether the lists of the file are those of segments of version 1."""
-        return "list_owners" not in self.layout.sections
+        """Whether the file is of a version before today's."""
+        return "row_bytes" not in self.layout.sections
 
-    def prepare_lists(self) -> None:
-        """Lay the lists of an earlier release out anew, once, in memory: 0.3 us a cylinder.
+    def prepare(self) -> None:
+        """Lay out what an earlier release has written as today's, once, in memory: 8 us a row.
 
         Raises
         ------
         CorruptError
-            If a block of what they are made from fails its checksum.
+            If a block of what it is made from fails its checksum.
         """
-        if not self.earlier or "list_owners" in self.arrays:
+        if not self.earlier or "row_bytes" in self.arrays:
             return
         with self._laying_out:
-            if "list_owners" in self.arrays:
+            if "row_bytes" in self.arrays:
                 return
             log.warning(
-                "%s was written by an earlier release: its lists are laid out in memory; "
-                "compacting the index stores them",
+                "%s was written by an earlier release: it is laid out anew in memory; "
+                "compacting the index stores that",
                 self.path.name,
             )
-            for name in ("list_rows", "list_places", "codes", "angle"):
-                self.ensure(name, 0, len(self.arrays[name]))
-            made = lists_of_version_1(self.arrays)
+            for name in (*COLUMNS, *EARLIER_LISTS):
+                if name in self.arrays:
+                    self.ensure(name, 0, len(self.arrays[name]))
+            try:
+                made = lists_of_earlier(self.arrays)
+                columns = {name: self.arrays[name] for name in COLUMNS}
+                forms = PackedTemplates(offsets=self.offsets, **columns)
+            except (KeyError, ValueError) as error:
+                raise CorruptError(f"{self.path.name}: sections do not fit: {error}") from error
+            made["row_starts"], made["row_bytes"] = pack(forms)
             self.sound.update(made)
             self.arrays = {**self.arrays, **made}
 

@@ -34,9 +34,9 @@ from fpmatch.index._kernels import checksum_blocks
 from fpmatch.parameters import INDEX
 
 MAGIC = b"FPMSEG\r\n"
-VERSION = 2
-"""Of new segments: entries of lists folded and by direction. Version 1 is read as well."""
-READABLE = (1, VERSION)
+VERSION = 3
+"""Of new segments: rows without zeros, in lists by two bytes. Earlier ones are read too."""
+READABLE = (1, 2, VERSION)
 _PREFIX = struct.Struct("<8sIIQ32s")
 _ALIGN = 64
 

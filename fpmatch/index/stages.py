@@ -132,13 +132,13 @@ def vote_task(
         if not search.clock.go_on():
             return
         first, last = span
-        part.ensure_rows(rows[first:last], ("codes", "angle"))
+        part.ensure_rows(rows[first:last])
         vote_rows(
             votes.codes,
             votes.angle,
             votes.table,
-            part.arrays["codes"],
-            part.arrays["angle"],
+            part.arrays["row_bytes"],
+            part.arrays["row_starts"],
             part.offsets,
             votes.window,
             rows,

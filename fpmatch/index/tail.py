@@ -157,6 +157,8 @@ def read(
                 found.ensure(name, 0, len(found.arrays[name]))
         except StorageError:
             continue  # Gone meanwhile, or cut off while it was written.
+        if found.earlier:
+            continue  # Of a writer of an earlier release.
         said = found.layout.attributes
         if (said.get("parameters"), said.get("lists")) != (manifest.parameters, manifest.lists):
             continue

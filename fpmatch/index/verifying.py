@@ -7,7 +7,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.descriptor import COLUMNS, SearchTemplate
+from fpmatch.descriptor import SearchTemplate
 from fpmatch.index.context import SearchContext
 from fpmatch.index.segment import Part
 from fpmatch.index.work import spans
@@ -20,7 +20,9 @@ REMOVED = -2
 ABSENT = -3
 """Score of a row that this index does not hold, or did not when the search began."""
 _CHUNK = 32
-"""Rows of a piece of work: half a millisecond."""
+"""Rows between two looks at the clock: half a millisecond."""
+_TOGETHER = 128
+"""Most rows of a piece of work, whose search forms are unpacked together."""
 Piece = tuple[Part, NDArray[np.int64], NDArray[np.int64]]
 """Rows of a part, and their places in what was asked for."""
 
@@ -48,6 +50,7 @@ def verify_rows(
     """
     scores = np.full(len(row_ids), ABSENT, np.int32)
     pieces: list[Piece] = []
+    each = min(_TOGETHER, max(_CHUNK, -(-len(row_ids) // search.workers.threads)))
     for part in search.parts:
         rows = part.find(row_ids)
         here = np.flatnonzero(rows >= 0)
@@ -60,7 +63,7 @@ def verify_rows(
             scores[gone[~np.isin(row_ids[gone], search.tombstoned)]] = REMOVED
             here = here[live]
         scores[here] = UNVERIFIED
-        for first, last in spans(len(here), _CHUNK):
+        for first, last in spans(len(here), each):
             pieces.append((part, rows[here[first:last]], here[first:last]))
     left = iter(pieces)
     lock = threading.Lock()
@@ -70,11 +73,14 @@ def verify_rows(
         while True:
             with lock:
                 piece = next(left, None)
-            if piece is None or not search.clock.go_on():
+            if piece is None:
                 return
             part, rows, at = piece
-            part.ensure_rows(rows, tuple(COLUMNS))
-            scores[at] = comparer.scores(part.packed, rows)
+            forms = part.forms(rows)
+            for first, last in spans(len(rows), _CHUNK):
+                if not search.clock.go_on():
+                    return
+                scores[at[first:last]] = comparer.scores(forms, np.arange(first, last))
 
     search.workers.run([compare] * min(search.workers.threads, len(pieces)))
     return scores

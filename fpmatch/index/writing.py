@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.descriptor import COLUMNS
 from fpmatch.encryption import PLAIN_FILES, Files
+from fpmatch.index._kernels import PADDING
 from fpmatch.index.build import shapes
 from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.manifest import Manifest
@@ -47,10 +47,13 @@ def joined(
 def _shapes(
     parts: Sequence[Part], rows: Sequence[NDArray[np.int64]], lists: int
 ) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
-    cylinders = sum(
-        int((p.offsets[r + 1] - p.offsets[r]).sum()) for p, r in zip(parts, rows, strict=True)
-    )
-    return shapes(sum(map(len, rows)), cylinders, lists)
+    cylinders, size = 0, PADDING
+    for part, mine in zip(parts, rows, strict=True):
+        part.prepare()
+        starts = part.arrays["row_starts"]
+        cylinders += int((part.offsets[mine + 1] - part.offsets[mine]).sum())
+        size += int((starts[mine + 1] - starts[mine]).sum())
+    return shapes(sum(map(len, rows)), cylinders, lists, size)
 
 
 def write_parts(
@@ -134,9 +137,8 @@ def blank(part: Part) -> None:
     """Overwrite what a part in memory holds of its tombstoned rows; no search visits them."""
     dead = np.flatnonzero(part.live == 0)
     for row in dead.tolist():
-        first, last = part.offsets[row], part.offsets[row + 1]
-        for name in COLUMNS:
-            part.arrays[name][first:last] = 0
+        first, last = part.arrays["row_starts"][row : row + 2]
+        part.arrays["row_bytes"][first:last] = 0
     if len(dead):
         entries = np.flatnonzero(np.isin(part.arrays["list_owners"], dead))
         for name in LIST_COLUMNS:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fpmatch.descriptor import COLUMNS, encode, pack
+from fpmatch.descriptor import encode, pack
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import Gallery, snapshot
 from fpmatch.gallery.loading import from_tables
@@ -81,6 +81,6 @@ def _differs(gallery: Gallery, partition: str, index: PartitionIndex, deep: bool
             rows = stored[first : first + _BATCH]
             forms = pack([encode(t) for _, t in gallery.templates(partition, rows.tolist())])
             own = contents.forms(index, rows)
-            if any(not np.array_equal(getattr(forms, n), getattr(own, n)) for n in COLUMNS):
+            if any(not np.array_equal(getattr(forms, n), getattr(own, n)) for n in contents.HELD):
                 return "the search form of a finger is not that of its template"
     return ""

@@ -19,17 +19,26 @@ from fpmatch.index._kernels.lists import (
     sort_lists,
     turn_lists,
 )
+from fpmatch.index._kernels.packing import (
+    PADDING,
+    copy_rows,
+    pack_rows,
+    row_sizes,
+    unpack_rows,
+)
 from fpmatch.index._kernels.rows import best_distances, vote_rows
 from fpmatch.index._kernels.sift import WAITING, leaders, sift, worth_listing
 
 __all__ = [
     "BITS",
     "FOLDED",
+    "PADDING",
     "WAITING",
     "WORDS",
     "best_distances",
     "carry_over",
     "checksum_blocks",
+    "copy_rows",
     "count_kept",
     "distance",
     "fill_lists",
@@ -38,12 +47,15 @@ __all__ = [
     "leaders",
     "list_ranges",
     "nearest_lists",
+    "pack_rows",
     "popcount",
     "prefetch",
     "ranges_checked",
+    "row_sizes",
     "sift",
     "sort_lists",
     "turn_lists",
+    "unpack_rows",
     "vote_rows",
     "worth_listing",
 ]

@@ -9,7 +9,7 @@ from fpmatch.jit import kernel
 def count_kept(starts, owners, target, counts):
     """Add up how many entries of each list belong to rows that are kept.
 
-    ``starts (L + 1,) int64`` and ``owners (E,) uint32``: lists of a part. ``target (N,) int64``:
+    ``starts (L + 1,) int64`` and ``owners (E,)``: lists of a part. ``target (N,) int64``:
     the new row of each of its rows, -1 where it is not kept. ``counts (L,) int64``.
     """
     for n in range(counts.shape[0]):

@@ -62,8 +62,8 @@ def sort_lists(lists, offsets, starts, places, order, rows):
     """Bring the cylinders of ascending rows into list order.
 
     ``lists (C,) uint16`` of every cylinder; ``starts (L + 1,) int64`` filled with where each list
-    begins; ``order (C,) int64`` and ``rows (C,) uint32`` with cylinder and row at each place of the
-    lists, ascending in row within a list.
+    begins; ``order (C,) int64`` and ``rows (C,)`` with cylinder and row at each place of the lists,
+    ascending in row within a list.
     """
     starts[:] = 0
     for c in range(lists.shape[0]):
@@ -84,7 +84,7 @@ def turn_lists(starts, positions, angle, order, rows, scratch):
     """Sort each list's entries of one finger position by direction, those of one by row.
 
     ``order`` and ``rows`` come from `sort_lists` and are changed in place; ``positions (N,) uint8``
-    of the rows, ascending; ``scratch`` is a pair (int64, uint32) as long as the longest list.
+    of the rows, ascending; ``scratch`` is a pair of the same dtypes, as long as the longest list.
     """
     spare_order, spare_rows = scratch
     place = np.zeros(257, np.int64)

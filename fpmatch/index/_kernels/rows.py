@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpmatch.index._kernels.bits import prefetch
+from fpmatch.index._kernels.bits import WORDS, prefetch
+from fpmatch.index._kernels.packing import LINE, unpack_codes
 from fpmatch.index._kernels.vectors import meet
 from fpmatch.jit import kernel
 
@@ -88,23 +89,37 @@ def best_distances(q_codes, q_angle, codes, angle, offsets, window, out):
 
 
 @kernel
-def vote_rows(q_codes, q_angle, table, codes, angle, offsets, window, rows, start, stop, out):
+def vote_rows(q_codes, q_angle, table, packed, starts, offsets, window, rows, start, stop, out):
     """Votes of the rows ``rows[start:stop]`` into ``out[start:stop] (int64)``.
 
-    The probe's cylinders must ascend in direction; ``table (P, 321) uint16``.
+    The probe's cylinders must ascend in direction; ``table (P, 321) uint16``. ``packed (B,) uint8``
+    holds the rows, from ``starts (N + 1,) int64`` on, as `packing` lays them.
     """
     many = q_codes.shape[0]
     probe = unroll(q_codes, q_angle, window)
     first = probe[2]
     best = np.zeros(probe[0].shape[1], np.uint64)
+    longest = np.int64(0)
+    for r in range(start, stop):
+        longest = max(longest, offsets[rows[r] + 1] - offsets[rows[r]])
+    words = np.zeros(WORDS * longest + 1, np.uint64)
+    flat = words.view(np.uint8)
+    codes = words[: WORDS * longest].reshape(longest, WORDS)
     for r in range(start, stop):
         if r + 2 < stop:
+            prefetch(starts, rows[r + 2])
             prefetch(offsets, rows[r + 2])
         if r + 1 < stop:
-            for c in range(offsets[rows[r + 1]], offsets[rows[r + 1] + 1]):
-                prefetch(codes, c)
+            ahead = rows[r + 1]
+            # Directions and codes: a half of the row, or a little more.
+            share = (starts[ahead + 1] - starts[ahead]) * 5 // 8
+            for at in range(starts[ahead], starts[ahead] + share, LINE):
+                prefetch(packed, at)
         t = rows[r]
-        lowest(probe, many, codes, angle, offsets[t], offsets[t + 1], best)
+        here = offsets[t + 1] - offsets[t]
+        unpack_codes(packed, np.uint64(starts[t]), np.uint64(here), flat, np.uint64(0))
+        angle = packed[starts[t] + 1 : starts[t] + 1 + here]
+        lowest(probe, many, codes, angle, 0, here, best)
         votes = np.int64(0)
         for i in range(many):
             votes += np.int64(table[i, best[first + i]])

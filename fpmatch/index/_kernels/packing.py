@@ -1,0 +1,269 @@
+"""Rows without what need not be stored: packed, unpacked, carried over.
+
+The bytes of a row of M minutiae, one after the other::
+
+    1        how it lies: 1 where positions have 16 bits and not 12, 2 where texture is plain
+    M        directions
+    5 M      of each code, which of its 40 bytes are not 0 (bit b for byte b)
+    ..       those bytes
+    3 M      positions: the 12 bits of x, then those of y (4 M where they have 16 bits)
+    7 M      of each texture, which of its cells are valid (bit c for cell c)
+    ..       of each, the bits of those cells of the first word, then of the second; whole bytes
+             (24 M where texture is plain: its three words)
+
+Nothing is lost: positions have 16 bits where a row has one that does not fit into 12, and texture
+is plain where a row has bits of cells that are not valid, or more than 52 cells. The array ends
+with `PADDING` zeros, so that nothing that a row may say leads out of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpmatch.index._kernels.bits import popcount, prefetch
+from fpmatch.index._kernels.expanding import CODE_BYTES, expand, put_word, word_at
+from fpmatch.jit import kernel
+from fpmatch.parameters import DESCRIPTOR
+
+LINE = 64
+"""Bytes of memory that come together."""
+WIDE = 1
+PLAIN = 2
+_MASK = 5
+_CELLS = 7
+_TEXTURE = 24
+PADDING = 64 + DESCRIPTOR.max_minutiae * (1 + _MASK + CODE_BYTES + 4 + _TEXTURE)
+"""Zeros after the last row: more than any row takes."""
+_CELL_BITS = np.uint64((1 << 52) - 1)
+_MASK_BITS = np.uint64((1 << 40) - 1)
+
+
+def _scattered() -> NDArray[np.uint8]:
+    """(256, 256) uint8: the lowest bits of the second number, at the set bits of the first."""
+    mask = np.arange(256)[:, None]
+    value = np.arange(256)[None, :]
+    out = np.zeros((256, 256), np.int64)
+    taken = np.zeros((256, 1), np.int64)
+    for bit in range(8):
+        there = mask >> bit & 1
+        out |= (value >> taken & there) << bit
+        taken += there
+    return out.astype(np.uint8)
+
+
+SCATTERED = _scattered()
+
+
+def _gathered() -> NDArray[np.uint8]:
+    """(256, 256) uint8: the bits of the second number at the set bits of the first, together."""
+    mask = np.arange(256)[:, None]
+    value = np.arange(256)[None, :]
+    out = np.zeros((256, 256), np.int64)
+    taken = np.zeros((256, 1), np.int64)
+    for bit in range(8):
+        there = mask >> bit & 1
+        out |= (value >> bit & there) << taken
+        taken += there
+    return out.astype(np.uint8)
+
+
+GATHERED = _gathered()
+
+
+@kernel
+def row_sizes(codes, texture, x, y, offsets, sizes):
+    """Bytes that each row takes: ``sizes (N,) int64``."""
+    for r in range(sizes.shape[0]):
+        first = offsets[r]
+        last = offsets[r + 1]
+        many = last - first
+        how, valid = _how(texture, x, y, first, last)
+        size = 1 + many * (1 + _MASK + (4 if how & WIDE else 3))
+        for c in range(first, last):
+            for b in range(CODE_BYTES):
+                size += np.int64(codes[c, b] != 0)
+        if how & PLAIN:
+            size += _TEXTURE * many
+        else:
+            size += valid + _CELLS * many
+        sizes[r] = size
+
+
+@kernel(inner=True)
+def _how(texture, x, y, first, last):
+    """How a row lies, and the bytes of the bits of its valid cells."""
+    how = np.int64(0)
+    size = np.int64(0)
+    for c in range(first, last):
+        if x[c] > 4095 or y[c] > 4095:
+            how |= WIDE
+        valid = texture[c, 2]
+        if (texture[c, 0] | texture[c, 1]) & ~valid != 0 or valid & ~_CELL_BITS != 0:
+            how |= PLAIN
+        size += (2 * np.int64(popcount(valid)) + 7) >> 3
+    return how, size
+
+
+@kernel
+def pack_rows(columns, offsets, starts, out):
+    """Pack rows: ``out (B,) uint8`` gets row r from ``starts[r] (int64)`` on, as `row_sizes` says.
+
+    ``columns`` is (codes (C, 40) uint8, texture (C, 3) uint64, x, y, angle).
+    """
+    codes, texture, x, y, angle = columns
+    byte = np.uint64(0xFF)
+    for r in range(offsets.shape[0] - 1):
+        first = offsets[r]
+        last = offsets[r + 1]
+        many = last - first
+        at = starts[r]
+        how, _ = _how(texture, x, y, first, last)
+        out[at] = how
+        at += 1
+        body = at + (1 + _MASK) * many
+        for k in range(many):
+            c = first + k
+            out[at + k] = angle[c]
+            mask = np.uint64(0)
+            for b in range(CODE_BYTES):
+                value = codes[c, b]
+                out[body] = value
+                body += np.int64(value != 0)
+                mask |= np.uint64(value != 0) << np.uint64(b)
+            for b in range(_MASK):
+                out[at + many + _MASK * k + b] = (mask >> np.uint64(8 * b)) & byte
+        at = body
+        for c in range(first, last):
+            place = (np.uint64(y[c]) << np.uint64(16)) | np.uint64(x[c])
+            many_bytes = 4
+            if how & WIDE == 0:
+                place = (np.uint64(y[c]) << np.uint64(12)) | np.uint64(x[c])
+                many_bytes = 3
+            for b in range(many_bytes):
+                out[at + b] = (place >> np.uint64(8 * b)) & byte
+            at += many_bytes
+        if how & PLAIN:
+            for c in range(first, last):
+                for w in range(3):
+                    put_word(texture[c, w], out, np.uint64(at))
+                    at += 8
+            continue
+        for c in range(first, last):
+            for b in range(_CELLS):
+                out[at + b] = (texture[c, 2] >> np.uint64(8 * b)) & byte
+            at += _CELLS
+        for c in range(first, last):
+            one = np.uint64(0)
+            two = np.uint64(0)
+            taken = np.uint64(0)
+            for b in range(_CELLS):
+                shift = np.uint64(8 * b)
+                cells = (texture[c, 2] >> shift) & byte
+                one |= np.uint64(GATHERED[cells, (texture[c, 0] >> shift) & byte]) << taken
+                two |= np.uint64(GATHERED[cells, (texture[c, 1] >> shift) & byte]) << taken
+                taken += popcount(cells)
+            both = np.int64(taken)
+            # The first word's bits end within a byte, where those of the second go on.
+            for b in range((2 * both + 7) >> 3):
+                bit = 8 * b
+                value = np.uint64(0)
+                if bit < both:
+                    value = one >> np.uint64(bit)
+                if bit + 8 > both:
+                    if bit >= both:
+                        value |= two >> np.uint64(bit - both)
+                    else:
+                        value |= two << np.uint64(both - bit)
+                out[at + b] = value & byte
+            at += (2 * both + 7) >> 3
+
+
+@kernel(inner=True)
+def unpack_codes(packed, start, many, out, to):
+    """The codes of a row into ``out[to:to + 40 * many] (uint8)``, `SPARE` longer; where they end.
+
+    ``packed (B,) uint8``; the row begins at `start`. All numbers are uint64.
+    """
+    place = start + np.uint64(1) + many
+    at = place + np.uint64(_MASK) * many
+    for _ in range(many):
+        mask = word_at(packed, place) & _MASK_BITS
+        expand(packed, at, mask, out, to)
+        at += popcount(mask)
+        place += np.uint64(_MASK)
+        to += np.uint64(CODE_BYTES)
+    return at
+
+
+@kernel
+def unpack_rows(packed, starts, offsets, rows, new, columns):
+    """Unpack some rows: row ``rows[k]`` to the entries from ``new[k]`` on of the columns.
+
+    ``columns`` is (codes (40 C,) uint8, texture (C, 3) uint64, x, y, angle), each one entry longer
+    than the entries.
+    """
+    codes, texture, x, y, angle = columns
+    byte = np.uint64(0xFF)
+    low = np.uint64(0xFFF)
+    for k in range(rows.shape[0]):
+        if k + 1 < rows.shape[0]:
+            for ahead in range(starts[rows[k + 1]], starts[rows[k + 1] + 1], LINE):
+                prefetch(packed, ahead)
+        many = offsets[rows[k] + 1] - offsets[rows[k]]
+        start = np.uint64(starts[rows[k]])
+        how = np.int64(packed[start])
+        first = new[k]
+        to = np.uint64(CODE_BYTES * first)
+        at = unpack_codes(packed, start, np.uint64(many), codes, to)
+        for n in range(many):
+            angle[first + n] = packed[start + np.uint64(1 + n)]
+        if how & WIDE:
+            for c in range(first, first + many):
+                place = word_at(packed, at)
+                x[c] = place & np.uint64(0xFFFF)
+                y[c] = (place >> np.uint64(16)) & np.uint64(0xFFFF)
+                at += np.uint64(4)
+        else:
+            for c in range(first, first + many):
+                place = word_at(packed, at)
+                x[c] = place & low
+                y[c] = (place >> np.uint64(12)) & low
+                at += np.uint64(3)
+        if how & PLAIN:
+            for c in range(first, first + many):
+                for w in range(3):
+                    texture[c, w] = word_at(packed, at)
+                    at += np.uint64(8)
+            continue
+        cells_at = at
+        at += np.uint64(_CELLS) * np.uint64(many)
+        for c in range(first, first + many):
+            valid = word_at(packed, cells_at) & _CELL_BITS
+            cells_at += np.uint64(_CELLS)
+            both = popcount(valid)
+            one = word_at(packed, at)
+            two = word_at(packed, at + (both >> np.uint64(3))) >> (both & np.uint64(7))
+            at += (both + both + np.uint64(7)) >> np.uint64(3)
+            texture[c, 2] = valid
+            first_word = np.uint64(0)
+            second_word = np.uint64(0)
+            for b in range(_CELLS):
+                shift = np.uint64(8 * b)
+                cells = (valid >> shift) & byte
+                first_word |= np.uint64(SCATTERED[cells, one & byte]) << shift
+                second_word |= np.uint64(SCATTERED[cells, two & byte]) << shift
+                one >>= popcount(cells)
+                two >>= popcount(cells)
+            texture[c, 0] = first_word
+            texture[c, 1] = second_word
+
+
+@kernel
+def copy_rows(packed, starts, rows, new_starts, new_rows, out):
+    """Copy the bytes of rows ``rows[k]`` to those of the rows ``new_rows[k]`` of another part."""
+    for k in range(rows.shape[0]):
+        at = new_starts[new_rows[k]]
+        for b in range(starts[rows[k]], starts[rows[k] + 1]):
+            out[at] = packed[b]
+            at += 1
