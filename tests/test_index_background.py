@@ -151,13 +151,18 @@ def test_an_error_is_raised_once_by_whatever_writes_next(tmp_path, gallery, monk
 
 
 def test_an_error_is_raised_at_close_at_the_latest(tmp_path, gallery, monkeypatch):
+    added = threading.Event()
+
     def fails(*_):
+        # Not before `add` has looked: an error that it finds is raised at once.
+        added.wait(20)
         raise OSError(28, "no space left")
 
     index = PartitionIndex.create(tmp_path / "i", expected_fingers=1000)
     with monkeypatch.context() as patch:
         patch.setattr(store, "write_parts", fails)
         fill(index, gallery, range(TAIL))
+        added.set()
         index._store._background.wait()
     with pytest.raises(OSError, match="no space"):
         index.close()

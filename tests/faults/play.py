@@ -316,6 +316,7 @@ def count(engine: Any) -> int:
 def left_behind(place: Path, truth: Truth) -> list[str]:
     """Files that show names or prints of records whose expungement was acknowledged."""
     from engine_helpers import print_of
+    from packed_rows import pieces_of_codes
 
     from fpmatch.descriptor import encode
 
@@ -324,8 +325,10 @@ def left_behind(place: Path, truth: Truth) -> list[str]:
     wanted = {name: [name.encode()] for name in truth.gone if len(name) > 5}
     for person in {p for people in truth.gone.values() for p in people} - held:
         print_ = print_of(person)
-        codes = (code.tobytes() for code in encode(print_).codes)
-        wanted[f"person {person}"] = [print_.to_bytes()[12:80], *(c for c in codes if any(c))]
+        form = encode(print_)
+        plain = (code.tobytes() for code in form.codes)
+        codes = [*pieces_of_codes(form), *(c for c in plain if any(c))]
+        wanted[f"person {person}"] = [print_.to_bytes()[12:80], *codes]
     out = []
     for path in sorted(p for p in place.rglob("*") if p.is_file()):
         content = path.read_bytes()
