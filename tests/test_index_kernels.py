@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import naive_index as naive
 import numba
 import numpy as np
 import pytest
+from without_compilation import passes_without_compilation
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates
 from fpmatch.index import _kernels as kernels
@@ -399,17 +396,7 @@ def test_eight_at_once(seed):
 
 
 def test_the_twins_agree_without_compilation():
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        pytest.skip("this is that run")
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-        cwd=Path(__file__).parent.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stdout[-2000:]
+    passes_without_compilation(__file__)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from without_compilation import passes_without_compilation
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates, encode
 from fpmatch.descriptor import pack as joined
@@ -136,14 +132,4 @@ def test_nothing_that_a_row_says_leads_out_of_the_array(forms, data):
 
 
 def test_without_compilation():
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        pytest.skip("this is that run")
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-        cwd=Path(__file__).parent.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stdout[-2000:]
+    passes_without_compilation(__file__)

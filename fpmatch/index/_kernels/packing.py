@@ -39,36 +39,22 @@ _CELL_BITS = np.uint64((1 << 52) - 1)
 _MASK_BITS = np.uint64((1 << 40) - 1)
 
 
-def _scattered() -> NDArray[np.uint8]:
-    """(256, 256) uint8: the lowest bits of the second number, at the set bits of the first."""
+def _moved() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """(256, 256) uint8 twice: the lowest bits of the second number, put at the set bits of the
+    first; and its bits that are there, put together."""
     mask = np.arange(256)[:, None]
     value = np.arange(256)[None, :]
-    out = np.zeros((256, 256), np.int64)
+    scattered, gathered = np.zeros((2, 256, 256), np.int64)
     taken = np.zeros((256, 1), np.int64)
     for bit in range(8):
         there = mask >> bit & 1
-        out |= (value >> taken & there) << bit
+        scattered |= (value >> taken & there) << bit
+        gathered |= (value >> bit & there) << taken
         taken += there
-    return out.astype(np.uint8)
+    return scattered.astype(np.uint8), gathered.astype(np.uint8)
 
 
-SCATTERED = _scattered()
-
-
-def _gathered() -> NDArray[np.uint8]:
-    """(256, 256) uint8: the bits of the second number at the set bits of the first, together."""
-    mask = np.arange(256)[:, None]
-    value = np.arange(256)[None, :]
-    out = np.zeros((256, 256), np.int64)
-    taken = np.zeros((256, 1), np.int64)
-    for bit in range(8):
-        there = mask >> bit & 1
-        out |= (value >> bit & there) << taken
-        taken += there
-    return out.astype(np.uint8)
-
-
-GATHERED = _gathered()
+SCATTERED, GATHERED = _moved()
 
 
 @kernel
