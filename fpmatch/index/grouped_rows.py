@@ -24,10 +24,13 @@ class GroupedRows:
     view : View
     parts : sequence of Rows
         Of each part of the view.
+    size : int
+        One more than the largest number that a group may have.
     """
 
     view: View
     parts: Sequence[Rows]
+    size: int
 
     @classmethod
     def of(cls, view: View, groups: Groups) -> GroupedRows:
@@ -39,7 +42,8 @@ class GroupedRows:
         groups : Groups
         """
         pairs = zip(view.parts, view.rows(), strict=True)
-        return cls(view, [(rows, groups.of(part, rows)) for part, rows in pairs])
+        found = [(rows, groups.of(part, rows)) for part, rows in pairs]
+        return cls(view, found, groups.size)
 
     def mark(self, there: NDArray[np.bool_]) -> None:
         """Mark the groups that have a row.
@@ -52,28 +56,30 @@ class GroupedRows:
         for _, group in self.parts:
             there[group] = True
 
-    def among(self, chosen: NDArray[np.bool_]) -> list[Rows]:
+    def among(self, groups: NDArray[np.int64]) -> list[Rows]:
         """Of each part the rows of some groups, and those groups.
 
         Parameters
         ----------
-        chosen : (G,) bool
-            By number.
+        groups : (K,) int64
+            Their numbers.
         """
+        chosen = np.zeros(self.size, np.bool_)
+        chosen[groups] = True
         found = []
         for rows, group in self.parts:
             here = np.flatnonzero(chosen[group])
             found.append((rows[here], group[here]))
         return found
 
-    def ids(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """(K,) int64: ids of the rows of some groups, ascending.
+    def ids(self, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(R,) int64: ids of the rows of some groups, ascending.
 
         Parameters
         ----------
-        chosen : (G,) bool
-            By number.
+        groups : (K,) int64
+            Their numbers.
         """
-        pairs = zip(self.view.parts, self.among(chosen), strict=True)
+        pairs = zip(self.view.parts, self.among(groups), strict=True)
         found = [part.row_ids[rows] for part, (rows, _) in pairs]
         return np.sort(np.concatenate([np.zeros(0, np.int64), *found]))

@@ -25,8 +25,6 @@ class GroupVotes:
         What a finger of each position may see.
     groups : (G,) int64, ascending
         Numbers of those to begin with.
-    size : int
-        One more than the largest number that a group may have.
 
     Attributes
     ----------
@@ -41,11 +39,9 @@ class GroupVotes:
         search: SearchContext,
         seen: Mapping[int, GroupedRows],
         groups: NDArray[np.int64],
-        size: int,
     ) -> None:
         self._search = search
         self._seen = seen
-        self._size = size
         self._rows: dict[int, list[Rows]] = {}
         self.groups = groups
         self.votes = np.zeros(len(groups), np.int64)
@@ -111,8 +107,6 @@ class GroupVotes:
     def _in_play(self, position: int) -> list[Rows]:
         """Of each part the rows of the groups in play, and the places of these groups."""
         if position not in self._rows:
-            chosen = np.zeros(self._size, np.bool_)
-            chosen[self.groups] = True
-            found = self._seen[position].among(chosen)
+            found = self._seen[position].among(self.groups)
             self._rows[position] = [(r, np.searchsorted(self.groups, g)) for r, g in found]
         return self._rows[position]

@@ -77,7 +77,7 @@ class SubjectShard(Asked):
         self._found: list[Ranked] = []
         self._groups: Keys = (self._every, self._every)
         self._seen: dict[int, GroupedRows] = {}
-        self._kept = GroupVotes(search, self._seen, self._every, groups.size)
+        self._kept = GroupVotes(search, self._seen, self._every)
 
     def _count(self, question: Question) -> Answer:
         there = np.zeros(self._of.size, np.bool_)
@@ -135,9 +135,7 @@ class SubjectShard(Asked):
     def _take(self, question: Question) -> Answer:
         groups, votes = _kept(self._groups, self._cut(question))
         self._search.clock.lap("votes")
-        chosen = np.zeros(self._of.size, np.bool_)
-        chosen[groups] = True
-        rows = tuple(self._seen[p].ids(chosen) for p in sorted(self._views))
+        rows = tuple(self._seen[p].ids(groups) for p in sorted(self._views))
         self._search.clock.lap("rows")
         visible = sum(self._views[p].visible for _, p in self._fingers)
         return Answer(
@@ -160,7 +158,7 @@ class SubjectShard(Asked):
         return None if cut is None else Cut(cut.votes, self._of.last(cut.last))
 
     def _begin(self, groups: NDArray[np.int64]) -> None:
-        self._kept = GroupVotes(self._search, self._seen, groups, self._of.size)
+        self._kept = GroupVotes(self._search, self._seen, groups)
 
     def _prepare(self, visible: Sequence[int]) -> None:
         """Votes of the fingers, those with the most minutiae first.
