@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 
 .PHONY: demo test lint setup dev bench bench-record site mutations matrix release-check clean
 
+# Compiled modules are kept whatever the environment says: hundreds of interpreters load them.
+test lint demo: export PYTHONDONTWRITEBYTECODE :=
+
 setup: $(VENV)/.installed
 dev: $(VENV)/.dev
 
