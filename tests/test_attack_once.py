@@ -6,7 +6,6 @@ In many threads, in many processes, and whatever dies in between.
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import os
 import shutil
 import signal
@@ -34,6 +33,7 @@ from engine_helpers import (
     told,
     world,
 )
+from processes import killed_in, processes
 
 from fpmatch.audit import verify_proof
 from fpmatch.database import create_file
@@ -44,7 +44,7 @@ from fpmatch.search import Engine, crash_points
 from fpmatch.search.living import Living
 from fpmatch.types import Outcome
 
-SPAWN = multiprocessing.get_context("spawn")
+PROCESSES = processes()
 
 
 def at_once(acts: list[Callable[[], Any]]) -> list[Any]:
@@ -270,8 +270,10 @@ def test_an_event_reported_by_several_processes_makes_one_search(place):
     with opened(place, "rw") as e:
         tokens = [token_of(e) for _ in range(2)]
     for token in tokens:
-        barrier, out = SPAWN.Barrier(3), SPAWN.Queue()
-        workers = [SPAWN.Process(target=_report, args=(place, token, barrier, out)) for _ in "123"]
+        barrier, out = PROCESSES.Barrier(3), PROCESSES.Queue()
+        workers = [
+            PROCESSES.Process(target=_report, args=(place, token, barrier, out)) for _ in "123"
+        ]
         for worker in workers:
             worker.start()
         said = sorted(out.get(timeout=120) for _ in workers)
@@ -405,8 +407,8 @@ def _submit(place: Path, start: Any, out: Any) -> None:
 
 @pytest.mark.slow
 def test_several_processes_with_one_number_make_one_search(place):
-    barrier, out = SPAWN.Barrier(3), SPAWN.Queue()
-    workers = [SPAWN.Process(target=_submit, args=(place, barrier, out)) for _ in "123"]
+    barrier, out = PROCESSES.Barrier(3), PROCESSES.Queue()
+    workers = [PROCESSES.Process(target=_submit, args=(place, barrier, out)) for _ in "123"]
     for worker in workers:
         worker.start()
     said = Counter(out.get(timeout=120) for _ in range(12))
@@ -481,10 +483,7 @@ def _die(place: Path, token: str, step: str) -> None:
 def test_a_token_taken_up_by_a_process_that_died(place, step, good):
     with opened(place, "rw") as e:
         token = token_of(e)
-    worker = SPAWN.Process(target=_die, args=(place, token, step))
-    worker.start()
-    worker.join(120)
-    assert worker.exitcode == -signal.SIGKILL
+    assert killed_in(_die, place, token, step) == -signal.SIGKILL
     with opened(place, "rw") as e:
         if good:
             assert e.report_event(token, "CONVICTION")["immigration"].candidates
@@ -501,8 +500,8 @@ def _open_and_close(place: Path, stop: Any, ready: Any) -> None:
 
 @pytest.mark.slow
 def test_no_message_is_lost_while_others_open_and_close(place):
-    stop, ready = SPAWN.Event(), SPAWN.Event()
-    worker = SPAWN.Process(target=_open_and_close, args=(place, stop, ready))
+    stop, ready = PROCESSES.Event(), PROCESSES.Event()
+    worker = PROCESSES.Process(target=_open_and_close, args=(place, stop, ready))
     worker.start()
     try:
         assert ready.wait(120)

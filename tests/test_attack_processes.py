@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import sqlite3
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from engine_helpers import POLICY, Clock, engine, folder, print_of, record, request, world
+from processes import processes
 
 from fpmatch import locking
 from fpmatch.errors import LockedError, StorageError
@@ -22,7 +22,7 @@ from fpmatch.policy import Policy
 from fpmatch.search import Engine
 from fpmatch.types import RecordsRequest
 
-SPAWN = multiprocessing.get_context("spawn")
+PROCESSES = processes()
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
@@ -209,8 +209,8 @@ def test_no_lock_file_can_be_taken_from_under_a_writer(place):
     with opened(place) as e:
         for path in [*place.rglob("lock"), *(place / "living").iterdir()]:
             path.unlink()
-        out = SPAWN.Queue()
-        worker = SPAWN.Process(target=_try, args=(place, out))
+        out = PROCESSES.Queue()
+        worker = PROCESSES.Process(target=_try, args=(place, out))
         worker.start()
         assert [out.get(timeout=120) for _ in "12"] == ["rw LockedError", "r opened"]
         worker.join()

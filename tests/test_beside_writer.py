@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import shutil
 import threading
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from engine_helpers import HELD, ON, POLICY, Clock, folder, print_of, record, request, told
+from processes import processes
 
 from fpmatch.errors import InputError, LockedError, RefusedError, StorageError
 from fpmatch.gallery import changes, facts, schema
@@ -22,7 +22,7 @@ from fpmatch.policy import Policy
 from fpmatch.search import Engine
 from fpmatch.search import follow as following
 
-SPAWN = multiprocessing.get_context("spawn")
+PROCESSES = processes()
 NARROW = POLICY.replace(
     'who = "CA"\npartitions = "criminal"', f'who = "{HELD}"\npartitions = "criminal"'
 )
@@ -311,8 +311,8 @@ def _searching(place: Path, people: int, stop: Any, done: Any, out: Any) -> None
 def test_a_reader_in_another_process_sees_whole_batches_only(place):
     people, number, wanted = 3, 0, 12
     (place / "said").write_text("0")
-    stop, done, out = SPAWN.Event(), SPAWN.Value("i"), SPAWN.Queue()
-    worker = SPAWN.Process(target=_searching, args=(place, people, stop, done, out))
+    stop, done, out = PROCESSES.Event(), PROCESSES.Value("i"), PROCESSES.Queue()
+    worker = PROCESSES.Process(target=_searching, args=(place, people, stop, done, out))
     worker.start()
     assert out.get(timeout=120) == "ready"
     with opened(place, "rw") as w:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
-import subprocess
-import sys
+import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from engine_helpers import (
     record,
     request,
 )
+from processes import killed_in
 
 from fpmatch.errors import InputError, RefusedError
 from fpmatch.policy import Policy
@@ -31,7 +32,6 @@ from fpmatch.search import Engine, crash_points
 from fpmatch.types import Outcome, Reason
 
 ORDER = {"order": "o", "authority": "CA"}
-HERE = Path(__file__).resolve().parent
 
 
 class Xor:
@@ -179,22 +179,17 @@ def test_a_copy_whose_handing_out_fails_waits_again(monkeypatch):
         assert listed(e.copy("c", KEEPS)["criminal"])
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from engine_helpers import KEEPS, ON, Clock, request
-from fpmatch.search import Engine, crash_points
-place, step = Path(sys.argv[1]), sys.argv[2]
-def hook(name):
-    if name == step:
-        os.kill(os.getpid(), signal.SIGKILL)
-with Engine.open(place, "rw", clock=Clock()) as e:
-    if not step.startswith("copy"):
+def _killed(place: Path, step: str) -> None:
+    def hook(name: str) -> None:
+        if name == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with Engine.open(place, "rw", clock=Clock()) as e:
+        if not step.startswith("copy"):
+            crash_points.hook = hook
+        e.search(request(ON, copies_to=[KEEPS], tcn="c"))
         crash_points.hook = hook
-    e.search(request(ON, copies_to=[KEEPS], tcn="c"))
-    crash_points.hook = hook
-    e.copy("c", KEEPS)
-"""
+        e.copy("c", KEEPS)
 
 
 @pytest.mark.parametrize(
@@ -210,10 +205,7 @@ def test_a_copy_exists_if_its_search_was_answered_and_is_handed_out_once(step, w
             e.add_partition("immigration", 9, "DHS", expected_fingers=100)
             e.enrol("criminal", [record("C-1", 1)])
             e.publish(Policy.parse(POLICY))
-        ran = subprocess.run(
-            [sys.executable, "-c", KILLED, str(place), step], cwd=HERE, check=False
-        )
-        assert ran.returncode == -9
+        assert killed_in(_killed, place, step) == -signal.SIGKILL
         with Engine.open(place, "r", clock=Clock(), durability="off") as e:
             assert len(e._state.ledger.copies.every()) == waits
             released = list(e.audit.records(kind="RELEASE"))

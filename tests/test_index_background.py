@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -14,9 +13,10 @@ import numpy as np
 import pytest
 from engine_helpers import Clock, engine, folder, record
 from packed_rows import packed_codes
+from processes import killed_in
 
 from fpmatch.descriptor import encode, pack
-from fpmatch.index import PartitionIndex, store
+from fpmatch.index import PartitionIndex, segment_format, store
 from fpmatch.index.build import select_rows
 from fpmatch.index.work import Background
 from fpmatch.parameters import INDEX
@@ -206,39 +206,28 @@ def test_rows_in_memory_are_bounded(tmp_path, gallery, monkeypatch):
     assert most <= 2 * TAIL
 
 
-CHILD = """
-import dataclasses, os, signal, sys
-import numpy as np
-from fpmatch.descriptor import encode, pack
-from fpmatch.index import PartitionIndex, segment_format, store
-from fpmatch.index.build import select_rows
-from fpmatch.parameters import INDEX
-from fpmatch.synthetic.gallery import templates
+def _killed(folder: Path, kill_at: int, before: bool) -> None:
+    store.INDEX = dataclasses.replace(INDEX, tail_rows=5, segments_most=2)
+    real, count = segment_format.SegmentWriter.commit, [0]
 
-folder, kill_at, before = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "before"
-store.INDEX = dataclasses.replace(INDEX, tail_rows=5, segments_most=2)
-real, count = segment_format.SegmentWriter.commit, [0]
+    def commit(self):
+        count[0] += 1
+        if count[0] == kill_at and before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        out = real(self)
+        if count[0] == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return out
 
-def commit(self):
-    count[0] += 1
-    if count[0] == kill_at and before:
-        os.kill(os.getpid(), signal.SIGKILL)
-    out = real(self)
-    if count[0] == kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return out
-
-segment_format.SegmentWriter.commit = commit
-gallery = pack([encode(t) for t in templates(60, 77)])
-index = PartitionIndex.create(folder, expected_fingers=1000)
-for first in range(0, 40, 5):
-    rows = np.arange(first, first + 5)
-    index.add(rows, select_rows(gallery, rows), np.zeros(5, np.uint8))
-    if first == 10:
-        index.tombstone(np.array([3]))
-    index._store._background.wait()
-print("not killed")
-"""
+    segment_format.SegmentWriter.commit = commit
+    gallery = pack([encode(t) for t in templates(60, 77)])
+    index = PartitionIndex.create(folder, expected_fingers=1000)
+    for first in range(0, 40, 5):
+        rows = np.arange(first, first + 5)
+        index.add(rows, select_rows(gallery, rows), np.zeros(5, np.uint8))
+        if first == 10:
+            index.tombstone(np.array([3]))
+        index._store._background.wait()
 
 
 @pytest.mark.parametrize(
@@ -247,11 +236,7 @@ print("not killed")
 def test_kill_9_leaves_the_old_state_or_the_new(tmp_path, gallery, probe, kill_at, when):
     """The fourth segment that is written is the first merge of three, and leaves row 3 out."""
     folder = tmp_path / "i"
-    ran = subprocess.run(
-        [sys.executable, "-c", CHILD, str(folder), str(kill_at), when],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert ran.returncode == -signal.SIGKILL, ran.stdout + ran.stderr
+    assert killed_in(_killed, folder, kill_at, when == "before") == -signal.SIGKILL
     with PartitionIndex.open(folder, "rw") as index:
         named = {n for n, _, _ in index._store.manifest.segments}
         assert {p.name for p in folder.glob("*.seg*")} == named
@@ -283,24 +268,19 @@ def test_an_expungement_cut_off_before_the_purge_is_finished_at_the_next_opening
             assert not any(codes[:80] in p.read_bytes() for p in Path(home).rglob("*.seg"))
 
 
+def _killed_before_the_purge(home: Path, people: int) -> None:
+    e = Engine.create(home / "g", durability="off", clock=Clock())
+    e.add_partition("criminal", 1, "DOJ-FBI", expected_fingers=100)
+    e.enrol("criminal", [record("C-1", 1), record("C-2", 2)][:people])
+    PartitionIndex.purge = lambda s: os.kill(os.getpid(), signal.SIGKILL)
+    e.expunge("C-1", order="o", authority="CA")
+
+
 @pytest.mark.parametrize("people", [1, 2])
 def test_a_kill_before_the_purge_leaves_no_tombstone_of_a_row_that_is_nowhere(people):
     """The row was in memory alone: no later opening fails, or rewrites the index again."""
     home = folder()
-    script = f"""
-import os, signal
-from engine_helpers import Clock, record
-from fpmatch.index import PartitionIndex
-from fpmatch.search import Engine
-e = Engine.create({str(home / "g")!r}, durability="off", clock=Clock())
-e.add_partition("criminal", 1, "DOJ-FBI", expected_fingers=100)
-e.enrol("criminal", [record("C-1", 1), record("C-2", 2)][:{people}])
-PartitionIndex.purge = lambda s: os.kill(os.getpid(), signal.SIGKILL)
-e.expunge("C-1", order="o", authority="CA")
-"""
-    tests = Path(__file__).parent
-    done = subprocess.run([sys.executable, "-c", script], cwd=tests, check=False)
-    assert done.returncode == -signal.SIGKILL
+    assert killed_in(_killed_before_the_purge, home, people) == -signal.SIGKILL
     generations = []
     for _ in range(3):
         with Engine.open(home / "g", "rw", clock=Clock(), durability="off") as e:
