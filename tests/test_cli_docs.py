@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 
 
+@cache
 def commands() -> dict[str, Any]:
     """Every command of the tree by its full name."""
     import typer
@@ -33,6 +35,7 @@ def options(command: Any) -> set[str]:
     return {o for p in command.params for o in p.opts if o.startswith("--") and o != "--help"}
 
 
+@cache
 def sections() -> dict[str, str]:
     parts = re.split(r"^### `(fpmatch [^`]+)`$", PAGE.read_text("utf-8"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
