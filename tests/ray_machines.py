@@ -19,6 +19,7 @@ from namespaces import Namespaces
 
 HERE = Path(__file__).resolve().parent
 MARK = "FPMATCH_TEST_MACHINES"
+SET = ("RAY_TMPDIR", "RAY_AUTH_TOKEN", "RAY_AUTH_MODE", "RAY_health_check_period_ms")
 STORE = 80_000_000
 """Bytes of each machine's store, the least that Ray takes: a search does not use it."""
 
@@ -47,6 +48,8 @@ class Machines:
             "RAY_TMPDIR": self.place,
             "RAY_AUTH_TOKEN": self.mark,
             "RAY_AUTH_MODE": "token",
+            # A machine that is gone is noticed after five of them; a busy one has ten seconds each.
+            "RAY_health_check_period_ms": "500",
             "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)]),
         }
         from fpmatch.cluster.ray_session import load_ray
@@ -142,7 +145,7 @@ class Machines:
 
     def end(self) -> None:
         self.kill()
-        for name in (MARK, "RAY_TMPDIR", "RAY_AUTH_TOKEN", "RAY_AUTH_MODE"):
+        for name in (MARK, *SET):
             os.environ.pop(name, None)
         shutil.rmtree(self.place, ignore_errors=True)
         if self.namespaces is not None:

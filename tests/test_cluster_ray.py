@@ -56,7 +56,32 @@ def session(world: Machines):
 
 
 @pytest.fixture(scope="module")
-def hosts(session, tmp_path_factory):
+def strangers(world: Machines):
+    """Drivers with a wrong token and with none, begun early: Ray takes 20 s to say no to them."""
+    code = (
+        "from fpmatch.cluster.ray_session import RaySession\n"
+        "from fpmatch.errors import ClusterError\n"
+        f"try: RaySession({world.address!r}, 'fpmatch-test')\n"
+        "except ClusterError as error: print('refused', error)\n"
+    )
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={**os.environ, "RAY_gcs_rpc_server_connect_timeout_s": "1", **mode},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for mode in ({"RAY_AUTH_TOKEN": "w" * 32}, {"RAY_AUTH_MODE": "disabled"})
+    ]
+    yield begun
+    for one in begun:
+        one.kill()
+        one.wait()
+
+
+@pytest.fixture(scope="module")
+def hosts(session, strangers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hosts")
     started = RayHosts.start(session, NAMES, "ray_machines:Echo", str(folder), b"key", seconds=LONG)
     started.folder = folder
@@ -115,7 +140,7 @@ def test_starting_again_leaves_hosts_as_they_are(hosts, session):
 def test_more_hosts_than_machines_is_said_with_the_remedy(hosts, session):
     names = ["h1", "h2", "spare-1", "spare-2"]
     with pytest.raises(ClusterError, match=r"of 4 hosts do not answer: .* 3 with room for a host"):
-        RayHosts.start(session, names, "ray_machines:Echo", str(hosts.folder), b"", seconds=12)
+        RayHosts.start(session, names, "ray_machines:Echo", str(hosts.folder), b"", seconds=3)
     for name in names[2:]:
         session.ray.kill(session.ray.get_actor(name, namespace=session.namespace))
 
@@ -175,23 +200,10 @@ def test_a_host_whose_machine_is_gone_moves_to_a_spare_one(hosts, world, session
     assert place(hosts, "h2")[2] not in (before, place(hosts, "h1")[2])
 
 
-def test_a_wrong_token_gets_nothing(world, hosts):
-    code = (
-        "from fpmatch.cluster.ray_session import RaySession\n"
-        "from fpmatch.errors import ClusterError\n"
-        f"try: RaySession({world.address!r}, 'fpmatch-test')\n"
-        "except ClusterError as error: print('refused', error)\n"
-    )
-    for mode in ({"RAY_AUTH_TOKEN": "w" * 32}, {"RAY_AUTH_MODE": "disabled"}):
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, "RAY_gcs_rpc_server_connect_timeout_s": "1", **mode},
-            capture_output=True,
-            text=True,
-            timeout=LONG,
-            check=False,
-        )
-        assert done.stdout.startswith("refused"), done.stdout + done.stderr[-2000:]
+def test_a_wrong_token_gets_nothing(strangers):
+    for one in strangers:
+        said, wrong = one.communicate(timeout=LONG)
+        assert said.startswith("refused"), said + wrong[-2000:]
 
 
 def test_a_stale_file_and_a_variable_do_not_misdirect(world, monkeypatch, hosts):
