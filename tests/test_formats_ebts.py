@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,7 +204,10 @@ def test_a_transaction_is_searched_under_the_mask_of_its_booking_station(
         assert not narrow["criminal"].candidates
 
 
-def test_the_command_searches_a_transaction_as_it_is(synthetic_data: Path, tmp_path: Path) -> None:
+def test_the_command_searches_a_transaction_as_it_is(
+    synthetic_data: Path, tmp_path: Path, fpm, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     root = Path(__file__).resolve().parent.parent
     mate = fp.extract(
         fp.read_image(synthetic_data / "optical" / "1_1.png", ppi=500), extractor="classical"
@@ -225,14 +226,8 @@ def test_the_command_searches_a_transaction_as_it_is(synthetic_data: Path, tmp_p
 
     def run(name: str) -> tuple[int, dict, str]:
         words = ["transaction", name, "--gallery", "county.fpm", "--extractor", "classical"]
-        done = subprocess.run(
-            [sys.executable, "-m", "fpmatch.cli", *words, "--json", "-"],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-        )
-        return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+        code, said, error = fpm(*words, "--json", "-")
+        return code, json.loads(said or "{}"), error
 
     code, report, _ = run("in.an2")
     assert code == 0

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -284,23 +282,25 @@ def _records() -> list[fp.Record]:
     return [fp.Record("C-17", list(prints.values())), fp.Record("C-18", turned)]
 
 
-def run(folder: Path, *words: str) -> tuple[int, list | dict, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "fpmatch.cli", *words],
-        capture_output=True, text=True, check=False, cwd=folder,
-    )  # fmt: skip
-    return done.returncode, json.loads(done.stdout or "[]"), done.stderr
+@pytest.fixture
+def run(fpm, tmp_path, monkeypatch):
+    """Runs a command in the test's folder: status, what it says as JSON, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> tuple[int, list | dict, str]:
+        code, said, error = fpm(*words)
+        return code, json.loads(said or "[]"), error
+
+    return call
 
 
-def test_the_command_cuts_slaps(tmp_path):
+def test_the_command_cuts_slaps(run, tmp_path):
     from PIL import Image
 
     made = hand(tilt=0.2)
     Image.fromarray(made.pixels).save(tmp_path / "right.png", dpi=(500, 500))
     how = ("--extractor", "classical", "--json", "-")
-    code, rows, _ = run(
-        tmp_path, "segment", "right.png", "--position", "right", "--out", "cut", *how
-    )
+    code, rows, _ = run("segment", "right.png", "--position", "right", "--out", "cut", *how)
     assert code == 0
     names = ["right-index", "right-middle", "right-ring", "right-little"]
     assert [row["finger"] for row in rows] == names
@@ -310,7 +310,7 @@ def test_the_command_cuts_slaps(tmp_path):
     )
     (template,) = fp.read_templates(tmp_path / "cut" / "right-right-ring.fpt")
     assert (template.slap, template.position) == (13, 4)
-    _, rows, _ = run(tmp_path, "extract", "cut/right-right-ring.fpt", "--json", "-")
+    _, rows, _ = run("extract", "cut/right-right-ring.fpt", "--json", "-")
     assert rows[0]["slap"] == 13
     for words, said in (
         (("right.png",), "--position"),
@@ -322,13 +322,13 @@ def test_the_command_cuts_slaps(tmp_path):
         (("cut/right-right-ring.fpt",), "no plain slap"),
         (("right.png", "--position", "13", "--out", "right.png"), "cannot make"),
     ):
-        code, _, error = run(tmp_path, "segment", *words)
+        code, _, error = run("segment", *words)
         assert code == 2, words
         assert said in error, words
         assert len(error.splitlines()) == 1, words
 
 
-def test_the_command_cuts_every_slap_of_a_transaction(tmp_path):
+def test_the_command_cuts_every_slap_of_a_transaction(run, tmp_path):
     records = (
         type_14(hand().pixels, 13, 1),
         type_14(hand(14, missing=[9]).pixels, 14, 2),
@@ -337,17 +337,17 @@ def test_the_command_cuts_every_slap_of_a_transaction(tmp_path):
     data = formats.write(cases.booking({73: "CS0010200", 84: "9\x1fXX"}, records=records))
     (tmp_path / "card.an2").write_bytes(data)
     how = ("--extractor", "classical", "--json", "-")
-    code, rows, _ = run(tmp_path, "segment", "card.an2", *how)
+    code, rows, _ = run("segment", "card.an2", *how)
     assert code == 0
     assert [(row["slap"], row["position"]) for row in rows] == (
         [("card-1", 13)] * 4 + [("card-2", 14)] * 3 + [("card-3", 15)] * 2
     )
     untold = formats.write(cases.booking({73: "CS0010200"}, records=records))
     (tmp_path / "card.an2").write_bytes(untold)
-    code, rows, _ = run(tmp_path, "segment", "card.an2", *how)
+    code, rows, _ = run("segment", "card.an2", *how)
     assert code == 2
     assert [row["slap"] for row in rows if "error" in row] == ["card-2"]
     assert len(rows) == 7
-    code, _, error = run(tmp_path, "segment", "card.an2", "--position", "13")
+    code, _, error = run("segment", "card.an2", "--position", "13")
     assert code == 2
     assert "leave --position out" in error

@@ -552,22 +552,14 @@ def test_records_search_as_stored_templates_do() -> None:
     assert fp.compare(template, back).value == fp.compare(template, template).value
 
 
-def test_the_command_converts_and_says_what_was_lost(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
+def test_the_command_converts_and_says_what_was_lost(tmp_path: Path, fpm, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
     source = tmp_path / "two.bin"
     source.write_bytes(formats.write(cases.record("incits2004")))
 
     def run(*words: str) -> tuple[int, dict, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "fpmatch.cli", "convert", *words, "--json", "-"],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-        )
-        return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+        code, said, error = fpm("convert", *words, "--json", "-")
+        return code, json.loads(said or "{}"), error
 
     code, report, _ = run("two.bin", "one.fpt", "--view", "1", "--position", "left-ring")
     assert code == 0

@@ -208,30 +208,24 @@ OPTIONS = ("--partition", "a:1:O", "--jurisdiction", "CS:Cascadia", "--agency", 
         ((*OPTIONS, "--bureau", "x"), "no ORI"),
     ],
 )
-def test_answers_that_are_missing_or_wrong_are_one_line(words, said, tmp_path):
+def test_answers_that_are_missing_or_wrong_are_one_line(fpm, words, said, tmp_path):
     out = tmp_path / "p.toml"
-    done = command("policy", "new", out, *words)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    code, _, error = fpm("policy", "new", out, *words)
+    assert code == 2
+    assert said in error
+    assert len(error.splitlines()) == 1
     assert not out.exists()
 
 
-def command(*words: object) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "fpmatch.cli", *map(str, words)]
-    return subprocess.run(line, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                          check=False)  # fmt: skip
-
-
-def test_a_first_policy_from_options_is_checked_and_not_overwritten(tmp_path):
+def test_a_first_policy_from_options_is_checked_and_not_overwritten(fpm, tmp_path):
     out = tmp_path / "p.toml"
-    done = command("policy", "new", out, *OPTIONS, "--mode", "a=conditional_charge")
-    assert done.returncode == 0, done.stderr
-    assert "fpmatch policy check" in " ".join(done.stdout.split())  # wherever the line is folded
+    code, text, error = fpm("policy", "new", out, *OPTIONS, "--mode", "a=conditional_charge")
+    assert code == 0, error
+    assert "fpmatch policy check" in " ".join(text.split())  # wherever the line is folded
     assert Policy.load(out).explain(ori="CS0010100", partition="a", charge="felony").decision.probe
-    assert command("policy", "check", out).returncode == 0
-    assert command("policy", "new", out, *OPTIONS).returncode == 2
-    assert command("policy", "new", out, *OPTIONS, "--force").returncode == 0
+    assert fpm("policy", "check", out)[0] == 0
+    assert fpm("policy", "new", out, *OPTIONS)[0] == 2
+    assert fpm("policy", "new", out, *OPTIONS, "--force")[0] == 0
     assert not Policy.load(out).explain(ori="CS0010100", partition="a").decision.probe
 
 
@@ -253,8 +247,7 @@ def test_on_a_terminal_it_asks(tmp_path):
     assert policy.explain(ori="CS0010100", partition="criminal").decision.view
 
 
-def test_the_schema_is_printed_and_written(tmp_path):
-    printed = command("policy", "schema")
-    assert json.loads(printed.stdout) == SCHEMA
-    assert command("policy", "schema", "--out", tmp_path / "s.json").returncode == 0
+def test_the_schema_is_printed_and_written(fpm, tmp_path):
+    assert json.loads(fpm("policy", "schema")[1]) == SCHEMA
+    assert fpm("policy", "schema", "--out", tmp_path / "s.json")[0] == 0
     assert json.loads((tmp_path / "s.json").read_text()) == SCHEMA
