@@ -225,6 +225,9 @@ def test_what_is_withheld_leaves_no_trace_hit_or_no_hit(farm):
         farm.clock.now = cases.day(rng)
         full = farm.engine(which)
         hidden = frozenset(PARTITIONS) - unsearched(full, policy, request)
+        if not hidden:
+            continue
+        told = len(full.notifications())
         response = full.search(again(request))
         shown = {s.partition for s in response if s.outcome is Outcome.SEARCHED_DISCLOSED}
         if not hidden - shown:
@@ -232,8 +235,7 @@ def test_what_is_withheld_leaves_no_trace_hit_or_no_hit(farm):
         withheld += len(hidden - shown)
         empty = farm.engine(which, frozenset(PARTITIONS) - shown)
         empty._state.opaque_key = full._state.opaque_key
-        told = len(full.notifications())
-        assert answer(full, policy, request) == answer(empty, policy, request)
+        assert without_tokens(response) == answer(empty, policy, request)
         mates += len(full.notifications()) > told
     assert mates >= 30, "too few hits among them to show anything"
 
