@@ -14,8 +14,11 @@ import sys
 import time
 from pathlib import Path
 
+from engine_helpers import print_of
+
 from fpmatch import bulk
 from fpmatch.bulk import pool
+from fpmatch.descriptor import encode
 from fpmatch.parameters import SEARCH
 from fpmatch.search import Engine, enrolment
 from fpmatch.types import RecordsRequest
@@ -92,6 +95,8 @@ def main() -> None:
         Path(sys.argv[2]),
         *map(int, sys.argv[3:6]),
     )
+    # What each enrolment needs is in memory before the first is forked.
+    encode(print_of(0))
     chance = random.Random(seed)
     steps = int(sys.argv[6])
     done = 0
