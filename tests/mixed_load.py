@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import multiprocessing
 import os
 import queue
 import random
@@ -39,6 +38,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from engine_helpers import HELD, OFF, ON, POLICY, SHM, Clock, record, request
+from processes import processes
 
 from fpmatch import upkeep
 from fpmatch.policy import Policy
@@ -46,7 +46,7 @@ from fpmatch.search import Engine
 
 ABSENT, LIVE, SEALED, GONE, CHANGING = range(5)
 BY = {"order": "o", "authority": "a"}
-SPAWN = multiprocessing.get_context("spawn")
+PROCESSES = processes()
 FIRST_PERSON = 1000
 PARTITIONS = ("criminal", "immigration")
 
@@ -275,14 +275,14 @@ def play(minutes: float, records: int, readers: int, seed: int, pause: float = 0
             engine.add_partition("criminal", 1, "DOJ-FBI", expected_fingers=1000)
             engine.add_partition("immigration", 9, "DHS", expected_fingers=1000)
             engine.publish(Policy.parse(POLICY))
-        states, changes = SPAWN.Array("b", records), SPAWN.Array("i", records)
-        flags = SPAWN.Event(), SPAWN.Event()
-        shared = Shared(place, states, changes, *flags, SPAWN.Queue(), seed, pause)
-        work = {"writer": SPAWN.Process(target=write, args=(shared,))}
+        states, changes = PROCESSES.Array("b", records), PROCESSES.Array("i", records)
+        flags = PROCESSES.Event(), PROCESSES.Event()
+        shared = Shared(place, states, changes, *flags, PROCESSES.Queue(), seed, pause)
+        work = {"writer": PROCESSES.Process(target=write, args=(shared,))}
         every = max(1.0, min(60.0, 10 * minutes))
-        work["keeper"] = SPAWN.Process(target=keep, args=(shared, every))
+        work["keeper"] = PROCESSES.Process(target=keep, args=(shared, every))
         for n in range(1, readers + 1):
-            work[f"reader {n}"] = SPAWN.Process(target=read, args=(shared, n))
+            work[f"reader {n}"] = PROCESSES.Process(target=read, args=(shared, n))
         for process in work.values():
             process.daemon = True  # Or they would outlive this one, if it is killed.
         with asked_to_stop() as asked:

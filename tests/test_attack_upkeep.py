@@ -11,6 +11,7 @@ import shutil
 import struct
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +47,39 @@ def made(keys: Any = None) -> Path:
     return path
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
+@contextmanager
+def copied(source: Path) -> Iterator[Path]:
+    path = folder()
+    shutil.copytree(source, path, dirs_exist_ok=True)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[Path]:
     path = made()
     yield path
     shutil.rmtree(path, ignore_errors=True)
 
 
-@pytest.fixture
-def locked() -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def sealed() -> Iterator[Path]:
     pytest.importorskip("cryptography")
     path = made(KEYS)
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def place(plain: Path) -> Iterator[Path]:
+    with copied(plain) as path:
+        yield path
+
+
+@pytest.fixture
+def locked(sealed: Path) -> Iterator[Path]:
+    with copied(sealed) as path:
+        yield path
 
 
 def refused(call: Callable[[], object], kind: type[FpmatchError] = FpmatchError) -> None:

@@ -284,6 +284,8 @@ def _runs(pid: int) -> bool:
 
 
 def test_closing_leaves_no_process_and_no_pipe(recwarn: pytest.WarningsRecorder) -> None:
+    gc.collect()  # what other tests have left is no matter here
+    recwarn.clear()
     made = IsolatedDecoder()
     made.decode(png())
     process = made._process
