@@ -714,8 +714,8 @@ class IndexParameters:
     """Largest difference of direction of two cylinders, units of 1/256 turn (67.5 degrees)."""
     window_any: int = 127
     """The same where prints may be turned at any angle: every direction but the opposite one."""
-    distance_most: int = 64
-    """Hamming distances are cut here: twice `DescriptorParameters.weight`."""
+    distance_most: int = 48
+    """Hamming distances of sketches are cut here: half of their bits, what chance gives."""
     deviation_least: float = 0.1
     """Added to a probe cylinder's deviation over the cohort, bits."""
     z_least: float = 1.0

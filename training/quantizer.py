@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import PackedTemplates, encode, pack
 from fpmatch.index._kernels import WORDS, nearest_lists
 from fpmatch.index.quantizer import SIZES, write_quantizer
+from fpmatch.index.votes import COHORT_COLUMNS
 from fpmatch.parameters import INDEX
 
 log = logging.getLogger(__name__)
@@ -115,12 +116,16 @@ def train(
     return centroids, heads, to_words(chosen)
 
 
+def write_cohort(folder: Path, cohort: PackedTemplates) -> None:
+    """Write what the sketches of the cohort are made from."""
+    columns = {name: getattr(cohort, name) for name in (*COHORT_COLUMNS, "offsets")}
+    np.savez_compressed(folder / "cohort.npz", **columns)
+
+
 def main(folder: Path) -> None:
     """Train and write everything."""
     cohort = synthetic_codes(0, COHORT)
-    np.savez_compressed(
-        folder / "cohort.npz", codes=cohort.codes, angle=cohort.angle, offsets=cohort.offsets
-    )
+    write_cohort(folder, cohort)
     codes = synthetic_codes(COHORT, FINGERS).codes
     for lists in SIZES:
         sample = codes[:: max(1, len(codes) // (60 * lists))]

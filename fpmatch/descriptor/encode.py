@@ -35,7 +35,7 @@ def encode(template: Template) -> SearchTemplate:
     tables = code_tables()
     codes = np.zeros((len(x), tables.words), np.uint64)
     usable = np.zeros(len(x), np.bool_)
-    work = np.empty((4, max(8 * len(tables.number), 256)), np.int32)
+    work = np.empty((5, max(8 * len(tables.number), 256)), np.int32)
     cylinder_codes(x, y, angle, tables, work, codes, usable)
     texture = np.zeros((len(x), 3), np.uint64)
     field = template.orientation

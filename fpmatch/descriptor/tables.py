@@ -61,6 +61,16 @@ def code_tables(p: DescriptorParameters = DESCRIPTOR) -> CodeTables:
     number[centres[:, 2]] = np.arange(len(centres))
     cosine, sine = rotation()
     section = _section_weights(p)
+    axis = np.array(
+        [round(((k + 0.5) * 2 / p.side - 1) * p.radius * unit) for k in range(p.side)], np.int32
+    )
+    # Of every place that reaches a cell, from -reach to reach: the weight of each, and which.
+    most = int(axis[-1]) + len(gauss)
+    away = np.abs(axis[None] - np.arange(-most, most + 1)[:, None])
+    near = np.append(gauss, 0).astype(np.int32)[np.minimum(away, len(gauss))]
+    there = away < len(gauss)
+    first = there.argmax(axis=1)
+    last = np.where(there.any(axis=1), p.side - there[:, ::-1].argmax(axis=1), first)
     # One vector register of 32-bit numbers each, of which the last are 0.
     shares = np.zeros((len(section), 8), np.int32)
     shares[:, : p.sections] = section
@@ -71,9 +81,9 @@ def code_tables(p: DescriptorParameters = DESCRIPTOR) -> CodeTables:
         section=section,
         shares=shares,
         number=number,
-        axis=np.array(
-            [round(((k + 0.5) * 2 / p.side - 1) * p.radius * unit) for k in range(p.side)], np.int32
-        ),
+        axis=axis,
+        near=near,
+        reached=np.stack([first, last], axis=1).astype(np.uint8),
         weight=p.weight,
         words=-(-len(centres) * p.sections // 64),
     )

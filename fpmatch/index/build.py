@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates
+from fpmatch.descriptor.sketch import sketch
 from fpmatch.index.list_layout import build_lists, list_columns
 from fpmatch.index.quantizer import Quantizer
 from fpmatch.index.row_layout import pack
@@ -68,7 +69,8 @@ def build_arrays(
     """
     order = np.lexsort((row_ids, positions))
     packed = select_rows(packed, order)
-    row_starts, row_bytes = pack(packed)
+    sketches = sketch(packed)
+    row_starts, row_bytes = pack(packed, sketches)
     wanted = shapes(len(packed), len(packed.angle), quantizer.lists, len(row_bytes))
     arrays: dict[str, NDArray] = {
         name: np.zeros(shape, dtype)
@@ -79,7 +81,7 @@ def build_arrays(
     arrays["positions"] = np.ascontiguousarray(positions[order], np.uint8)
     arrays["offsets"] = packed.offsets
     arrays["row_starts"], arrays["row_bytes"] = row_starts, row_bytes
-    build_lists({**arrays, "codes": packed.codes, "angle": packed.angle}, quantizer)
+    build_lists(arrays, packed, sketches, quantizer)
     return {name: arrays[name] for name in wanted}
 
 

@@ -165,7 +165,7 @@ class ListVotes:
 
     def _sift(self) -> None:
         state: NDArray[np.uint64] | None = None
-        arrays, lookup = self._part.arrays, self._lookup
+        arrays, lookup, votes = self._part.arrays, self._lookup, self._lookup.votes
         entries = tuple(arrays[name] for name in _SIFTED)
         found = np.empty(self._longest + WAITING, np.uint64)
         while True:
@@ -182,7 +182,7 @@ class ListVotes:
                 self._ranges,
                 *piece,
                 lookup.cylinder,
-                (lookup.folded, lookup.limit, lookup.worth),
+                (votes.sketches, votes.cut, votes.table),
                 entries,
                 self._seen,
                 found,
@@ -191,7 +191,7 @@ class ListVotes:
             self._search.scanned.add(0, looked)
 
 
-_SIFTED = ("list_folds", "list_owners")
+_SIFTED = ("list_sketches", "list_owners")
 
 
 def _ranges(

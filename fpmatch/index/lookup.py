@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.index._kernels import FOLDED, fold
 from fpmatch.index.quantizer import Quantizer
 from fpmatch.index.votes import ProbeVotes
 from fpmatch.index.work import Workers, spans
-from fpmatch.parameters import INDEX
 
 _LEAST = 8
 """Cylinders that are worth a thread: a fifth of a millisecond."""
@@ -27,20 +25,11 @@ class Lookup:
     votes : ProbeVotes
         Of the probe.
     cylinder, lists : (K,) int64
-    folded : (P, 2) uint64
-        The probe's codes, folded.
-    limit : (P,) int64
-        Largest folded distance at which an entry is counted; below 0 if none is.
-    worth : (P, 129) uint16
-        Votes for each folded distance.
     """
 
     votes: ProbeVotes
     cylinder: NDArray[np.int64]
     lists: NDArray[np.int64]
-    folded: NDArray[np.uint64]
-    limit: NDArray[np.int64]
-    worth: NDArray[np.uint16]
 
 
 def lookup_for(
@@ -72,20 +61,4 @@ def lookup_for(
     workers.run([task(first, last) for first, last in spans(len(voting), step)])
     cylinder = np.repeat(voting, most)
     lists = np.ascontiguousarray(lists.ravel(), np.int64)
-    # Ascending for both: a folded distance counts if the likely full one does.
-    limit = np.searchsorted(LIKELY, votes.cut, side="right") - 1
-    worth = np.ascontiguousarray(votes.table[:, LIKELY])
-    return Lookup(votes, cylinder, lists, fold(votes.codes), limit, worth)
-
-
-def _likely() -> NDArray[np.int64]:
-    """The likely distance of two codes whose folded distance is 0, 1, ... 128.
-
-    Of n differences thrown into 128 places, 64 (1 - (1 - 1/64)^n) places have an odd number.
-    """
-    share = np.minimum(2 * np.arange(FOLDED + 1) / FOLDED, 1 - 1e-9)
-    likely = np.rint(np.log(1 - share) / np.log(1 - 2 / FOLDED)).astype(np.int64)
-    return np.minimum(likely, INDEX.distance_most)
-
-
-LIKELY = _likely()
+    return Lookup(votes, cylinder, lists)

@@ -13,12 +13,16 @@ HELD = ("codes", "texture", "x", "y", "angle")
 Kernel = tuple[NDArray[np.uint8], NDArray, NDArray, NDArray, NDArray]
 
 
-def pack(forms: PackedTemplates) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+def pack(
+    forms: PackedTemplates, sketches: NDArray[np.uint32]
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Where each row begins, and the bytes of all rows; see `packing`. About 7 us a row.
 
     Parameters
     ----------
     forms : PackedTemplates
+    sketches : (C, 3) uint32
+        Of their minutiae.
 
     Returns
     -------
@@ -31,7 +35,7 @@ def pack(forms: PackedTemplates) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     starts = np.zeros(len(forms) + 1, np.int64)
     np.cumsum(sizes, out=starts[1:])
     packed = np.zeros(int(starts[-1]) + PADDING, np.uint8)
-    pack_rows(columns, forms.offsets, starts, packed)
+    pack_rows(columns, sketches.view(np.uint8), forms.offsets, starts, packed)
     return starts, packed
 
 

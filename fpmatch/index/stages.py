@@ -134,7 +134,7 @@ def vote_task(
         first, last = span
         part.ensure_rows(rows[first:last])
         vote_rows(
-            votes.codes,
+            votes.sketches,
             votes.angle,
             votes.table,
             part.arrays["row_bytes"],

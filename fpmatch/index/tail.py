@@ -26,6 +26,7 @@ from fpmatch.index.manifest import Manifest
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.segment import Part, Segment
 from fpmatch.index.segment_format import SegmentWriter
+from fpmatch.index.writing import attributes_of
 
 SUFFIX = ".tail"
 Of = Callable[[NDArray[np.int64]], str]
@@ -105,7 +106,7 @@ def write(
         How files lie.
     """
     path = path_of(folder, part)
-    attributes = {"parameters": manifest.parameters, "lists": manifest.lists, "of": of}
+    attributes = attributes_of(manifest) | {"of": of}
     shapes = {name: (array.dtype, array.shape) for name, array in part.arrays.items()}
     try:
         writer = SegmentWriter(path, attributes, shapes, files)
@@ -158,7 +159,7 @@ def read(
         except StorageError:
             continue  # Gone meanwhile, or cut off while it was written.
         if found.earlier:
-            continue  # Of a writer of an earlier release.
+            continue  # Of a writer of another release.
         said = found.layout.attributes
         if (said.get("parameters"), said.get("lists")) != (manifest.parameters, manifest.lists):
             continue

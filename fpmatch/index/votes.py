@@ -9,9 +9,14 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.descriptor import SearchTemplate
-from fpmatch.index._kernels import BITS, best_distances
+from fpmatch.descriptor import PackedTemplates, SearchTemplate, pack
+from fpmatch.descriptor.sketch import SKETCH_BITS, sketch
+from fpmatch.index._kernels import WORDS, best_distances
 from fpmatch.parameters import EFFORT_BALANCED, INDEX
+
+
+COHORT_COLUMNS = ("x", "y", "angle", "texture")
+"""Columns of the cohort's search forms that ship: what sketches are made from."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,9 +26,12 @@ class ProbeVotes:
     Parameters
     ----------
     codes : (P, 5) uint64
+        By which lists are found.
+    sketches : (P, 3) uint32
+        By which minutiae are compared.
     angle : (P,) uint8, ascending
-    table : (P, 321) uint16
-        Votes for a lowest distance d of cylinder i, units of 1 / `INDEX.vote_unit`.
+    table : (P, 97) uint16
+        Votes for a lowest distance d of minutia i, units of 1 / `INDEX.vote_unit`.
     cut : (P,) int64
         Largest distance at which an entry of a list is counted; below 0 if none is.
     window : int
@@ -31,6 +39,7 @@ class ProbeVotes:
     """
 
     codes: NDArray[np.uint64]
+    sketches: NDArray[np.uint32]
     angle: NDArray[np.uint8]
     table: NDArray[np.uint16]
     cut: NDArray[np.int64]
@@ -38,16 +47,20 @@ class ProbeVotes:
 
     @property
     def voting(self) -> int:
-        """Cylinders that can vote from a list."""
+        """Minutiae that can vote from a list."""
         return int(np.count_nonzero(self.cut >= 0))
 
 
 @functools.cache
-def cohort() -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]:
-    """Codes, angles and offsets of the shipped synthetic fingers."""
+def cohort() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
+    """Bytes of the sketches, angles and offsets of the shipped synthetic fingers."""
     with resources.files("fpmatch.index").joinpath("data/cohort.npz").open("rb") as file:
         stored = np.load(file)
-        return stored["codes"], stored["angle"], stored["offsets"]
+        columns = {name: stored[name] for name in (*COHORT_COLUMNS, "offsets")}
+    unused = np.zeros(len(columns["angle"]), np.uint8)
+    codes = np.zeros((len(unused), WORDS), np.uint64)
+    forms = PackedTemplates(**columns, codes=codes, quality=unused, source=unused)
+    return sketch(forms).view(np.uint8).ravel(), forms.angle, forms.offsets
 
 
 def probe_votes(
@@ -71,20 +84,21 @@ def probe_votes(
     and synthetic, so that no enrolled record has a part in another's votes.
     """
     window = INDEX.window_any if rotation == "any" else INDEX.window
-    codes, angle, offsets = cohort()
+    held, angle, offsets = cohort()
     fingers = len(offsets) - 1
     best = np.zeros((len(probe), fingers), np.uint16)
-    best_distances(probe.codes, probe.angle, codes, angle, offsets, window, best)
+    sketches = sketch(pack([probe]))
+    best_distances(sketches, probe.angle, held, angle, offsets, window, best)
     best = np.minimum(best, INDEX.distance_most).astype(np.int64)
     total = best.sum(axis=1)
     squares = (best * best).sum(axis=1)
     mean = total / fingers
     deviation = np.sqrt((fingers * squares - total * total).astype(np.float64)) / fingers
     deviation += INDEX.deviation_least
-    distance = np.minimum(np.arange(BITS + 1), INDEX.distance_most)
+    distance = np.minimum(np.arange(SKETCH_BITS + 1), INDEX.distance_most)
     z = (mean[:, None] - distance[None, :]) / deviation[:, None]
     above = np.maximum(z - INDEX.z_least, 0.0)
     worth = np.rint(INDEX.vote_unit * (above * np.sqrt(above)))
     table = np.minimum(worth, np.iinfo(np.uint16).max).astype(np.uint16)
     cut = (z >= z_least).sum(axis=1).astype(np.int64) - 1
-    return ProbeVotes(probe.codes, probe.angle, table, cut, window)
+    return ProbeVotes(probe.codes, sketches, probe.angle, table, cut, window)

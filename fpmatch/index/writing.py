@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fpmatch.descriptor.sketch import sketch_hash
 from fpmatch.encryption import PLAIN_FILES, Files
 from fpmatch.index._kernels import PADDING
 from fpmatch.index.build import shapes
 from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.manifest import Manifest
 from fpmatch.index.merging import merge_rows
-from fpmatch.index.segment import Part, Segment
+from fpmatch.index.segment import SKETCH, Part, Segment
 from fpmatch.index.segment_format import SegmentWriter
 from fpmatch.parameters import SEGMENTS
 
@@ -210,5 +212,10 @@ def _writer(
 ) -> SegmentWriter:
     taken = [int(p.name[8:16]) for p in folder.glob("segment-????????.seg*")]
     name = f"segment-{1 + max([0, *taken]):08d}.seg"
-    attributes = {"parameters": manifest.parameters, "lists": manifest.lists}
-    return SegmentWriter(folder / name, attributes, arrays, files)
+    return SegmentWriter(folder / name, attributes_of(manifest), arrays, files)
+
+
+def attributes_of(manifest: Manifest) -> dict[str, Any]:
+    """What a file of rows says of itself."""
+    made = {"parameters": manifest.parameters, "lists": manifest.lists}
+    return {**made, SKETCH: sketch_hash()}

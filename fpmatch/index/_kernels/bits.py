@@ -5,33 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fpmatch.descriptor.sketch import SKETCH_BITS
 from fpmatch.jit import Lazy, jit_enabled, kernel
 
 WORDS = 5
 """64-bit words of a cylinder code."""
-BITS = 64 * WORDS
-"""Largest Hamming distance of two codes; the last column of a vote table."""
-FOLDED = 128
-"""Bits of a folded code."""
-
-
-def fold(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Codes folded onto 128 bits: bit p is the parity of the bits p, p + 128 and p + 256.
-
-    Folding keeps exclusive or: the distance of two folded codes is that of the codes, less two
-    for every pair of differences that fall together.
-
-    Parameters
-    ----------
-    codes : (M, 5) uint64
-
-    Returns
-    -------
-    (M, 2) uint64
-    """
-    return np.stack([codes[:, 0] ^ codes[:, 2] ^ codes[:, 4], codes[:, 1] ^ codes[:, 3]], axis=1)
+SKETCH_WORDS = SKETCH_BITS // 32
+"""32-bit words of a sketch."""
 
 
 def popcount(x: Any) -> Any:

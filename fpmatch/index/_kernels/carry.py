@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fpmatch.index._kernels.bits import SKETCH_WORDS
 from fpmatch.jit import kernel
 
 
@@ -22,14 +23,14 @@ def count_kept(starts, owners, target, counts):
 def carry_over(part, starts, target, positions, new_starts, filled, scratch, out):
     """Merge a part's entries of the rows that are kept into lists that hold other parts' already.
 
-    ``part``, ``scratch`` and ``out`` are tuples of list columns (folds (C, 2), owner, turn); those
+    ``part``, ``scratch`` and ``out`` are tuples of list columns (sketches (C, 3), owner, turn); those
     of ``out`` hold ``filled[n]`` entries of list n from ``new_starts[n]`` on, which grow.
     ``scratch`` is as long as the longest list. ``positions (R,) uint8`` of the new rows. Entries
     lie by finger position, direction and row, and those of one row as they lay.
     """
-    folds, owner, turn = part
-    new_folds, new_owner, new_turn = out
-    old_folds, old_owner, old_turn = scratch
+    sketch, owner, turn = part
+    new_sketch, new_owner, new_turn = out
+    old_sketch, old_owner, old_turn = scratch
     for n in range(filled.shape[0]):
         first = new_starts[n]
         middle = first + filled[n]
@@ -37,8 +38,8 @@ def carry_over(part, starts, target, positions, new_starts, filled, scratch, out
         for e in range(starts[n], starts[n + 1]):
             row = target[owner[e]]
             if row >= 0:
-                new_folds[last, 0] = folds[e, 0]
-                new_folds[last, 1] = folds[e, 1]
+                for w in range(SKETCH_WORDS):
+                    new_sketch[last, w] = sketch[e, w]
                 new_owner[last] = row
                 new_turn[last] = turn[e]
                 last += 1
@@ -47,8 +48,8 @@ def carry_over(part, starts, target, positions, new_starts, filled, scratch, out
         if there == 0 or last == middle:
             continue
         for k in range(there):
-            old_folds[k, 0] = new_folds[first + k, 0]
-            old_folds[k, 1] = new_folds[first + k, 1]
+            for w in range(SKETCH_WORDS):
+                old_sketch[k, w] = new_sketch[first + k, w]
             old_owner[k] = new_owner[first + k]
             old_turn[k] = new_turn[first + k]
         k = 0
@@ -65,14 +66,14 @@ def carry_over(part, starts, target, positions, new_starts, filled, scratch, out
                     if old_turn[k] == new_turn[e]:
                         before = old_owner[k] < new_owner[e]
             if before:
-                new_folds[at, 0] = old_folds[k, 0]
-                new_folds[at, 1] = old_folds[k, 1]
+                for w in range(SKETCH_WORDS):
+                    new_sketch[at, w] = old_sketch[k, w]
                 new_owner[at] = old_owner[k]
                 new_turn[at] = old_turn[k]
                 k += 1
             else:
-                new_folds[at, 0] = new_folds[e, 0]
-                new_folds[at, 1] = new_folds[e, 1]
+                for w in range(SKETCH_WORDS):
+                    new_sketch[at, w] = new_sketch[e, w]
                 new_owner[at] = new_owner[e]
                 new_turn[at] = new_turn[e]
                 e += 1

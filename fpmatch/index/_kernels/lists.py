@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpmatch.index._kernels.bits import distance, prefetch
+from fpmatch.index._kernels.bits import SKETCH_WORDS, distance, prefetch
 from fpmatch.jit import kernel
 
 AHEAD = 6
@@ -110,17 +110,16 @@ def turn_lists(starts, positions, angle, order, rows, scratch):
 
 
 @kernel
-def fill_lists(order, first, last, codes, angle, out):
+def fill_lists(order, first, last, sketches, angle, out):
     """Write the entries ``first..last`` of the lists, but for their rows.
 
-    ``out`` is the tuple of columns (folds (C, 2) uint64, angle (C,) uint8): the code folded onto
-    128 bits, see `fold`, and the direction.
+    ``out`` is the tuple of columns (sketches (C, 3) uint32, angle (C,) uint8).
     """
-    folds, direction = out
+    listed, direction = out
     for e in range(first, last):
         c = order[e]
-        folds[e, 0] = codes[c, 0] ^ codes[c, 2] ^ codes[c, 4]
-        folds[e, 1] = codes[c, 1] ^ codes[c, 3]
+        for w in range(SKETCH_WORDS):
+            listed[e, w] = sketches[c, w]
         direction[e] = angle[c]
 
 

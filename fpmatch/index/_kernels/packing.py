@@ -2,8 +2,10 @@
 
 The bytes of a row of M minutiae, one after the other::
 
-    1        how it lies: 1 where positions have 16 bits and not 12, 2 where texture is plain
+    1        how it lies: 1 where positions have 16 bits and not 12, 2 where texture is plain, 4
+             where there are sketches (segments of version 3 had none)
     M        directions
+    12 M     sketches
     5 M      of each code, which of its 40 bytes are not 0 (bit b for byte b)
     ..       those bytes
     3 M      positions: the 12 bits of x, then those of y (4 M where they have 16 bits)
@@ -21,7 +23,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.index._kernels.bits import popcount, prefetch
+from fpmatch.index._kernels.bits import SKETCH_WORDS, popcount, prefetch
 from fpmatch.index._kernels.expanding import CODE_BYTES, expand, put_word, word_at
 from fpmatch.jit import kernel
 from fpmatch.parameters import DESCRIPTOR
@@ -30,10 +32,13 @@ LINE = 64
 """Bytes of memory that come together."""
 WIDE = 1
 PLAIN = 2
+SKETCHED = 4
+SKETCH = 4 * SKETCH_WORDS
+"""Bytes of a sketch."""
 _MASK = 5
 _CELLS = 7
 _TEXTURE = 24
-PADDING = 64 + DESCRIPTOR.max_minutiae * (1 + _MASK + CODE_BYTES + 4 + _TEXTURE)
+PADDING = 64 + DESCRIPTOR.max_minutiae * (1 + SKETCH + _MASK + CODE_BYTES + 4 + _TEXTURE)
 """Zeros after the last row: more than any row takes."""
 _CELL_BITS = np.uint64((1 << 52) - 1)
 _MASK_BITS = np.uint64((1 << 40) - 1)
@@ -65,7 +70,7 @@ def row_sizes(codes, texture, x, y, offsets, sizes):
         last = offsets[r + 1]
         many = last - first
         how, valid = _how(texture, x, y, first, last)
-        size = 1 + many * (1 + _MASK + (4 if how & WIDE else 3))
+        size = 1 + many * (1 + SKETCH + _MASK + (4 if how & WIDE else 3))
         for c in range(first, last):
             for b in range(CODE_BYTES):
                 size += np.int64(codes[c, b] != 0)
@@ -92,10 +97,11 @@ def _how(texture, x, y, first, last):
 
 
 @kernel
-def pack_rows(columns, offsets, starts, out):
+def pack_rows(columns, sketches, offsets, starts, out):
     """Pack rows: ``out (B,) uint8`` gets row r from ``starts[r] (int64)`` on, as `row_sizes` says.
 
-    ``columns`` is (codes (C, 40) uint8, texture (C, 3) uint64, x, y, angle).
+    ``columns`` is (codes (C, 40) uint8, texture (C, 3) uint64, x, y, angle); ``sketches (C, 12)
+    uint8``.
     """
     codes, texture, x, y, angle = columns
     byte = np.uint64(0xFF)
@@ -105,12 +111,16 @@ def pack_rows(columns, offsets, starts, out):
         many = last - first
         at = starts[r]
         how, _ = _how(texture, x, y, first, last)
-        out[at] = how
+        out[at] = how | SKETCHED
         at += 1
-        body = at + (1 + _MASK) * many
+        for k in range(many):
+            out[at + k] = angle[first + k]
+            for b in range(SKETCH):
+                out[at + many + SKETCH * k + b] = sketches[first + k, b]
+        at += (1 + SKETCH) * many
+        body = at + _MASK * many
         for k in range(many):
             c = first + k
-            out[at + k] = angle[c]
             mask = np.uint64(0)
             for b in range(CODE_BYTES):
                 value = codes[c, b]
@@ -118,7 +128,7 @@ def pack_rows(columns, offsets, starts, out):
                 body += np.int64(value != 0)
                 mask |= np.uint64(value != 0) << np.uint64(b)
             for b in range(_MASK):
-                out[at + many + _MASK * k + b] = (mask >> np.uint64(8 * b)) & byte
+                out[at + _MASK * k + b] = (mask >> np.uint64(8 * b)) & byte
         at = body
         for c in range(first, last):
             place = (np.uint64(y[c]) << np.uint64(16)) | np.uint64(x[c])
@@ -166,12 +176,11 @@ def pack_rows(columns, offsets, starts, out):
 
 
 @kernel(inner=True)
-def unpack_codes(packed, start, many, out, to):
+def unpack_codes(packed, place, many, out, to):
     """The codes of a row into ``out[to:to + 40 * many] (uint8)``, `SPARE` longer; where they end.
 
-    ``packed (B,) uint8``; the row begins at `start`. All numbers are uint64.
+    ``packed (B,) uint8``; which of their bytes are not 0 is from `place` on. All numbers are uint64.
     """
-    place = start + np.uint64(1) + many
     at = place + np.uint64(_MASK) * many
     for _ in range(many):
         mask = word_at(packed, place) & _MASK_BITS
@@ -201,7 +210,10 @@ def unpack_rows(packed, starts, offsets, rows, new, columns):
         how = np.int64(packed[start])
         first = new[k]
         to = np.uint64(CODE_BYTES * first)
-        at = unpack_codes(packed, start, np.uint64(many), codes, to)
+        place = start + np.uint64(1 + many)
+        if how & SKETCHED:
+            place += np.uint64(SKETCH * many)
+        at = unpack_codes(packed, place, np.uint64(many), codes, to)
         for n in range(many):
             angle[first + n] = packed[start + np.uint64(1 + n)]
         if how & WIDE:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpmatch.index._kernels.bits import WORDS, prefetch
-from fpmatch.index._kernels.packing import LINE, unpack_codes
-from fpmatch.index._kernels.vectors import meet
+from fpmatch.index._kernels.bits import SKETCH_BITS, SKETCH_WORDS, prefetch
+from fpmatch.index._kernels.packing import LINE, SKETCH
+from fpmatch.index._kernels.vectors import LANES, meet
 from fpmatch.jit import kernel
 
 
 @kernel(inner=True)
-def unroll(codes, angle, window):
+def unroll(sketches, angle, window):
     """Lay a probe out by word, with the ends of the turn repeated.
 
-    Returns ``soa (5, L) uint64`` with the words in columns, whose directions ascend from -window
-    to 255 + window; ``spans (256, 2) uint64``, the columns that a cylinder of each direction
+    Returns ``soa (3, L) uint32`` with the words in columns, whose directions ascend from -window
+    to 255 + window; ``spans (256, 2) uint64``, the columns that a minutia of each direction
     meets; the number of columns before the first of the probe itself, and of all that hold
-    something. L is a multiple of eight.
+    something. L is a multiple of `LANES`.
     """
-    many = codes.shape[0]
-    soa = np.zeros((5, (3 * many + 7) & ~7), np.uint64)
+    many = sketches.shape[0]
+    soa = np.zeros((SKETCH_WORDS, (3 * many + LANES - 1) & ~(LANES - 1)), np.uint32)
     turn = np.zeros(soa.shape[1], np.int64)
     before = np.int64(0)
     n = 0
@@ -29,8 +29,8 @@ def unroll(codes, angle, window):
             a = np.int64(angle[k]) + 256 * lap
             if a < -window or a > 255 + window:
                 continue
-            for w in range(5):
-                soa[w, n] = codes[k, w]
+            for w in range(SKETCH_WORDS):
+                soa[w, n] = sketches[k, w]
             turn[n] = a
             before += np.int64(lap < 0)
             n += 1
@@ -48,25 +48,28 @@ def unroll(codes, angle, window):
 
 
 @kernel(inner=True)
-def lowest(probe, many, codes, angle, first, last, best):
-    """Lowest Hamming distance of each probe cylinder to the cylinders ``first..last`` of a row.
+def lowest(probe, many, angle, held, at, best):
+    """Lowest Hamming distance of each probe minutia to the minutiae of a row.
 
-    ``probe`` is what `unroll` made of `many` cylinders. ``best (L,) uint64`` gets the distance of
-    probe cylinder i at ``probe[2] + i``; 320 where none is within the window. Columns of the probe
-    are met eight at a time by one cylinder of the row, so that no code of the row is moved and
-    nothing is added up across a vector.
+    ``probe`` is what `unroll` made of `many` minutiae. The row's directions are ``angle (M,)
+    uint8``, its sketches are the 12 M bytes of ``held (B,) uint8`` from `at` on. ``best (L,)
+    uint32`` gets the distance of probe minutia i at ``probe[2] + i``; 96 where none is within the
+    window. Columns of the probe are met sixteen at a time by one minutia of the row, so that
+    nothing of the row is moved and nothing is added up across a vector.
     """
     soa, spans, before, n = probe
-    best[:] = 320
-    step = np.uint64(8)
-    for c in range(np.uint64(first), np.uint64(last)):
+    best[:] = SKETCH_BITS
+    step = np.uint64(LANES)
+    place = np.uint64(at)
+    for c in range(np.uint64(angle.shape[0])):
         low = spans[angle[c], 0]
         high = spans[angle[c], 1]
-        at = low & ~np.uint64(7)
-        while at < high:
-            meet(soa, at, codes, c, low, high, best)
-            at += step
-    # The repeated ends are the same cylinders.
+        first = low & ~np.uint64(LANES - 1)
+        while first < high:
+            meet(soa, first, held, place, low, high, best)
+            first += step
+        place += np.uint64(SKETCH)
+    # The repeated ends are the same minutiae.
     for k in range(before):
         best[many + k] = min(best[many + k], best[k])
     for k in range(before + many, n):
@@ -74,52 +77,47 @@ def lowest(probe, many, codes, angle, first, last, best):
 
 
 @kernel
-def best_distances(q_codes, q_angle, codes, angle, offsets, window, out):
-    """Best distance of every probe cylinder (ascending direction) in every template.
+def best_distances(q_sketches, q_angle, held, angle, offsets, window, out):
+    """Best distance of every probe minutia (ascending direction) in every row.
 
-    ``out (P, N) uint16``; 320 where no cylinder of the template lies in the window.
+    ``held (12 C,) uint8`` are the sketches of the rows. ``out (P, N) uint16``; 96 where no minutia
+    of the row lies in the window.
     """
-    many = q_codes.shape[0]
-    probe = unroll(q_codes, q_angle, window)
-    best = np.zeros(probe[0].shape[1], np.uint64)
+    many = q_sketches.shape[0]
+    probe = unroll(q_sketches, q_angle, window)
+    best = np.zeros(probe[0].shape[1], np.uint32)
     for t in range(offsets.shape[0] - 1):
-        lowest(probe, many, codes, angle, offsets[t], offsets[t + 1], best)
+        turns = angle[offsets[t] : offsets[t + 1]]
+        lowest(probe, many, turns, held, SKETCH * offsets[t], best)
         for i in range(many):
             out[i, t] = best[probe[2] + i]
 
 
 @kernel
-def vote_rows(q_codes, q_angle, table, packed, starts, offsets, window, rows, start, stop, out):
+def vote_rows(q_sketches, q_angle, table, packed, starts, offsets, window, rows, start, stop, out):
     """Votes of the rows ``rows[start:stop]`` into ``out[start:stop] (int64)``.
 
-    The probe's cylinders must ascend in direction; ``table (P, 321) uint16``. ``packed (B,) uint8``
+    The probe's minutiae must ascend in direction; ``table (P, 97) uint16``. ``packed (B,) uint8``
     holds the rows, from ``starts (N + 1,) int64`` on, as `packing` lays them.
     """
-    many = q_codes.shape[0]
-    probe = unroll(q_codes, q_angle, window)
+    many = q_sketches.shape[0]
+    probe = unroll(q_sketches, q_angle, window)
     first = probe[2]
-    best = np.zeros(probe[0].shape[1], np.uint64)
-    longest = np.int64(0)
-    for r in range(start, stop):
-        longest = max(longest, offsets[rows[r] + 1] - offsets[rows[r]])
-    words = np.zeros(WORDS * longest + 1, np.uint64)
-    flat = words.view(np.uint8)
-    codes = words[: WORDS * longest].reshape(longest, WORDS)
+    best = np.zeros(probe[0].shape[1], np.uint32)
     for r in range(start, stop):
         if r + 2 < stop:
             prefetch(starts, rows[r + 2])
             prefetch(offsets, rows[r + 2])
         if r + 1 < stop:
             ahead = rows[r + 1]
-            # Directions and codes: a half of the row, or a little more.
-            share = (starts[ahead + 1] - starts[ahead]) * 5 // 8
-            for at in range(starts[ahead], starts[ahead] + share, LINE):
+            # Directions and sketches: the beginning of the row.
+            length = 1 + (1 + SKETCH) * (offsets[ahead + 1] - offsets[ahead])
+            for at in range(starts[ahead], starts[ahead] + length, LINE):
                 prefetch(packed, at)
         t = rows[r]
         here = offsets[t + 1] - offsets[t]
-        unpack_codes(packed, np.uint64(starts[t]), np.uint64(here), flat, np.uint64(0))
-        angle = packed[starts[t] + 1 : starts[t] + 1 + here]
-        lowest(probe, many, codes, angle, 0, here, best)
+        at = starts[t] + 1
+        lowest(probe, many, packed[at : at + here], packed, at + here, best)
         votes = np.int64(0)
         for i in range(many):
             votes += np.int64(table[i, best[first + i]])

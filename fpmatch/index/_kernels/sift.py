@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from fpmatch.index._kernels.bits import popcount, prefetch
-from fpmatch.index._kernels.vectors import near_ones
+from fpmatch.index._kernels.vectors import LANES, near_ones
 from fpmatch.jit import kernel
 
 AHEAD = 8
 """Ranges from here whose beginning is asked for."""
+EACH = 5
+"""Entries in a line of memory."""
 LINES = 4
 """Lines of memory asked for at the beginning of a range; what follows is foretold."""
 WAITING = 256
@@ -21,9 +23,9 @@ def sift(pairs, ranges, first, last, cylinder, probe, entries, seen, found, stat
     """Add the votes of the near entries of ``ranges[first:last]`` to the rows they belong to.
 
     Range m is looked into by probe cylinder ``cylinder[pairs[m]]``; all ranges of a cylinder are
-    handed over one after the other, with the same state. ``probe`` is (folded (P, 2) uint64,
-    limit (P,) int64, worth (P, 129) uint16): an entry at folded distance d up to the limit is worth
-    ``worth[i, d]``. ``entries`` is (folds, row) of the lists. Of a row and a probe cylinder the
+    handed over one after the other, with the same state. ``probe`` is (sketches (P, 3) uint32,
+    cut (P,) int64, table (P, 97) uint16): an entry at distance d up to the cut is worth
+    ``table[i, d]``. ``entries`` is (sketches, row) of the lists. Of a row and a probe cylinder the
     best entry counts. ``found (S,) uint64`` is scratch, `WAITING` longer than the longest range.
 
     ``state (N,) uint64``: votes in the upper half, then the best vote of the current probe
@@ -31,8 +33,8 @@ def sift(pairs, ranges, first, last, cylinder, probe, entries, seen, found, stat
     rows of near entries and their states, is asked for long before its use: near entries wait
     until there are `WAITING` of them. Returns how many entries were looked at.
     """
-    folded, limit, worth = probe
-    folds, rows = entries
+    sketches, cut, table = probe
+    listed, rows = entries
     looked = np.int64(0)
     m = first
     while m < last:
@@ -40,45 +42,54 @@ def sift(pairs, ranges, first, last, cylinder, probe, entries, seen, found, stat
         while m < last and kept < WAITING:
             if m + AHEAD < last:
                 for line in range(LINES):
-                    at = ranges[m + AHEAD, 0] + 4 * line
-                    prefetch(folds, min(at, ranges[m + AHEAD, 1] - 1))
+                    at = ranges[m + AHEAD, 0] + EACH * line
+                    prefetch(listed, min(at, ranges[m + AHEAD, 1] - 1))
             looked += ranges[m, 1] - ranges[m, 0]
             i = cylinder[pairs[m]]
-            code = (folded[i, 0], folded[i, 1])
+            code = (sketches[i, 0], sketches[i, 1], sketches[i, 2])
             tag = np.uint64(i) << np.uint64(8)
-            kept = _collect(folds, rows, ranges[m], code, np.uint64(limit[i]), tag, found, kept)
+            kept = _collect(listed, rows, ranges[m], code, np.uint64(cut[i]), tag, found, kept)
             m += 1
-        _add_votes(rows, found, kept, worth, seen, state)
+        _add_votes(rows, found, kept, table, seen, state)
     return looked
 
 
+@kernel(inline=True)
+def _apart(listed, e, q0, q1, q2):
+    """Hamming distance of a sketch to an entry."""
+    return (
+        popcount(np.uint64(listed[e, 0] ^ q0))
+        + popcount(np.uint64(listed[e, 1] ^ q1))
+        + popcount(np.uint64(listed[e, 2] ^ q2))
+    )
+
+
 @kernel(inner=True)
-def _collect(folds, rows, span, code, most, tag, found, kept):
+def _collect(listed, rows, span, code, most, tag, found, kept):
     """Write the near entries of a range into `found`, from place `kept` on; returns their end.
 
     Each is entry << 16 | tag | distance, where the tag is cylinder << 8.
     """
-    q0, q1 = code
+    q0, q1, q2 = code
     one = np.uint64(1)
     shift = np.uint64(16)
-    step = np.uint64(8)
+    step = np.uint64(LANES)
     at = np.uint64(span[0])
     end = np.uint64(span[1])
-    while at < end and at + step <= np.uint64(folds.shape[0]):
-        near = near_ones(folds, at, q0, q1, most)
+    while at < end and at + step <= np.uint64(listed.shape[0]):
+        near = near_ones(listed, at, q0, q1, q2, most)
         if end - at < step:
             near &= (one << (end - at)) - one
         while near != 0:
             e = at + popcount((near & (~near + one)) - one)
-            d = popcount(folds[e, 0] ^ q0) + popcount(folds[e, 1] ^ q1)
-            found[kept] = (e << shift) | tag | d
+            found[kept] = (e << shift) | tag | _apart(listed, e, q0, q1, q2)
             prefetch(rows, e)
             kept += 1
             near &= near - one
         at += step
-    # The last entries of all lists, of which there are no eight.
+    # The last entries of all lists, of which there are no sixteen.
     while at < end:
-        d = popcount(folds[at, 0] ^ q0) + popcount(folds[at, 1] ^ q1)
+        d = _apart(listed, at, q0, q1, q2)
         if d <= most:
             found[kept] = (at << shift) | tag | d
             kept += 1
@@ -87,7 +98,7 @@ def _collect(folds, rows, span, code, most, tag, found, kept):
 
 
 @kernel(inner=True)
-def _add_votes(rows, found, kept, worth, seen, state):
+def _add_votes(rows, found, kept, table, seen, state):
     """Add the votes of near entries to the states of their rows."""
     word = np.uint64(0xFFFF)
     byte = np.uint64(0xFF)
@@ -107,7 +118,7 @@ def _add_votes(rows, found, kept, worth, seen, state):
         mark = i + np.uint64(1)
         was = state[r]
         before = ((was >> shift) & word) * np.uint64(was & word == mark)
-        best = max(before, np.uint64(worth[i, found[t] & byte]))
+        best = max(before, np.uint64(table[i, found[t] & byte]))
         state[r] = (((was >> half) + (best - before)) << half) | (best << shift) | mark
 
 
