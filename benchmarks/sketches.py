@@ -1,38 +1,67 @@
-"""What codes of minutiae are worth in the lists of an index: folded ones and a learned one.
+"""What sketches are worth in the lists of an index, beside the codes that lists are made by.
 
-    python -m benchmarks.list_codes CODE.npz [DATA] [--fingers 30000] [--every 1] [--cache FOLDER]
+    python -m benchmarks.sketches [DATA] [--sketch SKETCH.npz] [--templates CACHE.npz]
+        [--fingers 30000] [--every 1] [--cache FOLDER]
 
-CODE.npz is what `training.list_code` writes. Whole prints of the sets that it left out, FVC2000
-DB3, FVC2002 DB1 and sd4, are searched in their fingers' first impressions and synthetic fingers:
-which share of the entries of the lists that are looked into counts, and how many mates are not
-among the first 0.2, 0.4, 0.8 and 1.6 % of the rows by the votes of the lists alone. Minutes to an
-hour.
+SKETCH.npz is what `training.sketch` writes; those that ship where none is named. Prints of the sets
+that it left out, FVC2000 DB3, FVC2002 DB1 and sd4, are searched in their fingers' first impressions
+and synthetic fingers, whole and cut down to touches of 8 to 23 minutiae that lie together: which
+share of the entries of the lists that are looked into counts, and how many mates are not among the
+first 0.2, 0.4, 0.8 and 1.6 % of the rows by the votes of the lists alone. Some minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.fit_calibration import DATA
-from fpmatch.bench.gallery import background, joined, probe_set
-from fpmatch.descriptor import pack
+from benchmarks.fit_calibration import DATA, read_templates
+from fpmatch.bench.gallery import background
+from fpmatch.descriptor import SearchTemplate, encode, pack
+from fpmatch.descriptor.sketch import read_projections, shipped, sketch
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.ranking import lists_for
 from fpmatch.parameters import EFFORT_BALANCED, INDEX
-from training.list_code import LISTS, ListCode, inputs
 from training.quantizer import COHORT, synthetic_codes
+from training.sketch import LISTS
 
-LEFT_OUT = ("fvc2000/DB3_B", "fvc2002/DB1_B")
+LEFT_OUT = ("fvc2000/DB3_B", "fvc2002/DB1_B", "sd4")
 Z = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)
 SHARES = (0.002, 0.004, 0.008, 0.016)
+SEED = 5
+MINUTIAE = (8, 24)
+"""Fewest minutiae of a touch, and one more than the most."""
 
 
-def fold(codes):
-    """Codes folded onto 128 bits, as lists of version 2 have them: parities of bits 128 apart."""
-    return np.stack([codes[:, 0] ^ codes[:, 2] ^ codes[:, 4], codes[:, 1] ^ codes[:, 3]], axis=1)
+def touch(template, rng):
+    """The minutiae nearest to one of them, as many as `MINUTIAE` says."""
+    count = int(rng.integers(*MINUTIAE))
+    if len(template) <= count:
+        return template
+    away = template.xy.astype(np.int64) - template.xy[rng.integers(len(template))]
+    kept = np.sort(np.argsort((away**2).sum(axis=1), kind="stable")[:count])
+    columns = {name: getattr(template, name)[kept] for name in ("xy", "angle", "kind", "quality")}
+    return dataclasses.replace(template, **columns)
+
+
+def prints_of(read):
+    """First impressions; the others, whole and as touches; and the number of each one's mate."""
+    rng = np.random.default_rng(SEED)
+    fingers = {}
+    for name in sorted(read):
+        if name.rsplit("/", 1)[0] in LEFT_OUT:
+            fingers.setdefault(name.rsplit("_", 1)[0], []).append(read[name])
+    mates, whole, touches, own = [], [], [], []
+    for number, (first, *others) in enumerate(fingers.values()):
+        mates.append(encode(first))
+        for other in others:
+            whole.append(encode(other))
+            touches.append(encode(touch(other, rng)))
+            own.append(number)
+    return mates, whole, touches, own
 
 
 def near(angle, others):
@@ -47,11 +76,12 @@ def distances(code, others):
 
 
 def worth(codes, angle, cohort):
-    """Votes for each distance and the z-score of each, (P, 321): as `fpmatch.index.votes`."""
+    """Votes for each distance and the z-score of each, (P, 321), as `fpmatch.index.votes`."""
     others, turns, offsets = cohort
-    best = np.full((len(codes), len(offsets) - 1), 64 * codes.shape[1])
+    most = 8 * codes.shape[1] * codes.itemsize
+    best = np.full((len(codes), len(offsets) - 1), most)
     for row, (code, turn) in enumerate(zip(codes, angle, strict=True)):
-        found = np.where(near(turn, turns), distances(code, others), 64 * codes.shape[1])
+        found = np.where(near(turn, turns), distances(code, others), most)
         best[row] = np.minimum.reduceat(found, offsets[:-1])
     deviation = best.std(axis=1) + INDEX.deviation_least
     z = (best.mean(axis=1)[:, None] - np.arange(321)) / deviation[:, None]
@@ -91,56 +121,51 @@ class Lists:
         return total, counted, looked
 
 
-def measure(label, code_of, found, lists, gallery, cohort, every):
+def measure(label, code_of, prints, own, lists, gallery, every):
     """Print the table of one code."""
     entries = code_of(gallery)[lists.order]
-    cohort = (code_of(cohort), cohort.angle, cohort.offsets)
+    others = synthetic_codes(0, COHORT)
+    cohort = (code_of(others), others.angle, others.offsets)
     ranks, counted, looked = [], np.zeros(len(Z)), 0
-    for number in range(0, len(found.probes), every):
-        probe = found.probes[number]
-        if probe is None:
+    for probe, mate in list(zip(prints, own, strict=True))[::every]:
+        if not len(probe):
             continue
         most = lists_for(EFFORT_BALANCED, LISTS, len(probe))
         into = quantizer(LISTS).nearest(probe.codes, most)
         votes, more, seen = lists.votes(entries, code_of(probe), probe.angle, into, cohort)
-        own = np.flatnonzero(found.mate_identity == found.identity[number])
-        mate = votes[:, own].max(axis=1, keepdims=True)
-        ranks.append(np.where(mate[:, 0] > 0, (votes > mate).sum(axis=1), lists.count))
+        mine = votes[:, mate, None]
+        ranks.append(np.where(mine[:, 0] > 0, (votes > mine).sum(axis=1), lists.count))
         counted, looked = counted + more, looked + seen
     for k, least in enumerate(Z):
         lost = [int((np.array(ranks)[:, k] >= s * lists.count).sum()) for s in SHARES]
-        print(f"{label:12s} z {least:.1f}: {100 * counted[k] / looked:5.2f} % count; of "
+        print(f"{label:14s} z {least:.1f}: {100 * counted[k] / looked:5.2f} % count; of "
               f"{len(ranks)} lost {lost}", flush=True)  # fmt: skip
 
 
 def main() -> None:
     """Make the gallery, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("code", type=Path)
     parser.add_argument("data", nargs="?", type=Path, default=DATA)
+    parser.add_argument("--sketch", type=Path)
+    parser.add_argument("--templates", type=Path)
     parser.add_argument("--fingers", type=int, default=30_000)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--cache", type=Path)
     asked = parser.parse_args()
-    ppi = asked.data / "ppi.json"
-    found = joined(*(
-        probe_set([asked.data / folder for folder in folders], ppi_map=ppi)
-        for folders in (LEFT_OUT, ("sd4",))
-    ))  # fmt: skip
+    read = read_templates(asked.data, asked.templates, "ppi.json")
+    mates, whole, touches, own = prints_of(read)
     rows = [form for part in background(asked.fingers, cache=asked.cache) for form in part]
-    gallery = pack([*found.mates, *rows])
-    lists, cohort = Lists(gallery), synthetic_codes(0, COHORT)
-    with np.load(asked.code) as stored:
-        code = ListCode(stored["projections"], stored["medians"])
+    gallery = pack([*mates, *rows[: asked.fingers]])
+    lists = Lists(gallery)
+    made = shipped() if asked.sketch is None else read_projections(asked.sketch)
     print(f"{lists.count} fingers, {len(gallery.angle)} minutiae")
-    measure("folded 128", lambda f: fold(f.codes), found, lists, gallery, cohort, asked.every)
-    measure("full", lambda f: f.codes, found, lists, gallery, cohort, asked.every)
 
-    def learned(forms):
-        parts = forms if hasattr(forms, "offsets") else [forms]
-        return np.concatenate([code.of(inputs(form)) for form in parts])
+    def sketches(forms):
+        return sketch(pack([forms]) if isinstance(forms, SearchTemplate) else forms, made)
 
-    measure("learned", learned, found, lists, gallery, cohort, asked.every)
+    for what, prints in (("whole", whole), ("touch", touches)):
+        for label, of in (("code", lambda f: f.codes), ("sketch", sketches)):
+            measure(f"{what} {label}", of, prints, own, lists, gallery, asked.every)
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@ def checksum_blocks(words, per_block):
     return np.array(out, np.uint64)
 
 
-def best_distances(q_codes, q_angle, codes, angle, offsets, window):
-    out = np.full((len(q_codes), len(offsets) - 1), 320, np.uint16)
-    for i, code in enumerate(q_codes):
+def best_distances(q_sketches, q_angle, sketches, angle, offsets, window):
+    out = np.full((len(q_sketches), len(offsets) - 1), 96, np.uint16)
+    for i, sketch in enumerate(q_sketches):
         for t in range(len(offsets) - 1):
             near = [
-                distance(code, codes[c])
+                distance(sketch, sketches[c])
                 for c in range(offsets[t], offsets[t + 1])
                 if turn_apart(q_angle[i], angle[c]) <= window
             ]
@@ -49,10 +49,10 @@ def best_distances(q_codes, q_angle, codes, angle, offsets, window):
     return out
 
 
-def vote_rows(q_codes, q_angle, table, codes, angle, offsets, window, rows):
-    best = best_distances(q_codes, q_angle, codes, angle, offsets, window)
+def vote_rows(q_sketches, q_angle, table, sketches, angle, offsets, window, rows):
+    best = best_distances(q_sketches, q_angle, sketches, angle, offsets, window)
     return np.array(
-        [sum(int(table[i, best[i, t]]) for i in range(len(q_codes))) for t in rows], np.int64
+        [sum(int(table[i, best[i, t]]) for i in range(len(q_sketches))) for t in rows], np.int64
     )
 
 
@@ -66,17 +66,7 @@ def nearest_lists(codes, heads, centroids, beam):
     return np.array(out, np.uint16)
 
 
-def fold(code) -> list[int]:
-    """Bit p is the parity of the bits p, p + 128 and p + 256 of a code."""
-    bits = [(int(code[p // 64]) >> (p % 64)) & 1 for p in range(320)]
-    return [sum(bits[p::128]) % 2 for p in range(128)]
-
-
-def folded_distance(a, b) -> int:
-    return sum(x != y for x, y in zip(fold(a), fold(b), strict=True))
-
-
-def list_votes(probe, lookup, assigned, codes, angle, offsets, seen, window):
+def list_votes(probe, lookup, assigned, sketches, angle, offsets, seen, window):
     """Votes of every row from the lists of a lookup, straight from the definition."""
     best: dict[tuple[int, int], int] = {}
     for k in range(len(lookup.lists)):
@@ -87,9 +77,9 @@ def list_votes(probe, lookup, assigned, codes, angle, offsets, seen, window):
             for c in range(offsets[row], offsets[row + 1]):
                 if assigned[c] != number or turn_apart(probe.angle[i], angle[c]) > window:
                     continue
-                d = folded_distance(codes[c], probe.codes[i])
-                if d <= lookup.limit[i]:
-                    vote = int(lookup.worth[i, d])
+                d = distance(sketches[c], probe.sketches[i])
+                if d <= probe.cut[i]:
+                    vote = int(probe.table[i, d])
                     best[row, i] = max(best.get((row, i), 0), vote)
     votes = np.zeros(len(offsets) - 1, np.int64)
     for (row, _), vote in best.items():

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fpmatch.descriptor import COLUMNS, SearchTemplate, encode, pack
+from fpmatch.descriptor.sketch import sketch
 from fpmatch.errors import InputError, SearchCancelled
 from fpmatch.index import (
     UNVERIFIED,
@@ -125,7 +126,7 @@ def test_scan_ranks_by_the_votes_of_every_row(index, gallery, probes, small):
     found = index.shortlist(probes[1], effort="scan", limit=ROWS)
     made = probe_votes(probes[1])
     votes = vote_rows(
-        made.codes, made.angle, made.table, gallery.codes, gallery.angle, gallery.offsets,
+        made.sketches, made.angle, made.table, sketch(gallery), gallery.angle, gallery.offsets,
         INDEX.window, np.arange(ROWS),
     )  # fmt: skip
     order = np.lexsort((np.arange(ROWS), -votes))

@@ -26,7 +26,7 @@ from fpmatch.index import (
     writing,
 )
 from fpmatch.index.build import join, select_rows
-from fpmatch.index.list_layout import EARLIER_LISTS, LIST_COLUMNS
+from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
 from fpmatch.index.segment import Segment
 from fpmatch.parameters import INDEX
@@ -492,7 +492,8 @@ def test_segments_of_earlier_versions_become_those_of_today(golden, caplog):
         for segment in (old, new):
             segment.prepare()
             segment.prepare()
-    assert [r.getMessage().split()[0] for r in caplog.records] == [golden.name]
+    said = [r.getMessage() for r in caplog.records if r.name == "fpmatch.index.segment"]
+    assert [text.split()[0] for text in said] == [golden.name]
     for name in (*LIST_COLUMNS, "list_starts", "row_starts", "row_bytes"):
         old.ensure(name, 0, len(old.arrays[name]))
         assert old.arrays[name].dtype == new.arrays[name].dtype, name
@@ -500,11 +501,13 @@ def test_segments_of_earlier_versions_become_those_of_today(golden, caplog):
 
 
 def test_a_damaged_segment_of_an_earlier_version_is_no_part_of_a_search(tmp_path):
-    """Its lists are laid out from all of it: a block that fails is noticed before."""
+    """It is laid out anew from all of its rows: a block that fails is noticed before."""
     for golden in GOLDEN[:-1]:
         path = tmp_path / golden.name
         layout = Segment(golden).layout
-        for name in (*COLUMNS, *(n for n in layout.sections if n in EARLIER_LISTS)):
+        names = [n for n in (*COLUMNS, "row_bytes") if n in layout.sections]
+        assert names
+        for name in names:
             section = layout.sections[name]
             data = bytearray(golden.read_bytes())
             data[layout.data_offset + section.offset + section.nbytes // 2] ^= 4
@@ -544,6 +547,38 @@ def test_an_earlier_index_is_searched_and_compacted_into_todays(golden, tmp_path
         assert (other.votes == expected.votes).all()
     assert expected.votes.any()
     assert not expected.exhaustive
+
+
+def test_sketches_of_other_projections_are_made_anew(tmp_path, monkeypatch):
+    """A later release may ship others: its index needs no gallery to be built from again."""
+    from fpmatch.descriptor import sketch as sketching
+    from fpmatch.index import shortlist
+
+    gallery = pack([encode(t) for t in templates(30, 98)])
+    monkeypatch.setattr(
+        shortlist, "INDEX", dataclasses.replace(INDEX, exhaustive_below=0, scan_below=0)
+    )
+    mine = sketching.shipped()
+    other = dataclasses.replace(mine, weights=np.ascontiguousarray(mine.weights[:, ::-1]))
+    for name, made in (("theirs", other), ("ours", mine)):
+        with monkeypatch.context() as patch:
+            patch.setattr(sketching, "shipped", lambda made=made: made)
+            patch.setattr(writing, "sketch_hash", lambda made=made: made.sha256[:16])
+            with PartitionIndex.create(tmp_path / name, expected_fingers=1000) as index:
+                index.add(np.arange(30), gallery, np.zeros(30, np.uint8))
+    (theirs,) = (tmp_path / "theirs").glob("*.seg")
+    assert Segment(theirs).earlier
+    found = {}
+    for name in ("theirs", "ours"):
+        with PartitionIndex.open(tmp_path / name) as index:
+            found[name] = [index.shortlist(form) for form in gallery]
+    for one, same in zip(found["theirs"], found["ours"], strict=True):
+        assert (one.row_ids == same.row_ids).all()
+        assert (one.votes == same.votes).all()
+        assert one.votes.any()
+    with PartitionIndex.open(tmp_path / "theirs", "rw") as index:
+        index.compact()
+    assert [Segment(p).earlier for p in (tmp_path / "theirs").glob("*.seg")] == [False]
 
 
 def write_golden() -> None:

@@ -13,6 +13,7 @@ import pytest
 from without_compilation import passes_without_compilation
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates
+from fpmatch.descriptor.sketch import sketch
 from fpmatch.index import _kernels as kernels
 from fpmatch.index import list_votes, stages
 from fpmatch.index._kernels import vectors
@@ -53,7 +54,16 @@ def packed_of(rng, rows, most=9):
         angle[a:b].sort()
     columns = {n: np.zeros((total, *shape), dtype) for n, (dtype, shape) in COLUMNS.items()}
     columns |= {"codes": codes_of(rng, total), "angle": angle}
+    for name in ("x", "y"):
+        columns[name] = rng.integers(0, 800, total).astype(np.uint16)
     return PackedTemplates(offsets=offsets, **columns)
+
+
+def sketches_of(rng, count):
+    """Sketches of which many are near each other."""
+    some = rng.integers(0, 2**32, (4, 3), np.uint32)
+    noise = rng.integers(0, 2**32, (3, count, 3), np.uint32)
+    return some[rng.integers(0, 4, count)] ^ (noise[0] & noise[1] & noise[2])
 
 
 def quantizer_of(rng):
@@ -68,11 +78,11 @@ def quantizer_of(rng):
 
 def votes_of(rng, cylinders):
     angle = np.sort(rng.integers(0, 256, cylinders)).astype(np.uint8)
-    table = np.zeros((cylinders, 321), np.uint16)
+    table = np.zeros((cylinders, 97), np.uint16)
     table[:, :65] = np.sort(rng.integers(0, 500, (cylinders, 65)), axis=1)[:, ::-1]
-    cut = rng.integers(40, 64, cylinders)
+    cut = rng.integers(30, 64, cylinders)
     cut[::5] = -1
-    return ProbeVotes(codes_of(rng, cylinders), angle, table, cut)
+    return ProbeVotes(codes_of(rng, cylinders), sketches_of(rng, cylinders), angle, table, cut)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -106,15 +116,18 @@ def test_votes_by_row(seed, window):
     packed = packed_of(rng, 12)
     probe = votes_of(rng, int(rng.integers(0, 8)))
     best = np.zeros((len(probe.codes), 12), np.uint16)
-    columns = (packed.codes, packed.angle, packed.offsets, window)
-    kernels.best_distances(probe.codes, probe.angle, *columns, best)
-    assert (best == naive.best_distances(probe.codes, probe.angle, *columns)).all()
+    sketches = sketches_of(rng, len(packed.angle))
+    columns = (packed.angle, packed.offsets, window)
+    held = sketches.view(np.uint8).ravel()
+    kernels.best_distances(probe.sketches, probe.angle, held, *columns, best)
+    expected = naive.best_distances(probe.sketches, probe.angle, sketches, *columns)
+    assert (best == expected).all()
     rows = np.sort(rng.choice(12, 7, replace=False)).astype(np.int64)
     out = np.full(7, -1, np.int64)
-    starts, bytes_ = pack(packed)
+    starts, bytes_ = pack(packed, sketches)
     held = (bytes_, starts, packed.offsets, window)
-    kernels.vote_rows(probe.codes, probe.angle, probe.table, *held, rows, 2, 6, out)
-    expected = naive.vote_rows(probe.codes, probe.angle, probe.table, *columns, rows)
+    kernels.vote_rows(probe.sketches, probe.angle, probe.table, *held, rows, 2, 6, out)
+    expected = naive.vote_rows(probe.sketches, probe.angle, probe.table, sketches, *columns, rows)
     assert (out[2:6] == expected[2:6]).all()
     assert (out[[0, 1, 6]] == -1).all()
 
@@ -150,27 +163,16 @@ def test_lists_hold_every_cylinder_once(seed):
         keys = [(int(arrays["positions"][r]), t, r) for r, t in zip(rows, turns, strict=True)]
         assert keys == sorted(keys)
         for e, row, turn in zip(entries, rows, turns, strict=True):
-            found.append((number, row, turn, *map(int, arrays["list_folds"][e])))
-    expected = []
+            found.append((number, row, turn, *map(int, arrays["list_sketches"][e])))
+    expected, sketches = [], sketch(forms)
     for row in range(40):
         for c in range(arrays["offsets"][row], arrays["offsets"][row + 1]):
-            bits = naive.fold(forms.codes[c])
-            halves = [sum(b << k for k, b in enumerate(bits[at : at + 64])) for at in (0, 64)]
-            expected.append((int(assigned[c]), row, int(forms.angle[c]), *halves))
+            words = map(int, sketches[c])
+            expected.append((int(assigned[c]), row, int(forms.angle[c]), *words))
     assert sorted(found) == sorted(expected)
     again = {name: np.zeros_like(arrays[name]) for name in (*LIST_COLUMNS, "list_starts")}
-    build_lists({**arrays, "codes": forms.codes, "angle": forms.angle, **again}, quantizer)
+    build_lists({**arrays, **again}, forms, sketches, quantizer)
     assert all((again[name] == arrays[name]).all() for name in again)
-
-
-def test_folding():
-    rng = np.random.default_rng(0)
-    codes = codes_of(rng, 20)
-    folded = kernels.fold(codes)
-    for a, b in itertools.product(range(20), repeat=2):
-        d = sum(int(x).bit_count() for x in folded[a] ^ folded[b])
-        assert d == naive.folded_distance(codes[a], codes[b])
-        assert d <= naive.distance(codes[a], codes[b])
 
 
 def test_a_part_of_more_rows_than_two_bytes_tell_apart():
@@ -268,15 +270,17 @@ def test_votes_by_lists(seed, threads, monkeypatch):
     seen = rng.integers(0, 2, 25).astype(np.uint8)
     search = SearchContext((part,), quantizer, Workers(threads))
     view = View((part,), [seen], 0, int(seen.sum()))
+    assigned = np.zeros(len(packed.angle), np.uint16)
+    quantizer.assign(packed.codes, assigned)
+    sketches = sketch(packed)
+    probe.sketches[:] = sketches[rng.integers(0, len(sketches), len(probe.sketches))]
     ids, votes, at = stages.vote_by_lists(search, view, probe, 6, 1000)
     search.workers.close()
     assert (ids == unplace(at)[1]).all()
     got = np.zeros(25, np.int64)
     got[ids] = votes
-    assigned = np.zeros(len(packed.angle), np.uint16)
-    quantizer.assign(packed.codes, assigned)
     expected = naive.list_votes(
-        probe, lookup, assigned, packed.codes, packed.angle, packed.offsets, seen, 48
+        probe, lookup, assigned, sketches, packed.angle, packed.offsets, seen, 48
     )
     assert (got == expected).all()
     assert expected.any()
@@ -365,34 +369,36 @@ def test_the_foremost_of_several_pieces(seed):
 
 
 @numba.njit
-def near_bits(folds, at, q0, q1, most):
-    return near_ones(folds, at, q0, q1, most)
+def near_bits(sketches, at, q, most):
+    return near_ones(sketches, at, q[0], q[1], q[2], most)
 
 
 @numba.njit
-def met_by(soa, first, codes, c, span, out):
-    meet(soa, first, codes, c, span[0], span[1], out)
+def met_by(soa, first, held, at, span, out):
+    meet(soa, first, held, at, span[0], span[1], out)
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_eight_at_once(seed):
+def test_sixteen_at_once(seed):
     rng = np.random.default_rng(seed)
-    folds = rng.integers(0, 2**64, (20, 2), np.uint64)
-    codes, columns = codes_of(rng, 4), np.ascontiguousarray(codes_of(rng, 16).T)
-    q0, q1 = rng.integers(0, 2**64, 2, np.uint64)
+    sketches = rng.integers(0, 2**32, (28, 3), np.uint32)
+    probe = rng.integers(0, 2**32, 3, np.uint32)
     for at in range(13):
-        apart = np.bitwise_count(folds[at : at + 8] ^ np.array([q0, q1])).sum(axis=1)
-        for most in (0, 60, 64, 68, 128):
-            bits = near_bits(folds, np.uint64(at), q0, q1, np.uint64(most))
-            assert bits == sum(1 << k for k in range(8) if apart[k] <= most)
-    for first in (0, 3, 8):
-        low, high = sorted(rng.integers(0, 17, 2).tolist())
-        met = np.full(16, 150, np.uint64)
-        met_by(columns, first, codes, 2, (low, high), met)
-        for n in range(16):
-            there = first <= n < first + 8 and low <= n < high
-            d = naive.distance(columns[:, n], codes[2])
-            assert met[n] == (min(150, d) if there else 150)
+        apart = np.bitwise_count(sketches[at : at + 16] ^ probe).sum(axis=1)
+        for most in (0, 44, 48, 52, 96):
+            bits = near_bits(sketches, np.uint64(at), probe, np.uint64(most))
+            assert bits == sum(1 << k for k in range(16) if apart[k] <= most)
+    columns = np.ascontiguousarray(sketches_of(rng, 32).T)
+    other = sketches_of(rng, 4)
+    held = np.concatenate([[np.uint8(9)], other.view(np.uint8).ravel()])
+    for first in (0, 3, 16):
+        low, high = sorted(rng.integers(0, 33, 2).tolist())
+        met = np.full(32, 50, np.uint32)
+        met_by(columns, first, held, 1 + 12 * 2, (low, high), met)
+        for n in range(32):
+            there = first <= n < first + 16 and low <= n < high
+            d = naive.distance(columns[:, n], other[2])
+            assert met[n] == (min(50, d) if there else 50)
 
 
 def test_the_twins_agree_without_compilation():

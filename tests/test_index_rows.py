@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numba
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from without_compilation import passes_without_compilation
 
 from fpmatch.descriptor import COLUMNS, PackedTemplates, encode
 from fpmatch.descriptor import pack as joined
+from fpmatch.descriptor.sketch import sketch
 from fpmatch.index._kernels import PADDING, expanding, packing
 from fpmatch.index.row_layout import HELD, pack, unpack
 from fpmatch.jit import jit_enabled
@@ -58,7 +61,8 @@ def blocks(draw):
     for name in ("x", "y"):
         columns[name] = rng.integers(0, top, total).astype(np.uint16)
     columns["angle"] = rng.integers(0, 256, total).astype(np.uint8)
-    return PackedTemplates(offsets=offsets, **columns)
+    sketches = rng.integers(0, 2**32, (total, 3), np.uint32)
+    return PackedTemplates(offsets=offsets, **columns), sketches
 
 
 def same(forms, other, rows):
@@ -71,19 +75,25 @@ def same(forms, other, rows):
 
 @given(blocks(), st.integers(0, 2**32))
 @settings(max_examples=25 if jit_enabled() else 5, deadline=None)
-def test_any_rows_come_back_as_they_were(forms, seed):
-    starts, packed = pack(forms)
+def test_any_rows_come_back_as_they_were(made, seed):
+    forms, sketches = made
+    starts, packed = pack(forms, sketches)
     assert len(packed) == starts[-1] + PADDING
     assert not packed[starts[-1] :].any()
+    for row, (first, last) in enumerate(pairwise(forms.offsets)):
+        at = starts[row] + 1 + last - first
+        held = packed[at : at + 12 * (last - first)]
+        assert held.tobytes() == sketches[first:last].tobytes()
     rows = np.random.default_rng(seed).integers(0, max(1, len(forms)), 5 if len(forms) else 0)
     same(unpack(packed, starts, forms.offsets, rows), forms, rows)
 
 
 def test_real_rows_take_little_and_positions_of_large_prints_are_kept():
     forms = joined([encode(t) for t in templates(30, 3)])
-    starts, packed = pack(forms)
-    assert starts[-1] < 46 * len(forms.angle)
-    assert not packed[starts[:-1]].any()
+    sketches = sketch(forms)
+    starts, packed = pack(forms, sketches)
+    assert starts[-1] < 58 * len(forms.angle)
+    assert (packed[starts[:-1]] == packing.SKETCHED).all()
     rows = np.arange(30)
     same(unpack(packed, starts, forms.offsets, rows), forms, rows)
     wide = forms.x.copy()
@@ -91,8 +101,8 @@ def test_real_rows_take_little_and_positions_of_large_prints_are_kept():
     large = PackedTemplates(
         **{n: wide if n == "x" else getattr(forms, n) for n in (*COLUMNS, "offsets")}
     )
-    starts, packed = pack(large)
-    assert packed[starts[:-1]].tolist() == [packing.WIDE] + 29 * [0]
+    starts, packed = pack(large, sketches)
+    assert packed[starts[:-1]].tolist() == [packing.WIDE | 4] + 29 * [4]
     same(unpack(packed, starts, forms.offsets, rows), large, rows)
 
 
@@ -114,19 +124,20 @@ def test_codes_are_expanded_alike_on_every_machine(seed):
 
 @given(blocks(), st.data())
 @settings(max_examples=15 if jit_enabled() else 3, deadline=None)
-def test_nothing_that_a_row_says_leads_out_of_the_array(forms, data):
+def test_nothing_that_a_row_says_leads_out_of_the_array(made, data):
     """Checksums notice damage; what passes them is still read within bounds."""
-    starts, packed = pack(forms)
+    forms, sketches = made
+    starts, packed = pack(forms, sketches)
     guarded = np.concatenate([packed, np.zeros(8, np.uint8)])
     seed = data.draw(st.integers(0, 2**32))
     rng = np.random.default_rng(seed)
     end = int(starts[-1])
-    guarded[:end] = rng.choice(np.array([0, 255, 2, 1], np.uint8), end)
+    guarded[:end] = rng.choice(np.array([0, 255, 2, 1, 4], np.uint8), end)
     rows = np.arange(len(forms))
     found = unpack(guarded[: len(packed)], starts, forms.offsets, rows)
     if len(forms):
         last = int(forms.offsets[-1] - forms.offsets[-2])
-        most = 1 + last * (1 + 5 + 40 + 4 + 24) + 8
+        most = 1 + last * (1 + 12 + 5 + 40 + 4 + 24) + 8
         assert int(starts[-2]) + most <= len(packed)
     assert len(found) == len(forms)
 

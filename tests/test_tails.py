@@ -17,6 +17,7 @@ from packed_rows import packed_codes
 from fpmatch.descriptor import encode
 from fpmatch.index import announcing, manifest, tail
 from fpmatch.index.segment import Part, Segment
+from fpmatch.index.segment_format import SegmentWriter
 from fpmatch.policy import Policy
 from fpmatch.search import Engine, indexing, release
 from fpmatch.search import follow as following
@@ -94,8 +95,19 @@ def _of_other_parameters(path: Path, held: Segment) -> None:
 
 
 def _of_an_earlier_release(path: Path, held: Segment) -> None:
-    arrays = {n: np.array(a) for n, a in held.arrays.items() if not n.startswith("row_b")}
-    tail.write(path.parent, manifest.read(path.parent), Part(arrays), held.layout.attributes["of"])
+    _written(path, held, {n: said for n, said in held.layout.attributes.items() if n != "sketch"})
+
+
+def _of_other_sketches(path: Path, held: Segment) -> None:
+    _written(path, held, held.layout.attributes | {"sketch": "0123456789abcdef"})
+
+
+def _written(path: Path, held: Segment, said: dict) -> None:
+    arrays = {n: np.array(a) for n, a in held.arrays.items()}
+    writer = SegmentWriter(path, said, {n: (a.dtype, a.shape) for n, a in arrays.items()})
+    for name, array in arrays.items():
+        writer.array(name)[...] = array
+    writer.commit()
 
 
 def _damaged(path: Path, held: Segment) -> None:
@@ -122,6 +134,7 @@ def _gone(path: Path, held: Segment) -> None:
         _of_other_templates,
         _of_other_parameters,
         _of_an_earlier_release,
+        _of_other_sketches,
         _damaged,
         _cut,
         _empty,

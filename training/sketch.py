@@ -5,8 +5,8 @@
 After Strecha, Bronstein, Bronstein and Fua (2012): the directions along which minutiae of other
 fingers that lie in the same neighbourhood of lists differ most, by how mated ones do, each cut at
 its median. Mated are minutiae that the matcher pairs in two touches of synthetic fingers and, where
-there is `DATA`, in the six sets of `SEEN`. A minute or two. What it is worth: `benchmarks.sketches`,
-docs/indexing.md.
+there is `DATA`, in the six sets of `SEEN`. A minute or two. What they are worth:
+`benchmarks.sketches`, docs/indexing.md.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import PackedTemplates, SearchTemplate, pack
-from fpmatch.descriptor.sketch import SKETCH_BITS, sketch
+from fpmatch.descriptor._kernels import SKETCH_BITS
+from fpmatch.descriptor.sketch import sketch
 from fpmatch.index._kernels import WORDS, best_distances
 from fpmatch.parameters import EFFORT_BALANCED, INDEX
-
 
 COHORT_COLUMNS = ("x", "y", "angle", "texture")
 """Columns of the cohort's search forms that ship: what sketches are made from."""

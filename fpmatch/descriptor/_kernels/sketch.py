@@ -78,9 +78,11 @@ def sketch_minutiae(x, y, angle, texture, offsets, tables, scratch, out):
     """Sketches of the minutiae of rows: ``out (C, 3) uint32``.
 
     Bit b is set where projection b of what `see_minutiae` gives is above its median. ``scratch`` is
-    (padded, seen (M, S) int32, places (S,) uint64, values (S,) int32), M the longest row's minutiae.
+    (padded, seen (M, S) int32, places (S,) uint64, values (S,) int32), M minutiae of the longest
+    row.
     """
     padded, seen, places, values = scratch
+    projections, medians = tables.projections, tables.medians
     for r in range(offsets.shape[0] - 1):
         first = offsets[r]
         last = offsets[r + 1]
@@ -97,7 +99,7 @@ def sketch_minutiae(x, y, angle, texture, offsets, tables, scratch, out):
                 places[many] = p
                 values[many] = value
                 many += np.uint64(value != 0)
-            project(places, values, many, tables.projections, tables.medians, out, np.uint64(first + a))
+            project(places, values, many, projections, medians, out, np.uint64(first + a))
 
 
 def project(

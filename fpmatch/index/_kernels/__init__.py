@@ -1,14 +1,21 @@
 """Kernels of the index: block checksums, cylinder distances, lists, votes.
 
 A vote of a candidate row is the sum over the probe's minutiae of ``table[i, d]``, d the lowest
-Hamming distance of the sketch of probe minutia i to one of a minutia of the row whose direction differs by at most
-``window`` (256 units a turn). Everything is integer arithmetic: sums do not depend on order.
+Hamming distance of the sketch of probe minutia i to one of a minutia of the row whose direction
+differs by at most ``window`` (256 units a turn). Everything is integer arithmetic: sums do not
+depend on order.
 
 Compiled callers are cached by the date of their own file: after an edit in one of these files,
 delete the ``*.nbi`` beside all of them.
 """
 
-from fpmatch.index._kernels.bits import SKETCH_BITS, SKETCH_WORDS, WORDS, distance, popcount, prefetch
+from fpmatch.index._kernels.bits import (
+    SKETCH_WORDS,
+    WORDS,
+    distance,
+    popcount,
+    prefetch,
+)
 from fpmatch.index._kernels.carry import carry_over, count_kept
 from fpmatch.index._kernels.checksum import checksum_blocks
 from fpmatch.index._kernels.finding import find_rows, ranges_checked
@@ -31,7 +38,6 @@ from fpmatch.index._kernels.sift import WAITING, leaders, sift, worth_listing
 
 __all__ = [
     "PADDING",
-    "SKETCH_BITS",
     "SKETCH_WORDS",
     "WAITING",
     "WORDS",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fpmatch.descriptor.sketch import SKETCH_BITS
+from fpmatch.descriptor._kernels import SKETCH_BITS
 from fpmatch.jit import Lazy, jit_enabled, kernel
 
 WORDS = 5

@@ -23,8 +23,8 @@ def count_kept(starts, owners, target, counts):
 def carry_over(part, starts, target, positions, new_starts, filled, scratch, out):
     """Merge a part's entries of the rows that are kept into lists that hold other parts' already.
 
-    ``part``, ``scratch`` and ``out`` are tuples of list columns (sketches (C, 3), owner, turn); those
-    of ``out`` hold ``filled[n]`` entries of list n from ``new_starts[n]`` on, which grow.
+    ``part``, ``scratch`` and ``out`` are tuples of list columns (sketches (C, 3), owner, turn);
+    those of ``out`` hold ``filled[n]`` entries of list n from ``new_starts[n]`` on, which grow.
     ``scratch`` is as long as the longest list. ``positions (R,) uint8`` of the new rows. Entries
     lie by finger position, direction and row, and those of one row as they lay.
     """

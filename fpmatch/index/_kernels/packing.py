@@ -179,7 +179,8 @@ def pack_rows(columns, sketches, offsets, starts, out):
 def unpack_codes(packed, place, many, out, to):
     """The codes of a row into ``out[to:to + 40 * many] (uint8)``, `SPARE` longer; where they end.
 
-    ``packed (B,) uint8``; which of their bytes are not 0 is from `place` on. All numbers are uint64.
+    ``packed (B,) uint8``; which of their bytes are not 0 is from `place` on. All numbers are
+    uint64.
     """
     at = place + np.uint64(_MASK) * many
     for _ in range(many):

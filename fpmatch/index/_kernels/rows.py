@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fpmatch.index._kernels.bits import SKETCH_BITS, SKETCH_WORDS, prefetch
+from fpmatch.descriptor._kernels import SKETCH_BITS
+from fpmatch.index._kernels.bits import SKETCH_WORDS, prefetch
 from fpmatch.index._kernels.packing import LINE, SKETCH
 from fpmatch.index._kernels.vectors import LANES, meet
 from fpmatch.jit import kernel

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fpmatch.index._kernels.bits import SKETCH_BITS, SKETCH_WORDS, popcount
+from fpmatch.descriptor._kernels import SKETCH_BITS
+from fpmatch.index._kernels.bits import SKETCH_WORDS, popcount
 from fpmatch.jit import Lazy, jit_enabled
 
 LANES = 16
