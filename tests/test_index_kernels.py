@@ -259,7 +259,6 @@ def test_ranges_hold_what_a_probe_may_see(position, window):
 @pytest.mark.parametrize("seed", range(12))
 def test_votes_by_lists(seed, threads, monkeypatch):
     monkeypatch.setattr(list_votes, "_LEAST_ENTRIES", 1 if seed % 3 else 1 << 13)
-    monkeypatch.setattr(list_votes, "_CHUNK", 7)
     rng = np.random.default_rng(seed)
     packed = packed_of(rng, 25)
     quantizer, _ = quantizer_of(rng)
@@ -284,6 +283,33 @@ def test_votes_by_lists(seed, threads, monkeypatch):
     )
     assert (got == expected).all()
     assert expected.any()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_parts_of_all_sizes_one_after_the_other_are_as_each_alone(threads):
+    """What one adds up in is used again for the next: nothing of before may be left in it."""
+    rng = np.random.default_rng(threads)
+    quantizer, _ = quantizer_of(rng)
+    parts, first = [], 0
+    for rows in (9, 40, 1, 25, 0, 40, 12, 33, 3):
+        ids = np.arange(first, first + rows)
+        first += rows
+        positions = np.zeros(rows, np.uint8)
+        parts.append(Part(build_arrays(ids, positions, packed_of(rng, rows), quantizer)))
+    probe = votes_of(rng, 12)
+    together = [sketch(part.forms(np.arange(len(part)))) for part in parts]
+    probe.sketches[:] = rng.permutation(np.concatenate(together))[:12]
+
+    def found(some):
+        search = SearchContext(tuple(some), quantizer, Workers(threads))
+        view = View(tuple(some), [np.ones(len(p), np.uint8) for p in some], 0, sum(map(len, some)))
+        ids, votes, _ = stages.vote_by_lists(search, view, probe, 6, 1000)
+        search.workers.close()
+        return dict(zip(ids.tolist(), votes.tolist(), strict=True))
+
+    each = [found([part]) for part in parts]
+    assert sum(map(len, each)) > 20
+    assert found(parts) == {row: votes for one in each for row, votes in one.items()}
 
 
 def test_threads_that_meet_in_the_lists_add_up_apart(monkeypatch):
@@ -332,15 +358,26 @@ def test_rows_worth_listing(seed):
     rng = np.random.default_rng(seed)
     half = np.uint64(32)
     votes = rng.integers(0, 6, (int(rng.integers(1, 4)), 50)).astype(np.uint64)
-    states = (votes << half) | rng.integers(0, 2**32, votes.shape).astype(np.uint64)
-    first, last, least = 7, 43, int(rng.integers(0, 12))
-    rows, got = np.full((2, last - first), -1)
-    count = kernels.worth_listing(states, first, last, least, rows, got)
+    marks = rng.integers(1, 2**32, votes.shape).astype(np.uint64)
+    states = np.where(votes > 0, (votes << half) | marks, np.uint64(0))
+    least = int(rng.integers(0, 12))
     total = votes.sum(axis=0).astype(np.int64)
-    expected = [r for r in range(first, last) if total[r] >= max(least, 1)]
-    assert rows[:count].tolist() == expected
-    assert got[:count].tolist() == total[expected].tolist()
-    assert (rows[count:] == -1).all()
+    found = []
+    for which in range(len(states)):
+        mine = rng.permutation(np.flatnonzero(states[which]))
+        touched = np.zeros(51, np.uint32)
+        touched[0], touched[1 : 1 + len(mine)] = len(mine), mine
+        rows, got = np.full((2, 50), -1)
+        count = kernels.worth_listing(states, which, touched, least, rows, got)
+        assert got[:count].tolist() == total[rows[:count]].tolist()
+        assert (rows[count:] == -1).all()
+        found += rows[:count].tolist()
+        wiped = states[which].copy()
+        kernels.wipe(wiped, touched)
+        assert not wiped.any()
+        assert not touched[0]
+    expected = [r for r in range(50) if total[r] >= max(least, 1)]
+    assert sorted(found) == expected
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -8,20 +8,61 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.index._kernels import WAITING, leaders, list_ranges, sift, worth_listing
+from fpmatch.index._kernels import WAITING, leaders, list_ranges, sift, wipe, worth_listing
 from fpmatch.index.context import SearchContext, Task, View
 from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.lookup import Lookup
-from fpmatch.index.ranking import Ranked, place, ranges_for
+from fpmatch.index.ranking import Ranked, place
 from fpmatch.index.segment import Part
-from fpmatch.index.work import spans
 
 _ENTRIES = 1 << 19
 """Entries of a piece of work: a millisecond or so, between two looks at the clock."""
 _LEAST_ENTRIES = 1 << 13
-_CHUNK = 8192
 _TALLIES = 1 << 14
 """Numbers of votes that are told apart; a row has a few thousand at most."""
+
+
+Held = tuple[NDArray[np.uint64], NDArray[np.uint32]]
+"""States of rows and which of them are touched, of one thread or of several; see `sift`."""
+
+
+class Sums:
+    """What threads add up votes in: made once for a search, and used again part by part."""
+
+    def __init__(self) -> None:
+        self._spare: list[Held] = []
+        self._lock = threading.Lock()
+
+    def take(self, threads: int, rows: int) -> Held:
+        """States (threads, rows) and touched rows (threads, rows + 1), all 0; see `sift`.
+
+        Parameters
+        ----------
+        threads, rows : int
+        """
+        with self._lock:
+            flat = self._spare.pop() if self._spare else None
+        size = threads * rows
+        if flat is None or len(flat[0]) < size:
+            flat = np.zeros(size, np.uint64), np.zeros(size + threads, np.uint32)
+        states, touched = flat[0][:size], flat[1][: size + threads]
+        return states.reshape(threads, rows), touched.reshape(threads, rows + 1)
+
+    def give(self, states: NDArray[np.uint64], touched: NDArray[np.uint32]) -> None:
+        """Have them back; only what was touched is wiped.
+
+        Parameters
+        ----------
+        states, touched
+            From `take`.
+        """
+        for state, rows in zip(states, touched, strict=True):
+            wipe(state, rows)
+        # Views of what was made.
+        assert states.base is not None
+        assert touched.base is not None
+        with self._lock:
+            self._spare.append((states.base, touched.base))
 
 
 class Leading:
@@ -36,10 +77,13 @@ class Leading:
     ----------
     rows : list of Ranked
         Of each piece those that may be among them: all that are, and fewer others with every piece.
+    sums : Sums
+        What votes are added up in.
     """
 
     def __init__(self, size: int) -> None:
         self.rows: list[Ranked] = []
+        self.sums = Sums()
         self._size = size
         self._tallies = np.zeros(_TALLIES, np.int64)
         self._least = self._highest = 1
@@ -79,6 +123,8 @@ class ListVotes:
     number : int
         Of the part in the view.
     lookup : Lookup
+    found : Leading
+        Gets the rows.
     threads : int
         That may share the part.
 
@@ -89,64 +135,63 @@ class ListVotes:
     """
 
     def __init__(
-        self, search: SearchContext, view: View, number: int, lookup: Lookup, threads: int
+        self,
+        search: SearchContext,
+        view: View,
+        number: int,
+        lookup: Lookup,
+        found: Leading,
+        threads: int,
     ) -> None:
         self._search = search
+        self._found = found
         self._lookup = lookup
         self._number = number
         self._part = view.parts[number]
         self._seen = view.seen[number]
-        self._position = view.position
         self._pairs, self._ranges = _ranges(self._part, lookup, view.position)
         lengths = self._ranges[:, 1] - self._ranges[:, 0]
         self._longest = int(lengths.max(initial=0))
-        self._threads = threads
         share = -(-int(lengths.sum()) // (4 * threads)) if threads > 1 else _ENTRIES
         each = min(_ENTRIES, max(_LEAST_ENTRIES, share))
         pieces = list(self._pieces(lengths, each))
         self._takers = min(threads, len(pieces))
         self._left = iter(pieces)
-        self._states: list[NDArray[np.uint64]] = []
+        self._held: Held | None = None
+        self._taken = 0
         self._lock = threading.Lock()
 
-    def alone(self, found: Leading) -> None:
+    def alone(self) -> None:
         """All of it, in the thread that calls; see `leading`."""
         for task in self.sifting():
             task()
-        for task in self.leading(found):
+        for task in self.leading():
             task()
+        if self._held is not None:
+            self._found.sums.give(*self._held)
 
     def sifting(self) -> list[Task]:
         """Work for threads, one piece each: go through the lists."""
         return [self._sift] * self._takers
 
-    def leading(self, found: Leading) -> list[Task]:
-        """Work for threads, after `sifting`: the rows of most votes.
+    def leading(self) -> list[Task]:
+        """Work for threads, after `sifting`: the rows of most votes."""
+        return [self._leader(which) for which in range(self._taken)]
 
-        Parameters
-        ----------
-        found : Leading
-            Gets the rows.
-        """
-        if not self._states:
-            return []
-        states = np.stack(self._states) if len(self._states) > 1 else self._states[0][None]
-        step = max(_CHUNK, -(-len(self._part) // self._threads))
+    def _leader(self, which: int) -> Task:
+        def lead() -> None:
+            assert self._held is not None
+            states, touched = self._held
+            rows, votes = np.empty((2, int(touched[which, 0])), np.int64)
+            least = self._found.least
+            count = worth_listing(states, which, touched[which], least, rows, votes)
+            rows, votes = rows[:count], votes[:count]
+            here = np.flatnonzero(votes >= self._found.raise_least(votes))
+            rows, votes = rows[here], votes[here]
+            at = place(self._number, rows)
+            self._found.rows.append((self._part.row_ids[rows], votes, at))
 
-        def task(first: int, last: int) -> Task:
-            def lead() -> None:
-                rows, votes = np.empty((2, last - first), np.int64)
-                count = worth_listing(states, first, last, found.least, rows, votes)
-                rows, votes = rows[:count], votes[:count]
-                here = np.flatnonzero(votes >= found.raise_least(votes))
-                rows, votes = rows[here], votes[here]
-                found.rows.append((self._part.row_ids[rows], votes, place(self._number, rows)))
-
-            return lead
-
-        # Nothing is voted for outside of the rows of a position.
-        ranges = ranges_for(self._part, self._position)
-        return [task(a + first, a + last) for a, b in ranges for first, last in spans(b - a, step)]
+        return lead
 
     def _pieces(self, lengths: NDArray[np.int64], each: int) -> Iterator[tuple[int, int]]:
         """Ranges of whole probe cylinders with about so many entries together."""
@@ -164,7 +209,7 @@ class ListVotes:
                 first = end
 
     def _sift(self) -> None:
-        state: NDArray[np.uint64] | None = None
+        mine: Held | None = None
         arrays, lookup, votes = self._part.arrays, self._lookup, self._lookup.votes
         entries = tuple(arrays[name] for name in _SIFTED)
         found = np.empty(self._longest + WAITING, np.uint64)
@@ -173,10 +218,8 @@ class ListVotes:
                 piece = next(self._left, None)
             if piece is None or not self._search.clock.go_on():
                 return
-            if state is None:
-                state = np.zeros(len(self._part), np.uint64)
-                with self._lock:
-                    self._states.append(state)
+            if mine is None:
+                mine = self._own()
             looked = sift(
                 self._pairs,
                 self._ranges,
@@ -186,9 +229,18 @@ class ListVotes:
                 entries,
                 self._seen,
                 found,
-                state,
+                *mine,
             )
             self._search.scanned.add(0, looked)
+
+    def _own(self) -> Held:
+        """What one thread adds up in."""
+        with self._lock:
+            if self._held is None:
+                self._held = self._found.sums.take(self._takers, len(self._part))
+            states, touched = self._held
+            which, self._taken = self._taken, self._taken + 1
+            return states[which], touched[which]
 
 
 _SIFTED = ("list_sketches", "list_owners")

@@ -46,13 +46,13 @@ def vote_by_lists(
     if len(numbers) >= _PARTS_EACH * threads:
 
         def whole(number: int) -> Task:
-            return lambda: ListVotes(search, view, number, lookup, 1).alone(found)
+            return lambda: ListVotes(search, view, number, lookup, found, 1).alone()
 
         search.workers.run([whole(n) for n in numbers])
         return foremost(found.rows, size)
-    parts = [ListVotes(search, view, n, lookup, threads) for n in numbers]
+    parts = [ListVotes(search, view, n, lookup, found, threads) for n in numbers]
     search.workers.run([task for part in parts for task in part.sifting()])
-    search.workers.run([task for part in parts for task in part.leading(found)])
+    search.workers.run([task for part in parts for task in part.leading()])
     return foremost(found.rows, size)
 
 

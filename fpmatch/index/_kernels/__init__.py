@@ -34,7 +34,7 @@ from fpmatch.index._kernels.packing import (
     unpack_rows,
 )
 from fpmatch.index._kernels.rows import best_distances, vote_rows
-from fpmatch.index._kernels.sift import WAITING, leaders, sift, worth_listing
+from fpmatch.index._kernels.sift import WAITING, leaders, sift, wipe, worth_listing
 
 __all__ = [
     "PADDING",
@@ -62,5 +62,6 @@ __all__ = [
     "turn_lists",
     "unpack_rows",
     "vote_rows",
+    "wipe",
     "worth_listing",
 ]

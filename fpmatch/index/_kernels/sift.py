@@ -19,7 +19,7 @@ WAITING = 256
 
 
 @kernel
-def sift(pairs, ranges, first, last, cylinder, probe, entries, seen, found, state):
+def sift(pairs, ranges, first, last, cylinder, probe, entries, seen, found, state, touched):
     """Add the votes of the near entries of ``ranges[first:last]`` to the rows they belong to.
 
     Range m is looked into by probe cylinder ``cylinder[pairs[m]]``; all ranges of a cylinder are
@@ -29,7 +29,8 @@ def sift(pairs, ranges, first, last, cylinder, probe, entries, seen, found, stat
     best entry counts. ``found (S,) uint64`` is scratch, `WAITING` longer than the longest range.
 
     ``state (N,) uint64``: votes in the upper half, then the best vote of the current probe
-    cylinder (16 bits) and that cylinder's number plus one (16 bits). What nothing foretells, the
+    cylinder (16 bits) and that cylinder's number plus one (16 bits). ``touched (N + 1,) uint32``:
+    how many rows have votes, and which, as they came. What nothing foretells, the
     rows of near entries and their states, is asked for long before its use: near entries wait
     until there are `WAITING` of them. Returns how many entries were looked at.
     """
@@ -50,7 +51,7 @@ def sift(pairs, ranges, first, last, cylinder, probe, entries, seen, found, stat
             tag = np.uint64(i) << np.uint64(8)
             kept = _collect(listed, rows, ranges[m], code, np.uint64(cut[i]), tag, found, kept)
             m += 1
-        _add_votes(rows, found, kept, table, seen, state)
+        _add_votes(rows, found, kept, table, seen, state, touched)
     return looked
 
 
@@ -98,8 +99,10 @@ def _collect(listed, rows, span, code, most, tag, found, kept):
 
 
 @kernel(inner=True)
-def _add_votes(rows, found, kept, table, seen, state):
+def _add_votes(rows, found, kept, table, seen, state, touched):
     """Add the votes of near entries to the states of their rows."""
+    last = np.uint64(touched[0])
+    one = np.uint64(1)
     word = np.uint64(0xFFFF)
     byte = np.uint64(0xFF)
     eight = np.uint64(8)
@@ -115,33 +118,49 @@ def _add_votes(rows, found, kept, table, seen, state):
         if seen[r] == 0:
             continue
         i = (found[t] >> eight) & byte
-        mark = i + np.uint64(1)
+        mark = i + one
         was = state[r]
+        if was == 0:
+            last += one
+            touched[last] = r
         before = ((was >> shift) & word) * np.uint64(was & word == mark)
         best = max(before, np.uint64(table[i, found[t] & byte]))
         state[r] = (((was >> half) + (best - before)) << half) | (best << shift) | mark
+    touched[0] = last
 
 
 @kernel
-def worth_listing(states, first, last, least, rows, votes):
-    """Of the rows ``first..last`` those of at least `least` votes (1) over all states; their votes.
+def worth_listing(states, which, touched, least, rows, votes):
+    """Of the rows that one has touched those of at least `least` votes (1) over all; their votes.
 
-    ``states (K, N) uint64`` as `sift` leaves them. Returns how many were written to the beginning
-    of ``rows`` and ``votes (last - first,) int64``.
+    ``states (K, N) uint64`` and ``touched (N + 1,) uint32`` as `sift` leaves them, the latter of
+    state `which`; rows that an earlier one has touched are left to it. Returns how many were
+    written to the beginning of ``rows`` and ``votes (N,) int64``.
     """
     half = np.uint64(32)
     floor = np.uint64(max(least, 1))
     count = 0
-    for r in range(first, last):
+    for t in range(1, 1 + np.int64(touched[0])):
+        r = touched[t]
         total = np.uint64(0)
         for k in range(states.shape[0]):
             total += states[k, r] >> half
-        # Nearly always false: no row below the best of the parts before is touched again.
-        if total >= floor:
+        earlier = False
+        for k in range(which):
+            earlier |= states[k, r] != 0
+        if total >= floor and not earlier:
             rows[count] = r
             votes[count] = total
             count += 1
     return count
+
+
+@kernel
+def wipe(state, touched):
+    """Have no row touched: ``state (N,) uint64`` and ``touched (N + 1,) uint32`` as before."""
+    for t in range(1, 1 + np.int64(touched[0])):
+        state[touched[t]] = 0
+    touched[0] = 0
 
 
 @kernel
