@@ -796,7 +796,7 @@ class EffortParameters:
     """Least rows on the shortlist."""
     verified_share: float
     """The same as a share of the allowed rows."""
-    z_least: float = 1.75
+    z_least: float = 2.5
     """As `IndexParameters.z_least`, for votes from the lists: chance hits cost time."""
 
 
@@ -996,9 +996,9 @@ MATCHER = MatcherParameters()
 SCALE = ScaleParameters()
 INDEX = IndexParameters()
 SEGMENTS = SegmentParameters()
-EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000, 2.5)
+EFFORT_FAST = EffortParameters(1 / 256, 4, 1000, 1 / 1000, 100, 1 / 5000)
 EFFORT_BALANCED = EffortParameters(1 / 64, 8, 4000, 1 / 125, 300, 1 / 2500)
-EFFORT_BALANCED_LARGE = EffortParameters(1 / 256, 8, 4000, 1 / 80, 300, 1 / 2500)
+EFFORT_BALANCED_LARGE = EffortParameters(1 / 192, 8, 4000, 1 / 80, 300, 1 / 2500)
 EFFORT_SCAN = EffortParameters(1.0, 0, 0, 0.0, 300, 1 / 1000)
 SEARCH = SearchParameters()
 CALIBRATION = CalibrationParameters()
