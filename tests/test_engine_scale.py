@@ -10,6 +10,7 @@ import pytest
 from engine_helpers import HELD, KEEPS, LATER, ON, engine, folder, print_of, request
 from test_engine_properties import approximate
 
+from fpmatch import parameters
 from fpmatch.audit.records import COUNTERS
 from fpmatch.cluster import Cluster
 from fpmatch.descriptor import encode, encode_scales, pack
@@ -21,7 +22,7 @@ from fpmatch.index.shortlist import Shortlist
 from fpmatch.index.subject import Subjects
 from fpmatch.matcher import compare, fuse
 from fpmatch.parameters import SCALE
-from fpmatch.search import Engine
+from fpmatch.search import Engine, run
 from fpmatch.search.run import parameters_digest
 from fpmatch.synthetic.gallery import mates, templates
 from fpmatch.template.scaling import scaled
@@ -391,3 +392,18 @@ def test_lists_of_several_scales_find_mates_of_wrong_resolutions(tmp_path, small
         assert (tried >= stated).all()
         assert np.median(tried) > 1.3 * np.median(stated)
         assert (tried > 0).sum() >= 10
+
+
+@pytest.mark.parametrize("changed", [n for n in dir(parameters) if n.startswith("EFFORT_")])
+def test_the_log_tells_searches_of_other_efforts_apart(changed, monkeypatch):
+    before = run.parameters_digest.__wrapped__()
+    effort = getattr(parameters, changed)
+    other = dataclasses.replace(effort, verified_least=effort.verified_least + 1)
+    monkeypatch.setattr(run, changed, other)
+    assert run.parameters_digest.__wrapped__() != before
+
+
+def test_the_log_tells_searches_of_other_sketches_apart(monkeypatch):
+    before = run.parameters_digest.__wrapped__()
+    monkeypatch.setattr(run, "sketch_hash", lambda: "other")
+    assert run.parameters_digest.__wrapped__() != before

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from fpmatch.audit import IntentRecord, OutcomeRecord, PartitionOutcome, duration_bucket
+from fpmatch.descriptor.sketch import sketch_hash
 from fpmatch.errors import SearchCancelled
 from fpmatch.index import Cancel
 from fpmatch.ledger import KeptProbe
@@ -14,6 +15,7 @@ from fpmatch.parameters import (
     CALIBRATION,
     DESCRIPTOR,
     EFFORT_BALANCED,
+    EFFORT_BALANCED_LARGE,
     EFFORT_FAST,
     EFFORT_SCAN,
     INDEX,
@@ -39,18 +41,26 @@ from fpmatch.types import (
 MATCHER_VERSION = "mcc-3"
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What ships beside the parameters and shapes which records are compared."""
+
+    sketch: str
+
+
 @cache
 def parameters_digest(scale: str = "stated") -> str:
-    """Hash of all parameters that a ranking depends on; of the scales where several are tried.
+    """Hash of all that a ranking depends on, learned numbers too; of the scales where asked for.
 
     Parameters
     ----------
     scale : str
         As in the request.
     """
-    efforts = (EFFORT_FAST, EFFORT_BALANCED, EFFORT_SCAN)
+    efforts = (EFFORT_FAST, EFFORT_BALANCED, EFFORT_BALANCED_LARGE, EFFORT_SCAN)
     tried = (SCALE,) if scale == "any" else ()
-    return digest(DESCRIPTOR, MATCHER, CALIBRATION, INDEX, *efforts, *tried)
+    learned = Learned(sketch_hash())
+    return digest(DESCRIPTOR, MATCHER, CALIBRATION, INDEX, learned, *efforts, *tried)
 
 
 def intent_of(state: State, running: Running) -> IntentRecord:
