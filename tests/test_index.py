@@ -286,7 +286,6 @@ def test_barred_rows_leave_no_trace(gallery, probes, small, seed, effort, share,
 def test_threads_change_nothing(index, probes, small, effort, threads, shared, monkeypatch):
     """Where they share each part of the index, and where each takes whole parts."""
     monkeypatch.setattr(stages, "_CHUNK", 16)
-    monkeypatch.setattr(list_votes, "_CHUNK", 16)
     monkeypatch.setattr(list_votes, "_LEAST_ENTRIES", 1)
     index.flush()
     monkeypatch.setattr(stages, "_PARTS_EACH", ROWS)

@@ -153,6 +153,26 @@ def test_large_segments_are_cut_where_they_are_rewritten_and_merged_no_more(
     assert answers(folder, probe) == before
 
 
+def test_rows_that_are_many_when_they_are_written_make_several_segments(
+    tmp_path, probe, gallery, monkeypatch
+):
+    monkeypatch.setattr(writing, "SEGMENT_ROWS", 16)
+    found = []
+    for name, step in (("one", 60), ("more", 11)):
+        with PartitionIndex.create(tmp_path / name, expected_fingers=100) as index:
+            for first in range(0, 60, step):
+                rows = np.arange(first, min(60, first + step))
+                index.add(rows, select_rows(gallery, rows), np.zeros(len(rows), np.uint8))
+            index.tombstone(np.array([5, 33]))
+        with PartitionIndex.open(tmp_path / name) as index:
+            sizes = [rows for _, _, rows in index._store.manifest.segments]
+            assert sum(sizes) == 58
+            assert max(sizes) <= 16
+            assert index.row_ids().tolist() == [r for r in range(60) if r not in (5, 33)]
+            found.append(index.verify(probe, index.row_ids()).tolist())
+    assert found[0] == found[1]
+
+
 def test_a_tombstone_counts_at_once_and_for_good(folder, probe):
     with PartitionIndex.open(folder, "rw") as index:
         assert index.tombstone(np.array([3, 7, 999])) == 1

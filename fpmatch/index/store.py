@@ -261,15 +261,14 @@ class Store(Announcing):
                 self._frozen, self._memory = tuple(self._memory), []
                 keep = [part.live.astype(np.bool_) for part in self._frozen]
             try:
-                entry = write_parts(self.folder, self.manifest, self._frozen, keep, self._files)
+                entries = write_parts(self.folder, self.manifest, self._frozen, keep, self._files)
                 with self._lock:
                     # Rows tombstoned before are not in the segment; those since must stay so.
                     pairs = zip(self._frozen, keep, strict=True)
                     left = [np.zeros(0, np.int64), *(part.row_ids[~k] for part, k in pairs)]
                     dead = np.setdiff1d(self._dead, np.concatenate(left))
                     dead = np.union1d(dead, died_since(self._frozen, keep))
-                    entries = self.manifest.segments
-                    self._commit((*entries, *(() if entry is None else (entry,))), dead)
+                    self._commit((*self.manifest.segments, *entries), dead)
                     written = np.concatenate([part.row_ids for part in self._frozen])
                     self._frozen = ()
                 self._unannounce(written)

@@ -64,8 +64,8 @@ def write_parts(
     parts: Sequence[Part],
     keep: Sequence[NDArray[np.bool_]],
     files: Files = PLAIN_FILES,
-) -> Entry | None:
-    """Write the kept rows of parts in memory; None if there are none.
+) -> tuple[Entry, ...]:
+    """Write the kept rows of parts in memory, as few segments as may hold them.
 
     Parameters
     ----------
@@ -82,8 +82,11 @@ def write_parts(
     WriteError
         If the segment cannot be written; nothing is left of it.
     """
-    if not any(k.any() for k in keep):
-        return None
+    rows = sum(int(np.count_nonzero(k)) for k in keep)
+    if not rows:
+        return ()
+    if rows > SEGMENT_ROWS:
+        return write_merged(folder, manifest, parts, keep, files)
     arrays = parts[0].arrays
     if len(parts) > 1 or not keep[0].all():
         arrays = joined(parts, keep, manifest.lists)
@@ -91,32 +94,32 @@ def write_parts(
     writer = _writer(folder, manifest, shaped, files)
     for section, array in arrays.items():
         writer.array(section)[...] = array
-    return writer.path.name, writer.commit(), len(arrays["row_ids"])
+    return ((writer.path.name, writer.commit(), rows),)
 
 
 def write_merged(
     folder: Path,
     manifest: Manifest,
-    segments: Sequence[Segment],
+    parts: Sequence[Part],
     keep: Sequence[NDArray[np.bool_]],
     files: Files = PLAIN_FILES,
 ) -> tuple[Entry, ...]:
-    """Stream the kept rows of some segments into new ones, as few as may hold them.
+    """Stream the kept rows of some parts into new segments, as few as may hold them.
 
     Parameters
     ----------
     folder : Path
     manifest : Manifest
-    segments : sequence of Segment
+    parts : sequence of Part
     keep : sequence of (N,) bool
-        Of each segment the rows that are kept.
+        Of each part the rows that are kept.
     files : Files
         How files lie.
 
     Raises
     ------
     CorruptError
-        If a block of a segment fails its checksum.
+        If a block of a part fails its checksum.
     WriteError
         If a segment cannot be written.
     """
@@ -127,9 +130,9 @@ def write_merged(
     pieces = -(-total // SEGMENT_ROWS)
     for n in range(pieces):
         some = [r[len(r) * n // pieces : len(r) * (n + 1) // pieces] for r in rows]
-        writer = _writer(folder, manifest, _shapes(segments, some, manifest.lists), files)
+        writer = _writer(folder, manifest, _shapes(parts, some, manifest.lists), files)
         arrays = {name: writer.array(name) for name in writer.layout.sections}
-        merge_rows(segments, some, arrays)
+        merge_rows(parts, some, arrays)
         del arrays
         out.append((writer.path.name, writer.commit(), sum(map(len, some))))
     return tuple(out)
