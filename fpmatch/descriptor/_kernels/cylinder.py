@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fpmatch.descriptor._kernels.vectors import add_weighted
 from fpmatch.jit import kernel
 
 
@@ -26,8 +27,8 @@ class CodeTables(NamedTuple):
 
 
 @kernel(inline=True)
-def accumulate(u, v, shares, near, reached, values):
-    """Add a neighbour to the cells around it.
+def accumulate(u, v, away, shares, near, reached, values):
+    """Add a neighbour to the cells around it, with the shares of row `away`.
 
     Its place is in column `u` and row `v` of the tables ``near (U, 8) int32`` and
     ``reached (U, 2) uint8``; ``values (side * side * 8,) int32``.
@@ -39,8 +40,7 @@ def accumulate(u, v, shares, near, reached, values):
             # Two factors of 1024 leave 12 bits: 64 neighbours then fit in 32 with the section's.
             weight = np.int32((down * near[u, column]) >> 8)
             at = (row * side + column) * np.uint64(8)
-            for s in range(np.uint64(8)):
-                values[at + s] += np.int32(weight * shares[s])
+            add_weighted(values, at, shares, np.uint64(away) * np.uint64(8), weight)
 
 
 @kernel(inner=True)
@@ -133,7 +133,7 @@ def cylinder_codes(x, y, angle, tables, work, codes, usable):
             v = ((c * dy - s * dx + 8192) >> 14) + reach
             if b != a and 0 < u < 2 * reach and 0 < v < 2 * reach:
                 away = (((angle[a] - angle[b]) & 65535) + 128) >> 8
-                accumulate(np.uint64(u), np.uint64(v), shares[away & 255], near, reached, padded)
+                accumulate(np.uint64(u), np.uint64(v), away & 255, shares, near, reached, padded)
         many = np.uint64(0)
         for cell in range(number.shape[0]):
             if number[cell] >= 0:

@@ -59,7 +59,7 @@ def see_minutiae(x, y, angle, texture, offsets, tables, padded, seen):
                 v = ((c * dy - s * dx + 8192) >> 14) + reach
                 if b != a and 0 < u < 2 * reach and 0 < v < 2 * reach:
                     away = (np.int64(angle[a]) - np.int64(angle[b])) & 255
-                    accumulate(np.uint64(u), np.uint64(v), shares[away], near, reached, padded)
+                    accumulate(np.uint64(u), np.uint64(v), away, shares, near, reached, padded)
             n = 0
             for cell in cells:
                 for k in range(cell, cell + 6):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fpmatch.descriptor._kernels.vectors import between
 from fpmatch.jit import kernel
 
 
@@ -48,6 +49,7 @@ def texture_bits(x, y, angle, field, tables, vectors, texture):
     """
     cell = np.int64(1) << tables.cell_bits
     centres, least, bits, margin = tables.centres, tables.least, tables.cell_bits, tables.margin
+    width = vectors.shape[1]
     _vectors(field, tables.double, margin, vectors)
     for a in range(x.shape[0]):
         turn = ((angle[a] + 32) >> 6) & 1023
@@ -61,20 +63,10 @@ def texture_bits(x, y, angle, field, tables, vectors, texture):
             # Bilinear between the centres of cells; no disc reaches beyond the margin.
             gx = x[a] + ((c * ox - s * oy + 8192) >> 14) - (cell >> 1)
             gy = y[a] + ((s * ox + c * oy + 8192) >> 14) - (cell >> 1)
-            row = np.uint64((gy >> bits) + margin)
-            column = np.uint64((gx >> bits) + margin)
+            at = ((gy >> bits) + margin) * width + (gx >> bits) + margin
             fx = gx & (cell - 1)
             fy = gy & (cell - 1)
-            cosine = np.int64(0)
-            sine = np.int64(0)
-            inside = np.int64(0)
-            for corner in range(np.uint64(4)):
-                down = corner >> np.uint64(1)
-                right = corner & np.uint64(1)
-                w = (fy if down else cell - fy) * (fx if right else cell - fx)
-                cosine += w * vectors[row + down, column + right, 0]
-                sine += w * vectors[row + down, column + right, 1]
-                inside += w * vectors[row + down, column + right, 2]
+            cosine, sine, inside = between(vectors, at, width, fx, fy, cell)
             if inside < least:
                 continue
             bit = np.uint64(1) << np.uint64(k)
