@@ -76,7 +76,7 @@ def used(function: Any, receivers: set[str]) -> set[str]:
         if one in seen:
             continue
         seen.add(one)
-        body = ast.parse(textwrap.dedent(inspect.getsource(one)))
+        body = parsed(one)
         found |= attributes(body, receivers)
         names = dict(vars(sys.modules[one.__module__])) | imported(body)
         for node in ast.walk(body):
@@ -86,9 +86,14 @@ def used(function: Any, receivers: set[str]) -> set[str]:
             if helper.__module__.startswith("fpmatch.cli"):
                 waiting.append(helper)
             elif not helper.__module__.startswith("fpmatch.search"):
-                room = inspect.getsource(sys.modules[helper.__module__])
-                found |= attributes(ast.parse(room), receivers)
+                found |= attributes(parsed(sys.modules[helper.__module__]), receivers)
     return found
+
+
+@cache
+def parsed(one: Any) -> ast.Module:
+    """The source of a function or a module."""
+    return ast.parse(textwrap.dedent(inspect.getsource(one)))
 
 
 def attributes(body: ast.AST, receivers: set[str]) -> set[str]:

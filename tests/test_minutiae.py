@@ -9,6 +9,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from how_often import THOROUGH
 
 from fpmatch.errors import ExtractionError, FpmatchError, InputError
 from fpmatch.image import FingerImage, read_image
@@ -287,13 +288,17 @@ def test_minutiae_lie_on_no_grid(data, extractor):
     """Positions over many prints have no preferred phase at any period of the machinery.
 
     Blocks of 2, 4, 8 and 16 pixels are used inside; an extractor that favours them shows a line
-    in the spectrum of its density map.
+    in the spectrum of its density map. A line that a favoured place makes is as high as there are
+    minutiae: half of the prints with half of the limit see the same preference. Where the limit is
+    what chance makes, all of them are needed.
     """
-    limit = GRID_LIMITS[extractor]
+    half = not THOROUGH and extractor != "classical"
+    prints, share = ("*_1.tif", 0.5) if half else ("*_[15].tif", 1.0)
+    limit = GRID_LIMITS[extractor] * share
     ppi = json.loads((data / "fvc.json").read_text())
     xs, ys = [], []
     for folder in ppi:
-        for path in sorted((data / folder).glob("*_[15].tif")):
+        for path in sorted((data / folder).glob(prints)):
             try:
                 m = extract_minutiae(read_image(path, ppi=ppi[folder]), extractor=extractor)
             except ExtractionError:
@@ -301,7 +306,7 @@ def test_minutiae_lie_on_no_grid(data, extractor):
             xs.append(m.xy[:, 0])
             ys.append(m.xy[:, 1])
     x, y = np.concatenate(xs).astype(float), np.concatenate(ys).astype(float)
-    assert len(x) > 4000
+    assert len(x) > 4000 * share
     periods = (2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
     lines = {(axis, p): rayleigh(v, p) for axis, v in (("x", x), ("y", y)) for p in periods}
     assert max(lines.values()) < limit, lines
