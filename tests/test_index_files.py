@@ -29,6 +29,7 @@ from fpmatch.index.build import join, select_rows
 from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
 from fpmatch.index.segment import Segment
+from fpmatch.index.segment_format import SegmentWriter
 from fpmatch.parameters import INDEX
 from fpmatch.synthetic.gallery import mates, templates
 
@@ -599,6 +600,31 @@ def test_sketches_of_other_projections_are_made_anew(tmp_path, monkeypatch):
     with PartitionIndex.open(tmp_path / "theirs", "rw") as index:
         index.compact()
     assert [Segment(p).earlier for p in (tmp_path / "theirs").glob("*.seg")] == [False]
+
+
+@pytest.mark.parametrize("name", [*LIST_COLUMNS, "row_bytes", "list_starts", "row_starts"])
+@pytest.mark.parametrize("how", ["missing", "other type", "shorter"])
+def test_a_file_that_lacks_a_part_of_its_version_is_refused(folder, tmp_path, name, how):
+    """Whole by its checksums, and still not what it says to be."""
+    path = min(folder.glob("*.seg"))
+    whole = Segment(path)
+    arrays = {n: np.array(a) for n, a in whole.arrays.items()}
+    if how == "missing":
+        del arrays[name]
+    elif how == "other type":
+        arrays[name] = arrays[name].astype(np.float64)
+    else:
+        arrays[name] = arrays[name][:-1]
+    if how == "shorter" and name in ("row_bytes", "list_starts"):
+        pytest.skip("another length of these is one that a file may have")
+    target = tmp_path / "segment.seg"
+    said = whole.layout.attributes
+    writer = SegmentWriter(target, said, {n: (a.dtype, a.shape) for n, a in arrays.items()})
+    for section, array in arrays.items():
+        writer.array(section)[...] = array
+    writer.commit()
+    with pytest.raises(CorruptError, match="section"):
+        Segment(target)
 
 
 def write_golden() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from fpmatch.descriptor.sketch import sketch_hash
 from fpmatch.encryption import PLAIN_FILES, Files
 from fpmatch.errors import CorruptError
 from fpmatch.index._kernels import checksum_blocks, find_rows, ranges_checked
-from fpmatch.index.build import build_arrays
+from fpmatch.index.build import build_arrays, shapes
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.row_layout import unpack
 from fpmatch.index.segment_format import read_layout, view
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 SKETCH = "sketch"
 """Attribute of a file: which projections its sketches are of."""
+_MEASURES = ("row_ids", "list_turns", "list_starts", "row_bytes")
+"""Sections that say how long all others are."""
 POSITIONS = 256
 """Values of a finger position in the index (one byte)."""
 
@@ -224,10 +227,21 @@ class Segment(Part):
             if name not in arrays:
                 raise CorruptError(f"{path.name}: has no section {name}")
             self.ensure(name, 0, len(arrays[name]))
+        if not self.earlier:
+            self._check_sections()
         try:
             super().__init__(arrays, self.sound)
         except (KeyError, ValueError) as error:
             raise CorruptError(f"{path.name}: sections do not fit: {error}") from error
+
+    def _check_sections(self) -> None:
+        """Refuse a file that says to be of today and does not hold what one does."""
+        held = self.layout.sections
+        long = {n: math.prod(held[n].shape) if n in held else 0 for n in _MEASURES}
+        rows, cylinders, starts, size = (long[n] for n in _MEASURES)
+        for name, wanted in shapes(rows, cylinders, starts - 1, size).items():
+            if name not in held or (held[name].dtype, held[name].shape) != wanted:
+                raise CorruptError(f"{self.path.name}: section {name} does not fit")
 
     def ensure(self, name: str, first: int, last: int) -> None:
         """Check the blocks under some entries of an array, each once.
