@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -602,8 +603,15 @@ def test_sketches_of_other_projections_are_made_anew(tmp_path, monkeypatch):
     assert [Segment(p).earlier for p in (tmp_path / "theirs").glob("*.seg")] == [False]
 
 
-@pytest.mark.parametrize("name", [*LIST_COLUMNS, "row_bytes", "list_starts", "row_starts"])
-@pytest.mark.parametrize("how", ["missing", "other type", "shorter"])
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        *((name, "shorter") for name in (*LIST_COLUMNS, "row_starts")),
+        *product(
+            (*LIST_COLUMNS, "row_bytes", "list_starts", "row_starts"), ("missing", "other type")
+        ),
+    ],
+)
 def test_a_file_that_lacks_a_part_of_its_version_is_refused(folder, tmp_path, name, how):
     """Whole by its checksums, and still not what it says to be."""
     path = min(folder.glob("*.seg"))
@@ -615,8 +623,6 @@ def test_a_file_that_lacks_a_part_of_its_version_is_refused(folder, tmp_path, na
         arrays[name] = arrays[name].astype(np.float64)
     else:
         arrays[name] = arrays[name][:-1]
-    if how == "shorter" and name in ("row_bytes", "list_starts"):
-        pytest.skip("another length of these is one that a file may have")
     target = tmp_path / "segment.seg"
     said = whole.layout.attributes
     writer = SegmentWriter(target, said, {n: (a.dtype, a.shape) for n, a in arrays.items()})
