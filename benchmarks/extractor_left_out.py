@@ -10,7 +10,8 @@ steadier than either where errors are few, the mean score of mated pairs, of whi
 60 counts as 60. What a file was trained on it says itself: it is printed first.
 
 Measured are the prints that `training.split` keeps back: all of FVC2000 DB3 B and every second
-finger of `sd4`; `--whole` measures whole sets, for files that learnt from less.
+finger of `sd4`; `--whole` measures whole sets, for files that learnt from less, and `--seen` what
+is not kept back, for changes that no weight has learnt.
 
 Of several files the changes from the first one follow, paired: the same fingers are drawn for both,
 and a pair scores 0 where a file finds too few minutiae in one of its prints.
@@ -83,7 +84,7 @@ def read_templates(args) -> dict[str, fp.Template]:
         paths = sorted((args.data / folder).glob("*.[tp][in][fg]"))
         kept = left_out(folder, [path.stem for path in paths])
         for path in paths:
-            if path.stem not in kept and not args.whole:
+            if (path.stem in kept) == args.seen and not args.whole:
                 continue
             try:
                 image = changed(fp.read_image(path, ppi=ppi[folder]), args)
@@ -131,8 +132,8 @@ class Measured:
         return np.array([*self.part.rates(weight), np.average(self.own, weights=often)])
 
 
-def changes(scores: list[dict[tuple[str, str], float]], args) -> None:
-    """Each file against the first, with intervals over fingers."""
+def changes(scores: list[dict[tuple[str, str], float]], labels: list[str], args) -> None:
+    """Each against the first, with intervals over fingers."""
     pairs = sorted(set().union(*scores))
     names = sorted({name for pair in pairs for name in pair})
     at = {name: i for i, name in enumerate(names)}
@@ -155,18 +156,24 @@ def changes(scores: list[dict[tuple[str, str], float]], args) -> None:
                     ("EER", "FMR1000", "mean"), base[k], base[0], low, high, strict=True
                 )
             ]
-            print(f"  {name:14s} {args.models[k].name}: " + ", ".join(said), flush=True)
+            print(f"  {name:14s} {labels[k]}: " + ", ".join(said), flush=True)
+
+
+def add_prints(parser: argparse.ArgumentParser) -> None:
+    """The options that say which prints are measured."""
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--sets", nargs="*", default=[*LEFT_OUT, *HALVED])
+    parser.add_argument("--whole", action="store_true", help="what is not kept back as well")
+    parser.add_argument("--seen", action="store_true", help="what is not kept back, alone")
+    parser.add_argument("--window", type=int, nargs=2, help="rows and columns, pixels")
+    parser.add_argument("--coarse", type=float, help="pixels an inch")
 
 
 def main() -> None:
     """Each file in turn."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", type=Path)
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--sets", nargs="*", default=[*LEFT_OUT, *HALVED])
-    parser.add_argument("--whole", action="store_true", help="what is not kept back as well")
-    parser.add_argument("--window", type=int, nargs=2, help="rows and columns, pixels")
-    parser.add_argument("--coarse", type=float, help="pixels an inch")
+    add_prints(parser)
     args = parser.parse_args()
     scores = []
     for path in args.models:
@@ -175,7 +182,7 @@ def main() -> None:
         scores.append(report(read_templates(args), args))
     if len(scores) > 1:
         print(f"changes from {args.models[0].name}")
-        changes(scores, args)
+        changes(scores, [path.name for path in args.models], args)
 
 
 if __name__ == "__main__":
