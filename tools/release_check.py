@@ -21,6 +21,7 @@ IN_WHEEL = (
     "fpmatch/py.typed",
     "fpmatch/cli/demo_policy.toml",
     "fpmatch/minutiae/models/",
+    "fpmatch/descriptor/data/",
     "fpmatch/index/data/",
 )
 SAMPLES = {"wheel": "fpmatch/data/synthetic/scenarios/", "sdist": "data/synthetic/scenarios/"}

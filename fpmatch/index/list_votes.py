@@ -167,8 +167,7 @@ class ListVotes:
             task()
         for task in self.leading():
             task()
-        if self._held is not None:
-            self._found.sums.give(*self._held)
+        self.let_go()
 
     def sifting(self) -> list[Task]:
         """Work for threads, one piece each: go through the lists."""
@@ -177,6 +176,12 @@ class ListVotes:
     def leading(self) -> list[Task]:
         """Work for threads, after `sifting`: the rows of most votes."""
         return [self._leader(which) for which in range(self._taken)]
+
+    def let_go(self) -> None:
+        """After `leading`: what votes were added up in is free for other parts."""
+        if self._held is not None:
+            self._found.sums.give(*self._held)
+            self._held = None
 
     def _leader(self, which: int) -> Task:
         def lead() -> None:

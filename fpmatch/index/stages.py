@@ -53,6 +53,8 @@ def vote_by_lists(
     parts = [ListVotes(search, view, n, lookup, found, threads) for n in numbers]
     search.workers.run([task for part in parts for task in part.sifting()])
     search.workers.run([task for part in parts for task in part.leading()])
+    for part in parts:
+        part.let_go()
     return foremost(found.rows, size)
 
 
