@@ -8,9 +8,6 @@ BIN    := $(VENV)/bin
 # Compiled modules are kept whatever the environment says: hundreds of interpreters load them.
 test lint demo: export PYTHONDONTWRITEBYTECODE :=
 
-# What pip does on one core, on all of them; packages have files that are meant not to compile.
-COMPILED = $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
-
 setup: $(VENV)/.installed
 dev: $(VENV)/.dev
 
@@ -22,14 +19,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	@echo "== Installing fpmatch and what it needs (once, about a minute)"
-	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -e .
-	@$(COMPILED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "== Installing fpmatch with its test tools (once, about two minutes)"
-	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -e '.[dev]'
-	@$(COMPILED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.installed
 
 demo: setup
