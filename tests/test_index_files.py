@@ -31,6 +31,7 @@ from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
 from fpmatch.index.segment import Segment
 from fpmatch.index.segment_format import SegmentWriter
+from fpmatch.index.work import Background
 from fpmatch.parameters import INDEX
 from fpmatch.synthetic.gallery import mates, templates
 
@@ -569,6 +570,67 @@ def test_an_earlier_index_is_searched_and_compacted_into_todays(golden, tmp_path
         assert (other.votes == expected.votes).all()
     assert expected.votes.any()
     assert not expected.exhaustive
+
+
+def golden_index(folder, names):
+    """An index of segments that earlier releases wrote, of the same six rows each."""
+    with PartitionIndex.create(folder, expected_fingers=1000):
+        pass
+    entries = []
+    for number, golden in enumerate(names):
+        path = folder / f"segment-{number + 1:08d}.seg"
+        shutil.copy(golden, path)
+        entries.append((path.name, Segment(path).digest, 6))
+    made = manifest.read(folder)
+    manifest.write(folder, dataclasses.replace(made, segments=tuple(entries)))
+
+
+@pytest.mark.parametrize("golden", GOLDEN[:-1], ids=lambda path: path.stem)
+def test_a_writer_stores_what_an_earlier_release_wrote_as_todays(golden, tmp_path):
+    probe = encode(next(templates(1, 99)))
+    golden_index(tmp_path / "i", [golden])
+    with PartitionIndex.open(tmp_path / "i") as index:
+        before = index.shortlist(probe).row_ids.tolist(), index.verify(probe, index.row_ids())
+    assert all(Segment(p).earlier for p in (tmp_path / "i").glob("*.seg"))
+    with PartitionIndex.open(tmp_path / "i", "rw") as index:
+        index.tombstone(np.array([50]))
+        index.settle()
+        assert index.row_ids().tolist() == [10, 20, 30, 40, 60]
+    assert [Segment(p).earlier for p in (tmp_path / "i").glob("*.seg")] == [False]
+    with PartitionIndex.open(tmp_path / "i") as index:
+        assert index.shortlist(probe).row_ids.tolist() == [r for r in before[0] if r != 50]
+        assert index.verify(probe, index.row_ids()).tolist() == np.delete(before[1], 4).tolist()
+
+
+def test_a_damaged_segment_of_an_earlier_release_hinders_no_writer(
+    tmp_path, gallery, monkeypatch, caplog
+):
+    golden_index(tmp_path / "i", [GOLDEN[2]])
+
+    def fails(*args):
+        raise CorruptError("a block fails its checksum")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_merged", fails)
+        with PartitionIndex.open(tmp_path / "i", "rw") as index:
+            index.settle()
+            rows = np.arange(3)
+            index.add(100 + rows, select_rows(gallery, rows), np.zeros(3, np.uint8))
+            index.flush()
+            assert index.rows == 9
+    assert "stays as it is: CorruptError" in caplog.text
+
+
+def test_a_closing_writer_begins_no_further_segment(tmp_path, monkeypatch):
+    golden_index(tmp_path / "i", GOLDEN[:1])
+    asked: list[object] = []
+    monkeypatch.setattr(Background, "ask", lambda self, task: asked.append(task))
+    with PartitionIndex.open(tmp_path / "i", "rw") as index:
+        (bring,) = asked
+        index._store._closing = True
+        bring()
+    assert len(asked) == 1
+    assert all(Segment(p).earlier for p in (tmp_path / "i").glob("*.seg"))
 
 
 def test_sketches_of_other_projections_are_made_anew(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -27,12 +28,15 @@ from fpmatch.index.writing import (
     blank,
     died_since,
     is_small,
+    row_ids_of,
     smaller,
     write_merged,
     write_parts,
 )
 from fpmatch.locking import try_lock
 from fpmatch.parameters import INDEX
+
+log = logging.getLogger(__name__)
 
 
 class Store(Announcing):
@@ -63,6 +67,7 @@ class Store(Announcing):
     def __init__(self, folder: Path, mode: str, files: Files = PLAIN_FILES) -> None:
         super().__init__(folder, mode, files)
         self._writing = threading.RLock()
+        self._closing = False
         self._background = Background("fpmatch-index-write")
         self._lockfile = None
         if mode == "rw":
@@ -80,6 +85,8 @@ class Store(Announcing):
         if mode == "rw":
             manifests.remove_strays(folder, self.manifest)
             tail.remove(folder)
+            if any(segment.earlier for segment in self._segments):
+                self._background.ask(self._bring_up_to_date)
 
     @classmethod
     def create(cls, folder: Path, expected_fingers: int, files: Files = PLAIN_FILES) -> Self:
@@ -247,6 +254,23 @@ class Store(Announcing):
         if self._many():
             self._merge(everything=False)
 
+    def _bring_up_to_date(self) -> None:
+        """What the background does: store a segment of an earlier release as today's; the next."""
+        with self._writing:
+            with self._lock:
+                chosen = [s for s in self._segments if s.earlier][:1]
+                keep = [s.live.astype(np.bool_) for s in chosen]
+                gone = np.intersect1d(self._dead, row_ids_of(chosen))
+            if not chosen or self._closing:
+                return
+            try:
+                self._rewrite(chosen, keep, gone)
+            except StorageError as error:
+                # Who searches it is told what is wrong with it.
+                log.warning("%s stays as it is: %s", chosen[0].path.name, type(error).__name__)
+                return
+        self._background.ask(self._bring_up_to_date)
+
     def _many(self) -> bool:
         """Whether there are so many segments that the smaller ones are to be merged."""
         return sum(map(is_small, self._segments)) > INDEX.segments_most
@@ -285,10 +309,10 @@ class Store(Announcing):
                 gone = self._dead
                 if not everything:
                     chosen = smaller(self._segments)
-                    gone = np.intersect1d(gone, _row_ids(chosen))
+                    gone = np.intersect1d(gone, row_ids_of(chosen))
                 keep = [s.live.astype(np.bool_) for s in chosen]
-            stale = len(gone) or not all(k.all() for k in keep)
-            stale = stale or any(s.earlier for s in chosen)
+            pairs = zip(chosen, keep, strict=True)
+            stale = len(gone) or any(s.earlier or not k.all() for s, k in pairs)
             if len(chosen) <= 1 and not (everything and stale):
                 return
             self._rewrite(chosen, keep, gone)
@@ -357,6 +381,7 @@ class Store(Announcing):
 
     def close(self) -> None:
         """Write what is in memory and let go of everything."""
+        self._closing = True
         try:
             if self._lockfile is not None:
                 self._background.wait()
@@ -372,7 +397,3 @@ class Store(Announcing):
                 self.mode = "r"
                 self._segments = ()
                 self._memory = []
-
-
-def _row_ids(segments: list[Segment]) -> NDArray[np.int64]:
-    return np.concatenate([np.zeros(0, np.int64), *(s.row_ids for s in segments)])

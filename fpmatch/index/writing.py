@@ -186,6 +186,11 @@ def without_written(memory: Sequence[Part], segments: Sequence[Segment], lists: 
     return out
 
 
+def row_ids_of(segments: Sequence[Segment]) -> NDArray[np.int64]:
+    """Ids of all rows of some segments."""
+    return np.concatenate([np.zeros(0, np.int64), *(s.row_ids for s in segments)])
+
+
 def is_small(segment: Segment) -> bool:
     """Whether a segment may be merged with others; large ones are rewritten for removals alone."""
     return len(segment) <= SEGMENT_ROWS // 2
