@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -18,7 +19,9 @@ from fpmatch.cli.app import run
 from fpmatch.descriptor import encode, pack
 from fpmatch.errors import LockedError, StorageError
 from fpmatch.gallery import Gallery, snapshot
-from fpmatch.index import PartitionIndex
+from fpmatch.index import PartitionIndex, manifest
+from fpmatch.index.segment import Segment
+from fpmatch.index.segment_format import SegmentWriter
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
 
@@ -206,6 +209,34 @@ def test_a_search_form_of_another_template_is_found_by_the_deep_check(place):
     assert upkeep.check(place) == ()
     (found,) = upkeep.check(place, deep=True)
     assert "search form" in found.what
+    assert upkeep.repair(place, deep=True, **OPTIONS)[1] == ()
+
+
+@pytest.mark.parametrize("name", ["list_sketches", "list_owners", "list_starts", "row_bytes"])
+def test_lists_and_sketches_that_hide_a_finger_are_found_by_the_deep_check(place, name):
+    """Whole by every checksum, with the right forms: only made anew it is seen."""
+    folder = next(p for p in sorted(place.glob("index/*")) if list(p.glob("*.seg")))
+    path = next(folder.glob("*.seg"))
+    held = Segment(path)
+    arrays = {n: np.array(a) for n, a in held.arrays.items()}
+    if name == "row_bytes":
+        arrays[name][int(arrays["row_starts"][0]) + 1 + int(arrays["offsets"][1])] ^= 1
+    elif name == "list_starts":
+        arrays[name][1:-1] = arrays[name][-1]
+    else:
+        arrays[name][0] ^= 1
+    writer = SegmentWriter(
+        path, held.layout.attributes, {n: (a.dtype, a.shape) for n, a in arrays.items()}
+    )
+    for section, array in arrays.items():
+        writer.array(section)[...] = array
+    digest = writer.commit()
+    said = manifest.read(folder)
+    entries = tuple((n, digest if n == path.name else d, r) for n, d, r in said.segments)
+    manifest.write(folder, dataclasses.replace(said, segments=entries))
+    assert upkeep.check(place) == ()
+    (found,) = upkeep.check(place, deep=True)
+    assert found.what.startswith(f"{name} is not what its rows give")
     assert upkeep.repair(place, deep=True, **OPTIONS)[1] == ()
 
 

@@ -83,4 +83,6 @@ def _differs(gallery: Gallery, partition: str, index: PartitionIndex, deep: bool
             own = contents.forms(index, rows)
             if any(not np.array_equal(getattr(forms, n), getattr(own, n)) for n in contents.HELD):
                 return "the search form of a finger is not that of its template"
+        if name := contents.differs(index):
+            return f"{name} is not what its rows give: searches may pass over a finger"
     return ""
