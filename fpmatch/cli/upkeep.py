@@ -19,7 +19,7 @@ def check_command(
         bool, typer.Option("--repair", help="Make anew what is derived, and check again.")
     ] = False,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Compute every finger's search form again, too.")
+        bool, typer.Option("--deep", help="Compute search forms, sketches and lists again, too.")
     ] = False,
     json_file: JsonFile = None,
 ) -> None:
