@@ -73,6 +73,9 @@ TESTS = (
     "test_cluster_moving.py",
     "test_cluster_replies.py",
     "test_index_files.py",
+    "test_index_kernels.py",
+    "test_upkeep_check.py",
+    "test_engine_scale.py",
     "test_encryption.py",
 )
 
@@ -946,6 +949,36 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "index/tail.py",
         ' and said.get("of") == of(ids)',
         "",
+    ),
+    (
+        "a batch's file of other sketches is taken",
+        "index/tail.py",
+        "        if found.earlier:\n            continue  # Of a writer of another release.\n",
+        "",
+    ),
+    (
+        "sketches of other projections are searched",
+        "index/segment.py",
+        "return self.layout.attributes.get(SKETCH) != sketch_hash()",
+        "return self.layout.attributes.get(SKETCH) is None",
+    ),
+    (
+        "the deep check believes lists and sketches",
+        "upkeep/check_index.py",
+        "if name := contents.differs(index):",
+        'if name := "":',
+    ),
+    (
+        "votes of one part are left for the next",
+        "index/list_votes.py",
+        "            wipe(state, rows)\n",
+        "            pass\n",
+    ),
+    (
+        "replay takes other sketches for the same",
+        "search/run.py",
+        "learned = Learned(sketch_hash())",
+        'learned = Learned("")',
     ),
     (
         "a removed record stays in the file of its batch",
