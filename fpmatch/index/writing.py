@@ -126,10 +126,12 @@ def write_merged(
     rows = [np.flatnonzero(k) for k in keep]
     total = sum(map(len, rows))
     out = []
-    # Cut at the same share of each: what was sorted stays so.
-    pieces = -(-total // SEGMENT_ROWS)
-    for n in range(pieces):
-        some = [r[len(r) * n // pieces : len(r) * (n + 1) // pieces] for r in rows]
+    # Full ones and a rest, which is merged with others later: two halves never would be. Cut at the
+    # same share of each part, what was sorted stays so; a share may be a row more.
+    most = max(1, total if total <= SEGMENT_ROWS else SEGMENT_ROWS - len(rows))
+    for first in range(0, total, most):
+        last = min(total, first + most)
+        some = [r[len(r) * first // total : len(r) * last // total] for r in rows]
         writer = _writer(folder, manifest, _shapes(parts, some, manifest.lists), files)
         arrays = {name: writer.array(name) for name in writer.layout.sections}
         merge_rows(parts, some, arrays)
