@@ -146,11 +146,11 @@ def test_large_segments_are_cut_where_they_are_rewritten_and_merged_no_more(
         sizes = sorted(rows for _, _, rows in index._store.manifest.segments)
         assert sum(sizes) == ROWS - 2
         assert max(sizes) <= 16
-        names = [name for name, _, _ in index._store.manifest.segments]
-        index.compact()
+        large = {name for name, _, rows in index._store.manifest.segments if rows > 8}
+        assert large
         fill(index, pack([encode(t) for t in templates(67, 77)]), range(60, 67))
         index.compact()
-        assert [name for name, _, _ in index._store.manifest.segments][:-1] == names
+        assert large <= {name for name, _, _ in index._store.manifest.segments}
         index.tombstone(np.arange(60, 67))
         index.compact()
     assert answers(folder, probe) == before
