@@ -112,7 +112,7 @@ def test_a_service_that_may_write_nowhere_compares(tmp_path):
         "import numba.core.caching as c\n"
         "def denied(*a, **k): raise PermissionError(13, 'denied')\n"
         "c.tempfile.TemporaryFile = denied\n"
-        "from fpmatch.descriptor._kernels import kernel\n"
+        "from fpmatch.jit import kernel\n"
         "print(kernel(lambda x: x + 1)(2))\n"
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_CACHE")}
