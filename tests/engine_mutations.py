@@ -73,6 +73,7 @@ TESTS = (
     "test_cluster_moving.py",
     "test_cluster_replies.py",
     "test_index_files.py",
+    "test_copies.py",
     "test_index_kernels.py",
     "test_upkeep_check.py",
     "test_engine_scale.py",
