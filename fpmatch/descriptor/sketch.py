@@ -7,7 +7,6 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,10 @@ from fpmatch.descriptor._kernels import (
     sketch_minutiae,
 )
 from fpmatch.descriptor.search_template import PackedTemplates
+from fpmatch.descriptor.shipped import read, write
 from fpmatch.descriptor.tables import cell_centres, code_tables
 from fpmatch.errors import CorruptError
-from fpmatch.parameters import DESCRIPTOR, digest
+from fpmatch.parameters import DESCRIPTOR
 
 NAME = "sketch.npz"
 ROOT = 7.65
@@ -54,6 +54,9 @@ class Projections:
         total = hashlib.sha256(np.ascontiguousarray(self.weights).tobytes())
         total.update(np.ascontiguousarray(self.medians, "<i4").tobytes())
         return total.hexdigest()
+
+
+_NONE = Projections(np.zeros((SEEN, SKETCH_BITS), np.int8), np.zeros(SKETCH_BITS, np.int32))
 
 
 def sketch(forms: PackedTemplates, projections: Projections | None = None) -> NDArray[np.uint32]:
@@ -107,9 +110,8 @@ def surroundings(forms: PackedTemplates) -> NDArray[np.int32]:
         cosines and of the 52 sines of the texture, 0 where no finger is.
     """
     seen = np.zeros((len(forms.angle), SEEN), np.int32)
-    none = Projections(np.zeros((SEEN, SKETCH_BITS), np.int8), np.zeros(SKETCH_BITS, np.int32))
     columns = (forms.x, forms.y, forms.angle, forms.texture, forms.offsets)
-    see_minutiae(*columns, _tables(none), _padded(), seen)
+    see_minutiae(*columns, _tables(_NONE), _padded(), seen)
     return seen
 
 
@@ -143,15 +145,10 @@ def read_projections(path: Path) -> Projections:
     CorruptError
         If it is damaged or of other descriptor parameters.
     """
-    with np.load(path) as file:
-        found = Projections(file["weights"], file["medians"])
-        sha256, descriptor = str(file["sha256"]), str(file["descriptor"])
-    if sha256 != found.sha256 or found.weights.shape != (SEEN, SKETCH_BITS):
-        raise CorruptError(f"{path.name}: checksum does not match; reinstall the package")
-    if descriptor != digest(DESCRIPTOR):
-        raise CorruptError(
-            f"{path.name} was made for other descriptor parameters: run training.sketch"
-        )
+    stored = read(path, ("weights", "medians"), "training.sketch")
+    found = Projections(stored["weights"], stored["medians"])
+    if found.weights.shape != (SEEN, SKETCH_BITS):
+        raise CorruptError(f"{path.name}: not the numbers of a sketch; reinstall the package")
     return found
 
 
@@ -168,16 +165,15 @@ def write_projections(folder: Path, projections: Projections) -> Path:
     Path
         Of the file.
     """
-    save: Any = np.savez_compressed
-    arrays = {"weights": projections.weights, "medians": projections.medians}
-    save(folder / NAME, **arrays, sha256=projections.sha256, descriptor=digest(DESCRIPTOR))
-    return folder / NAME
+    arrays: dict[str, NDArray] = {"weights": projections.weights, "medians": projections.medians}
+    return write(folder / NAME, arrays)
 
 
 def _padded() -> NDArray[np.int32]:
     return np.zeros(8 * len(code_tables().number), np.int32)
 
 
+@functools.lru_cache(maxsize=2)
 def _tables(projections: Projections) -> SketchTables:
     tables = code_tables()
     return SketchTables(

@@ -7,24 +7,20 @@ a part in what another's search returns. See `training.quantizer`.
 from __future__ import annotations
 
 import functools
-import hashlib
-import threading
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.descriptor import COLUMNS
-from fpmatch.errors import CorruptError
+from fpmatch.descriptor import COLUMNS, shipped
 from fpmatch.index._kernels import WORDS, nearest_lists
 from fpmatch.parameters import DESCRIPTOR, INDEX, digest
 
 SIZES = (256, 1024, 4096, 16384)
 """Numbers of lists that are shipped."""
-_reading = threading.Lock()
+_ARRAYS, _MADE_BY = ("centroids", "heads", "masks"), "training.quantizer"
 
 
 class Quantizer:
@@ -112,7 +108,7 @@ def read_quantizer(path: Path) -> Quantizer:
     CorruptError
         If it is damaged or of other descriptor parameters.
     """
-    stored = _read(path)
+    stored = shipped.read(path, _ARRAYS, _MADE_BY)
     return Quantizer(stored["centroids"], stored["heads"], stored["masks"])
 
 
@@ -138,39 +134,14 @@ def write_quantizer(
         Of the file.
     """
     arrays = {"centroids": centroids, "heads": heads, "masks": masks}
-    path = folder / _name(len(centroids))
-    save: Any = np.savez_compressed
-    save(path, **arrays, sha256=_sha256(arrays), descriptor=digest(DESCRIPTOR))
-    return path
+    return shipped.write(folder / _name(len(centroids)), arrays)
 
 
 @functools.cache
 def file_hash(lists: int) -> str:
     """The checksum that the shipped file of a size carries; read once for a process."""
     path = Path(str(resources.files("fpmatch.index"))) / "data" / _name(lists)
-    return str(_read(path)["sha256"])
-
-
-def _read(path: Path) -> dict[str, Any]:
-    # NumPy parses headers as Python, which CPython 3.11 fails at now and then in two threads.
-    with _reading, np.load(path) as file:
-        stored = {name: file[name] for name in file.files}
-    arrays = {name: stored[name] for name in ("centroids", "heads", "masks")}
-    if str(stored["sha256"]) != _sha256(arrays):
-        raise CorruptError(f"{path.name}: checksum does not match; reinstall the package")
-    if str(stored["descriptor"]) != digest(DESCRIPTOR):
-        raise CorruptError(
-            f"{path.name} was trained for other descriptor parameters: run training.quantizer"
-        )
-    return stored
-
-
-def _sha256(arrays: dict[str, NDArray]) -> str:
-    total = hashlib.sha256()
-    for name in sorted(arrays):
-        total.update(name.encode() + repr(arrays[name].shape).encode())
-        total.update(np.ascontiguousarray(arrays[name], "<u8").tobytes())
-    return total.hexdigest()
+    return str(shipped.read(path, _ARRAYS, _MADE_BY)["sha256"])
 
 
 def _name(lists: int) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import PackedTemplates, SearchTemplate, pack
 from fpmatch.descriptor._kernels import SKETCH_BITS
+from fpmatch.descriptor.shipped import load
 from fpmatch.descriptor.sketch import sketch
 from fpmatch.index._kernels import WORDS, best_distances
 from fpmatch.parameters import EFFORT_BALANCED, INDEX
@@ -54,9 +56,7 @@ class ProbeVotes:
 @functools.cache
 def cohort() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
     """Bytes of the sketches, angles and offsets of the shipped synthetic fingers."""
-    with resources.files("fpmatch.index").joinpath("data/cohort.npz").open("rb") as file:
-        stored = np.load(file)
-        columns = {name: stored[name] for name in (*COHORT_COLUMNS, "offsets")}
+    columns = load(Path(str(resources.files("fpmatch.index"))) / "data" / "cohort.npz")
     unused = np.zeros(len(columns["angle"]), np.uint8)
     codes = np.zeros((len(unused), WORDS), np.uint64)
     forms = PackedTemplates(**columns, codes=codes, quality=unused, source=unused)
