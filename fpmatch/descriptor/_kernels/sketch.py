@@ -8,6 +8,7 @@ import numpy as np
 
 from fpmatch.descriptor._kernels.cylinder import accumulate
 from fpmatch.jit import Lazy, jit_enabled, kernel
+from fpmatch.vector_code import address_of, spread
 
 SKETCH_BITS = 96
 """Bits of a sketch: three words of 32."""
@@ -119,7 +120,6 @@ def _project() -> Any:
     from llvmlite import ir
     from numba.core import cgutils, types
     from numba.extending import intrinsic
-    from numba.np import arrayobj
 
     word, half = ir.IntType(64), ir.IntType(32)
     wide, small = ir.VectorType(half, _LANES), ir.VectorType(ir.IntType(8), _LANES)
@@ -137,28 +137,22 @@ def _project() -> Any:
         row: Any,
     ) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            def data(which: int, at: Any) -> Any:
-                array = arrayobj.make_array(signature.args[which])(context, builder, args[which])
-                return builder.gep(array.data, [at])
-
-            def vector(address: Any, kind: Any, align: int) -> Any:
-                return builder.load(builder.bitcast(address, kind.as_pointer()), align=align)
+            def data(which: int, at: Any, of: Any = None) -> Any:
+                return address_of(context, builder, signature.args[which], args[which], at, of)
 
             none = ir.Constant(wide, [0] * _LANES)
             totals = [cgutils.alloca_once_value(builder, none) for _ in pieces]
             with cgutils.for_range(builder, args[2], intp=word) as loop:
                 first = builder.mul(builder.load(data(0, loop.index)), word(SKETCH_BITS))
-                value = builder.load(data(1, loop.index))
-                one = builder.insert_element(ir.Constant(wide, ir.Undefined), value, half(0))
-                value = builder.shuffle_vector(one, one, none)
+                value = spread(builder, builder.load(data(1, loop.index)), wide)
                 for k, total in zip(pieces, totals, strict=True):
                     place = builder.add(first, word(_LANES * k))
-                    weights = builder.sext(vector(data(3, place), small, 1), wide)
+                    weights = builder.sext(builder.load(data(3, place, small), align=1), wide)
                     more = builder.add(builder.load(total), builder.mul(weights, value))
                     builder.store(more, total)
             first = builder.mul(args[6], word(SKETCH_BITS // _LANES))
             for k, total in zip(pieces, totals, strict=True):
-                median = vector(data(4, word(_LANES * k)), wide, 4)
+                median = builder.load(data(4, word(_LANES * k), wide), align=4)
                 above = builder.icmp_signed(">", builder.load(total), median)
                 place = builder.add(first, word(k))
                 builder.store(builder.bitcast(above, half), data(5, place))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fpmatch.jit import Lazy, jit_enabled
+from fpmatch.vector_code import address_of, spread
 
 LANES = 8
 """Numbers at once: the sections of a cell."""
@@ -54,11 +55,11 @@ def _add_weighted() -> Any:
     ) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             kind = ir.VectorType(ir.IntType(32), LANES)
-            there = _address(context, builder, signature.args[0], args[0], args[1], kind)
+            there = address_of(context, builder, signature.args[0], args[0], args[1], kind)
             share = builder.load(
-                _address(context, builder, signature.args[2], args[2], args[3], kind), align=4
+                address_of(context, builder, signature.args[2], args[2], args[3], kind), align=4
             )
-            more = builder.mul(share, _spread(builder, args[4], kind))
+            more = builder.mul(share, spread(builder, args[4], kind))
             builder.store(builder.add(builder.load(there, align=4), more), there, align=4)
             return context.get_dummy_value()
 
@@ -89,10 +90,10 @@ def _between() -> Any:
                 for right, x in ((None, builder.sub(cell, fx)), (one, fx)):
                     place = row if right is None else builder.add(row, right)
                     place = builder.mul(place, ir.IntType(64)(CHANNELS))
-                    address = _address(context, builder, signature.args[0], args[0], place, kind)
+                    address = address_of(context, builder, signature.args[0], args[0], place, kind)
                     weight = builder.trunc(builder.mul(x, y), ir.IntType(32))
                     found = builder.load(address, align=4)
-                    total = builder.add(total, builder.mul(found, _spread(builder, weight, kind)))
+                    total = builder.add(total, builder.mul(found, spread(builder, weight, kind)))
             parts = [
                 builder.sext(builder.extract_element(total, ir.IntType(32)(k)), ir.IntType(64))
                 for k in range(3)
@@ -103,24 +104,6 @@ def _between() -> Any:
         return made(vectors, number, number, number, number, number), codegen
 
     return between
-
-
-def _address(context: Any, builder: Any, kind: Any, array: Any, at: Any, vector: Any) -> Any:
-    """Where a vector of the numbers of an array without gaps begins."""
-    from numba.np import arrayobj
-
-    view = arrayobj.make_array(kind)(context, builder, array)
-    return builder.bitcast(builder.gep(view.data, [at]), vector.as_pointer())
-
-
-def _spread(builder: Any, value: Any, kind: Any) -> Any:
-    """A vector that repeats a number."""
-    from llvmlite import ir
-
-    none = ir.Constant(kind, ir.Undefined)
-    one = builder.insert_element(none, value, ir.IntType(32)(0))
-    lanes = ir.Constant(ir.VectorType(ir.IntType(32), kind.count), [0] * kind.count)
-    return builder.shuffle_vector(one, one, lanes)
 
 
 if jit_enabled():

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fpmatch.index._kernels.bits import WORDS, popcount
 from fpmatch.jit import Lazy, jit_enabled, kernel
+from fpmatch.vector_code import address_of
 
 CODE_BYTES = 8 * WORDS
 """Bytes of a code."""
@@ -77,12 +78,6 @@ def expand(values: Any, at: Any, mask: Any, out: Any, to: Any) -> None:
     expand_by_words(values, at, mask, out, to)
 
 
-def _byte_address(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
-    from numba.np import arrayobj
-
-    return builder.gep(arrayobj.make_array(kind)(context, builder, array).data, [at])
-
-
 def _word_at() -> Any:
     from llvmlite import ir
     from numba.core import types
@@ -91,7 +86,7 @@ def _word_at() -> Any:
     @intrinsic
     def word_at(typingctx: Any, values: Any, at: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            address = _byte_address(context, builder, signature.args[0], *args)
+            address = address_of(context, builder, signature.args[0], *args)
             return builder.load(builder.bitcast(address, ir.IntType(64).as_pointer()), align=1)
 
         return types.uint64(values, types.uint64), codegen
@@ -107,7 +102,7 @@ def _put_word() -> Any:
     @intrinsic
     def put_word(typingctx: Any, word: Any, out: Any, at: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            address = _byte_address(context, builder, signature.args[1], args[1], args[2])
+            address = address_of(context, builder, signature.args[1], args[1], args[2])
             builder.store(args[0], builder.bitcast(address, ir.IntType(64).as_pointer()), align=1)
             return context.get_dummy_value()
 
@@ -137,8 +132,8 @@ def _expand_at_once() -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             vector = ir.VectorType(ir.IntType(8), lanes)
             flags = ir.VectorType(ir.IntType(1), lanes)
-            source = _byte_address(context, builder, signature.args[0], args[0], args[1])
-            target = _byte_address(context, builder, signature.args[3], args[3], args[4])
+            source = address_of(context, builder, signature.args[0], args[0], args[1])
+            target = address_of(context, builder, signature.args[3], args[3], args[4])
             wanted = builder.bitcast(builder.trunc(args[2], ir.IntType(lanes)), flags)
             form = ir.FunctionType(vector, [source.type, flags, vector])
             name = f"llvm.masked.expandload.v{lanes}i8"

@@ -13,6 +13,7 @@ import numpy as np
 from fpmatch.descriptor._kernels import SKETCH_BITS
 from fpmatch.index._kernels.bits import SKETCH_WORDS, popcount
 from fpmatch.jit import Lazy, jit_enabled
+from fpmatch.vector_code import address_of, spread
 
 LANES = 16
 """Distances at once."""
@@ -71,9 +72,7 @@ class _Vectors:
         """A vector that repeats a number; of one of 64 bits the lower half."""
         if value.type == self.word:
             value = self._builder.trunc(value, self.lane)
-        none = self._ir.Constant(self.vector, self._ir.Undefined)
-        one = self._builder.insert_element(none, value, self.lane(0))
-        return self.pick(one, one, [0] * LANES)
+        return spread(self._builder, value, self.vector)
 
     def pick(self, one: Any, other: Any, lanes: list[int]) -> Any:
         """Some lanes of two vectors, which are counted through."""
@@ -85,10 +84,7 @@ class _Vectors:
 
     def data(self, kind: Any, array: Any, at: Any) -> Any:
         """Address of the number of this place in an array without gaps."""
-        from numba.np import arrayobj
-
-        view = arrayobj.make_array(kind)(self._context, self._builder, array)
-        return self._builder.gep(view.data, [at])
+        return address_of(self._context, self._builder, kind, array, at)
 
     def load(self, address: Any) -> Any:
         wide = self._builder.bitcast(address, self.vector.as_pointer())
