@@ -210,11 +210,11 @@ def _killed(folder: Path, kill_at: int, before: bool) -> None:
     store.INDEX = dataclasses.replace(INDEX, tail_rows=5, segments_most=2)
     real, count = segment_format.SegmentWriter.commit, [0]
 
-    def commit(self):
+    def commit(self, *, sync=True):
         count[0] += 1
         if count[0] == kill_at and before:
             os.kill(os.getpid(), signal.SIGKILL)
-        out = real(self)
+        out = real(self, sync=sync)
         if count[0] == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
         return out

@@ -30,7 +30,7 @@ from fpmatch.index.build import join, select_rows
 from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
 from fpmatch.index.segment import Segment
-from fpmatch.index.segment_format import SegmentWriter
+from fpmatch.index.segment_format import write_segment
 from fpmatch.index.work import Background
 from fpmatch.parameters import INDEX
 from fpmatch.synthetic.gallery import mates, templates
@@ -688,11 +688,7 @@ def test_a_file_that_lacks_a_part_of_its_version_is_refused(folder, tmp_path, na
     else:
         arrays[name] = arrays[name][:-1]
     target = tmp_path / "segment.seg"
-    said = whole.layout.attributes
-    writer = SegmentWriter(target, said, {n: (a.dtype, a.shape) for n, a in arrays.items()})
-    for section, array in arrays.items():
-        writer.array(section)[...] = array
-    writer.commit()
+    write_segment(target, whole.layout.attributes, arrays)
     with pytest.raises(CorruptError, match="section"):
         Segment(target)
 

@@ -17,7 +17,7 @@ from packed_rows import packed_codes
 from fpmatch.descriptor import encode
 from fpmatch.index import announcing, manifest, tail
 from fpmatch.index.segment import Part, Segment
-from fpmatch.index.segment_format import SegmentWriter
+from fpmatch.index.segment_format import write_segment
 from fpmatch.policy import Policy
 from fpmatch.search import Engine, indexing, release
 from fpmatch.search import follow as following
@@ -103,11 +103,7 @@ def _of_other_sketches(path: Path, held: Segment) -> None:
 
 
 def _written(path: Path, held: Segment, said: dict) -> None:
-    arrays = {n: np.array(a) for n, a in held.arrays.items()}
-    writer = SegmentWriter(path, said, {n: (a.dtype, a.shape) for n, a in arrays.items()})
-    for name, array in arrays.items():
-        writer.array(name)[...] = array
-    writer.commit()
+    write_segment(path, said, {n: np.array(a) for n, a in held.arrays.items()})
 
 
 def _damaged(path: Path, held: Segment) -> None:

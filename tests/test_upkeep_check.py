@@ -21,7 +21,7 @@ from fpmatch.errors import LockedError, StorageError
 from fpmatch.gallery import Gallery, snapshot
 from fpmatch.index import PartitionIndex, manifest
 from fpmatch.index.segment import Segment
-from fpmatch.index.segment_format import SegmentWriter
+from fpmatch.index.segment_format import write_segment
 from fpmatch.policy import Policy
 from fpmatch.search import Engine
 
@@ -225,12 +225,7 @@ def test_lists_and_sketches_that_hide_a_finger_are_found_by_the_deep_check(place
         arrays[name][1:-1] = arrays[name][-1]
     else:
         arrays[name][0] ^= 1
-    writer = SegmentWriter(
-        path, held.layout.attributes, {n: (a.dtype, a.shape) for n, a in arrays.items()}
-    )
-    for section, array in arrays.items():
-        writer.array(section)[...] = array
-    digest = writer.commit()
+    digest = write_segment(path, held.layout.attributes, arrays)
     said = manifest.read(folder)
     entries = tuple((n, digest if n == path.name else d, r) for n, d, r in said.segments)
     manifest.write(folder, dataclasses.replace(said, segments=entries))

@@ -150,6 +150,37 @@ class SegmentWriter:
         return digest.hexdigest()
 
 
+def write_segment(
+    path: Path,
+    attributes: Mapping[str, Any],
+    arrays: Mapping[str, NDArray],
+    files: Files = PLAIN_FILES,
+    *,
+    sync: bool = True,
+) -> str:
+    """Write a segment of arrays that are there; returns the SHA-256 of header and table.
+
+    Parameters
+    ----------
+    path, attributes, files
+        As in `SegmentWriter`.
+    arrays : mapping of name to array
+        In order.
+    sync : bool
+        Wait until all of it is on the disk.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be written; nothing is left of it but its temporary file.
+    """
+    shaped = {name: (array.dtype, array.shape) for name, array in arrays.items()}
+    writer = SegmentWriter(path, attributes, shaped, files)
+    for name, array in arrays.items():
+        writer.array(name)[...] = array
+    return writer.commit(sync=sync)
+
+
 def view(data: NDArray[np.uint8], section: Section) -> NDArray:
     """The array of a section, without a copy.
 

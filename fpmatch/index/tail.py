@@ -25,7 +25,7 @@ from fpmatch.index.build import build_arrays
 from fpmatch.index.manifest import Manifest
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.segment import Part, Segment
-from fpmatch.index.segment_format import SegmentWriter
+from fpmatch.index.segment_format import write_segment
 from fpmatch.index.writing import attributes_of
 
 SUFFIX = ".tail"
@@ -107,12 +107,8 @@ def write(
     """
     path = path_of(folder, part)
     attributes = attributes_of(manifest) | {"of": of}
-    shapes = {name: (array.dtype, array.shape) for name, array in part.arrays.items()}
     try:
-        writer = SegmentWriter(path, attributes, shapes, files)
-        for name, array in part.arrays.items():
-            writer.array(name)[...] = array
-        writer.commit(sync=False)
+        write_segment(path, attributes, part.arrays, files, sync=False)
     except StorageError as error:
         log.warning("readers make a batch's search forms themselves: %s", type(error).__name__)
         remove_if_possible(path)

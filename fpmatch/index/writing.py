@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.manifest import Manifest
 from fpmatch.index.merging import merge_rows
 from fpmatch.index.segment import SKETCH, Part, Segment
-from fpmatch.index.segment_format import SegmentWriter
+from fpmatch.index.segment_format import SegmentWriter, write_segment
 from fpmatch.parameters import SEGMENTS
 
 SEGMENT_ROWS = SEGMENTS.rows_most
@@ -90,11 +90,8 @@ def write_parts(
     arrays = parts[0].arrays
     if len(parts) > 1 or not keep[0].all():
         arrays = joined(parts, keep, manifest.lists)
-    shaped = {n: (a.dtype, a.shape) for n, a in arrays.items()}
-    writer = _writer(folder, manifest, shaped, files)
-    for section, array in arrays.items():
-        writer.array(section)[...] = array
-    return ((writer.path.name, writer.commit(), rows),)
+    path = _next(folder)
+    return ((path.name, write_segment(path, attributes_of(manifest), arrays, files), rows),)
 
 
 def write_merged(
@@ -132,7 +129,8 @@ def write_merged(
     for first in range(0, total, most):
         last = min(total, first + most)
         some = [r[len(r) * first // total : len(r) * last // total] for r in rows]
-        writer = _writer(folder, manifest, _shapes(parts, some, manifest.lists), files)
+        shaped = _shapes(parts, some, manifest.lists)
+        writer = SegmentWriter(_next(folder), attributes_of(manifest), shaped, files)
         arrays = {name: writer.array(name) for name in writer.layout.sections}
         merge_rows(parts, some, arrays)
         del arrays
@@ -214,15 +212,10 @@ def smaller(segments: Sequence[Segment]) -> list[Segment]:
     return [s for s in segments if s.path.name in chosen]
 
 
-def _writer(
-    folder: Path,
-    manifest: Manifest,
-    arrays: Mapping[str, tuple[np.dtype, tuple[int, ...]]],
-    files: Files,
-) -> SegmentWriter:
+def _next(folder: Path) -> Path:
+    """A name that no segment has had, nor what a write that failed has left."""
     taken = [int(p.name[8:16]) for p in folder.glob("segment-????????.seg*")]
-    name = f"segment-{1 + max([0, *taken]):08d}.seg"
-    return SegmentWriter(folder / name, attributes_of(manifest), arrays, files)
+    return folder / f"segment-{1 + max([0, *taken]):08d}.seg"
 
 
 def attributes_of(manifest: Manifest) -> dict[str, Any]:
