@@ -45,10 +45,10 @@ def _gauss(tables, k, where):
 def texture_words(x, y, angle, field, a, tables):
     """The three words of minutia `a` as Python integers."""
     turn = ((int(angle[a]) + 32) // 64) % 1024
-    c, s = int(tables.cosine[turn]), int(tables.sine[turn])
-    c2, s2 = int(tables.cosine[2 * turn % 1024]), int(tables.sine[2 * turn % 1024])
+    c, s = tables.turns[turn].tolist()
+    c2, s2 = tables.turns[2 * turn % 1024].tolist()
     words = [0, 0, 0]
-    for k, (ox, oy) in enumerate(tables.centres.tolist()):
+    for k, (ox, oy) in enumerate(tables.centres.T.tolist()):
         px = int(x[a]) + (c * ox - s * oy + 8192) // 16384
         py = int(y[a]) + (s * ox + c * oy + 8192) // 16384
         cosine = sine = inside = 0

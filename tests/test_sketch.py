@@ -11,12 +11,10 @@ import pytest
 from without_compilation import passes_without_compilation
 
 from fpmatch.descriptor import PackedTemplates, SearchTemplate, encode, pack
+from fpmatch.descriptor._kernels import ROOT, SHIFT, SIGN
 from fpmatch.descriptor.sketch import (
     NAME,
-    ROOT,
     SEEN,
-    SHIFT,
-    SIGN,
     Projections,
     read_projections,
     shipped,

@@ -120,7 +120,7 @@ def test_what_it_tells_has_to_be_callable():
 
 DEAR = (
     "matcher._kernels.score.score_rows",
-    "descriptor._kernels.cylinder_codes",
+    "descriptor._kernels.forms.search_forms",
     "index._kernels.rows.vote_rows",
     "index._kernels.rows.best_distances",
     "index._kernels.sift.sift",

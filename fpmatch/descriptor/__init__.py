@@ -1,6 +1,6 @@
 """Template -> fixed-size binary codes: the search form."""
 
-from fpmatch.descriptor.encode import encode
+from fpmatch.descriptor.encode import encode, encode_many
 from fpmatch.descriptor.scales import encode_scales
 from fpmatch.descriptor.search_template import (
     COLUMNS,
@@ -16,6 +16,7 @@ __all__ = [
     "SearchTemplate",
     "check_form",
     "encode",
+    "encode_many",
     "encode_scales",
     "pack",
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
-from fpmatch.descriptor._kernels import CodeTables, TextureTables
+from fpmatch.descriptor._kernels import WEIGHT_BITS, FormTables, TextureTables
 from fpmatch.parameters import DESCRIPTOR, TEMPLATE, DescriptorParameters
 
 TURN = 1024
@@ -47,6 +48,47 @@ def rotation() -> tuple[np.ndarray, np.ndarray]:
     return cosine, sine
 
 
+class CodeTables(NamedTuple):
+    """What cylinder codes and sketches are made with.
+
+    Parameters
+    ----------
+    cosine, sine : (1024,) int32
+        As `rotation` gives them.
+    gauss : (G,) int32
+        Weight of a neighbour by how far away it is, eighths of a pixel.
+    section : (256, 6) int32
+        Share of a neighbour's direction that falls in each section.
+    number : (64,) int32
+        Of each cell of the grid its number in the disc, or -1.
+    axis : (8,) int32
+        Middle of each column and each row, eighths of a pixel.
+    turns : (1024, 2) int32
+        Cosine and sine.
+    near : (U, 8) int16
+        Of every place that reaches a cell, from -reach to reach: the weight of each, times 16.
+    touched : (U,) uint8
+        Which pairs of rows such a place reaches, a bit for each.
+    shares : (256, 8) int16
+        As `section`, the last two 0.
+    weight, words : int
+        Bits set in a code, and its words of 64.
+    """
+
+    cosine: np.ndarray
+    sine: np.ndarray
+    gauss: np.ndarray
+    section: np.ndarray
+    number: np.ndarray
+    axis: np.ndarray
+    turns: np.ndarray
+    near: np.ndarray
+    touched: np.ndarray
+    shares: np.ndarray
+    weight: int
+    words: int
+
+
 @cache
 def code_tables(p: DescriptorParameters = DESCRIPTOR) -> CodeTables:
     """Tables of the cylinder codes."""
@@ -64,29 +106,33 @@ def code_tables(p: DescriptorParameters = DESCRIPTOR) -> CodeTables:
     axis = np.array(
         [round(((k + 0.5) * 2 / p.side - 1) * p.radius * unit) for k in range(p.side)], np.int32
     )
-    # Of every place that reaches a cell, from -reach to reach: the weight of each, and which.
     most = int(axis[-1]) + len(gauss)
     away = np.abs(axis[None] - np.arange(-most, most + 1)[:, None])
-    near = np.append(gauss, 0).astype(np.int32)[np.minimum(away, len(gauss))]
-    there = away < len(gauss)
-    first = there.argmax(axis=1)
-    last = np.where(there.any(axis=1), p.side - there[:, ::-1].argmax(axis=1), first)
-    # One vector register of 32-bit numbers each, of which the last are 0.
-    shares = np.zeros((len(section), 8), np.int32)
+    near = np.append(gauss, 0)[np.minimum(away, len(gauss))]
+    there = (away < len(gauss)).reshape(len(away), -1, 2).any(axis=2)
+    shares = np.zeros((len(section), 8), np.int16)
     shares[:, : p.sections] = section
     return CodeTables(
         cosine=cosine,
         sine=sine,
         gauss=np.array(gauss, np.int32),
         section=section,
-        shares=shares,
         number=number,
         axis=axis,
-        near=near,
-        reached=np.stack([first, last], axis=1).astype(np.uint8),
+        turns=turns(),
+        near=(near << WEIGHT_BITS).astype(np.int16),
+        touched=(there @ (1 << np.arange(there.shape[1]))).astype(np.uint8),
+        shares=shares,
         weight=p.weight,
         words=-(-len(centres) * p.sections // 64),
     )
+
+
+@cache
+def form_tables() -> FormTables:
+    """What a kernel needs of `code_tables`."""
+    tables = code_tables()
+    return FormTables(tables.turns, tables.near, tables.touched, tables.shares, tables.weight)
 
 
 def _section_weights(p: DescriptorParameters) -> np.ndarray:
@@ -106,19 +152,23 @@ def _section_weights(p: DescriptorParameters) -> np.ndarray:
 
 
 @cache
+def turns() -> np.ndarray:
+    """Cosine and sine side by side, (1024, 2) int32."""
+    return np.ascontiguousarray(np.stack(rotation(), axis=1))
+
+
+@cache
 def texture_tables(p: DescriptorParameters = DESCRIPTOR) -> TextureTables:
     """Tables of the orientation texture."""
-    cosine, sine = rotation()
-    double = np.zeros((256, 2), np.int32)
+    double = np.zeros((256, 2), np.int16)
     for value in range(1, 256):
         # A cell's byte stands for the middle of its 1/255 of the half turn.
         angle = 2 * math.pi * (value - 0.5) / 255
         double[value] = round(ONE * math.cos(angle)), round(ONE * math.sin(angle))
     cell = TEMPLATE.orientation_cell * TEMPLATE.subpixel
     return TextureTables(
-        cosine=cosine,
-        sine=sine,
-        centres=np.ascontiguousarray(cell_centres(p)[:, :2]),
+        turns=turns(),
+        centres=np.ascontiguousarray(cell_centres(p)[:, :2].T),
         double=double,
         cell=cell,
         cell_bits=cell.bit_length() - 1,

@@ -1,24 +1,32 @@
 """Kernels of the descriptor: cylinder codes, orientation texture, sketches."""
 
-from fpmatch.descriptor._kernels.cylinder import CodeTables, accumulate, cylinder_codes
+from fpmatch.descriptor._kernels.cells import PADDED, WEIGHT_BITS, padded
+from fpmatch.descriptor._kernels.cylinder import FormTables
+from fpmatch.descriptor._kernels.forms import Columns, Given, search_forms
+from fpmatch.descriptor._kernels.projecting import ROOT, SHIFT, SIGN, SKETCH_BITS
 from fpmatch.descriptor._kernels.sketch import (
-    SKETCH_BITS,
+    FOURS,
     SketchTables,
-    project,
     see_minutiae,
     sketch_minutiae,
 )
-from fpmatch.descriptor._kernels.texture import TextureTables, texture_bits
+from fpmatch.descriptor._kernels.texture import TextureTables
 
 __all__ = [
+    "FOURS",
+    "PADDED",
+    "ROOT",
+    "SHIFT",
+    "SIGN",
     "SKETCH_BITS",
-    "CodeTables",
+    "WEIGHT_BITS",
+    "Columns",
+    "FormTables",
+    "Given",
     "SketchTables",
     "TextureTables",
-    "accumulate",
-    "cylinder_codes",
-    "project",
+    "padded",
+    "search_forms",
     "see_minutiae",
     "sketch_minutiae",
-    "texture_bits",
 ]

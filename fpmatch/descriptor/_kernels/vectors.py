@@ -10,102 +10,107 @@ from typing import Any
 
 import numpy as np
 
+from fpmatch.descriptor._kernels.cells import LANES, PADDED
 from fpmatch.jit import Lazy, jit_enabled
 from fpmatch.vector_code import address_of, spread
 
-LANES = 8
-"""Numbers at once: the sections of a cell."""
-CHANNELS = 4
-"""Numbers of a cell of a field of vectors."""
+
+def above(values: Any, at: Any, low: Any) -> Any:
+    """Which of ``values[at:at + 64] (int32)`` are above `low`, a bit for each; `at` is uint64."""
+    bits = np.packbits(values[int(at) : int(at) + 64] > low, bitorder="little")
+    return bits.view("<u8")[0]
 
 
-def add_weighted(values: Any, at: Any, shares: Any, first: Any, weight: Any) -> None:
-    """``values[at:at + 8] += weight * shares.ravel()[first:first + 8]``, all int32.
-
-    ``at`` and ``first`` are uint64; ``shares`` has no gaps.
-    """
-    flat = shares.ravel()[int(first) : int(first) + LANES]
-    values[int(at) : int(at) + LANES] += np.int32(weight) * flat
+def many_above(values: Any, low: Any) -> Any:
+    """How many of ``values (320,) int32`` are above `low`."""
+    return np.int64((values > low).sum())
 
 
-def between(vectors: Any, at: Any, width: Any, fx: Any, fy: Any, cell: Any) -> tuple[Any, ...]:
-    """Bilinear in a field: the first three numbers, times ``cell * cell``.
-
-    ``vectors (h, w, 4) int32`` without gaps, `width` its w; `at` is the number of the upper left of
-    four cells, and ``fx`` and ``fy`` say how far from it to the right and down, of `cell`. int64.
-    """
-    flat = vectors.reshape(-1, CHANNELS).astype(np.int64)
-    total = (
-        (cell - fy) * (cell - fx) * flat[at]
-        + (cell - fy) * fx * flat[at + 1]
-        + fy * (cell - fx) * flat[at + width]
-        + fy * fx * flat[at + width + 1]
-    )
-    return total[0], total[1], total[2]
+def largest(values: Any) -> Any:
+    """The largest of ``values (320,) int32``."""
+    return values.max()
 
 
-def _add_weighted() -> Any:
+def _above() -> Any:
     from llvmlite import ir
     from numba.core import types
     from numba.extending import intrinsic
 
     @intrinsic
-    def add_weighted(
-        typingctx: Any, values: Any, at: Any, shares: Any, first: Any, weight: Any
-    ) -> Any:
+    def above(typingctx: Any, values: Any, at: Any, low: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            kind = ir.VectorType(ir.IntType(32), LANES)
-            there = address_of(context, builder, signature.args[0], args[0], args[1], kind)
-            share = builder.load(
-                address_of(context, builder, signature.args[2], args[2], args[3], kind), align=4
+            kind = ir.VectorType(ir.IntType(32), 64)
+            place = address_of(context, builder, signature.args[0], args[0], args[1], kind)
+            larger = builder.icmp_signed(
+                ">", builder.load(place, align=4), spread(builder, args[2], kind)
             )
-            more = builder.mul(share, spread(builder, args[4], kind))
-            builder.store(builder.add(builder.load(there, align=4), more), there, align=4)
-            return context.get_dummy_value()
+            return builder.bitcast(larger, ir.IntType(64))
 
-        number = types.uint64
-        return types.void(values, number, shares, number, types.int32), codegen
+        return types.uint64(values, types.uint64, types.int32), codegen
 
-    return add_weighted
+    return above
 
 
-def _between() -> Any:
+def _each_sixteen(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """All of the numbers, 16 in a vector."""
+    from llvmlite import ir
+
+    vector = ir.VectorType(ir.IntType(32), LANES)
+    for first in range(0, PADDED, LANES):
+        place = address_of(context, builder, kind, array, ir.IntType(64)(first), vector)
+        yield builder.load(place, align=4)
+
+
+def _reduced(builder: Any, how: str, vector: Any) -> Any:
+    from llvmlite import ir
+    from numba.core import cgutils
+
+    form = ir.FunctionType(vector.type.element, [vector.type])
+    name = f"llvm.vector.reduce.{how}.v{vector.type.count}i32"
+    return builder.call(cgutils.get_or_insert_function(builder.module, form, name), [vector])
+
+
+def _many_above() -> Any:
     from llvmlite import ir
     from numba.core import types
     from numba.extending import intrinsic
 
     @intrinsic
-    def between(
-        typingctx: Any, vectors: Any, at: Any, width: Any, fx: Any, fy: Any, cell: Any
-    ) -> Any:
-        number = types.int64
-
+    def many_above(typingctx: Any, values: Any, low: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            _, at, width, fx, fy, cell = args
-            kind = ir.VectorType(ir.IntType(32), CHANNELS)
-            total = ir.Constant(kind, [0] * CHANNELS)
-            one = ir.IntType(64)(1)
-            for down, y in ((None, builder.sub(cell, fy)), (width, fy)):
-                row = at if down is None else builder.add(at, down)
-                for right, x in ((None, builder.sub(cell, fx)), (one, fx)):
-                    place = row if right is None else builder.add(row, right)
-                    place = builder.mul(place, ir.IntType(64)(CHANNELS))
-                    address = address_of(context, builder, signature.args[0], args[0], place, kind)
-                    weight = builder.trunc(builder.mul(x, y), ir.IntType(32))
-                    found = builder.load(address, align=4)
-                    total = builder.add(total, builder.mul(found, spread(builder, weight, kind)))
-            parts = [
-                builder.sext(builder.extract_element(total, ir.IntType(32)(k)), ir.IntType(64))
-                for k in range(3)
-            ]
-            return context.make_tuple(builder, signature.return_type, parts)
+            kind, word = ir.VectorType(ir.IntType(32), LANES), ir.IntType(64)
+            bound, total = spread(builder, args[1], kind), word(0)
+            for found in _each_sixteen(context, builder, signature.args[0], args[0]):
+                larger = builder.bitcast(builder.icmp_signed(">", found, bound), ir.IntType(LANES))
+                total = builder.add(total, builder.ctpop(builder.zext(larger, word)))
+            return total
 
-        made: Any = types.UniTuple(number, 3)  # type: ignore[attr-defined]
-        return made(vectors, number, number, number, number, number), codegen
+        return types.int64(values, types.int32), codegen
 
-    return between
+    return many_above
+
+
+def _largest() -> Any:
+    from numba.core import types
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def largest(typingctx: Any, values: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            best = None
+            for found in _each_sixteen(context, builder, signature.args[0], args[0]):
+                if best is None:
+                    best = found
+                else:
+                    best = builder.select(builder.icmp_signed(">", found, best), found, best)
+            return _reduced(builder, "smax", best)
+
+        return types.int32(values), codegen
+
+    return largest
 
 
 if jit_enabled():
-    add_weighted = Lazy(_add_weighted, add_weighted)  # type: ignore[assignment]
-    between = Lazy(_between, between)  # type: ignore[assignment]
+    above = Lazy(_above, above)  # type: ignore[assignment]
+    many_above = Lazy(_many_above, many_above)  # type: ignore[assignment]
+    largest = Lazy(_largest, largest)  # type: ignore[assignment]
