@@ -30,8 +30,7 @@ from fpmatch.types import Record
 
 SEED = 7
 WATCHED: tuple[tuple[Any, str, str], ...] = (
-    (indexing, "encode", "search forms: codes and texture"),
-    (indexing, "pack", "laying a batch out"),
+    (indexing, "encode_many", "search forms: codes and texture"),
     (PartitionIndex, "batch", "laying a batch out"),
     (Template, "to_bytes", "stored forms, without deflating"),
     (zlib, "compress", "deflating the orientation"),

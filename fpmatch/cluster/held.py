@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.cluster.owners import Changed, Owners, applied
-from fpmatch.descriptor import encode, pack
+from fpmatch.descriptor import encode_many
 from fpmatch.durable import replacing, storage_errors
 from fpmatch.errors import CorruptError, InputError, StorageError
 from fpmatch.index import PartitionIndex
@@ -144,8 +144,8 @@ class Bucket:
                 self._index.compact()
                 self._index.forget(again)
             if len(given):
-                forms = [encode(Template.from_bytes(templates[n])) for n in new.tolist()]
-                self._index.add(given, pack(forms), positions[new])
+                few = [Template.from_bytes(templates[n]) for n in new.tolist()]
+                self._index.add(given, encode_many(few), positions[new])
 
     def follow(self, changed: Changed) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Bring it to another state, if it has every row of that.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.descriptor import encode, pack
+from fpmatch.descriptor import encode_many
 from fpmatch.errors import CorruptError, StorageError
 from fpmatch.gallery import following
 from fpmatch.gallery.changes import Changed
@@ -161,5 +161,5 @@ def _hold(state: State, partition: str, rows: NDArray[np.int64]) -> None:
     found = dict(state.gallery.templates(partition, rows.tolist()))
     there = np.array([row for row in rows.tolist() if row in found], np.int64)
     if len(there):
-        forms = pack([encode(found[row]) for row in there.tolist()])
+        forms = encode_many([found[row] for row in there.tolist()])
         state.indexes[partition].hold(there, forms, positions[there])

@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from fpmatch.descriptor import SearchTemplate, encode, pack
+from fpmatch.descriptor import PackedTemplates, SearchTemplate, encode, encode_many, pack
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import NewRow, following
 from fpmatch.gallery.putting import Contents, stored_form
@@ -19,13 +19,37 @@ from fpmatch.template import Template
 from fpmatch.types import Record
 
 
+@dataclass(frozen=True, slots=True)
+class Forms(Mapping[bytes, SearchTemplate]):
+    """Search forms by the template's bytes, each made when it is asked for.
+
+    Parameters
+    ----------
+    packed : PackedTemplates
+    numbers : dict of bytes to int
+        Which of them is whose.
+    """
+
+    packed: PackedTemplates
+    numbers: dict[bytes, int]
+
+    def __getitem__(self, content: bytes) -> SearchTemplate:
+        return self.packed[self.numbers[content]]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.numbers)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
 @dataclass(slots=True)
 class Ready:
     """Search forms of a batch that is about to be enrolled: most of the work.
 
     Parameters
     ----------
-    forms : dict of bytes to SearchTemplate
+    forms : mapping of bytes to SearchTemplate
         Of all that can be enrolled, by the template's bytes.
     numbers : dict of (int, int) to int
         The form of an item's finger in the batch, by number of the item and place in it.
@@ -39,7 +63,7 @@ class Ready:
 
     state: State
     partition: str
-    forms: dict[bytes, SearchTemplate] = field(default_factory=dict)
+    forms: Mapping[bytes, SearchTemplate] = field(default_factory=dict)
     numbers: dict[tuple[int, int], int] = field(default_factory=dict)
     batch: Batch | None = None
     contents: Contents = field(default_factory=dict)
@@ -69,19 +93,19 @@ class Ready:
         out = cls(state, partition, contents=contents or {})
         if state.shards is not None:
             return out
-        fingers: list[tuple[Template, SearchTemplate]] = []
+        fingers: list[Template] = []
+        numbers: dict[bytes, int] = {}
         for number, record in items:
             several = record.fingers if isinstance(record, Record) else ()
             for place, finger in enumerate(several if isinstance(several, list | tuple) else ()):
                 if isinstance(finger, Template) and len(finger):
-                    content = stored_form(finger, out.contents)
-                    if content not in out.forms:
-                        out.forms[content] = encode(finger)
+                    numbers.setdefault(stored_form(finger, out.contents), len(fingers))
                     out.numbers[number, place] = len(fingers)
-                    fingers.append((finger, out.forms[content]))
+                    fingers.append(finger)
         if fingers:
-            positions = np.array([int(finger.position) for finger, _ in fingers], np.uint8)
-            packed = pack([form for _, form in fingers])
+            positions = np.array([int(finger.position) for finger in fingers], np.uint8)
+            packed = encode_many(fingers)
+            out.forms = Forms(packed, numbers)
             out.batch = state.indexes[partition].batch(packed, positions)
         return out
 

@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from fpmatch.descriptor import SearchTemplate, encode, pack
+from fpmatch.descriptor import SearchTemplate, encode, encode_many
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import EnrolFlag, NewRow, facts
 from fpmatch.gallery.columns import NO_RECORD
@@ -111,9 +111,8 @@ def _raw(
     """Raw scores of rows of one record: the index's, or of stored templates where hosts have it."""
     if state.shards is None:
         return state.indexes[partition].verify(form, rows)
-    stored = [encode(t) for _, t in state.gallery.templates(partition, rows.tolist())]
-    packed = pack(stored)
-    return compare_many(form, packed, np.arange(len(stored)))
+    stored = [t for _, t in state.gallery.templates(partition, rows.tolist())]
+    return compare_many(form, encode_many(stored), np.arange(len(stored)))
 
 
 def _comparable(held: NDArray[np.int64], position: FingerPosition) -> NDArray[np.int64]:

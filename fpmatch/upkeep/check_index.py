@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fpmatch.descriptor import encode, pack
+from fpmatch.descriptor import encode_many
 from fpmatch.errors import FpmatchError
 from fpmatch.gallery import Gallery, snapshot
 from fpmatch.gallery.loading import from_tables
@@ -79,7 +79,7 @@ def _differs(gallery: Gallery, partition: str, index: PartitionIndex, deep: bool
     if deep:
         for first in range(0, len(stored), _BATCH):
             rows = stored[first : first + _BATCH]
-            forms = pack([encode(t) for _, t in gallery.templates(partition, rows.tolist())])
+            forms = encode_many([t for _, t in gallery.templates(partition, rows.tolist())])
             own = contents.forms(index, rows)
             if any(not np.array_equal(getattr(forms, n), getattr(own, n)) for n in contents.HELD):
                 return "the search form of a finger is not that of its template"
