@@ -38,6 +38,7 @@ WATCHED: tuple[tuple[Any, str, str], ...] = (
     (records, "enrol", "rows and digests, without SQLite"),
     (records, "show", "columns in memory"),
     (Cursor, "execute", "SQLite"),
+    (Cursor, "executemany", "SQLite"),
     (State, "log", "the log's record of a batch"),
     (PartitionIndex, "announce", "the file for readers"),
     (PartitionIndex, "join_memory", "joining batches in memory"),

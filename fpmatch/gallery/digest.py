@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from fpmatch.errors import MALFORMED, CorruptError
 
 LANES = 1024
 EMPTY = bytes(2 * LANES)
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
 VERSION_DIGITS = 32
 """Of a record's version: 128 bits, so that no two states of a record share one by chance."""
 
@@ -55,7 +56,7 @@ def record_item(
     """
     try:
         content = [record, identity, contributor, *flags, sorted(banned), sorted(events)]
-        text = json.dumps(content, separators=(",", ":"), ensure_ascii=True)
+        text = _JSON.encode(content)
     except MALFORMED:
         raise CorruptError("a record is stored damaged: a field is of another kind") from None
     return hashlib.sha256(b"\x00" + text.encode()).digest()
@@ -87,11 +88,21 @@ class Sum:
 
     def add(self, item: bytes) -> None:
         """Put a record in."""
-        self._lanes += _spread(item)
+        self._lanes += _spread([item])
 
     def remove(self, item: bytes) -> None:
         """Take a record out."""
-        self._lanes -= _spread(item)
+        self._lanes -= _spread([item])
+
+    def exchange(self, gone: Sequence[bytes], come: Sequence[bytes]) -> None:
+        """Take records out and put others in.
+
+        Parameters
+        ----------
+        gone, come : sequence of bytes
+            Their digests; errors as for `add`.
+        """
+        self._lanes += _spread(come) - _spread(gone)
 
     def state(self) -> bytes:
         """What has to be stored to go on."""
@@ -106,8 +117,11 @@ class Sum:
         return hashlib.sha256(b"\x01" + self.state()).hexdigest()
 
 
-def _spread(item: bytes) -> NDArray[np.uint16]:
-    return np.frombuffer(hashlib.shake_128(_item(item)).digest(2 * LANES), "<u2").astype(np.uint16)
+def _spread(items: Sequence[bytes]) -> NDArray[np.uint16]:
+    """The sum of what digests are spread out to."""
+    spread = b"".join([hashlib.shake_128(_item(one)).digest(2 * LANES) for one in items])
+    lanes = np.frombuffer(spread, "<u2").reshape(-1, LANES)
+    return lanes.sum(axis=0, dtype=np.uint16)
 
 
 def _item(stored: bytes) -> bytes:

@@ -134,6 +134,17 @@ class Putting:
     numbers: Numbers
     contents: Contents = field(default_factory=dict)
 
+    def holds(self, name: str) -> bool:
+        """Whether a record of that name is there.
+
+        Parameters
+        ----------
+        name : str
+            As the column holds it.
+        """
+        query = "SELECT 1 FROM record WHERE partition = ? AND record = ?"
+        return self.database.execute(query, (self.partition, name)).fetchone() is not None
+
     def put(
         self, item: int, record: Record, origin: tuple[bytes, tuple[bytes, ...]]
     ) -> tuple[Taken, list[NewRow], tuple[bytes | None, bytes]]:
@@ -192,7 +203,7 @@ class Putting:
         database.execute(
             "INSERT INTO record (id, partition, record, identity, contributor, protected, sealed, "
             "banned, item) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)",
-            (key, self.partition, *shown, protected, _uses(banned), digest),
+            (key, self.partition, *shown, protected, uses_text(banned), digest),
         )
         cipher.put_facts(database, key, facts)
         box = cipher.of(database, key)
@@ -225,7 +236,7 @@ class Putting:
         banned = frozenset(str(use) for use in record.banned_uses) | before[1]
         database.execute(
             "UPDATE record SET protected = ?, banned = ? WHERE id = ?",
-            (protected, _uses(banned), key),
+            (protected, uses_text(banned), key),
         )
         name = cipher.of(database, key).put_text(record.event, "event")
         database.execute("INSERT OR IGNORE INTO event (record, event) VALUES (?, ?)", (key, name))
@@ -296,5 +307,6 @@ class Putting:
         return rows, keys
 
 
-def _uses(banned: frozenset[str]) -> str:
-    return json.dumps(sorted(banned))
+def uses_text(banned: frozenset[str]) -> str:
+    """Uses that are banned, as a column holds them."""
+    return json.dumps(sorted(banned)) if banned else "[]"

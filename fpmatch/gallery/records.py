@@ -15,6 +15,7 @@ from fpmatch.gallery.gallery import Gallery
 from fpmatch.gallery.putting import Contents, Numbers, Putting, Taken
 from fpmatch.gallery.results import EnrolError, NewRow
 from fpmatch.gallery.sources import Unreadable
+from fpmatch.gallery.together import Item, put_all
 from fpmatch.template import Template
 from fpmatch.types import Ori, Record
 
@@ -155,6 +156,8 @@ def enrol(
     errors: list[EnrolError] = []
     rows: list[NewRow] = []
     taken: list[Taken] = []
+    gone: list[bytes] = []
+    come: list[bytes] = []
     for info in gallery.partitions:
         # In memory before the transaction: no search waits for it to read them.
         gallery.columns(info.name)
@@ -163,25 +166,27 @@ def enrol(
     with gallery.transaction() as database:
         total = gallery.sum_of(partition)
         putting = Putting(database, key, Numbers(database, key), contents or {})
+        sound: list[Item] = []
         for number, record in items:
-            database.execute("SAVEPOINT item")
-            mark = putting.numbers.mark()
             try:
-                checked = accept(check(record))
-                origin = origins.check(record)
-                one, fresh, swap = putting.put(number, checked, origin)
-                if one.barred:
-                    kind = withdrawn.bars(one.protected, one.banned)
-                    withdrawn.note(database, kind, withdrawn.mark(secret, partition, one.name))
+                sound.append((number, accept(check(record)), origins.check(record)))
             except InputError as error:
-                database.execute("ROLLBACK TO item")
-                putting.numbers.back(mark)
                 errors.append(EnrolError(number, name_of(record), str(error)))
-            else:
-                taken.append(one)
-                rows += fresh
-                _exchange(total, *swap)
-            database.execute("RELEASE item")
+        for number, put in put_all(putting, sound):
+            if isinstance(put, InputError):
+                errors.append(EnrolError(number, name_of(dict(items)[number]), str(put)))
+                continue
+            one, fresh, (old, new) = put
+            if one.barred:
+                kind = withdrawn.bars(one.protected, one.banned)
+                withdrawn.note(database, kind, withdrawn.mark(secret, partition, one.name))
+            taken.append(one)
+            rows += fresh
+            if old != new:
+                gone += [old] if old is not None else []
+                come.append(new)
+        errors.sort(key=lambda error: error.item)
+        total.exchange(gone, come)
         putting.numbers.store()
         gallery.store_sum(partition, total)
         journal = gallery.journal(
@@ -223,11 +228,3 @@ def show(gallery: Gallery, partition: str, done: Enrolled) -> None:
         for row in reversed(done.rows):
             columns.put_row(row.row, row.record, int(row.position))
         gallery.committed_sum(partition, done.total)
-
-
-def _exchange(total: Sum, old: bytes | None, new: bytes) -> None:
-    if old == new:
-        return
-    if old is not None:
-        total.remove(old)
-    total.add(new)
