@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fpmatch.descriptor._kernels import (
     FOURS,
+    MANY,
     PADDED,
     SIGN,
     SKETCH_BITS,
@@ -83,10 +84,11 @@ def sketch(forms: PackedTemplates, projections: Projections | None = None) -> ND
     CorruptError
         If the file in the package is damaged or of other descriptor parameters.
     """
-    out = np.zeros((len(forms.angle), SKETCH_BITS // 32), np.uint32)
+    count = len(forms.angle)
+    out = np.zeros((count + MANY, SKETCH_BITS // 32), np.uint32)
     columns = (forms.x, forms.y, forms.angle, forms.texture, forms.offsets)
     sketch_minutiae(*columns, _tables(projections or shipped()), _scratch(forms), out)
-    return out
+    return out[:count]
 
 
 def surroundings(forms: PackedTemplates) -> NDArray[np.int32]:
@@ -166,14 +168,13 @@ def write_projections(folder: Path, projections: Projections) -> Path:
 
 def _scratch(forms: PackedTemplates) -> tuple[NDArray, ...]:
     room = padded(int(np.diff(forms.offsets).max(initial=0)))
-    seen = np.zeros(_ROOM, np.uint8)
+    seen = np.zeros((MANY, _ROOM), np.uint8)
     return (
         np.zeros((3, room), np.int32),
         np.zeros((6, room), np.int32),
         np.zeros(PADDED, np.int32),
         seen,
         seen.view(np.uint32),
-        np.zeros(FOURS, np.uint64),
     )
 
 

@@ -3,7 +3,7 @@
 from fpmatch.descriptor._kernels.cells import PADDED, WEIGHT_BITS, padded
 from fpmatch.descriptor._kernels.cylinder import FormTables
 from fpmatch.descriptor._kernels.forms import Columns, Given, search_forms
-from fpmatch.descriptor._kernels.projecting import ROOT, SHIFT, SIGN, SKETCH_BITS
+from fpmatch.descriptor._kernels.projecting import MANY, ROOT, SHIFT, SIGN, SKETCH_BITS
 from fpmatch.descriptor._kernels.sketch import (
     FOURS,
     SketchTables,
@@ -14,6 +14,7 @@ from fpmatch.descriptor._kernels.texture import TextureTables
 
 __all__ = [
     "FOURS",
+    "MANY",
     "PADDED",
     "ROOT",
     "SHIFT",

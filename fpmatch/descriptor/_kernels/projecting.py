@@ -18,6 +18,8 @@ SKETCH_BITS = 96
 """Bits of a sketch: three words of 32."""
 SIGN = 32
 """A sign of the texture; bytes that are projected are larger by it."""
+MANY = 4
+"""Minutiae that are projected together: weights are read once for all of them."""
 _LANES = 16
 
 
@@ -48,18 +50,16 @@ def signs(word: Any, there: Any, out: Any, at: Any) -> None:
     out[int(at) : int(at) + 64] = np.where(valid, 2 * SIGN * bit, SIGN)
 
 
-def project(
-    places: Any, fours: Any, many: Any, projections: Any, medians: Any, out: Any, row: Any
-) -> None:
-    """Which projections are above their medians, into ``out[row]``.
+def project(fours: Any, projections: Any, medians: Any, out: Any, row: Any) -> None:
+    """Which projections of `MANY` minutiae are above their medians, into ``out[row:row + MANY]``.
 
-    ``fours (F,) uint32``: four bytes each, of which ``places[:many] (uint64)`` count;
-    ``projections (F, 96, 4) int8``, ``medians (96,) int32``, ``out (C, 3) uint32``.
+    ``fours (MANY, R) uint32``: four bytes each; ``projections (F, 96, 4) int8`` of the first F,
+    ``medians (96,) int32``, ``out (C, 3) uint32``; `row` is uint64.
     """
-    chosen = places[: int(many)].astype(np.int64)
-    octets = fours[chosen].astype("<u4").view(np.uint8).reshape(-1, 4)
-    total = np.einsum("fj,fbj->b", octets.astype(np.int64), projections[chosen].astype(np.int64))
-    out[int(row)] = np.packbits(total > medians, bitorder="little").view("<u4")
+    octets = fours.astype("<u4").view(np.uint8)[:, : 4 * len(projections)].astype(np.int64)
+    weights = projections.transpose(0, 2, 1).reshape(-1, SKETCH_BITS).astype(np.int64)
+    above = octets @ weights > medians
+    out[int(row) : int(row) + MANY] = np.packbits(above, axis=1, bitorder="little").view("<u4")
 
 
 def _roots() -> Any:
@@ -157,13 +157,15 @@ def add_in_pairs(builder: Any, total: Any, octets: Any, weights: Any) -> Any:
     return builder.add(total, pair_sums(builder, high, over))
 
 
-def project_with(add: Any) -> Any:
+def project_with(add: Any, pieces: int) -> Any:
     """`project`, compiled.
 
     Parameters
     ----------
     add : callable
         `add_at_once` or `add_in_pairs`.
+    pieces : int
+        How many vectors of 16 projections are summed up at a time: 1, 2, 3 or 6.
     """
     from llvmlite import ir
     from numba.core import cgutils, types
@@ -171,53 +173,61 @@ def project_with(add: Any) -> Any:
 
     word, half = ir.IntType(64), ir.IntType(32)
     lanes = ir.VectorType(half, _LANES)
-    pieces = range(SKETCH_BITS // _LANES)
+    small = ir.IntType(_LANES)
 
     @intrinsic
     def project(
-        typingctx: Any,
-        places: Any,
-        fours: Any,
-        many: Any,
-        projections: Any,
-        medians: Any,
-        out: Any,
-        row: Any,
+        typingctx: Any, fours: Any, projections: Any, medians: Any, out: Any, row: Any
     ) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             def data(which: int, at: Any, of: Any = None) -> Any:
                 return address_of(context, builder, signature.args[which], args[which], at, of)
 
+            def shape(which: int, axis: int) -> Any:
+                return builder.extract_value(builder.extract_value(args[which], 5), axis)
+
             none = ir.Constant(lanes, [0] * _LANES)
-            totals = [cgutils.alloca_once_value(builder, none) for _ in pieces]
-            with cgutils.for_range(builder, args[2], intp=word) as loop:
-                which = builder.load(data(0, loop.index))
-                octets = spread(builder, builder.load(data(1, which)), lanes)
-                first = builder.mul(which, word(4 * SKETCH_BITS))
-                for k, total in zip(pieces, totals, strict=True):
-                    place = builder.add(first, word(4 * _LANES * k))
-                    weights = builder.load(data(3, place, lanes), align=1)
-                    builder.store(add(builder, builder.load(total), octets, weights), total)
-            first = builder.mul(args[6], word(SKETCH_BITS // 32))
-            for k in range(SKETCH_BITS // 32):
-                found = word(0)
-                for side in (0, 1):
-                    piece = 2 * k + side
-                    median = builder.load(data(4, word(_LANES * piece), lanes), align=4)
-                    above = builder.icmp_signed(">", builder.load(totals[piece]), median)
-                    bits = builder.zext(builder.bitcast(above, ir.IntType(_LANES)), word)
-                    found = builder.or_(found, builder.shl(bits, word(_LANES * side)))
-                builder.store(builder.trunc(found, half), data(5, builder.add(first, word(k))))
+            room = shape(0, 1)
+            for first in range(0, SKETCH_BITS // _LANES, pieces):
+                totals = [
+                    [cgutils.alloca_once(builder, lanes) for _ in range(pieces)]
+                    for _ in range(MANY)
+                ]
+                for total in (one for each in totals for one in each):
+                    builder.store(none, total)
+                with cgutils.for_range(builder, shape(1, 0), intp=word) as loop:
+                    start = builder.mul(loop.index, word(4 * SKETCH_BITS))
+                    weights = [
+                        builder.load(
+                            data(1, builder.add(start, word(4 * _LANES * (first + k))), lanes),
+                            align=1,
+                        )
+                        for k in range(pieces)
+                    ]
+                    for n, each in enumerate(totals):
+                        place = builder.add(loop.index, builder.mul(room, word(n)))
+                        octets = spread(builder, builder.load(data(0, place)), lanes)
+                        for total, some in zip(each, weights, strict=True):
+                            builder.store(add(builder, builder.load(total), octets, some), total)
+                for n, each in enumerate(totals):
+                    start = builder.mul(builder.add(args[4], word(n)), word(SKETCH_BITS // 32))
+                    for k, total in enumerate(each):
+                        median = builder.load(data(2, word(_LANES * (first + k)), lanes), align=4)
+                        above = builder.icmp_signed(">", builder.load(total), median)
+                        place = builder.bitcast(data(3, start), small.as_pointer())
+                        place = builder.gep(place, [word(first + k)])
+                        builder.store(builder.bitcast(above, small), place, align=1)
             return context.get_dummy_value()
 
-        number = types.uint64
-        return types.void(places, fours, number, projections, medians, out, number), codegen
+        return types.void(fours, projections, medians, out, types.uint64), codegen
 
     return project
 
 
 def _project() -> Any:
-    return project_with(add_at_once if has_products_of_bytes() else add_in_pairs)
+    if has_products_of_bytes():
+        return project_with(add_at_once, SKETCH_BITS // _LANES)
+    return project_with(add_in_pairs, 1)
 
 
 if jit_enabled():

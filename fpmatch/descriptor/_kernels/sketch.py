@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fpmatch.descriptor._kernels.cells import CELLS, DISC, see_cells
-from fpmatch.descriptor._kernels.projecting import project, roots, signs
+from fpmatch.descriptor._kernels.projecting import MANY, project, roots, signs
 from fpmatch.jit import kernel
 
 INSIDE = len(DISC)
@@ -50,8 +50,9 @@ def see_minutiae(x, y, angle, texture, offsets, tables, scratch, seen):
     texture 64 or 0, and 32 where no finger is. Row r has the minutiae ``offsets[r]`` to
     ``offsets[r + 1]``. ``scratch`` as for `sketch_minutiae`.
     """
-    columns, work, cells, one, _, _ = scratch
+    columns, work, cells, bytes_of, _ = scratch
     turns, near, touched, shares = tables.turns, tables.near, tables.touched, tables.shares
+    one = bytes_of[0]
     for r in range(offsets.shape[0] - 1):
         first, last = offsets[r], offsets[r + 1]
         _spread_out(x[first:last], y[first:last], angle[first:last], columns)
@@ -67,15 +68,16 @@ def see_minutiae(x, y, angle, texture, offsets, tables, scratch, seen):
 
 @kernel
 def sketch_minutiae(x, y, angle, texture, offsets, tables, scratch, out):
-    """Sketches of the minutiae of rows: ``out (C, 3) uint32``.
+    """Sketches of the minutiae of rows: ``out (C + MANY, 3) uint32``, of which the last are scratch.
 
     Bit b is set where projection b of what `see_minutiae` gives is above its median. ``scratch`` is
-    (columns (3, P) int32, work (6, P) int32, cells (320,) int32, seen (448,) uint8 and the same as
-    (112,) uint32, places (104,) uint64), P as `padded` says of the longest row.
+    (columns (3, P) int32, work (6, P) int32, cells (320,) int32, seen (MANY, 448) uint8 and the
+    same as (MANY, 112) uint32), P as `padded` says of the longest row.
     """
-    columns, work, cells, seen, fours, places = scratch
+    columns, work, cells, seen, fours = scratch
     turns, near, touched, shares = tables.turns, tables.near, tables.touched, tables.shares
     projections, medians = tables.projections, tables.medians
+    waiting = 0
     for r in range(offsets.shape[0] - 1):
         first, last = offsets[r], offsets[r + 1]
         _spread_out(x[first:last], y[first:last], angle[first:last], columns)
@@ -84,10 +86,11 @@ def sketch_minutiae(x, y, angle, texture, offsets, tables, scratch, out):
                 columns[0], columns[1], columns[2], last - first, a, turns, near, touched, shares,
                 work, cells,
             )  # fmt: skip
-            roots(cells, seen)
-            _see_texture(texture[first + a], seen)
-            many = np.uint64(0)
-            for p in range(np.uint64(places.shape[0])):
-                places[many] = p
-                many += np.uint64(fours[p] != 0)
-            project(places, fours, many, projections, medians, out, np.uint64(first + a))
+            roots(cells, seen[waiting])
+            _see_texture(texture[first + a], seen[waiting])
+            waiting += 1
+            if waiting == MANY:
+                project(fours, projections, medians, out, np.uint64(first + a + 1 - MANY))
+                waiting = 0
+    if waiting:
+        project(fours, projections, medians, out, np.uint64(offsets[-1] - waiting))
