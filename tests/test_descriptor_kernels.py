@@ -100,27 +100,30 @@ def test_signs_and_counts_are_their_plain_twins():
 
 
 @compiled
+@pytest.mark.parametrize("pieces", [1, 2, 6])
 @pytest.mark.parametrize("way", ["add_at_once", "add_in_pairs"])
-def test_bytes_are_projected_alike_in_either_way(way):
+def test_bytes_are_projected_alike_in_either_way(way, pieces):
     import numba
 
     if way == "add_at_once" and not projecting.has_products_of_bytes():
         pytest.skip("this machine has no such instruction")
-    project = projecting.project_with(getattr(projecting, way))
+    project = projecting.project_with(getattr(projecting, way), pieces)
     made = numba.njit(lambda *given: project(*given))
     rng = np.random.default_rng(3)
-    fours = rng.integers(0, 256, 4 * 104, np.uint8).view(np.uint32)
-    places = rng.permutation(104).astype(np.uint64)
+    octets = rng.integers(0, 123, (projecting.MANY, 448)).astype(np.uint8)
     projections = rng.integers(-128, 128, (104, 96, 4)).astype(np.int8)
     plain = projecting.project
     plain = getattr(plain, "py_func", plain)
-    for many in (0, 1, 60, 104):
-        medians = rng.integers(-200_000, 200_000, 96).astype(np.int32)
-        found, expected = np.zeros((2, 3), np.uint32), np.zeros((2, 3), np.uint32)
+    for fill in (0, 122, None):
+        if fill is not None:
+            octets[0] = fill
+        medians = rng.integers(-50_000, 50_000, 96).astype(np.int32)
+        shape = (2 * projecting.MANY, 3)
+        found, expected = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
         for run, out in ((made, found), (plain, expected)):
-            run(places, fours, np.uint64(many), projections, medians, out, np.uint64(1))
+            run(octets.view(np.uint32), projections, medians, out, np.uint64(2))
         assert found.tolist() == expected.tolist()
-        assert not found[0].any()
+        assert found.any(axis=1).tolist() == [False, False, True, True, True, True, False, False]
 
 
 @compiled

@@ -68,7 +68,7 @@ def see_minutiae(x, y, angle, texture, offsets, tables, scratch, seen):
 
 @kernel
 def sketch_minutiae(x, y, angle, texture, offsets, tables, scratch, out):
-    """Sketches of the minutiae of rows: ``out (C + MANY, 3) uint32``, of which the last are scratch.
+    """Sketches of the minutiae of rows: ``out (C + MANY, 3) uint32``, the last of them scratch.
 
     Bit b is set where projection b of what `see_minutiae` gives is above its median. ``scratch`` is
     (columns (3, P) int32, work (6, P) int32, cells (320,) int32, seen (MANY, 448) uint8 and the
