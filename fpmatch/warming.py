@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from fpmatch.compiling import COMPILES, READY, WAITS, is_ready, kernels, watched
 from fpmatch.descriptor import SearchTemplate, encode, pack
+from fpmatch.descriptor.sketch import sketch
 from fpmatch.durable import storage_errors
 from fpmatch.errors import InputError
 from fpmatch.image import FingerImage
-from fpmatch.index import EFFORTS, PartitionIndex
+from fpmatch.index import EFFORTS, PartitionIndex, row_layout
 from fpmatch.jit import jit_enabled
 from fpmatch.kernel_cache import cache_folder
 from fpmatch.matcher import compare
@@ -162,6 +163,10 @@ def _search(folder: Path, forms: list[SearchTemplate]) -> None:
                 groups = np.arange(count, dtype=np.int64)
                 index.shortlist_subject(forms[:2], groups, allowed=allowed, effort=effort)
             index.verify(forms[0], short.row_ids[: len(forms)])
+    few = pack(forms)
+    # As large segments hold them.
+    starts, packed = row_layout.pack(few, sketch(few))
+    row_layout.code(packed, starts, few.offsets, np.arange(len(few)))
 
 
 def _positions(count: int) -> NDArray[np.uint8]:

@@ -25,6 +25,7 @@ LONGEST = 1200
 NONE_CHOSEN = 5
 """What pytest returns where no test has the name."""
 TESTS = (
+    "test_index_coding.py",
     "test_engine_leaks.py",
     "test_engine_later.py",
     "test_damaged.py",
@@ -968,6 +969,18 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "upkeep/check_index.py",
         "if name := contents.differs(index):",
         'if name := "":',
+    ),
+    (
+        "the deep check takes coded rows as they are",
+        "index/contents.py",
+        "        _code_alike(part, made)\n",
+        '        made.update({n: part.arrays[n] for n in ("row_starts", "row_bytes")})\n',
+    ),
+    (
+        "bits after the last cell are lost",
+        "index/_kernels/packing.py",
+        "            begin = encode(codes, texture, many, shares, work) if whole else 0\n",
+        "            whole = True\n            begin = encode(codes, texture, many, shares, work)\n",
     ),
     (
         "votes of one part are left for the next",

@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from fpmatch.descriptor import PackedTemplates
 from fpmatch.errors import InputError
+from fpmatch.index._kernels import PADDING
 from fpmatch.index.build import build_arrays, join, select_rows
 from fpmatch.index.partition import PartitionIndex
 from fpmatch.index.quantizer import quantizer
 from fpmatch.index.row_layout import HELD as HELD
+from fpmatch.index.row_layout import are_coded, code
+from fpmatch.index.segment import Part
 
 
 def verify_blocks(index: PartitionIndex) -> None:
@@ -58,10 +61,20 @@ def differs(index: PartitionIndex) -> str:
         lists = quantizer(len(part.arrays["list_starts"]) - 1)
         every = part.forms(np.arange(len(part)))
         made = build_arrays(part.row_ids, part.positions, every, lists)
+        _code_alike(part, made)
         for name, array in made.items():
             if not np.array_equal(array, part.arrays[name]):
                 return name
     return ""
+
+
+def _code_alike(part: Part, made: dict[str, NDArray]) -> None:
+    """Code those rows that the part has coded."""
+    coded = are_coded(part.arrays["row_bytes"], part.arrays["row_starts"])
+    rows = np.arange(len(part))
+    starts, packed = code(made["row_bytes"], made["row_starts"], made["offsets"], rows, coded)
+    made["row_starts"] = starts
+    made["row_bytes"] = np.concatenate([packed, np.zeros(PADDING, np.uint8)])
 
 
 def forms(index: PartitionIndex, row_ids: NDArray[np.int64]) -> PackedTemplates:

@@ -3,31 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.index._kernels import carry_over, copy_rows, count_kept
 from fpmatch.index.list_layout import LIST_COLUMNS
+from fpmatch.index.row_layout import code
 from fpmatch.index.segment import Part
 
 _CHUNK = 4096
 """Rows that are checked and copied at a time."""
 
 
-def merge_rows(
-    parts: Sequence[Part], rows: Sequence[NDArray[np.int64]], arrays: Mapping[str, NDArray]
-) -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """Some rows of a part.
+
+    Parameters
+    ----------
+    part : Part
+    rows : (K,) int64
+        Ascending.
+    packed : (B,) uint8
+        Where their bytes are.
+    starts : (S + 1,) int64
+        Where in it each row begins.
+    places : (K,) int64
+        The number of each row in `starts`.
+    """
+
+    part: Part
+    rows: NDArray[np.int64]
+    packed: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Bytes of each row."""
+        return self.starts[self.places + 1] - self.starts[self.places]
+
+
+def take(
+    parts: Sequence[Part], rows: Sequence[NDArray[np.int64]], *, coded: bool = False
+) -> list[Taken]:
+    """Rows of parts, checked, as `merge_rows` takes them.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        Those without rows are left out.
+    rows : sequence of (K,) int64
+        Of each part, ascending.
+    coded : bool
+        Have rows coded that are not: 50 us and 1.3 KB a row.
+
+    Raises
+    ------
+    CorruptError
+        If a block of a part fails its checksum.
+    """
+    out = []
+    for part, mine in zip(parts, rows, strict=True):
+        if not len(mine):
+            continue
+        for first in range(0, len(mine), _CHUNK):
+            part.ensure_rows(mine[first : first + _CHUNK])
+        packed, starts = part.arrays["row_bytes"], part.arrays["row_starts"]
+        places = mine
+        if coded:
+            starts, packed = code(packed, starts, part.offsets, mine)
+            places = np.arange(len(mine))
+        out.append(Taken(part, mine, packed, starts, places))
+    return out
+
+
+def merge_rows(taken: Sequence[Taken], arrays: Mapping[str, NDArray]) -> None:
     """Fill the arrays of a part with some rows of others.
 
     About 10 us a finger of 32 minutiae: entries of lists are merged, not made.
 
     Parameters
     ----------
-    parts : sequence of Part
-        Where the rows are.
-    rows : sequence of (K,) int64
-        Of each part, ascending.
+    taken : sequence of Taken
     arrays : mapping of name to array
         As `build.shapes` has them, for all rows together; filled in place.
 
@@ -36,48 +96,34 @@ def merge_rows(
     CorruptError
         If a block of a part fails its checksum.
     """
-    taken = [(part, mine) for part, mine in zip(parts, rows, strict=True) if len(mine)]
-    for part, _ in taken:
-        part.prepare()
     if not taken:
         for name in ("offsets", "row_starts", "list_starts", "row_bytes"):
             arrays[name][...] = 0
         return
-    ids = np.concatenate([part.row_ids[mine] for part, mine in taken])
-    positions = np.concatenate([part.positions[mine] for part, mine in taken])
-    length = np.concatenate([np.diff(part.offsets)[mine] for part, mine in taken])
+    ids = np.concatenate([t.part.row_ids[t.rows] for t in taken])
+    positions = np.concatenate([t.part.positions[t.rows] for t in taken])
+    length = np.concatenate([np.diff(t.part.offsets)[t.rows] for t in taken])
     order = np.lexsort((ids, positions))
     arrays["row_ids"][...] = ids[order]
     arrays["positions"][...] = positions[order]
     arrays["offsets"][0] = 0
     np.cumsum(length[order], out=arrays["offsets"][1:])
-    size = np.concatenate([np.diff(part.arrays["row_starts"])[mine] for part, mine in taken])
+    size = np.concatenate([t.sizes for t in taken])
     arrays["row_starts"][0] = 0
     np.cumsum(size[order], out=arrays["row_starts"][1:])
     arrays["row_bytes"][arrays["row_starts"][-1] :] = 0
     new = np.empty(len(order), np.int64)
     new[order] = np.arange(len(order))
     targets, first = [], 0
-    for part, mine in taken:
-        target = np.full(len(part), -1, np.int64)
-        target[mine] = new[first : first + len(mine)]
-        first += len(mine)
+    for some in taken:
+        target = np.full(len(some.part), -1, np.int64)
+        mine = new[first : first + len(some.rows)]
+        target[some.rows] = mine
+        first += len(some.rows)
         targets.append(target)
-        _copy_rows(part, mine, target, arrays)
-    _carry_lists([part for part, _ in taken], targets, arrays)
-
-
-def _copy_rows(
-    part: Part,
-    rows: NDArray[np.int64],
-    target: NDArray[np.int64],
-    arrays: Mapping[str, NDArray],
-) -> None:
-    for first in range(0, len(rows), _CHUNK):
-        some = rows[first : first + _CHUNK]
-        part.ensure_rows(some)
-        held = part.arrays["row_bytes"], part.arrays["row_starts"]
-        copy_rows(*held, some, arrays["row_starts"], target[some], arrays["row_bytes"])
+        held = some.packed, some.starts, some.places
+        copy_rows(*held, arrays["row_starts"], mine, arrays["row_bytes"])
+    _carry_lists([t.part for t in taken], targets, arrays)
 
 
 def _carry_lists(

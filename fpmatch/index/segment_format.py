@@ -34,9 +34,9 @@ from fpmatch.index._kernels import checksum_blocks
 from fpmatch.parameters import INDEX
 
 MAGIC = b"FPMSEG\r\n"
-VERSION = 4
-"""Of new segments: sketches in lists and rows. Earlier ones are read too."""
-READABLE = (1, 2, 3, VERSION)
+VERSION = 5
+"""Of new segments: rows may be coded. Earlier ones are read too."""
+READABLE = (1, 2, 3, 4, VERSION)
 _PREFIX = struct.Struct("<8sIIQ32s")
 _ALIGN = 64
 

@@ -15,7 +15,7 @@ from fpmatch.index._kernels import PADDING
 from fpmatch.index.build import shapes
 from fpmatch.index.list_layout import LIST_COLUMNS
 from fpmatch.index.manifest import Manifest
-from fpmatch.index.merging import merge_rows
+from fpmatch.index.merging import Taken, merge_rows, take
 from fpmatch.index.segment import SKETCH, Part, Segment
 from fpmatch.index.segment_format import SegmentWriter, write_segment
 from fpmatch.parameters import SEGMENTS
@@ -38,24 +38,19 @@ def joined(
     lists : int
         Lists of the quantizer.
     """
-    rows = [np.flatnonzero(k) for k in keep]
-    arrays = {
-        name: np.zeros(shape, dtype) for name, (dtype, shape) in _shapes(parts, rows, lists).items()
-    }
-    merge_rows(parts, rows, arrays)
+    taken = take(parts, [np.flatnonzero(k) for k in keep])
+    arrays = {name: np.zeros(shape, dtype) for name, (dtype, shape) in _shapes(taken, lists)}
+    merge_rows(taken, arrays)
     return arrays
 
 
-def _shapes(
-    parts: Sequence[Part], rows: Sequence[NDArray[np.int64]], lists: int
-) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
-    cylinders, size = 0, PADDING
-    for part, mine in zip(parts, rows, strict=True):
-        part.prepare()
-        starts = part.arrays["row_starts"]
-        cylinders += int((part.offsets[mine + 1] - part.offsets[mine]).sum())
-        size += int((starts[mine + 1] - starts[mine]).sum())
-    return shapes(sum(map(len, rows)), cylinders, lists, size)
+def _shapes(taken: Sequence[Taken], lists: int) -> list[tuple[str, Any]]:
+    rows, cylinders, size = 0, 0, PADDING
+    for some in taken:
+        rows += len(some.rows)
+        cylinders += int(np.diff(some.part.offsets)[some.rows].sum())
+        size += int(some.sizes.sum())
+    return list(shapes(rows, cylinders, lists, size).items())
 
 
 def write_parts(
@@ -85,7 +80,7 @@ def write_parts(
     rows = sum(int(np.count_nonzero(k)) for k in keep)
     if not rows:
         return ()
-    if rows > SEGMENT_ROWS:
+    if rows > SEGMENT_ROWS or rows >= SEGMENTS.coded_least:
         return write_merged(folder, manifest, parts, keep, files)
     arrays = parts[0].arrays
     if len(parts) > 1 or not keep[0].all():
@@ -102,6 +97,9 @@ def write_merged(
     files: Files = PLAIN_FILES,
 ) -> tuple[Entry, ...]:
     """Stream the kept rows of some parts into new segments, as few as may hold them.
+
+    Rows of large segments are coded, which few searches read more than a few hundred of; of small
+    galleries, where every row may be compared in every search, they are not.
 
     Parameters
     ----------
@@ -129,11 +127,12 @@ def write_merged(
     for first in range(0, total, most):
         last = min(total, first + most)
         some = [r[len(r) * first // total : len(r) * last // total] for r in rows]
-        shaped = _shapes(parts, some, manifest.lists)
+        taken = take(parts, some, coded=last - first >= SEGMENTS.coded_least)
+        shaped = dict(_shapes(taken, manifest.lists))
         writer = SegmentWriter(_next(folder), attributes_of(manifest), shaped, files)
         arrays = {name: writer.array(name) for name in writer.layout.sections}
-        merge_rows(parts, some, arrays)
-        del arrays
+        merge_rows(taken, arrays)
+        del arrays, taken
         out.append((writer.path.name, writer.commit(), sum(map(len, some))))
     return tuple(out)
 

@@ -18,6 +18,7 @@ from fpmatch.index._kernels.bits import (
 )
 from fpmatch.index._kernels.carry import carry_over, count_kept
 from fpmatch.index._kernels.checksum import checksum_blocks
+from fpmatch.index._kernels.coding import coding_work
 from fpmatch.index._kernels.finding import find_rows, ranges_checked
 from fpmatch.index._kernels.lists import (
     fill_lists,
@@ -28,6 +29,7 @@ from fpmatch.index._kernels.lists import (
 )
 from fpmatch.index._kernels.packing import (
     PADDING,
+    code_rows,
     copy_rows,
     pack_rows,
     row_sizes,
@@ -44,6 +46,8 @@ __all__ = [
     "best_distances",
     "carry_over",
     "checksum_blocks",
+    "code_rows",
+    "coding_work",
     "copy_rows",
     "count_kept",
     "distance",

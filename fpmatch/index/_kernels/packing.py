@@ -1,17 +1,23 @@
-"""Rows without what need not be stored: packed, unpacked, carried over.
+"""Rows without what need not be stored: packed, unpacked, coded, carried over.
 
 The bytes of a row of M minutiae, one after the other::
 
     1        how it lies: 1 where positions have 16 bits and not 12, 2 where texture is plain, 4
-             where there are sketches (segments of version 3 had none)
+             where there are sketches (segments of version 3 had none), 8 where it is coded
     M        directions
     12 M     sketches
+
+and, unless it is coded::
+
     5 M      of each code, which of its 40 bytes are not 0 (bit b for byte b)
     ..       those bytes
     3 M      positions: the 12 bits of x, then those of y (4 M where they have 16 bits)
     7 M      of each texture, which of its cells are valid (bit c for cell c)
     ..       of each, the bits of those cells of the first word, then of the second; whole bytes
              (24 M where texture is plain: its three words)
+
+A coded row, which takes two thirds of that and some ten times as long to read, has its positions,
+then codes and textures as `coding` has them. Large segments hold such rows.
 
 Nothing is lost: positions have 16 bits where a row has one that does not fit into 12, and texture
 is plain where a row has bits of cells that are not valid, or more than 52 cells. The array ends
@@ -24,7 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.index._kernels.bits import SKETCH_WORDS, popcount, prefetch
+from fpmatch.index._kernels.coding import decode, encode
 from fpmatch.index._kernels.expanding import CODE_BYTES, expand, put_word, word_at
+from fpmatch.index._kernels.lanes import ROWS
 from fpmatch.jit import kernel
 from fpmatch.parameters import DESCRIPTOR
 
@@ -33,6 +41,7 @@ LINE = 64
 WIDE = 1
 PLAIN = 2
 SKETCHED = 4
+CODED = 8
 SKETCH = 4 * SKETCH_WORDS
 """Bytes of a sketch."""
 _MASK = 5
@@ -192,16 +201,63 @@ def unpack_codes(packed, place, many, out, to):
     return at
 
 
+@kernel(inner=True)
+def _unpack_positions(packed, at, how, first, many, x, y):
+    """The positions of a row; where they end."""
+    low, high, size = np.uint64(0xFFF), np.uint64(12), np.uint64(3)
+    if how & WIDE:
+        low, high, size = np.uint64(0xFFFF), np.uint64(16), np.uint64(4)
+    for c in range(first, first + many):
+        place = word_at(packed, at)
+        x[c] = place & low
+        y[c] = (place >> high) & low
+        at += size
+    return at
+
+
+@kernel(inner=True)
+def _unpack_textures(packed, at, how, first, many, texture):
+    """The textures of a row that is not coded."""
+    byte = np.uint64(0xFF)
+    if how & PLAIN:
+        for c in range(first, first + many):
+            for w in range(3):
+                texture[c, w] = word_at(packed, at)
+                at += np.uint64(8)
+        return
+    cells_at = at
+    at += np.uint64(_CELLS) * np.uint64(many)
+    for c in range(first, first + many):
+        valid = word_at(packed, cells_at) & _CELL_BITS
+        cells_at += np.uint64(_CELLS)
+        both = popcount(valid)
+        one = word_at(packed, at)
+        two = word_at(packed, at + (both >> np.uint64(3))) >> (both & np.uint64(7))
+        at += (both + both + np.uint64(7)) >> np.uint64(3)
+        texture[c, 2] = valid
+        first_word = np.uint64(0)
+        second_word = np.uint64(0)
+        for b in range(_CELLS):
+            shift = np.uint64(8 * b)
+            cells = (valid >> shift) & byte
+            first_word |= np.uint64(SCATTERED[cells, one & byte]) << shift
+            second_word |= np.uint64(SCATTERED[cells, two & byte]) << shift
+            one >>= popcount(cells)
+            two >>= popcount(cells)
+        texture[c, 0] = first_word
+        texture[c, 1] = second_word
+
+
 @kernel
-def unpack_rows(packed, starts, offsets, rows, new, columns):
+def unpack_rows(packed, starts, offsets, rows, new, columns, shares, work, todo):
     """Unpack some rows: row ``rows[k]`` to the entries from ``new[k]`` on of the columns.
 
     ``columns`` is (codes (40 C,) uint8, texture (C, 3) uint64, x, y, angle), each one entry longer
-    than the entries.
+    than the entries; ``todo (K, 4) int64`` is scratch. Rows that are coded
+    are read four at a time, best of one length.
     """
     codes, texture, x, y, angle = columns
-    byte = np.uint64(0xFF)
-    low = np.uint64(0xFFF)
+    coded = 0
     for k in range(rows.shape[0]):
         if k + 1 < rows.shape[0]:
             for ahead in range(starts[rows[k + 1]], starts[rows[k + 1] + 1], LINE):
@@ -210,52 +266,64 @@ def unpack_rows(packed, starts, offsets, rows, new, columns):
         start = np.uint64(starts[rows[k]])
         how = np.int64(packed[start])
         first = new[k]
-        to = np.uint64(CODE_BYTES * first)
-        place = start + np.uint64(1 + many)
-        if how & SKETCHED:
-            place += np.uint64(SKETCH * many)
-        at = unpack_codes(packed, place, np.uint64(many), codes, to)
         for n in range(many):
             angle[first + n] = packed[start + np.uint64(1 + n)]
-        if how & WIDE:
-            for c in range(first, first + many):
-                place = word_at(packed, at)
-                x[c] = place & np.uint64(0xFFFF)
-                y[c] = (place >> np.uint64(16)) & np.uint64(0xFFFF)
-                at += np.uint64(4)
-        else:
-            for c in range(first, first + many):
-                place = word_at(packed, at)
-                x[c] = place & low
-                y[c] = (place >> np.uint64(12)) & low
-                at += np.uint64(3)
-        if how & PLAIN:
-            for c in range(first, first + many):
-                for w in range(3):
-                    texture[c, w] = word_at(packed, at)
-                    at += np.uint64(8)
+        at = start + np.uint64(1 + many)
+        if how & SKETCHED:
+            at += np.uint64(SKETCH * many)
+        if how & CODED:
+            at = _unpack_positions(packed, at, how, first, many, x, y)
+            todo[coded, 0], todo[coded, 1] = np.int64(at), starts[rows[k] + 1]
+            todo[coded, 2], todo[coded, 3] = many, first
+            coded += 1
             continue
-        cells_at = at
-        at += np.uint64(_CELLS) * np.uint64(many)
-        for c in range(first, first + many):
-            valid = word_at(packed, cells_at) & _CELL_BITS
-            cells_at += np.uint64(_CELLS)
-            both = popcount(valid)
-            one = word_at(packed, at)
-            two = word_at(packed, at + (both >> np.uint64(3))) >> (both & np.uint64(7))
-            at += (both + both + np.uint64(7)) >> np.uint64(3)
-            texture[c, 2] = valid
-            first_word = np.uint64(0)
-            second_word = np.uint64(0)
-            for b in range(_CELLS):
-                shift = np.uint64(8 * b)
-                cells = (valid >> shift) & byte
-                first_word |= np.uint64(SCATTERED[cells, one & byte]) << shift
-                second_word |= np.uint64(SCATTERED[cells, two & byte]) << shift
-                one >>= popcount(cells)
-                two >>= popcount(cells)
-            texture[c, 0] = first_word
-            texture[c, 1] = second_word
+        at = unpack_codes(packed, at, np.uint64(many), codes, np.uint64(CODE_BYTES * first))
+        at = _unpack_positions(packed, at, how, first, many, x, y)
+        _unpack_textures(packed, at, how, first, many, texture)
+    for k in range(0, coded, ROWS):
+        decode(packed, todo[k : min(k + ROWS, coded)], shares, work, codes, texture)
+
+
+@kernel
+def code_rows(packed, starts, offsets, rows, wanted, shares, work, new_starts, out):
+    """Code some rows, ``rows[k]`` to ``out[new_starts[k]:new_starts[k + 1]] (uint8)``.
+
+    Rows that are not ``wanted (K,) bool``, are coded already, cannot be or would not get shorter
+    are copied. ``new_starts (K + 1,) int64`` is filled, all but the first.
+    """
+    codes, texture = work.codes, work.texture
+    for k in range(rows.shape[0]):
+        many = offsets[rows[k] + 1] - offsets[rows[k]]
+        first, last = starts[rows[k]], starts[rows[k] + 1]
+        to = new_starts[k]
+        how = np.int64(packed[first])
+        head = 1 + (1 + SKETCH) * many
+        if wanted[k] and how & (CODED | PLAIN | SKETCHED) == SKETCHED:
+            at = np.uint64(first + head)
+            at = unpack_codes(packed, at, np.uint64(many), codes, np.uint64(0))
+            wide = many * (4 if how & WIDE else 3)
+            _unpack_textures(packed, at + np.uint64(wide), how, 0, many, texture)
+            whole = True
+            for n in range(many):
+                # What lies after the last cell has no pair.
+                whole = whole and codes[CODE_BYTES * (n + 1) - 1] == 0
+            begin = encode(codes, texture, many, shares, work) if whole else 0
+            size = work.bytes.shape[0] - begin
+            if whole and head + wide + size < last - first:
+                out[to] = how | CODED
+                for b in range(1, head):
+                    out[to + b] = packed[first + b]
+                to += head
+                for b in range(wide):
+                    out[to + b] = packed[np.int64(at) + b]
+                to += wide
+                for b in range(size):
+                    out[to + b] = work.bytes[begin + b]
+                new_starts[k + 1] = to + size
+                continue
+        for b in range(last - first):
+            out[to + b] = packed[first + b]
+        new_starts[k + 1] = to + last - first
 
 
 @kernel
