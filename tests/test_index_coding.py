@@ -135,7 +135,7 @@ def test_any_rows_come_back_coded_or_not(made, seed):
     starts, packed = coded(forms, sketches, wanted)
     assert not are_coded(packed, starts)[~wanted].any()
     rows = rng.integers(0, max(1, len(forms)), 5 if len(forms) else 0)
-    same(unpack(packed, starts, forms.offsets, rows), forms, rows)
+    same(unpack([(packed, starts, forms.offsets, rows)]), forms, rows)
     # What is coded stays as it is.
     again = code(packed, starts, forms.offsets, np.arange(len(forms)), wanted & False)
     assert np.array_equal(again[0], starts)
@@ -160,7 +160,7 @@ def test_real_rows_take_two_thirds_and_all_that_cannot_be_coded_stay():
     how = packed[starts[:-1]]
     assert how[:4].tolist() == [4, 4 | PLAIN, 4 | CODED | WIDE, 4 | CODED]
     assert are_coded(packed, starts).sum() == 28
-    same(unpack(packed, starts, forms.offsets, np.arange(30)), other, np.arange(30))
+    same(unpack([(packed, starts, forms.offsets, np.arange(30))]), other, np.arange(30))
 
 
 @given(st.integers(0, 2**32), st.sampled_from(["noise", "zeros", "ones", "short"]))
@@ -178,7 +178,7 @@ def test_nothing_that_a_coded_row_says_leads_out_of_the_array(seed, kind):
             starts[row + 1] = starts[row] + rng.integers(0, last - first)
             continue
         guarded[first:last] = rng.integers(0, 256, last - first) if fill is None else fill
-    found = unpack(guarded[: len(packed)], starts, forms.offsets, np.array([4, 0, 3]))
+    found = unpack([(guarded[: len(packed)], starts, forms.offsets, np.array([4, 0, 3]))])
     if kind != "short":
         # Cells that there are not are never set.
         assert (found.codes[:, 4] >> np.uint64(56) == 0).all()

@@ -85,7 +85,7 @@ def test_any_rows_come_back_as_they_were(made, seed):
         held = packed[at : at + 12 * (last - first)]
         assert held.tobytes() == sketches[first:last].tobytes()
     rows = np.random.default_rng(seed).integers(0, max(1, len(forms)), 5 if len(forms) else 0)
-    same(unpack(packed, starts, forms.offsets, rows), forms, rows)
+    same(unpack([(packed, starts, forms.offsets, rows)]), forms, rows)
 
 
 def test_real_rows_take_little_and_positions_of_large_prints_are_kept():
@@ -95,7 +95,7 @@ def test_real_rows_take_little_and_positions_of_large_prints_are_kept():
     assert starts[-1] < 58 * len(forms.angle)
     assert (packed[starts[:-1]] == packing.SKETCHED).all()
     rows = np.arange(30)
-    same(unpack(packed, starts, forms.offsets, rows), forms, rows)
+    same(unpack([(packed, starts, forms.offsets, rows)]), forms, rows)
     wide = forms.x.copy()
     wide[0] = 4096
     large = PackedTemplates(
@@ -103,7 +103,7 @@ def test_real_rows_take_little_and_positions_of_large_prints_are_kept():
     )
     starts, packed = pack(large, sketches)
     assert packed[starts[:-1]].tolist() == [packing.WIDE | 4] + 29 * [4]
-    same(unpack(packed, starts, forms.offsets, rows), large, rows)
+    same(unpack([(packed, starts, forms.offsets, rows)]), large, rows)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -134,7 +134,7 @@ def test_nothing_that_a_row_says_leads_out_of_the_array(made, data):
     end = int(starts[-1])
     guarded[:end] = rng.choice(np.array([0, 255, 2, 1, 4], np.uint8), end)
     rows = np.arange(len(forms))
-    found = unpack(guarded[: len(packed)], starts, forms.offsets, rows)
+    found = unpack([(guarded[: len(packed)], starts, forms.offsets, rows)])
     if len(forms):
         last = int(forms.offsets[-1] - forms.offsets[-2])
         most = 1 + last * (1 + 12 + 5 + 40 + 4 + 24) + 8

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,9 @@ from fpmatch.index.pair_shares import shipped
 HELD = ("codes", "texture", "x", "y", "angle")
 """Columns of the search form that an index holds. No search reads the others."""
 Kernel = tuple[NDArray[np.uint8], NDArray, NDArray, NDArray, NDArray]
+Stored = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Some rows of a part: bytes, where each of its rows begins in them, minutiae before each, and the
+numbers of those that are meant."""
 
 
 def pack(
@@ -48,24 +53,19 @@ def pack(
     return starts, packed
 
 
-def unpack(
-    packed: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    offsets: NDArray[np.int64],
-    rows: NDArray[np.int64],
-) -> PackedTemplates:
-    """Some rows, in the given order; of what is not in `HELD` zeros.
+def unpack(stored: Sequence[Stored]) -> PackedTemplates:
+    """Some rows of several parts, in the given order; of what is not in `HELD` zeros.
 
     Parameters
     ----------
-    packed : (B,) uint8
-    starts : (N + 1,) int64
-    offsets : (N + 1,) int64
-        Minutiae before each row.
-    rows : (K,) int64
+    stored : sequence of Stored
     """
-    new = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(offsets[rows + 1] - offsets[rows], out=new[1:])
+    none = np.zeros(0, np.int64)
+    many = np.concatenate(
+        [none, *(offsets[rows + 1] - offsets[rows] for *_, offsets, rows in stored)]
+    )
+    new = np.zeros(len(many) + 1, np.int64)
+    np.cumsum(many, out=new[1:])
     total = int(new[-1])
     # One more than there are: a code is written with a few bytes too many.
     columns: dict[str, NDArray] = {
@@ -73,13 +73,17 @@ def unpack(
         for n, (dtype, entry) in COLUMNS.items()
     }
     held = (columns["codes"].view(np.uint8).ravel(), *(columns[n] for n in HELD[1:]))
-    # Coded rows are read several at a time, as long as the longest of them takes; the others first
-    # and in order, because each writes a little past its end.
-    coded = (packed[starts[rows]] & CODED) > 0
-    order = np.argsort(np.where(coded, 1 + np.diff(new), 0), kind="stable")
-    todo = np.empty((len(rows), 4), np.int64)
-    each = np.ascontiguousarray(rows)[order], new[:-1][order]
-    unpack_rows(packed, starts, offsets, *each, held, shipped(), coding_work(), todo)
+    work, first = coding_work(), 0
+    for packed, starts, offsets, rows in stored:
+        last = first + len(rows)
+        # Coded rows are read several at a time, as long as the longest of them takes; the others
+        # first and in order, because each writes a little past its end.
+        coded = (packed[starts[rows]] & CODED) > 0
+        order = np.argsort(np.where(coded, 1 + many[first:last], 0), kind="stable")
+        each = np.ascontiguousarray(rows)[order], new[first:last][order]
+        todo = np.empty((len(rows), 4), np.int64)
+        unpack_rows(packed, starts, offsets, *each, held, shipped(), work, todo)
+        first = last
     return PackedTemplates(offsets=new, **{n: column[:total] for n, column in columns.items()})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -135,8 +135,7 @@ class Part:
         CorruptError
             If a block under them fails its checksum.
         """
-        self.ensure_rows(rows)
-        return unpack(self.arrays["row_bytes"], self.arrays["row_starts"], self.offsets, rows)
+        return forms_of([(self, rows)])
 
     def find(self, row_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Row of each row id, -1 where this part does not hold it.
@@ -180,6 +179,26 @@ class Part:
 
     def close(self) -> None:
         """Give the memory back."""
+
+
+def forms_of(chosen: Sequence[tuple[Part, NDArray[np.int64]]]) -> PackedTemplates:
+    """Search forms of some rows of several parts, in order; of what is not in `HELD` zeros.
+
+    Parameters
+    ----------
+    chosen : sequence of (Part, (K,) int64)
+
+    Raises
+    ------
+    CorruptError
+        If a block under them fails its checksum.
+    """
+    stored = []
+    for part, rows in chosen:
+        part.ensure_rows(rows)
+        arrays = part.arrays
+        stored.append((arrays["row_bytes"], arrays["row_starts"], part.offsets, rows))
+    return unpack(stored)
 
 
 class Segment(Part):
@@ -350,7 +369,9 @@ class Segment(Part):
             self.ensure(name, 0, len(self.arrays[name]))
         if "row_bytes" in self.arrays:
             rows = np.arange(len(self))
-            return unpack(self.arrays["row_bytes"], self.arrays["row_starts"], self.offsets, rows)
+            return unpack(
+                [(self.arrays["row_bytes"], self.arrays["row_starts"], self.offsets, rows)]
+            )
         columns = {name: self.arrays[name] for name in COLUMNS}
         return PackedTemplates(offsets=self.offsets, **columns)
 

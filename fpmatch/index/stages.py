@@ -20,6 +20,8 @@ _CHUNK = 8192
 _LEAST_CHUNK = 512
 _PARTS_EACH = 4
 """Parts for each thread from which on a thread takes whole ones."""
+_PIECES_EACH = 4
+"""Pieces of a recount for each thread, where there are rows enough."""
 
 
 def vote_by_lists(
@@ -100,8 +102,9 @@ def votes_of_rows(
     """
     tasks: list[Task] = []
     counted = [np.zeros(len(r), np.int64) for r in rows]
+    share = sum(map(len, rows)) // (_PIECES_EACH * search.workers.threads) + 1
+    step = min(_CHUNK, max(_LEAST_CHUNK, share))
     for part, chosen, out in zip(view.parts, rows, counted, strict=True):
-        step = min(_CHUNK, max(_LEAST_CHUNK, len(chosen) // search.workers.threads + 1))
         for span in spans(len(chosen), step):
             tasks.append(vote_task(search, part, chosen, span, votes, out))
     search.workers.run(tasks)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fpmatch.descriptor import SearchTemplate
 from fpmatch.index.context import SearchContext
-from fpmatch.index.segment import Part
+from fpmatch.index.segment import Part, forms_of
 from fpmatch.index.work import spans
 from fpmatch.matcher.compare import Comparer
 
@@ -23,8 +23,8 @@ _CHUNK = 32
 """Rows between two looks at the clock: half a millisecond."""
 _TOGETHER = 128
 """Most rows of a piece of work, whose search forms are unpacked together."""
-Piece = tuple[Part, NDArray[np.int64], NDArray[np.int64]]
-"""Rows of a part, and their places in what was asked for."""
+_PIECES_EACH = 2
+"""Pieces for each thread, where there are rows enough."""
 
 
 def verify_rows(
@@ -49,8 +49,8 @@ def verify_rows(
         If the caller cancelled.
     """
     scores = np.full(len(row_ids), ABSENT, np.int32)
-    pieces: list[Piece] = []
-    each = min(_TOGETHER, max(_CHUNK, -(-len(row_ids) // search.workers.threads)))
+    taken: list[tuple[Part, NDArray[np.int64]]] = []
+    places = [np.zeros(0, np.int64)]
     for part in search.parts:
         rows = part.find(row_ids)
         here = np.flatnonzero(rows >= 0)
@@ -63,8 +63,12 @@ def verify_rows(
             scores[gone[~np.isin(row_ids[gone], search.tombstoned)]] = REMOVED
             here = here[live]
         scores[here] = UNVERIFIED
-        for first, last in spans(len(here), each):
-            pieces.append((part, rows[here[first:last]], here[first:last]))
+        taken.append((part, rows[here]))
+        places.append(here)
+    asked = np.concatenate(places)
+    threads = search.workers.threads
+    each = -(-len(asked) // (_PIECES_EACH * threads))
+    pieces = list(spans(len(asked), min(_TOGETHER, max(_CHUNK, each))))
     left = iter(pieces)
     lock = threading.Lock()
 
@@ -75,12 +79,24 @@ def verify_rows(
                 piece = next(left, None)
             if piece is None:
                 return
-            part, rows, at = piece
-            forms = part.forms(rows)
-            for first, last in spans(len(rows), _CHUNK):
+            at = asked[slice(*piece)]
+            forms = forms_of(_between(taken, *piece))
+            for first, last in spans(len(at), _CHUNK):
                 if not search.clock.go_on():
                     return
                 scores[at[first:last]] = comparer.scores(forms, np.arange(first, last))
 
-    search.workers.run([compare] * min(search.workers.threads, len(pieces)))
+    search.workers.run([compare] * min(threads, len(pieces)))
     return scores
+
+
+def _between(
+    taken: list[tuple[Part, NDArray[np.int64]]], first: int, last: int
+) -> list[tuple[Part, NDArray[np.int64]]]:
+    """The rows of parts from the first to before the last, counted through all of them."""
+    out = []
+    for part, rows in taken:
+        if first < len(rows) and last > 0:
+            out.append((part, rows[max(first, 0) : last]))
+        first, last = first - len(rows), last - len(rows)
+    return out

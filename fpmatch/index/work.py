@@ -96,13 +96,35 @@ class Workers:
             return
         with self._lock:
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(self.threads, "fpmatch-index")
+                # The caller's thread works too.
+                self._pool = ThreadPoolExecutor(self.threads - 1, "fpmatch-index")
             pool = self._pool
-        futures = [pool.submit(task) for task in tasks]
-        errors = [f.exception() for f in futures]
-        for error in errors:
-            if error is not None:
-                raise error
+        left = iter(enumerate(tasks))
+        errors: dict[int, BaseException] = {}
+
+        def work() -> None:
+            while True:
+                with self._lock:
+                    number, task = next(left, (-1, None))
+                if task is None:
+                    return
+                try:
+                    task()
+                except Exception as error:
+                    errors[number] = error
+                except BaseException as error:
+                    # An interruption: what is left is not begun here.
+                    errors[-1] = error
+                    return
+
+        futures = [pool.submit(work) for _ in range(min(self.threads, len(tasks)) - 1)]
+        work()
+        for future in futures:
+            # One that was not begun has nothing left to do.
+            if not future.cancel():
+                future.result()
+        if errors:
+            raise errors[min(errors)]
 
     def close(self) -> None:
         """End the threads."""
