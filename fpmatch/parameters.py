@@ -771,7 +771,7 @@ class SegmentParameters:
     rows_most: int = 65536
     """Rows that a merge puts into one segment. A removal rewrites the one that holds the row."""
     coded_least: int = 32769
-    """Rows from which a segment's are coded (`index._kernels.coding`): 0.7 of the bytes, and 6 us
+    """Rows from which a segment's are coded (`index._kernels.coding`): 0.7 of the bytes, and 4 us
     more to read one of 38 minutiae."""
     joined_most: int = 4096
     """Rows up to which parts in memory are joined."""
