@@ -31,8 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fit_calibration import DATA, identities
-from benchmarks.fit_sizes import SEED as TOUCH_SEED
-from benchmarks.fit_sizes import TOUCHES
+from benchmarks.fit_sizes import SEEDS
 from benchmarks.hard_prints import SKIN, templates
 from fpmatch.descriptor import encode, pack
 from fpmatch.evaluate import verification_metrics
@@ -41,7 +40,7 @@ from fpmatch.matcher._kernels import feature_rows
 from fpmatch.matcher.compare import _columns, _geometry
 from fpmatch.matcher.tables import scratch, tables
 from fpmatch.parameters import DESCRIPTOR, EVALUATE, MATCHER
-from training.left_out import PEOPLE, Compared, fit_numbers, groups, values_by
+from training.left_out import Compared, fit_numbers, groups, people, values_by
 from training.matcher import first_scores, raw_scores
 from training.sizes import (
     FIRST_RATES,
@@ -58,6 +57,8 @@ REPLICATES = 300
 RATES = (1e-3, 1e-4)
 UNSEEN = ("fvc2000/DB3_B", "fvc2002/DB1_B", "sd4")
 TWO_SENSORS = ("fvc2000/DB1_B", "fvc2000/DB2_B")
+TOUCHES = 3
+"""Of each print."""
 TOUCH_LEAST = 10
 SIDES = ("first", "refitted", "bent")
 SKINS = tuple(f"skin{strength:g}" for strength in SKIN)
@@ -111,7 +112,7 @@ def all_pairs(args) -> dict[str, Pairs]:
     found = {}
     jobs = [(i, forms[i], others(i, i)) for i in range(n)]
     found["whole"] = _pairs([job for job in jobs if len(job[2])], gallery, identity, folder)
-    rng = np.random.default_rng(TOUCH_SEED)
+    rng = np.random.default_rng(SEEDS[0])
     jobs = [
         (i, encode(touch(t, rng)), others(i))
         for _ in range(TOUCHES)
@@ -156,9 +157,8 @@ def unbent_numbers(whole: Compared, touches: Compared):
     """Offsets and curve of the first evidence."""
     nonmated = [part.of(~part.mated) for part in (whole, touches)]
     names = np.concatenate([part.folder for part in nonmated])
-    unit = np.unique([PEOPLE.get(f, f) for f in np.unique(names)], return_inverse=True)[1]
-    unit = unit[np.unique(names, return_inverse=True)[1]]
-    pairs = first_pairs(np.concatenate([part.features for part in nonmated]), unit)
+    unit, say = people(names)
+    pairs = first_pairs(np.concatenate([part.features for part in nonmated]), unit, say=say)
     offsets = fit_offsets(pairs, FIRST_RATES)
     return offsets, fit_curve(raw_of(pairs, offsets), pairs)
 

@@ -33,13 +33,14 @@ import numpy as np
 
 import fpmatch as fp
 from benchmarks.fit_calibration import DATA, identities
-from benchmarks.left_out import Part, draws, table, whole_pairs
+from benchmarks.left_out import Part, table, whole_pairs
 from fpmatch.descriptor import encode
 from fpmatch.errors import ExtractionError
 from fpmatch.minutiae.extract import EXTRACTORS
 from fpmatch.minutiae.network import model
 from fpmatch.minutiae.neural import extract_neural
 from fpmatch.parameters import NEURAL
+from training.fingers import draws
 from training.matcher import raw_scores
 from training.sizes import value_of
 from training.split import HALVED, LEFT_OUT, left_out

@@ -23,13 +23,14 @@ from fpmatch.evaluate.bootstrap import percentile_interval
 from fpmatch.evaluate.metrics import Comparisons, summarise
 from fpmatch.matcher.tables import TURNS
 from fpmatch.parameters import EVALUATE
+from training.fingers import draws
 from training.left_out import SENSORS, Compared, left_out_values
 from training.matcher import raw_scores
 from training.sizes import value_of
 
-SEED = 15
-REPLICATES = 500
 RATES = ("eer", "fmr1000")
+TOUCHES = 12
+"""Of each print."""
 
 
 def whole_pairs(forms, folder):
@@ -43,17 +44,6 @@ def whole_pairs(forms, folder):
         for i in np.unique(first)
     ]
     return first, second, np.concatenate(found)
-
-
-def draws(folder, identity):
-    """(B, I) how often every finger counts in a replicate; as many of a set as it has."""
-    rng = np.random.default_rng(SEED)
-    fingers, at = np.unique(identity, return_index=True)
-    weights = np.zeros((REPLICATES, len(fingers)), np.int64)
-    for name in np.unique(folder[at]):
-        own = fingers[folder[at] == name]
-        weights[:, own] = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), REPLICATES)
-    return weights
 
 
 class Part:
@@ -110,7 +100,9 @@ def main() -> None:
     first, second, features = whole_pairs(forms, folder)
     one, other, group = identity[first], identity[second], folder[first]
     whole = Compared(features, one == other, group)
-    sources, rows, found = touch_pairs(list(templates.values()), forms, folder, TURNS["upright"])
+    sources, rows, found = touch_pairs(
+        list(templates.values()), forms, folder, TOUCHES, turns=TURNS["upright"]
+    )
     touches = Compared(found[0], identity[sources] == identity[rows], folder[rows])
     print(
         f"{len(names)} impressions, {whole.mated.sum()} mated and {(~whole.mated).sum()} "

@@ -153,7 +153,7 @@ def test_every_place_that_prints_or_returns_a_rate_has_the_limit(tmp_path):
     said = CliRunner().invoke(app, ["compare", str(path), str(path)])
     assert said.exit_code == 0
     assert "below 1e-5 (beyond the evidence)" in said.output
-    assert "1 020 746" in said.output
+    assert "6 790 558" in said.output
     said = CliRunner().invoke(app, ["compare", str(path), str(path), "--json", "-"])
     result = json.loads(said.output)
     assert (result["fmr"], result["fmr_below"]) == (CALIBRATION.least_fmr, True)

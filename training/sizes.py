@@ -27,8 +27,9 @@ BINS = (4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 27, 30, 34, 38, 42, 46, 50, 54,
 """Bounds of the sizes whose quantiles are taken together."""
 FIRST_RATES = (0.02, 0.01, 0.005, 0.002)
 """False match rates at which sizes are brought to one level by the first evidence."""
-BENT_RATES = (0.01, 0.005, 0.002, 0.001)
-"""The same by that after bending, which one pair in twenty-five has."""
+BENT_RATES = (0.0025, 0.00125, 0.0005, 0.00025)
+"""The same by that after bending: where scores decide. At four times these, prints of 4 to 7
+minutiae reached 40 twice as often as it says."""
 UNWEIGHED = -1_000_000
 """Evidence of pairs that have none."""
 LOWEST = -3000
@@ -90,36 +91,67 @@ class Pairs:
         Usable minutiae of the smaller side.
     unit : (K,) str or int64
         The set that a pair belongs to; sets of the same people are one.
+    say : (K,) float64, optional
+        How much the set of each counts in a fit; 1 if not given.
+    often : (K,) float64, optional
+        How often a pair counts within its set; once if not given.
     """
 
     evidence: Ints
     first: Ints
     size: Ints
     unit: NDArray[np.str_] | Ints
+    say: Floats | None = None
+    often: Floats | None = None
 
-    def of(self, units: NDArray[np.str_] | Ints) -> Pairs:
-        """Those of some sets."""
-        keep = np.isin(self.unit, units)
-        return Pairs(self.evidence[keep], self.first[keep], self.size[keep], self.unit[keep])
+    def of(self, keep: NDArray[np.bool_]) -> Pairs:
+        """Some of them."""
+        columns = (getattr(self, f.name) for f in dataclasses.fields(self))
+        return Pairs(*(c if c is None else c[keep] for c in columns))
+
+    def weights(self, fewest: int, full: int) -> Floats:
+        """Weights by which every set counts as much as it has to say, however many pairs it has.
+
+        Parameters
+        ----------
+        fewest : int
+            Pairs under which a set has no part.
+        full : int
+            Pairs under which it has a smaller one.
+        """
+        often = np.ones(len(self.unit)) if self.often is None else self.often
+        weights = np.zeros(len(self.unit))
+        for name in np.unique(self.unit):
+            own = self.unit == name
+            total = often[own].sum()
+            if own.sum() >= fewest and total > 0:
+                weights[own] = often[own] * (min(1.0, own.sum() / full) / total)
+        return weights if self.say is None else weights * self.say
 
 
 def first_pairs(
-    features: NDArray[np.int32], unit: NDArray[np.str_] | Ints, p: MatcherParameters = MATCHER
+    features: NDArray[np.int32],
+    unit: NDArray[np.str_] | Ints,
+    p: MatcherParameters = MATCHER,
+    say: Floats | None = None,
 ) -> Pairs:
     """Pairs with the first evidence, of those past the gate."""
     below = features[:, 1] < 0
     found = np.where(below, UNWEIGHED, evidence(features, p))
     first = np.where(below, features[:, 0], p.gate).astype(np.int64)
-    return Pairs(found, first, features[:, 4].astype(np.int64), unit)
+    return Pairs(found, first, features[:, 4].astype(np.int64), unit, say)
 
 
 def bent_pairs(
-    features: NDArray[np.int32], unit: NDArray[np.str_] | Ints, p: MatcherParameters = MATCHER
+    features: NDArray[np.int32],
+    unit: NDArray[np.str_] | Ints,
+    p: MatcherParameters = MATCHER,
+    say: Floats | None = None,
 ) -> Pairs:
     """Pairs with the evidence after bending, of those that were bent; the first has its offsets."""
     found = np.where(features[:, 5] < 0, UNWEIGHED, bent_evidence(features, p))
     first = np.minimum(first_scores(features, p), p.gate + round(1000 * p.bend_from))
-    return Pairs(found, first, features[:, 4].astype(np.int64), unit)
+    return Pairs(found, first, features[:, 4].astype(np.int64), unit, say)
 
 
 def raw_of(pairs: Pairs, offsets: Floats) -> Ints:
@@ -129,21 +161,11 @@ def raw_of(pairs: Pairs, offsets: Floats) -> Ints:
     return pairs.first + np.where(weighed, np.maximum(pairs.evidence - off, 0), 0)
 
 
-def quantiles(values: Floats, weights: Floats, shares: Iterable[float]) -> list[float]:
+def quantiles(values: Ints, weights: Floats, shares: Iterable[float]) -> list[int]:
     """Weighted quantiles, observed values."""
-    order = np.argsort(values, kind="stable")
-    total = np.cumsum(weights[order])
-    return [float(values[order[np.searchsorted(total, share * total[-1])]]) for share in shares]
-
-
-def _alike(unit: NDArray[np.str_] | Ints, fewest: int, full: int) -> Floats:
-    """Weights by which every set counts alike, however many pairs it has."""
-    weights = np.zeros(len(unit))
-    for name in np.unique(unit):
-        own = unit == name
-        if own.sum() >= fewest:
-            weights[own] = min(1.0, own.sum() / full) / own.sum()
-    return weights
+    low = int(values.min())
+    total = np.cumsum(np.bincount(values - low, weights))
+    return [low + int(np.searchsorted(total, share * total[-1])) for share in shares]
 
 
 def fit_offsets(pairs: Pairs, rates: Sequence[float] = BENT_RATES) -> Floats:
@@ -156,12 +178,12 @@ def fit_offsets(pairs: Pairs, rates: Sequence[float] = BENT_RATES) -> Floats:
     """
     at, levels, trust = [], [], []
     for low, high in itertools.pairwise(BINS):
-        inside = (pairs.size >= low) & (pairs.size < high)
-        weights = _alike(pairs.unit[inside], FEWEST_OF_SET, FULL_OF_SET)
-        if inside.sum() < FEWEST_OF_SIZE or not weights.any():
+        inside = pairs.of((pairs.size >= low) & (pairs.size < high))
+        weights = inside.weights(FEWEST_OF_SET, FULL_OF_SET)
+        if len(weights) < FEWEST_OF_SIZE or not weights.any():
             continue
-        values = np.maximum(pairs.evidence[inside], LOWEST).astype(np.float64)
-        at.append(float(np.average(pairs.size[inside], weights=weights)))
+        values = np.maximum(inside.evidence, LOWEST)
+        at.append(float(np.average(inside.size, weights=weights)))
         levels.append(quantiles(values, weights, [1 - rate for rate in rates]))
         trust.append(float(weights.sum()))
     height = np.array(levels)
@@ -181,17 +203,15 @@ def fit_curve(raw: Ints, pairs: Pairs) -> tuple[tuple[int, ...], tuple[float, ..
     weights = np.zeros(len(raw))
     for low, high in CLASSES:
         inside = (pairs.size >= low) & (pairs.size < high)
-        weights[inside] = _alike(pairs.unit[inside], FEWEST_OF_CLASS, FULL_OF_CLASS)
-    scores = raw.astype(np.float64)
+        weights[inside] = pairs.of(inside).weights(FEWEST_OF_CLASS, FULL_OF_CLASS)
     at, value = [0], [0.0]
     rates = (*KNOT_RATES, TAIL)
-    for rate, level in zip(rates, quantiles(scores, weights, [1 - r for r in rates]), strict=True):
-        knot = int(level)
-        if knot > at[-1]:
-            at.append(knot)
+    for rate, level in zip(rates, quantiles(raw, weights, [1 - r for r in rates]), strict=True):
+        if level > at[-1]:
+            at.append(level)
             value.append(round(-10 * math.log10(rate), 4))
-    over = scores > at[-1]
-    excess = float(np.average(scores[over] - at[-1], weights=weights[over]))
+    over = raw > at[-1]
+    excess = float(np.average(raw[over] - at[-1], weights=weights[over]))
     value.append(round(value[-1] + (HIGHEST_RAW - at[-1]) / excess * 10 / math.log(10), 4))
     return (*at, HIGHEST_RAW), tuple(value)
 
@@ -201,13 +221,13 @@ def ratios(values: Floats) -> list[float]:
     return [float((values >= at).mean() / 10 ** (-at / 10)) for at in SHOWN]
 
 
-def by_size(values: Floats, size: Ints) -> list[tuple[str, int, list[float]]]:
-    """The same for every class of sizes: its name, its pairs, and the ratios."""
+def sizes(size: Ints) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Every class of sizes that has a pair: its name, and which are of it."""
     out = []
     for low, high in itertools.pairwise(SHOWN_SIZES):
         inside = (size >= low) & (size < high)
         if inside.any():
-            out.append((f"{low} to {high - 1}", int(inside.sum()), ratios(values[inside])))
+            out.append((f"{low} to {high - 1}", inside))
     return out
 
 
