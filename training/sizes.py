@@ -231,6 +231,11 @@ def sizes(size: Ints) -> list[tuple[str, NDArray[np.bool_]]]:
     return out
 
 
+def by_size(values: Floats, size: Ints) -> list[tuple[str, int, list[float]]]:
+    """The ratios of every class of sizes: its name, its pairs, and they."""
+    return [(name, int(own.sum()), ratios(values[own])) for name, own in sizes(size)]
+
+
 def value_of(raw: Ints) -> Floats:
     """Values by the curve in force."""
     return np.interp(raw, CALIBRATION.raw, CALIBRATION.value)
