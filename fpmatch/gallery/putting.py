@@ -20,6 +20,8 @@ from fpmatch.gallery.results import NewRow
 from fpmatch.template import Template
 from fpmatch.types import Record
 
+_ASKED = 256
+"""Names asked for in one statement: some builds of SQLite take no more than 999."""
 Contents = dict[int, tuple[Template, bytes]]
 """Templates and their stored forms, by `id` of the template."""
 
@@ -134,16 +136,23 @@ class Putting:
     numbers: Numbers
     contents: Contents = field(default_factory=dict)
 
-    def holds(self, name: str) -> bool:
-        """Whether a record of that name is there.
+    def held(self, names: Sequence[str]) -> set[str]:
+        """Those names that records have which are there.
 
         Parameters
         ----------
-        name : str
-            As the column holds it.
+        names : sequence of str
+            As the column holds them.
         """
-        query = "SELECT 1 FROM record WHERE partition = ? AND record = ?"
-        return self.database.execute(query, (self.partition, name)).fetchone() is not None
+        out: set[str] = set()
+        for first in range(0, len(names), _ASKED):
+            some = names[first : first + _ASKED]
+            found = self.database.execute(
+                f"SELECT record FROM record WHERE partition = ? AND record IN ({_marks(len(some))})",
+                (self.partition, *some),
+            )
+            out |= {name for (name,) in found}
+        return out
 
     def put(
         self, item: int, record: Record, origin: tuple[bytes, tuple[bytes, ...]]
@@ -305,6 +314,10 @@ class Putting:
             database.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (event, key))
             keys.append(key)
         return rows, keys
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
 
 
 def uses_text(banned: frozenset[str]) -> str:

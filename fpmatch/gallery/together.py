@@ -33,17 +33,19 @@ def put_all(putting: Putting, items: Sequence[Item]) -> Iterator[tuple[int, Put 
     putting : Putting
     items : sequence of (int, Record, (bytes, tuple of bytes))
     """
+    if cipher_of(putting.database).encrypted:
+        yield from (_one(putting, item) for item in items)
+        return
     several: list[Item] = []
-    names: set[str] = set()
-    many = not cipher_of(putting.database).encrypted
+    there = putting.held([item[1].record for item in items])
     for item in items:
         name = item[1].record
-        if many and name not in names and not putting.holds(name):
+        if name not in there:
             several.append(item)
-            names.add(name)
+            there.add(name)
             continue
         yield from _several(putting, several)
-        several, names = [], set()
+        several = []
         yield _one(putting, item)
     yield from _several(putting, several)
 

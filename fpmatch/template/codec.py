@@ -102,9 +102,9 @@ def to_bytes(template: Fields) -> bytes:
     field = b""
     if template.orientation is not None:
         field = zlib.compress(template.orientation.tobytes(), 9)
-    kind = np.zeros(-(-len(template.angle) // 4) * 4, np.uint8)
-    kind[: len(template.angle)] = template.kind
-    packed = kind.reshape(-1, 4) @ np.array([1, 4, 16, 64], np.uint8)
+    # Of each four bytes, the lowest: two bits of each.
+    kinds = int.from_bytes(template.kind.tobytes(), "little")
+    kinds |= kinds >> 6 | kinds >> 12 | kinds >> 18
     body = b"".join(
         (
             _HEADER.pack(
@@ -118,9 +118,9 @@ def to_bytes(template: Fields) -> bytes:
                 len(field),
             ),
             name,
-            template.xy.astype("<u2").tobytes(),
-            template.angle.astype("<u2").tobytes(),
-            packed.astype(np.uint8).tobytes(),
+            np.asarray(template.xy, "<u2").tobytes(),
+            np.asarray(template.angle, "<u2").tobytes(),
+            kinds.to_bytes(len(template.angle), "little")[::4],
             template.quality.tobytes(),
             field,
         )
