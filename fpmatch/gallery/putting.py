@@ -147,8 +147,9 @@ class Putting:
         out: set[str] = set()
         for first in range(0, len(names), _ASKED):
             some = names[first : first + _ASKED]
+            marks = ", ".join("?" * len(some))
             found = self.database.execute(
-                f"SELECT record FROM record WHERE partition = ? AND record IN ({_marks(len(some))})",
+                f"SELECT record FROM record WHERE partition = ? AND record IN ({marks})",
                 (self.partition, *some),
             )
             out |= {name for (name,) in found}
@@ -314,10 +315,6 @@ class Putting:
             database.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (event, key))
             keys.append(key)
         return rows, keys
-
-
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)
 
 
 def uses_text(banned: frozenset[str]) -> str:

@@ -82,7 +82,7 @@ def search_forms(given, tables, around, out, offsets):
     largest = 0
     for t in range(given.shapes.shape[0]):
         longest = max(longest, given.starts[t + 1] - given.starts[t])
-        _, height, width = given.shapes[t]
+        height, width = given.shapes[t, 1], given.shapes[t, 2]
         largest = max(largest, (height + 2 * around.margin) * (width + 2 * around.margin))
     room = (longest // LANES + 1) * LANES
     columns = np.zeros((3, room), np.int32)
@@ -91,7 +91,8 @@ def search_forms(given, tables, around, out, offsets):
     codes = np.empty((room, out.codes.shape[1]), np.uint64)
     order = np.empty(room, np.int64)
     vectors = np.empty(CHANNELS * largest, np.int16)
-    work = np.full((9, ROOM), np.int32(-1), np.int32)
+    work = np.empty((9, ROOM), np.int32)
+    work[:] = -1
     total = 0
     offsets[0] = 0
     for t in range(given.shapes.shape[0]):
@@ -102,14 +103,16 @@ def search_forms(given, tables, around, out, offsets):
             columns[1, a] = given.xy[first + a, 1]
             columns[2, a] = given.angle[first + a]
         found = _codes(columns, many, tables, scratch, cells, codes, order)
-        begin, height, width = given.shapes[t]
+        begin, height, width = given.shapes[t, 0], given.shapes[t, 1], given.shapes[t, 2]
         if height > 0:
             field = given.fields[begin : begin + height * width]
             lay_field_out(field, height, width, around.double, around.margin, vectors)
         across = width + 2 * around.margin
         for k in range(found):
             a = order[k]
-            out.codes[total] = codes[a]
+            # Copied as a whole, it would be compiled with the text of an error: a second longer.
+            for word in range(codes.shape[1]):
+                out.codes[total, word] = codes[a, word]
             out.x[total] = given.xy[first + a, 0]
             out.y[total] = given.xy[first + a, 1]
             out.angle[total] = direction(columns[2, a])

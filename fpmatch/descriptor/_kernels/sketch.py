@@ -63,7 +63,8 @@ def see_minutiae(x, y, angle, texture, offsets, tables, scratch, seen):
             )  # fmt: skip
             roots(cells, one)
             _see_texture(texture[first + a], one)
-            seen[first + a] = one[: seen.shape[1]]
+            for k in range(seen.shape[1]):
+                seen[first + a, k] = one[k]
 
 
 @kernel
