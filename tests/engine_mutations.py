@@ -1627,10 +1627,28 @@ MUTATIONS: tuple[tuple[str, str, str, str], ...] = (
         "            raise",
     ),
     (
+        "a record that comes twice in a batch is new twice",
+        "gallery/together.py",
+        "            there.add(name)\n",
+        "",
+    ),
+    (
+        "what a refused addition changed stays",
+        "gallery/together.py",
+        '        database.execute("ROLLBACK TO item")\n',
+        "",
+    ),
+    (
+        "rows of a refused addition are never used",
+        "gallery/together.py",
+        "        putting.numbers.back(mark)\n",
+        "",
+    ),
+    (
         "text taken for a list",
         "checks.py",
-        "    if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(\n        value, Sequence | Set\n    ):",
-        "    if not isinstance(value, Sequence | Set):",
+        "        if other or not isinstance(value, Sequence | Set):",
+        "        if not isinstance(value, Sequence | Set):",
     ),
     (
         "a list of any length",

@@ -10,8 +10,9 @@ from engine_helpers import folder, print_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpmatch.errors import StorageError
+from fpmatch.errors import InputError, StorageError
 from fpmatch.gallery import Gallery, records, removal, together
+from fpmatch.gallery.putting import Putting
 from fpmatch.gallery.removing import Wanted
 from fpmatch.types import PartitionInfo, Record, SourcedRecord
 
@@ -84,6 +85,32 @@ def test_many_at_a_time_are_as_one_after_the_other(seed):
         gallery.close()
         shutil.rmtree(gallery.folder)
     assert found[0] == found[1]
+
+
+def test_a_refused_addition_takes_back_what_it_changed(monkeypatch):
+    gallery = made()
+    records.enrol(gallery, "a", [(0, Record("r0", [print_of(1)]))])
+    before, rows = contents(gallery), next_row(gallery)
+    put = Putting.put
+
+    def refused(putting, *given):
+        put(putting, *given)
+        raise InputError("not this one")
+
+    monkeypatch.setattr(Putting, "put", refused)
+    done = records.enrol(gallery, "a", [(0, Record("r0", [print_of(2)]))])
+    assert [(error.item, error.message) for error in done.errors] == [(0, "not this one")]
+    after = contents(gallery)
+    assert {of: after[of] for of in TABLES if of != "partition"} == {
+        of: before[of] for of in TABLES if of != "partition"
+    }
+    assert next_row(gallery) == rows
+    gallery.close()
+    shutil.rmtree(gallery.folder)
+
+
+def next_row(gallery):
+    return gallery.database.execute("SELECT next_row FROM partition WHERE name = 'a'").fetchone()
 
 
 def test_what_goes_wrong_among_many_leaves_nothing(monkeypatch):
