@@ -728,6 +728,18 @@ class IndexParameters:
     deepest: int = 4
     """Most times the usual share of the lists and of the rows counted again, for a probe of few
     cylinders."""
+    cell_weights: tuple[int, ...] = (
+        *(14, 14, 14, 14, 13, 13, 13, 13, 13, 13, 12, 12, 12, 12, 12, 12),
+        *(11, 11, 11, 11, 10, 10, 10, 9, 9, 9, 8, 8, 7, 7, 7, 6),
+        *(6, 6, 5, 5, 5, 4, 4, 4, 3, 3, 3, 3, 3, 3, 2, 2),
+        *(2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1),
+    )
+    """Sixteenths of the mated minutiae whose code has the cell that is of this rank about the
+    other minutia; by the real prints that sketches are learned from (``benchmarks/list_choice.py``
+    repeats it)."""
+    cell_cost: int = 6
+    """What each cell of a centroid costs, sixteenths: a list whose centroid has many cells would
+    else be likely for all."""
     beam: int = 8
     """Heads whose centroids are looked at when a cylinder is given its list."""
     large_from: int = 200_000

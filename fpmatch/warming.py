@@ -33,8 +33,8 @@ _MINUTIAE = 48
 _SEED = 20260401
 _ROWS = INDEX.scan_below + 1024
 """Above the size from which lists are looked into."""
-_NEVER = frozenset({"matcher: feature_rows", "descriptor: see_minutiae"})
-"""Kernels that training and benchmarks use, and no search but as a part of others."""
+_NEVER = frozenset({"matcher: feature_rows"})
+"""Kernels that training and benchmarks use, and no search."""
 
 Progress = Callable[[str, int, int], None]
 

@@ -66,6 +66,22 @@ def nearest_lists(codes, heads, centroids, beam):
     return np.array(out, np.uint16)
 
 
+def likely_lists(cells, weights, cost, centroids, most):
+    """Lists by the worth of the cells that a centroid has, less what they cost; ascending."""
+    held = [
+        {64 * w + b for w, word in enumerate(centroid) for b in range(64) if int(word) >> b & 1}
+        for centroid in centroids
+    ]
+    out = []
+    for seen in cells:
+        ranked = sorted(range(len(seen)), key=lambda p: (-int(seen[p]), p))
+        worth = dict(zip(ranked, map(int, weights), strict=False))
+        score = [sum(worth.get(p, 0) - cost for p in has) for has in held]
+        best = sorted(range(len(held)), key=lambda n: (-score[n], n))[:most]
+        out.append(sorted(best))
+    return np.array(out, np.int64)
+
+
 def list_votes(probe, lookup, assigned, sketches, angle, offsets, seen, window):
     """Votes of every row from the lists of a lookup, straight from the definition."""
     best: dict[tuple[int, int], int] = {}

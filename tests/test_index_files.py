@@ -10,11 +10,13 @@ import shutil
 from itertools import product
 from pathlib import Path
 
+import naive_index as naive
 import numpy as np
 import pytest
 from packed_rows import packed_codes
 
 from fpmatch.descriptor import COLUMNS, encode, pack
+from fpmatch.descriptor.sketch import surroundings
 from fpmatch.encryption import PLAIN_FILES
 from fpmatch.errors import CorruptError, FpmatchError, InputError, ReadOnlyError, StorageError
 from fpmatch.index import (
@@ -28,7 +30,7 @@ from fpmatch.index import (
 )
 from fpmatch.index.build import join, select_rows
 from fpmatch.index.list_layout import LIST_COLUMNS
-from fpmatch.index.quantizer import SIZES, quantizer, read_quantizer
+from fpmatch.index.quantizer import CELLS, SIZES, quantizer, read_quantizer
 from fpmatch.index.row_layout import HELD, are_coded
 from fpmatch.index.segment import Segment
 from fpmatch.index.segment_format import write_segment
@@ -50,6 +52,10 @@ def gallery():
 @pytest.fixture(scope="module")
 def probe():
     return encode(next(mates(1, 77, start=3)))
+
+
+def cells_of(forms):
+    return np.ascontiguousarray(surroundings(forms)[:, :CELLS])
 
 
 def fill(index, gallery, rows):
@@ -475,15 +481,14 @@ def test_shipped_quantizers(lists, gallery):
     assert (np.bitwise_count(made.masks).sum(axis=1) == 128).all()
     out = np.zeros(len(gallery.codes), np.uint16)
     made.assign(gallery.codes, out)
-    nearest = made.nearest(gallery.codes, 8)
-    assert (nearest[:, 0] == out).mean() > 0.8
+    likely = made.likely(cells_of(gallery), 8)
+    assert (np.diff(likely) > 0).all()
+    assert (likely == out[:, None]).any(axis=1).mean() > 0.8
     assert len(np.unique(out)) > min(lists, len(out)) / 4
-    every = np.bitwise_count(
-        gallery.codes[:3, None] ^ made._members.transpose(0, 2, 1).reshape(1, -1, 5)
-    )
-    expected = np.sort(every.sum(axis=2), axis=1)[:, :8]
-    found = np.take_along_axis(every.sum(axis=2), nearest[:3], axis=1)
-    assert (found == expected).all()
+    centroids = made._members.transpose(0, 2, 1).reshape(-1, 5)
+    some = cells_of(gallery)[:3]
+    expected = naive.likely_lists(some, INDEX.cell_weights, INDEX.cell_cost, centroids, 8)
+    assert (likely[:3] == expected).all()
 
 
 def test_a_damaged_quantizer_is_refused(tmp_path):

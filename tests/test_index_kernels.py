@@ -16,13 +16,14 @@ from fpmatch.descriptor import COLUMNS, PackedTemplates
 from fpmatch.descriptor.sketch import sketch
 from fpmatch.index import _kernels as kernels
 from fpmatch.index import list_votes, stages
+from fpmatch.index import quantizer as coarse
 from fpmatch.index._kernels import vectors
 from fpmatch.index.build import build_arrays, join, select_rows
 from fpmatch.index.context import SearchContext, View
 from fpmatch.index.list_layout import LIST_COLUMNS, build_lists
 from fpmatch.index.lookup import lookup_for
 from fpmatch.index.merging import merge_rows, take
-from fpmatch.index.quantizer import Quantizer
+from fpmatch.index.quantizer import CELLS, Quantizer
 from fpmatch.index.ranking import best, foremost, place, together, unplace
 from fpmatch.index.row_layout import pack
 from fpmatch.index.segment import Part
@@ -82,7 +83,8 @@ def votes_of(rng, cylinders):
     table[:, :65] = np.sort(rng.integers(0, 500, (cylinders, 65)), axis=1)[:, ::-1]
     cut = rng.integers(30, 64, cylinders)
     cut[::5] = -1
-    return ProbeVotes(codes_of(rng, cylinders), sketches_of(rng, cylinders), angle, table, cut)
+    cells = rng.integers(0, 123, (cylinders, CELLS)).astype(np.int32)
+    return ProbeVotes(cells, sketches_of(rng, cylinders), angle, table, cut)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -115,7 +117,7 @@ def test_votes_by_row(seed, window):
     rng = np.random.default_rng(seed)
     packed = packed_of(rng, 12)
     probe = votes_of(rng, int(rng.integers(0, 8)))
-    best = np.zeros((len(probe.codes), 12), np.uint16)
+    best = np.zeros((len(probe.sketches), 12), np.uint16)
     sketches = sketches_of(rng, len(packed.angle))
     columns = (packed.angle, packed.offsets, window)
     held = sketches.view(np.uint8).ravel()
@@ -130,6 +132,29 @@ def test_votes_by_row(seed, window):
     expected = naive.vote_rows(probe.sketches, probe.angle, probe.table, sketches, *columns, rows)
     assert (out[2:6] == expected[2:6]).all()
     assert (out[[0, 1, 6]] == -1).all()
+
+
+@pytest.mark.parametrize("width", [4, LISTS, 2048])
+@pytest.mark.parametrize("seed", range(6))
+def test_likely_lists(seed, width, monkeypatch):
+    """Values tie often, so that lists do too; weights fill their bytes to the last."""
+    rng = np.random.default_rng(seed)
+    monkeypatch.setattr(coarse, "_WIDTH", width)
+    ranks = 4 * int(rng.integers(1, 17))
+    weights = np.sort(rng.integers(0, (15, 64)[seed % 2], ranks))[::-1]
+    weights[:4] = (85, 85, 85, 0) if seed == 5 else weights[:4]
+    chosen = dataclasses.replace(
+        coarse.INDEX, cell_weights=tuple(weights.tolist()), cell_cost=int(rng.integers(0, 9))
+    )
+    monkeypatch.setattr(coarse, "INDEX", chosen)
+    centroids, masks = codes_of(rng, LISTS, 20), codes_of(rng, LISTS)
+    centroids[::3] &= codes_of(rng, len(centroids[::3]), 60)
+    made = Quantizer(centroids, codes_of(rng, HEADS), masks)
+    cells = rng.integers(0, (6, 256)[seed % 3 == 0], (9, CELLS)).astype(np.int32)
+    for most in (1, 5, LISTS, LISTS + 3):
+        expected = naive.likely_lists(cells, weights, chosen.cell_cost, centroids, most)
+        assert (made.likely(cells, most) == expected).all()
+        assert (made.likely(cells[4:6], most) == expected[4:6]).all()
 
 
 @pytest.mark.parametrize("seed", range(6))

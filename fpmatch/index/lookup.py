@@ -35,7 +35,7 @@ class Lookup:
 def lookup_for(
     votes: ProbeVotes, quantizer: Quantizer, most: int, workers: Workers | None = None
 ) -> Lookup:
-    """The nearest lists of every cylinder that can vote.
+    """The likely lists of every cylinder that can vote.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def lookup_for(
 
     def task(first: int, last: int) -> Callable[[], None]:
         def look() -> None:
-            lists[first:last] = quantizer.nearest(votes.codes[voting[first:last]], most)
+            lists[first:last] = quantizer.likely(votes.cells[voting[first:last]], most)
 
         return look
 

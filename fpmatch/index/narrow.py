@@ -58,7 +58,7 @@ class GroupVotes:
             np.maximum.at(best, place, got)
             there[place] = True
         self.votes += best
-        self.evidence[there] += len(votes.codes)
+        self.evidence[there] += len(votes.angle)
 
     def keep(self, size: int) -> Rows:
         """Keep the `size` groups of most votes, and those that too little is known of.

@@ -15,11 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpmatch.descriptor import COLUMNS, shipped
-from fpmatch.index._kernels import WORDS, nearest_lists
+from fpmatch.descriptor.tables import cell_centres
+from fpmatch.index._kernels import TOGETHER, WORDS, likely_lists, nearest_lists
 from fpmatch.parameters import DESCRIPTOR, INDEX, digest
 
 SIZES = (256, 1024, 4096, 16384)
 """Numbers of lists that are shipped."""
+CELLS = DESCRIPTOR.sections * len(cell_centres())
+"""Cells of a cylinder; a code has some of them."""
+_WIDTH = 2048
+"""Lists whose scores are added up together, in what a core has close at hand."""
 _ARRAYS, _MADE_BY = ("centroids", "heads", "masks"), "training.quantizer"
 
 
@@ -41,17 +46,20 @@ class Quantizer:
         heads: NDArray[np.uint64],
         masks: NDArray[np.uint64],
     ) -> None:
-        import faiss
-
         self.lists = len(centroids)
         self.masks = masks
         self._heads = np.ascontiguousarray(heads.T)
         grouped = centroids.reshape(len(heads), -1, WORDS)
         self._members = np.ascontiguousarray(grouped.transpose(0, 2, 1))
-        self._index = faiss.IndexBinaryFlat(64 * WORDS)
-        # Distances of few bits are counted instead of kept in a heap: 0.4 to 0.9 of the time.
-        setattr(self._index, "use_heap", False)  # noqa: B010 (its types lack it)
-        self._index.add(np.ascontiguousarray(centroids).view(np.uint8))
+        self._weights = np.array(INDEX.cell_weights, np.uint8)
+        self._groups = _groups(self._weights)
+        bits = np.ascontiguousarray(centroids).view(np.uint8)
+        held = np.unpackbits(bits, axis=1, bitorder="little")[:, :CELLS]
+        size = held.sum(axis=1, dtype=np.int64)
+        self._base = (INDEX.cell_cost * (size.max() - size)).astype(np.uint16)
+        held *= 255
+        blocks = held.reshape(-1, min(_WIDTH, self.lists), CELLS)
+        self._planes = np.ascontiguousarray(blocks.transpose(0, 2, 1))
 
     def assign(self, codes: NDArray[np.uint64], out: NDArray[np.uint16]) -> None:
         """The list of every cylinder, a pure function of its code. About 1 us a cylinder.
@@ -65,27 +73,48 @@ class Quantizer:
         beam = min(INDEX.beam, self._heads.shape[1])
         nearest_lists(codes, 0, len(codes), self._heads, self._members, beam, out)
 
-    def nearest(self, codes: NDArray[np.uint64], most: int) -> NDArray[np.int64]:
-        """The nearest lists of each probe cylinder.
+    def likely(self, cells: NDArray[np.int32], most: int) -> NDArray[np.int64]:
+        """The lists that the mate of each probe minutia is most likely to lie in.
 
-        Exact, by FAISS's flat binary index on one thread.
+        Its code has the 32 highest cells, and of these the probe's may be others: a cell of rank r
+        is one of them as often as `INDEX.cell_weights` says. What is compared with a centroid is
+        this, not the probe's own code, and each cell that a centroid has costs
+        `INDEX.cell_cost`.
 
         Parameters
         ----------
-        codes : (P, 5) uint64
+        cells : (P, 312) int32
+            What is seen about each minutia, 0 to 255.
         most : int
-            Lists of each cylinder; all of them if there are fewer.
+            Lists of each minutia; all of them if there are fewer.
 
         Returns
         -------
         (P, most) int64
-            Nearest first.
+            In order of their numbers.
         """
-        import faiss
+        out = np.empty((len(cells), min(most, self.lists)), np.int64)
+        likely_lists(
+            cells,
+            0,
+            len(cells),
+            (self._weights, self._groups),
+            (self._planes, self._base),
+            out,
+        )
+        return out
 
-        faiss.omp_set_num_threads(1)
-        bytes_ = np.ascontiguousarray(codes).view(np.uint8).reshape(len(codes), 8 * WORDS)
-        return self._index.search(bytes_, min(most, self.lists))[1]
+
+def _groups(weights: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Ends of groups of ranks whose weights add up in one byte."""
+    ends, total = [0], 0
+    for first in range(0, len(weights), TOGETHER):
+        more = int(weights[first : first + TOGETHER].sum())
+        if total + more > np.iinfo(np.uint8).max:
+            ends.append(first)
+            total = 0
+        total += more
+    return np.array([*ends, len(weights)], np.int64)
 
 
 @functools.cache

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from fpmatch.descriptor import PackedTemplates, SearchTemplate, pack
 from fpmatch.descriptor._kernels import SKETCH_BITS
 from fpmatch.descriptor.shipped import load
-from fpmatch.descriptor.sketch import sketch
+from fpmatch.descriptor.sketch import sketch, surroundings
 from fpmatch.index._kernels import WORDS, best_distances
+from fpmatch.index.quantizer import CELLS
 from fpmatch.parameters import EFFORT_BALANCED, INDEX
 
 COHORT_COLUMNS = ("x", "y", "angle", "texture")
@@ -27,8 +28,8 @@ class ProbeVotes:
 
     Parameters
     ----------
-    codes : (P, 5) uint64
-        By which lists are found.
+    cells : (P, 312) int32
+        By which lists are found: what is seen in the cells about a minutia.
     sketches : (P, 3) uint32
         By which minutiae are compared.
     angle : (P,) uint8, ascending
@@ -40,7 +41,7 @@ class ProbeVotes:
         Largest difference of direction of a vote, units of 1/256 turn.
     """
 
-    codes: NDArray[np.uint64]
+    cells: NDArray[np.int32]
     sketches: NDArray[np.uint32]
     angle: NDArray[np.uint8]
     table: NDArray[np.uint16]
@@ -87,7 +88,9 @@ def probe_votes(
     held, angle, offsets = cohort()
     fingers = len(offsets) - 1
     best = np.zeros((len(probe), fingers), np.uint16)
-    sketches = sketch(pack([probe]))
+    packed = pack([probe])
+    sketches = sketch(packed)
+    cells = np.ascontiguousarray(surroundings(packed)[:, :CELLS])
     best_distances(sketches, probe.angle, held, angle, offsets, window, best)
     best = np.minimum(best, INDEX.distance_most).astype(np.int64)
     total = best.sum(axis=1)
@@ -101,4 +104,4 @@ def probe_votes(
     worth = np.rint(INDEX.vote_unit * (above * np.sqrt(above)))
     table = np.minimum(worth, np.iinfo(np.uint16).max).astype(np.uint16)
     cut = (z >= z_least).sum(axis=1).astype(np.int64) - 1
-    return ProbeVotes(probe.codes, sketches, probe.angle, table, cut, window)
+    return ProbeVotes(cells, sketches, probe.angle, table, cut, window)

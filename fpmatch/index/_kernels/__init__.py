@@ -20,6 +20,7 @@ from fpmatch.index._kernels.carry import carry_over, count_kept
 from fpmatch.index._kernels.checksum import checksum_blocks
 from fpmatch.index._kernels.coding import coding_work
 from fpmatch.index._kernels.finding import find_rows, ranges_checked
+from fpmatch.index._kernels.likely import TOGETHER, likely_lists
 from fpmatch.index._kernels.lists import (
     fill_lists,
     list_ranges,
@@ -41,6 +42,7 @@ from fpmatch.index._kernels.sift import WAITING, leaders, sift, wipe, worth_list
 __all__ = [
     "PADDING",
     "SKETCH_WORDS",
+    "TOGETHER",
     "WAITING",
     "WORDS",
     "best_distances",
@@ -54,6 +56,7 @@ __all__ = [
     "fill_lists",
     "find_rows",
     "leaders",
+    "likely_lists",
     "list_ranges",
     "nearest_lists",
     "pack_rows",
