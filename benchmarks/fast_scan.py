@@ -137,7 +137,7 @@ def main() -> None:
                 mine = votes[mate]
                 ranks.append(int((votes > mine).sum()) if mine > 0 else rows)
             print(f"{what}: fast scan, {codes // 2 + ENTRY_ID} bytes, {k} nearest: "
-                  f"{1e3 * np.median(spent):.1f} ms, lost {lost(ranks, rows)}", flush=True)  # fmt: skip
+                  f"{1e3 * np.median(spent):.1f} ms, lost {lost(ranks, rows)}")  # fmt: skip
     ours.close()
     folder.cleanup()
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fpmatch.evaluate.extraction import Sample
 
-_PACKAGES = ("numpy", "numba", "opencv-python-headless", "faiss-cpu")
+_PACKAGES = ("numpy", "numba", "opencv-python-headless")
 
 
 def default_processes() -> int:
