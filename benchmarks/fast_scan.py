@@ -41,7 +41,8 @@ ENTRY_ID = 8
 def described(forms, scale=None):
     """The projections of every minutia, each of a standard deviation of one."""
     made = shipped()
-    found = (surroundings(forms) @ made.weights.astype(np.int32) - made.medians).astype(np.float32)
+    found = surroundings(forms).astype(np.float32) @ made.weights.astype(np.float32) - made.medians
+    found = found.astype(np.float32)
     return found if scale is None else found / scale
 
 

@@ -21,8 +21,8 @@ import numpy as np
 from benchmarks.fit_calibration import DATA, read_templates
 from fpmatch.bench.gallery import background
 from fpmatch.descriptor import SearchTemplate, encode, pack
-from fpmatch.descriptor.sketch import read_projections, shipped, sketch
-from fpmatch.index.quantizer import quantizer
+from fpmatch.descriptor.sketch import read_projections, shipped, sketch, surroundings
+from fpmatch.index.quantizer import CELLS, quantizer
 from fpmatch.index.ranking import lists_for
 from fpmatch.parameters import EFFORT_BALANCED, INDEX
 from training.quantizer import COHORT, synthetic_codes
@@ -131,7 +131,8 @@ def measure(label, code_of, prints, own, lists, gallery, every):
         if not len(probe):
             continue
         most = lists_for(EFFORT_BALANCED, LISTS, len(probe))
-        into = quantizer(LISTS).nearest(probe.codes, most)
+        cells = np.ascontiguousarray(surroundings(pack([probe]))[:, :CELLS])
+        into = quantizer(LISTS).likely(cells, most)
         votes, more, seen = lists.votes(entries, code_of(probe), probe.angle, into, cohort)
         mine = votes[:, mate, None]
         ranks.append(np.where(mine[:, 0] > 0, (votes > mine).sum(axis=1), lists.count))
