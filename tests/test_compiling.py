@@ -26,14 +26,16 @@ from fpmatch import compiling
 heard = []
 with compiling.watched(lambda state, kernel: heard.append(state)):
     import fpmatch
-    from fpmatch.descriptor import encode
+    from fpmatch.descriptor import encode, pack
+    from fpmatch.descriptor.sketch import sketch
     from fpmatch.template import Template
     form = Template.from_bytes(Path(sys.argv[1]).read_bytes())
     Path(sys.argv[2]).touch()
     while not all(Path(name).exists() for name in sys.argv[3:]):
         time.sleep(0.01)
-    codes = encode(form).codes
-print(json.dumps({"heard": heard, "codes": codes.tolist()}))
+    made = encode(form)
+    codes = made.codes.tolist(), sketch(pack([made])).tolist()
+print(json.dumps({"heard": heard, "codes": codes}))
 """
 
 
@@ -87,7 +89,8 @@ def test_of_what_a_kernel_calls_nothing_is_told_and_nothing_kept(folder):
 
 @needs_jit
 def test_several_processes_that_start_together_compile_once(tmp_path):
-    """Four need the same two kernels: each is compiled by one, and all give the same codes."""
+    """Four need the same two kernels: each is compiled by one, and all give the same codes and
+    sketches."""
     import naive_descriptor as made
 
     template = tmp_path / "a.fpt"
