@@ -498,3 +498,25 @@ def test_ranges_are_checked_when_every_block_under_them_is(seed):
         }
         expected = all(checked[b] for b in under)
         assert kernels.ranges_checked(checked, block, offset, each, ranges) == expected
+
+
+def test_likely_lists_are_those_of_faiss():
+    """FAISS's flat index over the same whole numbers as floats, which hold them exactly."""
+    faiss = pytest.importorskip("faiss")
+    made = coarse.quantizer(1024)
+    rng = np.random.default_rng(3)
+    cells = rng.integers(1, 123, (20, CELLS)).astype(np.int32) * (rng.random((20, CELLS)) < 0.3)
+    weights, cost = np.array(coarse.INDEX.cell_weights), coarse.INDEX.cell_cost
+    wanted = np.zeros((20, CELLS), np.float32)
+    for worth, row in zip(wanted, cells, strict=True):
+        worth[np.argsort(-row, kind="stable")[: len(weights)]] = weights
+    centroids = made._members.transpose(0, 2, 1).reshape(-1, 5)
+    bits = np.unpackbits(np.ascontiguousarray(centroids).view(np.uint8), axis=1, bitorder="little")
+    held = bits[:, :CELLS].astype(np.float32)
+    size = held.sum(axis=1, keepdims=True)
+    index = faiss.IndexFlatIP(CELLS + 1)
+    index.add(np.hstack([held, -cost * size]))
+    best, _ = index.search(np.hstack([wanted, np.ones((20, 1), np.float32)]), 50)
+    found = made.likely(np.ascontiguousarray(cells.astype(np.int32)), 50)
+    scores = (wanted @ held.T - cost * size[:, 0])[np.arange(20)[:, None], found]
+    assert (np.sort(scores, axis=1)[:, ::-1] == best).all()
