@@ -14,7 +14,7 @@ import pytest
 from engine_helpers import HELD, ON, POLICY, Clock, folder, record, request
 from packed_rows import packed_codes
 
-from fpmatch.descriptor import encode
+from fpmatch.descriptor import encode, encode_many
 from fpmatch.index import announcing, manifest, tail
 from fpmatch.index.segment import Part, Segment
 from fpmatch.index.segment_format import write_segment
@@ -71,7 +71,7 @@ def never(*_: object) -> None:
 def test_a_reader_makes_no_search_form_that_the_writer_has_made(place, monkeypatch):
     with opened(place, "rw") as w, opened(place) as r:
         assert found(r, 1) == []
-        monkeypatch.setattr(following, "encode", never)
+        monkeypatch.setattr(following, "encode_many", never)
         for n in range(1, 6):
             w.enrol("criminal", [record(f"C-{n}", n), record(f"D-{n}", n, touch=2)])
             assert sorted(found(r, n)) == [f"C-{n}", f"D-{n}"]
@@ -144,7 +144,7 @@ def test_a_batch_that_does_not_fit_is_passed_over(place, monkeypatch, spoil):
         (path,) = tails(place)
         spoil(path, Segment(path))
         made: list[object] = []
-        monkeypatch.setattr(following, "encode", lambda t: made.append(t) or encode(t))
+        monkeypatch.setattr(following, "encode_many", lambda t: made.extend(t) or encode_many(t))
         assert (found(r, 1), found(r, 2)) == (["C-1"], ["C-2"])
         assert len(made) == 2
 
