@@ -192,6 +192,8 @@ class ListVotes:
             count = worth_listing(states, which, touched[which], least, rows, votes)
             rows, votes = rows[:count], votes[:count]
             here = np.flatnonzero(votes >= self._found.raise_least(votes))
+            # In order, by this thread: all parts together are then ranked without a sort.
+            here = here[np.argsort(rows[here])]
             rows, votes = rows[here], votes[here]
             at = place(self._number, rows)
             self._found.rows.append((self._part.row_ids[rows], votes, at))

@@ -207,17 +207,21 @@ def foremost(found: list[Ranked], size: int) -> Ranked:
     Parameters
     ----------
     found : list of Ranked
+        Each best in order of its places.
     size : int
         Most rows.
     """
-    ids, votes, at = together(found)
+    ids, votes, at = together(sorted((f for f in found if len(f[2])), key=lambda f: f[2][0]))
     least = least_of(votes, size)
-    keep, tied = np.flatnonzero(votes > least), np.flatnonzero(votes == least)
-    left = size - len(keep)
+    chosen, tied = votes > least, np.flatnonzero(votes == least)
+    left = size - np.count_nonzero(chosen)
     if len(tied) > left:
         tied = tied[np.argsort(ids[tied])[:left]]
-    keep = np.concatenate([keep, tied])
-    keep = keep[np.argsort(at[keep])]
+    chosen[tied] = True
+    keep = np.flatnonzero(chosen)
+    if (np.diff(at[keep]) < 0).any():
+        # Threads that shared a part have found rows between each other's.
+        keep = keep[np.argsort(at[keep])]
     return ids[keep], votes[keep], at[keep]
 
 
