@@ -274,6 +274,30 @@ def test_the_process_ends_with_its_parent(how: str) -> None:
     assert done.stderr == ""
 
 
+def test_a_picture_that_is_decoded_when_the_program_ends_raises_nothing() -> None:
+    """However quickly its thread notices that the process is gone."""
+    leaving = IsolatedDecoder(command=misbehaving("time.sleep(600)"))
+    raised: list[BaseException] = []
+
+    def decode() -> None:
+        try:
+            leaving.decode(b"x")
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=decode, daemon=True)
+    thread.start()
+    while leaving.pid is None:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    pid = leaving.pid
+    leaving.leave()
+    thread.join(2)
+    assert thread.is_alive()
+    assert not raised
+    assert not _runs(pid)
+
+
 def _runs(pid: int) -> bool:
     try:
         os.kill(pid, 0)

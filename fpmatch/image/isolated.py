@@ -63,6 +63,7 @@ class IsolatedDecoder:
         self._command = command
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._leaving = False
 
     @property
     def pid(self) -> int | None:
@@ -88,8 +89,10 @@ class IsolatedDecoder:
             try:
                 head, pixels = self._ask(data, most)
             except _Lost as lost:
+                self._stay()
                 raise ImageError(self._verdict(str(lost))) from None
             except BaseException:
+                self._stay()
                 self._end()  # an answer that no one waited for would be taken for the next one's
                 raise
             try:
@@ -106,6 +109,20 @@ class IsolatedDecoder:
         self._end(patience=self._limits.end_seconds if mine else 0.0)
         if mine:
             self._turn.release()
+
+    def leave(self) -> None:
+        """End the process with the program."""
+        self._leaving = True
+        self.close()
+
+    def _stay(self) -> None:
+        """Go no further where the program is ending.
+
+        Only threads that it does not wait for get here, and end with it: what became of their
+        picture is nobody's concern, and no error of theirs belongs on the screen.
+        """
+        if self._leaving:
+            threading.Event().wait()
 
     def forget(self) -> None:
         """Leave the process to the one that this process was forked from."""
@@ -275,6 +292,6 @@ def _understood(head: bytes, pixels: bytes) -> Decoded:
 
 SHARED = IsolatedDecoder()
 """The one that `read_image` uses."""
-atexit.register(SHARED.close)
+atexit.register(SHARED.leave)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=SHARED.forget)
