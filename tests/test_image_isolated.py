@@ -275,7 +275,7 @@ def test_the_process_ends_with_its_parent(how: str) -> None:
 
 
 def test_a_picture_that_is_decoded_when_the_program_ends_raises_nothing() -> None:
-    """However quickly its thread notices that the process is gone."""
+    """Its thread notices that the process is gone before it ends with the program itself."""
     leaving = IsolatedDecoder(command=misbehaving("time.sleep(600)"))
     raised: list[BaseException] = []
 
@@ -291,10 +291,13 @@ def test_a_picture_that_is_decoded_when_the_program_ends_raises_nothing() -> Non
         time.sleep(0.01)
     time.sleep(0.5)
     pid = leaving.pid
-    leaving.leave()
+    # As `leave` does, but that the thread has time to be told.
+    leaving._leaving = True
+    os.kill(pid, signal.SIGKILL)
     thread.join(2)
     assert thread.is_alive()
     assert not raised
+    leaving.leave()
     assert not _runs(pid)
 
 
