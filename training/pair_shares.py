@@ -26,7 +26,7 @@ from fpmatch.index._kernels.coding import (
 from fpmatch.index._kernels.lanes import WIDE
 from fpmatch.index.pair_shares import pairs_of_cells, write_shares
 from fpmatch.synthetic.gallery import templates
-from training.sketch import SEEN
+from training.sketch import seen_templates
 
 SEED = 778
 FINGERS = 4000
@@ -71,14 +71,6 @@ def counts(forms: PackedTemplates) -> list[NDArray[np.int64]]:
     return [found.reshape(size) for found, size in zip(out, SIZES, strict=True)]
 
 
-def real_forms(data: Path, cache: Path | None) -> PackedTemplates:
-    """The search forms of the six sets."""
-    from benchmarks.fit_calibration import read_templates
-
-    read = read_templates(data, cache, "ppi.json")
-    return pack([encode(t) for name, t in read.items() if name.rsplit("/", 1)[0] in SEEN])
-
-
 def main() -> None:
     """Count and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -88,7 +80,8 @@ def main() -> None:
     asked = parser.parse_args()
     kinds = [pack([encode(t) for t in templates(FINGERS, SEED)])]
     if asked.data is not None:
-        kinds.append(real_forms(asked.data, asked.templates))
+        prints = seen_templates(asked.data, asked.templates)
+        kinds.append(pack([encode(t) for t in prints.values()]))
     found = [[one / len(forms.angle) for one in counts(forms)] for forms in kinds]
     minutiae = max(len(forms.angle) for forms in kinds)
     code, texture = (minutiae * sum(one) for one in zip(*found, strict=True))

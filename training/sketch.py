@@ -24,6 +24,7 @@ from fpmatch.descriptor.sketch import Projections, surroundings, write_projectio
 from fpmatch.index.quantizer import quantizer
 from fpmatch.matcher import compare
 from fpmatch.synthetic.gallery import templates
+from fpmatch.template import Template
 
 SEED = 777
 FINGERS = 4000
@@ -110,9 +111,17 @@ def touches(first: int, count: int) -> tuple[list[SearchTemplate], list[tuple[in
     return forms, [(k, count + k) for k in range(count)]
 
 
+def seen_templates(data: Path, cache: Path | None) -> dict[str, Template]:
+    """The prints of the six sets, by name."""
+    from benchmarks.fit_calibration import read_templates
+
+    read = read_templates(data, cache, "ppi.json")
+    return {name: t for name, t in read.items() if name.rsplit("/", 1)[0] in SEEN}
+
+
 def main() -> None:
     """Learn and write."""
-    from benchmarks.fit_calibration import identities, read_templates
+    from benchmarks.fit_calibration import identities
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -122,8 +131,8 @@ def main() -> None:
     rng = np.random.default_rng(SEED)
     sources = [touches(0, FINGERS)]
     if asked.data is not None:
-        read = read_templates(asked.data, asked.templates, "ppi.json")
-        names = [n for n in read if n.rsplit("/", 1)[0] in SEEN]
+        read = seen_templates(asked.data, asked.templates)
+        names = list(read)
         who = identities(asked.data, names)
         prints = [n.rsplit("_", 1)[0] for n in names]
         couples = [(i, j) for i in range(len(names)) for j in range(i) if prints[i] == prints[j]]

